@@ -1,0 +1,1 @@
+"""Policies: each proposes solutions and their steps."""

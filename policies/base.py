@@ -1,0 +1,55 @@
+"""The interface of policies."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Protocol
+
+from tts.types import Problem, Solution
+
+
+class Policy(Protocol):
+    """Proposes solutions.
+
+    Samples are numbered: the sample `index` of a prefix is fixed by the prefix, the index and the run's seed, so asking
+    for more of them later goes on where the first request ended (`first`), and asking again gives the same.
+    """
+
+    def solutions(self, problem: Problem, prefix: Solution, n: int, first: int = 0) -> AsyncIterator[Solution]:
+        """Yields `n` solutions that go on from `prefix` to their end, each as it lands.
+
+        Args:
+            problem: The problem.
+            prefix: What is there already; `Solution()` for nothing.
+            n: How many.
+            first: Index of the first sample.
+
+        Raises:
+            EngineError: The engine failed for good.
+        """
+
+    def steps(self, problem: Problem, prefix: Solution, n: int, first: int = 0) -> AsyncIterator[Solution]:
+        """Yields `n` solutions that go on from `prefix` by one step, each as it lands; arguments as for `solutions`."""
+
+    def revisions(
+        self, problem: Problem, solution: Solution, critique: str, n: int, first: int = 0
+    ) -> AsyncIterator[Solution]:
+        """Yields `n` new solutions written after reading a critique of `solution`, each as it lands.
+
+        Args:
+            problem: The problem.
+            solution: The criticised solution.
+            critique: The critique as the policy is to read it, with its quotation of the step.
+            n: How many.
+            first: Index of the first sample.
+        """
+
+    @property
+    def splits(self) -> bool:
+        """Whether its solutions are cut into steps by a separator that the configuration names."""
+
+    def token_bound(self, n: int) -> int | None:
+        """Returns the most completion tokens that `n` solutions of a problem can take, None where there is no bound."""
+
+    def check(self) -> None:
+        """Raises UserError where the configuration cannot work; loads no weights."""

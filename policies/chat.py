@@ -1,0 +1,116 @@
+"""A chat model as policy: its prompt, its way to write steps, its sampling."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+
+from policies.steps import step_format
+from tts.chat import check_format, render
+from tts.engines.base import Completion, Engine, Sampling
+from tts.engines.client import Client
+from tts.errors import UserError
+from tts.types import Problem, Solution
+
+
+class ChatPolicy:
+    """Samples solutions from a chat model.
+
+    Args:
+        engine: The model.
+        chat: Chat format: a name in `tts.chat.FORMATS`, or `template` for the model's own.
+        user: The user turn, with `{question}` in it.
+        system: The system turn, None for none.
+        steps: Step format: a name in `policies.steps.FORMATS`, or any text that stands between steps.
+        temperature: Sampling temperature; 0 is greedy.
+        top_p: Nucleus.
+        top_k: 0 switches it off.
+        repetition_penalty: 1 switches it off.
+        max_tokens: Bound of a whole solution. One that reaches it is not finished and has no answer.
+        max_step_tokens: Bound of a step where steps are sampled one at a time.
+        revise: The user turn that asks for a revision, with `{critique}` in it (GenPRM, App. A).
+        seed: The run's seed.
+    """
+
+    splits = True
+
+    def __init__(
+        self,
+        engine: Engine,
+        chat: str = "template",
+        user: str = "{question}",
+        system: str | None = None,
+        steps: str = "blank_line",
+        temperature: float = 0.7,
+        top_p: float = 1.0,
+        top_k: int = 0,
+        repetition_penalty: float = 1.0,
+        max_tokens: int = 2048,
+        max_step_tokens: int = 512,
+        revise: str = "{critique}",
+        seed: int = 0,
+    ) -> None:
+        self._client = Client(engine, "policy", seed)
+        self._chat, self._user, self._system, self._revise = chat, user, system, revise
+        self._format = step_format(steps)
+        self._max_step_tokens = max_step_tokens
+        self._sampling = Sampling(max_tokens, temperature, top_p, top_k, repetition_penalty)
+        check_format(chat, "policy.chat")
+        if "{question}" not in user:
+            raise UserError(f"policy.user={user!r}: the prompt does not show the question; put {{question}} into it")
+
+    def check(self) -> None:
+        """Checks nothing more: the engine checks itself."""
+
+    def token_bound(self, n: int) -> int | None:
+        """Returns n times the bound of a solution."""
+        return n * self._sampling.max_tokens
+
+    async def solutions(self, problem: Problem, prefix: Solution, n: int, first: int = 0) -> AsyncIterator[Solution]:
+        """Yields whole solutions."""
+        opened = prefix.text or self._format.opening("", 0)
+        sampling = self._left(self._sampling, prefix)
+        async for completion in self._sample(self._prompt(problem) + opened, sampling, n, first):
+            yield self._solution(prefix, opened, completion)
+
+    async def steps(self, problem: Problem, prefix: Solution, n: int, first: int = 0) -> AsyncIterator[Solution]:
+        """Yields solutions longer by one step."""
+        opened = prefix.text + self._format.opening(prefix.text, len(prefix.steps))
+        bound = min(self._max_step_tokens, self._sampling.max_tokens)
+        step = replace(self._sampling, max_tokens=bound, stop=(self._format.stop,), include_stop=self._format.keep_stop)
+        async for completion in self._sample(self._prompt(problem) + opened, self._left(step, prefix), n, first):
+            yield self._solution(prefix, opened, completion)
+
+    async def revisions(
+        self, problem: Problem, solution: Solution, critique: str, n: int, first: int = 0
+    ) -> AsyncIterator[Solution]:
+        """Yields whole new solutions."""
+        turns = [
+            {"role": "assistant", "content": solution.text},
+            {"role": "user", "content": self._revise.replace("{critique}", critique)},
+        ]
+        opened = self._format.opening("", 0)
+        async for completion in self._sample(self._prompt(problem, turns) + opened, self._sampling, n, first):
+            yield self._solution(Solution(), opened, completion)
+
+    def _prompt(self, problem: Problem, turns: list[dict[str, str]] | None = None) -> str:
+        system = [{"role": "system", "content": self._system}] if self._system else []
+        user = {"role": "user", "content": self._user.replace("{question}", problem.question)}
+        return render(self._chat, [*system, user, *(turns or [])], self._client.engine)
+
+    def _left(self, sampling: Sampling, prefix: Solution) -> Sampling:
+        left = self._sampling.max_tokens - prefix.tokens
+        return replace(sampling, max_tokens=max(1, min(sampling.max_tokens, left)))
+
+    def _sample(self, prompt: str, sampling: Sampling, n: int, first: int) -> AsyncIterator[Completion]:
+        return self._client.sample(prompt, sampling, range(first, first + n))
+
+    def _solution(self, prefix: Solution, opened: str, completion: Completion) -> Solution:
+        text = opened + completion.text
+        return Solution(
+            text=text,
+            steps=self._format.split(text),
+            finish_reason="step" if completion.stop is not None else completion.finish_reason,
+            index=completion.index,
+            tokens=prefix.tokens + completion.completion_tokens,
+        )

@@ -1,0 +1,97 @@
+"""Recorded solutions as policy: strategies and verifiers over other people's samples, without a model."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+from policies.steps import step_format
+from tts.errors import UserError
+from tts.types import Problem, Solution
+
+
+class RecordedPolicy:
+    """Hands out the solutions of a file in their order.
+
+    One JSON object a line: `{"id", "question", "answer", "solutions": [{"steps": [..]} or {"text": ".."}, ...]}`, each
+    solution optionally with `"correct"`.
+
+    Args:
+        path: The file.
+        steps: Step format that cuts solutions that are given as text.
+    """
+
+    splits = False
+
+    def __init__(self, path: str | None = None, steps: str = "blank_line") -> None:
+        if path is None:
+            raise UserError("policy=recorded needs its file: set policy.path=FILE")
+        self._path = Path(path).expanduser()
+        self._format = step_format(steps)
+        self._solutions: dict[str, tuple[Solution, ...]] = {}
+
+    def check(self) -> None:
+        """Reads the file.
+
+        Raises:
+            UserError: It is missing, or a row is wrong; names the line.
+        """
+        if not self._path.is_file():
+            raise UserError(f"policy.path={self._path}: no such file")
+        for number, line in enumerate(self._path.read_text("utf-8").splitlines(), 1):
+            if not line.strip():
+                continue
+            try:
+                row = json.loads(line)
+                key, rows = str(row["id"]), row["solutions"]
+                self._solutions[key] = tuple(self._read(entry, index) for index, entry in enumerate(rows))
+            except (ValueError, KeyError, TypeError) as error:
+                raise UserError(
+                    f"{self._path}:{number}: not a row of recorded solutions ({error!r}); expected "
+                    '{"id": ..., "solutions": [{"steps": [...]} or {"text": "..."}, ...]}'
+                ) from None
+
+    def _read(self, entry: dict[str, Any], index: int) -> Solution:
+        correct = entry.get("correct")
+        if "steps" in entry:
+            steps = tuple(entry["steps"])
+            if not all(isinstance(step, str) for step in steps):
+                raise TypeError(f"solution {index}: a step is not a text")
+            return Solution(entry.get("text", "\n\n".join(steps)), steps, "stop", index, correct=correct)
+        text = entry["text"]
+        return Solution(text, self._format.split(text), "stop", index, correct=correct)
+
+    def token_bound(self, n: int) -> int | None:
+        """Returns 0: nothing is generated."""
+        return 0
+
+    async def solutions(self, problem: Problem, prefix: Solution, n: int, first: int = 0) -> AsyncIterator[Solution]:
+        """Yields recorded solutions `first` to `first + n - 1`.
+
+        Raises:
+            UserError: The file holds fewer, or a prefix is to be continued.
+        """
+        if prefix.text:
+            raise UserError("policy=recorded cannot continue a prefix: choose a strategy that works on whole solutions")
+        held = self._solutions.get(problem.id, ())
+        if first + n > len(held):
+            raise UserError(
+                f"{self._path}: holds {len(held)} solutions of problem {problem.id}, {first + n} are asked for; "
+                "lower search.n or record more"
+            )
+        for solution in held[first : first + n]:
+            yield solution
+
+    def steps(self, problem: Problem, prefix: Solution, n: int, first: int = 0) -> AsyncIterator[Solution]:
+        """Raises UserError: recorded solutions cannot be sampled step by step."""
+        raise UserError(
+            "policy=recorded holds whole solutions: choose a strategy that works on them (best_of_n, majority)"
+        )
+
+    def revisions(
+        self, problem: Problem, solution: Solution, critique: str, n: int, first: int = 0
+    ) -> AsyncIterator[Solution]:
+        """Raises UserError: recorded solutions cannot be revised."""
+        raise UserError("policy=recorded cannot revise a solution: choose a strategy that works on whole solutions")

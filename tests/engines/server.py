@@ -1,0 +1,87 @@
+"""A real HTTP server on the loopback that speaks enough of OpenAI's protocol, and misbehaves when told to."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+from tts.engines.stops import cut_at_stop
+
+Answer = Callable[[dict[str, Any]], dict[str, Any] | tuple[int, str]]
+
+
+@dataclass
+class Server:
+    url: str
+    bodies: list[dict[str, Any]] = field(default_factory=list)
+    most_at_once: int = 0
+    at_once: int = 0
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+
+def completion(body: dict[str, Any], text: str, **choice: Any) -> dict[str, Any]:
+    """A vLLM-like answer whose stop strings are applied."""
+    cut, stop = cut_at_stop(text, body.get("stop") or (), bool(body.get("include_stop_str_in_output")))
+    return {
+        "choices": [{"text": cut, "finish_reason": "stop", "stop_reason": stop, **choice}],
+        "usage": {"prompt_tokens": len(body["prompt"].split()), "completion_tokens": len(text.split())},
+    }
+
+
+@contextmanager
+def serve(answer: Answer, model: str = "m", tokenizes: bool = True) -> Iterator[Server]:
+    """Serves `model`; a tuple of status and text as answer is sent as such."""
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            self.send(200, json.dumps({"data": [{"id": model}]}))
+
+        def do_POST(self) -> None:
+            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            if self.path == "/tokenize":
+                self.send(*((200, json.dumps({"count": len(body["prompt"])})) if tokenizes else (404, "{}")))
+                return
+            with server.lock:
+                server.bodies.append(body)
+                server.at_once += 1
+                server.most_at_once = max(server.most_at_once, server.at_once)
+            try:
+                said = answer(body)
+            finally:
+                with server.lock:
+                    server.at_once -= 1
+            self.send(*(said if isinstance(said, tuple) else (200, json.dumps(said))))
+
+        def send(self, status: int, text: str) -> None:
+            data = text.encode()
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(data)))
+            if status == 429:
+                self.send_header("Retry-After", "0")
+            self.end_headers()
+            self.wfile.write(data)
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    class Pool(ThreadingHTTPServer):
+        daemon_threads = True
+        request_queue_size = 512
+
+    http = Pool(("127.0.0.1", 0), Handler)
+    server = Server(f"http://127.0.0.1:{http.server_address[1]}/v1")
+    thread = threading.Thread(target=http.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield server
+    finally:
+        http.shutdown()
+        http.server_close()
+        thread.join()

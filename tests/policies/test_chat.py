@@ -1,0 +1,131 @@
+"""The chat policy: prompts of the published models, samples, and what counts as finished."""
+
+from __future__ import annotations
+
+import pytest
+from hydra import compose, initialize_config_module
+from omegaconf import OmegaConf
+
+import tts.compose
+from policies.chat import ChatPolicy
+from tts.engines.base import Completion
+from tts.engines.client import derive_seed
+from tts.engines.scripted import ScriptedEngine
+from tts.errors import UserError
+from tts.types import Problem, Solution
+
+PROBLEM = Problem("p", "What is {1} + 1?", "2")
+
+
+def preset(name: str, engine: ScriptedEngine, **changes: object) -> ChatPolicy:
+    with initialize_config_module("conf", version_base="1.3"):
+        config = OmegaConf.to_container(compose("config", [f"policy={name}"]), resolve=True)["policy"]
+    del config["engine"]
+    return tts.compose.build({**config, **changes}, "policy", engine=engine)
+
+
+async def collect(stream: object) -> list[Solution]:
+    return [solution async for solution in stream]
+
+
+@pytest.mark.parametrize(
+    ("name", "prompt"),
+    [
+        (
+            "qwen2.5-math",
+            "<|im_start|>system\nPlease reason step by step, and put your final answer within \\boxed{}.<|im_end|>\n"
+            "<|im_start|>user\nWhat is {1} + 1?<|im_end|>\n<|im_start|>assistant\n",
+        ),
+        (
+            "qwen2.5",
+            "<|im_start|>system\nYou are Qwen, created by Alibaba Cloud. You are a helpful assistant.<|im_end|>\n"
+            "<|im_start|>user\nWhat is {1} + 1?\nPlease reason step by step, and put your final answer within \\boxed{}."
+            "<|im_end|>\n<|im_start|>assistant\n",
+        ),
+        (
+            "gemma-3",
+            "<bos><start_of_turn>user\nYou are a helpful assistant.\n\nWhat is {1} + 1?\n\nPlease reason step by step, and "
+            "put your final answer within \\boxed{}.<end_of_turn>\n<start_of_turn>model\n",
+        ),
+        ("embedded", "<｜begin▁of▁sentence｜><｜User｜>What is {1} + 1?<｜Assistant｜>"),
+    ],
+)
+async def test_presets_render_the_models_own_prompts(name: str, prompt: str) -> None:
+    engine = ScriptedEngine(lambda prompt, seed: "2")
+    await collect(preset(name, engine).solutions(PROBLEM, Solution(), 1))
+    assert engine.requests[0].prompt == prompt
+
+
+async def test_llama_is_asked_for_headings() -> None:
+    engine = ScriptedEngine(lambda prompt, seed: "## Step 1: a\nb\n\n## Step 2: c\nd")
+    (solution,) = await collect(preset("llama-3", engine).solutions(PROBLEM, Solution(), 1))
+    prompt = engine.requests[0].prompt
+    assert prompt.startswith(
+        "<|begin_of_text|><|start_header_id|>user<|end_header_id|>\n\nSolve the following math problem"
+    )
+    assert prompt.endswith("Problem: What is {1} + 1?<|eot_id|><|start_header_id|>assistant<|end_header_id|>\n\n")
+    assert solution.steps == ("## Step 1: a\nb", "## Step 2: c\nd")
+
+
+async def test_samples_are_numbered_and_seeded_by_their_number() -> None:
+    engine = ScriptedEngine(lambda prompt, seed: f"{seed}")
+    policy = preset("qwen2.5", engine, seed=5)
+    first = await collect(policy.solutions(PROBLEM, Solution(), 3))
+    more = await collect(policy.solutions(PROBLEM, Solution(), 2, first=2))
+    assert [s.index for s in first] == [0, 1, 2]
+    assert [s.index for s in more] == [2, 3]
+    assert more[0] == first[2]
+    assert len({s.text for s in first}) == 3
+    assert first[1].text == str(derive_seed(5, engine.requests[0].prompt, 1))
+
+
+async def test_a_solution_cut_at_the_limit_is_not_finished() -> None:
+    engine = ScriptedEngine(lambda prompt, seed: Completion("The answer is \\boxed{2", "length", completion_tokens=9))
+    (solution,) = await collect(preset("qwen2.5", engine).solutions(PROBLEM, Solution(), 1))
+    assert not solution.finished
+    assert solution.finish_reason == "length"
+
+
+async def test_a_prefix_is_continued_where_it_ends() -> None:
+    text = "First.\n\nSecond.\n\nThird \\boxed{2}"
+    start = "<｜Assistant｜>"
+    engine = ScriptedEngine(lambda prompt, seed: text[len(prompt.split(start)[1]) :])
+    policy = preset("embedded", engine)
+    (one,) = await collect(policy.steps(PROBLEM, Solution(), 1))
+    (two,) = await collect(policy.steps(PROBLEM, one, 1))
+    assert (one.text, one.steps, one.finish_reason) == ("First.\n\n", ("First.",), "step")
+    assert (two.text, two.steps) == ("First.\n\nSecond.\n\n", ("First.", "Second."))
+    (three,) = await collect(policy.steps(PROBLEM, two, 1))
+    (whole,) = await collect(policy.solutions(PROBLEM, one, 1))
+    assert three.text == whole.text == text
+    assert three.finished
+    assert whole.finished
+    assert three.tokens > two.tokens > one.tokens
+
+
+async def test_numbered_steps_are_forced() -> None:
+    engine = ScriptedEngine(lambda prompt, seed: "a\n\nStep 2: b\nStep 3: \\boxed{2}")
+    policy = preset("qwen2.5", engine, steps="numbered")
+    (whole,) = await collect(policy.solutions(PROBLEM, Solution(), 1))
+    assert engine.requests[0].prompt.endswith("<|im_start|>assistant\nStep 1: ")
+    assert whole.steps == ("Step 1: a", "Step 2: b", "Step 3: \\boxed{2}")
+    (one,) = await collect(policy.steps(PROBLEM, Solution(), 1))
+    await collect(policy.steps(PROBLEM, one, 1))
+    assert engine.requests[-1].prompt.endswith("<|im_start|>assistant\nStep 1: a\n\nStep 2: ")
+
+
+async def test_a_revision_shows_the_solution_and_the_critique() -> None:
+    engine = ScriptedEngine(lambda prompt, seed: "better")
+    policy = preset("qwen2.5", engine, revise="Rethink:\n{critique}")
+    await collect(policy.revisions(PROBLEM, Solution("old {x}", ("old {x}",), "stop"), "no {y}", 1))
+    assert engine.requests[0].prompt.endswith(
+        "<|im_start|>assistant\nold {x}<|im_end|>\n<|im_start|>user\nRethink:\nno {y}<|im_end|>\n<|im_start|>assistant\n"
+    )
+
+
+def test_wrong_settings_are_named() -> None:
+    engine = ScriptedEngine(lambda prompt, seed: "")
+    with pytest.raises(UserError, match=r"policy\.chat=vicuna.*chatml"):
+        ChatPolicy(engine, chat="vicuna")
+    with pytest.raises(UserError, match=r"policy\.user.*question"):
+        ChatPolicy(engine, chat="chatml", user="Solve it.")

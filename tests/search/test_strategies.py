@@ -1,0 +1,143 @@
+"""Laws of best-of-N and majority."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+
+import networkx as nx
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from search.best_of_n import BestOfN
+from search.majority import Majority
+from tests.search.helpers import GivenPolicy, GivenVerifier, PlainGrader
+from tts.aggregate import AGGREGATORS, aggregate
+from tts.errors import UserError
+from tts.types import Problem, SearchResult
+
+PROBLEM = Problem("p", "?", "1")
+
+scores = st.lists(st.none() | st.floats(0, 1), min_size=1, max_size=4).map(tuple)
+
+
+@st.composite
+def cases(draw: st.DrawFn) -> tuple[list[str], list[tuple[float | None, ...]], list[int]]:
+    answers = draw(st.lists(st.sampled_from(["1", "2", "3", ""]), min_size=1, max_size=12))
+    given_scores = draw(st.lists(scores, min_size=len(answers), max_size=len(answers)))
+    return answers, given_scores, draw(st.permutations(range(len(answers))))
+
+
+async def best(case: tuple, aggregator: str | None = None, selection: str = "argmax") -> SearchResult:
+    answers, given_scores, arrival = case
+    strategy = BestOfN(len(answers), aggregator, selection)
+    return await strategy.search(PROBLEM, GivenPolicy(answers, arrival), GivenVerifier(given_scores), PlainGrader())
+
+
+@pytest.mark.parametrize("selection", ["argmax", "weighted_vote"])
+@pytest.mark.parametrize("aggregator", AGGREGATORS)
+@given(case=cases())
+async def test_the_order_of_arrival_changes_nothing(case: tuple, aggregator: str, selection: str) -> None:
+    answers, given_scores, _ = case
+    result = await best(case, aggregator, selection)
+    in_order = await best((answers, given_scores, range(len(answers))), aggregator, selection)
+    assert result.candidates == in_order.candidates
+    assert result.chosen == in_order.chosen
+
+
+@pytest.mark.parametrize("aggregator", AGGREGATORS)
+@given(case=cases())
+async def test_argmax_takes_the_highest_score_among_the_answered(case: tuple, aggregator: str) -> None:
+    result = await best(case, aggregator)
+    answered = [c for c in result.candidates if c.answer is not None]
+    if not answered:
+        assert result.chosen is None
+        assert result.answer is None
+        return
+    values = [c.score for c in answered if c.score is not None]
+    if values:
+        assert result.candidates[result.chosen].score == max(values)
+    else:
+        # Without one usable verdict the vote decides.
+        counts = Counter(c.answer for c in answered)
+        assert counts[result.answer] == max(counts.values())
+
+
+@given(case=cases())
+async def test_weighted_vote_takes_the_answer_with_the_largest_sum(case: tuple) -> None:
+    result = await best(case, "mean", "weighted_vote")
+    sums: dict[str, float] = {}
+    for c in result.candidates:
+        if c.answer is not None:
+            sums[c.answer] = sums.get(c.answer, 0.0) + (c.score or 0.0)
+    if sums:
+        assert math.isclose(sums[result.answer], max(sums.values()))
+        members = [c.score or 0.0 for c in result.candidates if c.answer == result.answer]
+        assert (result.candidates[result.chosen].score or 0.0) == max(members)
+
+
+@given(case=cases())
+async def test_equal_scores_leave_the_choice_to_the_majority(case: tuple) -> None:
+    answers, _, arrival = case
+    flat = await best((answers, [(0.7,)] * len(answers), arrival))
+    vote = await Majority(len(answers)).search(PROBLEM, GivenPolicy(answers, arrival), GivenVerifier([]), PlainGrader())
+    assert flat.answer == vote.answer
+    weighted = await best((answers, [(0.7,)] * len(answers), arrival), selection="weighted_vote")
+    assert weighted.chosen == vote.chosen
+
+
+@given(case=cases())
+async def test_majority_is_a_most_frequent_answer_and_asks_no_verifier(case: tuple) -> None:
+    answers, _, arrival = case
+    verifier = GivenVerifier([])
+    result = await Majority(len(answers)).search(PROBLEM, GivenPolicy(answers, arrival), verifier, PlainGrader())
+    counts = Counter(answer for answer in answers if answer)
+    assert not verifier.asked
+    assert result.answer is None if not counts else counts[result.answer] == max(counts.values())
+
+
+@given(case=cases())
+async def test_every_candidate_is_judged_once_and_stands_in_the_tree(case: tuple) -> None:
+    answers, given_scores, arrival = case
+    verifier = GivenVerifier(given_scores)
+    result = await BestOfN(len(answers)).search(PROBLEM, GivenPolicy(answers, arrival), verifier, PlainGrader())
+    assert sorted(verifier.asked) == list(range(len(answers)))
+    assert nx.is_arborescence(result.tree)
+    assert len(result.tree) == len(answers) + 1
+    for number, candidate in enumerate(result.candidates, 1):
+        assert result.tree.nodes[number]["text"] == candidate.solution.text
+        assert result.tree.nodes[number]["score"] == candidate.score
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=6))
+def test_aggregators(values: list[float]) -> None:
+    assert aggregate(values, "last") == values[-1]
+    assert aggregate(values, "min") == min(values)
+    assert aggregate(values, "max") == max(values)
+    assert aggregate(values, "prod") == pytest.approx(math.prod(values))
+    assert aggregate(values, "mean") == pytest.approx(sum(values) / len(values))
+    assert aggregate(values, "sum") == pytest.approx(sum(values))
+    for name in AGGREGATORS:
+        # A step without a verdict is left out, and never counts as some number.
+        assert aggregate([None, *values], name) == aggregate(values, name)
+        assert aggregate([None], name) is aggregate([], name) is None
+    assert aggregate([*values, None], "last") is None
+
+
+def test_wrong_settings_are_named() -> None:
+    with pytest.raises(UserError, match=r"search\.aggregator=median.*prod"):
+        BestOfN(1, "median")
+    with pytest.raises(UserError, match=r"search\.selection=x"):
+        BestOfN(1, selection="x")
+    for strategy in (BestOfN, Majority):
+        with pytest.raises(UserError, match=r"search\.n=0"):
+            strategy(0)
+
+
+async def test_the_default_aggregator_is_the_verifiers() -> None:
+    verifier = GivenVerifier([(0.9, 0.1), (0.5, 0.5)], aggregator="max")
+    result = await BestOfN(2).search(PROBLEM, GivenPolicy(["1", "2"], [0, 1]), verifier, PlainGrader())
+    assert result.answer == "1"
+    result = await BestOfN(2, "min").search(PROBLEM, GivenPolicy(["1", "2"], [0, 1]), verifier, PlainGrader())
+    assert result.answer == "2"

@@ -1,0 +1,137 @@
+"""From a configuration to the objects it names: every mistake in it is found here, before anything is loaded."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import inspect
+import json
+import types
+import typing
+from collections.abc import Callable, Mapping
+from importlib import resources
+from typing import Any
+
+from hydra.utils import get_object
+from omegaconf import OmegaConf
+
+from tts.engines.base import Engine
+from tts.engines.replay import Recorder
+from tts.errors import UserError
+
+Config = Mapping[str, Any]
+
+# `${package:policies.embedded}` is the folder of that package, wherever the project lies.
+OmegaConf.register_new_resolver("package", lambda name: str(resources.files(name)), replace=True)
+
+_engines: dict[str, Engine] = {}
+
+
+def shared_engine(config: Config, where: str) -> Engine:
+    """Returns the engine that `config` describes; equal configurations share one, also across the jobs of a sweep.
+
+    Args:
+        config: An `engine` node: `_target_`, its arguments, and optionally `record`, a file to record requests to.
+        where: The node's place in the configuration, for messages.
+    """
+    arguments = {key: value for key, value in config.items() if key != "record"}
+    identity = json.dumps(arguments, sort_keys=True)
+    if identity not in _engines:
+        _engines[identity] = build(arguments, where)
+    engine = _engines[identity]
+    return Recorder(engine, config["record"]) if config.get("record") else engine
+
+
+def build(config: Config, where: str, **provided: Any) -> Any:
+    """Creates the object that a configuration node describes.
+
+    Nodes inside it that have a `_target_` are created first; a node called `engine` is shared between equal ones.
+
+    Args:
+        config: `_target_` and the arguments.
+        where: The node's place in the configuration, for messages.
+        provided: Objects that the node's class receives if it has a parameter of that name.
+
+    Raises:
+        UserError: A key is unknown, missing or of the wrong type, or the class rejects a value.
+    """
+    target = _target(config, where)
+    accepted = inspect.signature(target).parameters
+    given: dict[str, Any] = {}
+    for key, value in config.items():
+        if key == "_target_" or (key == "engine" and key not in accepted):
+            continue
+        given[key] = _value(key, value, where, provided)
+    _check_keys(given, accepted, where)
+    hints = typing.get_type_hints(target.__init__ if inspect.isclass(target) else target)
+    for key, value in given.items():
+        _check_type(value, hints.get(key, Any), f"{where}.{key}")
+    injected = {key: value for key, value in provided.items() if key in accepted and key not in given}
+    missing = [
+        key
+        for key, parameter in accepted.items()
+        if parameter.default is inspect.Parameter.empty and key not in given and key not in injected
+    ]
+    if missing:
+        raise UserError(f"{where}: set " + ", ".join(f"{where}.{key}=..." for key in missing))
+    return target(**given, **injected)
+
+
+def config_hash(config: Config) -> str:
+    """Returns what identifies a run's configuration: 16 hexadecimal digits over all of it that can shape a result.
+
+    Args:
+        config: The configuration with its interpolations unresolved, so that the project's place does not matter.
+    """
+    shaping = {key: value for key, value in config.items() if key not in ("dry_run", "in_flight")}
+    return hashlib.sha256(json.dumps(shaping, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _value(key: str, value: Any, where: str, provided: Mapping[str, Any]) -> Any:
+    if isinstance(value, Mapping) and "_target_" in value:
+        place = f"{where}.{key}"
+        return shared_engine(value, place) if key == "engine" else build(value, place, **provided)
+    return value
+
+
+def _target(config: Config, where: str) -> Callable[..., Any]:
+    path = config.get("_target_")
+    if path is None:
+        raise UserError(f"{where}: no _target_ says which class this configures")
+    try:
+        target: Callable[..., Any] = get_object(path)
+    except Exception as error:
+        raise UserError(f"{where}._target_={path}: cannot be imported ({error})") from None
+    return target
+
+
+def _check_keys(given: Mapping[str, Any], accepted: Mapping[str, inspect.Parameter], where: str) -> None:
+    for key in given:
+        if key not in accepted:
+            near = difflib.get_close_matches(key, accepted, 1)
+            hint = f"did you mean '{near[0]}'?" if near else f"it takes {', '.join(accepted)}"
+            raise UserError(f"{where}.{key}: no such setting; {hint}")
+
+
+def _check_type(value: Any, annotation: Any, where: str) -> None:
+    if not _fits(value, annotation):
+        wanted = getattr(annotation, "__name__", None) or str(annotation).replace("typing.", "")
+        raise UserError(f"{where}={value}: expected {wanted}, got {type(value).__name__}")
+
+
+def _fits(value: Any, annotation: Any) -> bool:
+    """Whether a configuration value can stand where `annotation` is expected; only plain types are looked at."""
+    origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
+    if origin in (typing.Union, types.UnionType):
+        return any(_fits(value, argument) for argument in arguments)
+    if origin is typing.Literal:
+        return value in arguments
+    if annotation is type(None):
+        return value is None
+    if annotation is float:
+        return isinstance(value, int | float) and not isinstance(value, bool)
+    if annotation is int:
+        return isinstance(value, int) and not isinstance(value, bool)
+    if annotation in (str, bool):
+        return isinstance(value, annotation)
+    return True

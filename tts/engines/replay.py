@@ -1,0 +1,209 @@
+"""Recorded requests: an engine that answers from them, and a recorder around any other engine.
+
+One JSON object a line: `{"prompt", "completions": [{"text", "logprobs"?, "finish_reason", "seed"?, ...}]}`, `logprobs` in
+the form of OpenAI's completions. Completions that name their seed answer that seed; completions without seeds, as other
+people's recordings have them, are handed out in file order, each once.
+"""
+
+from __future__ import annotations
+
+import json
+from bisect import bisect
+from collections import defaultdict
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+from tts.engines.base import Completion, Engine, Request
+from tts.engines.logprobs import read_tokens, write_tokens
+from tts.errors import EngineError, UserError
+
+_CHARACTERS_PER_TOKEN = 4
+_CONTEXT = 40
+
+
+class ReplayEngine:
+    """Answers recorded requests and refuses all others.
+
+    Args:
+        path: The recording.
+        model: The engine's name.
+        parameters: The recorded model's number of parameters, for FLOPs.
+    """
+
+    def __init__(self, path: str | None = None, model: str = "replay", parameters: int | None = None) -> None:
+        if path is None:
+            raise UserError("the replay engine needs a recording: set the engine's path=FILE")
+        self._path = Path(path).expanduser()
+        if not self._path.is_file():
+            raise UserError(f"{self._path}: no such recording")
+        self.name = model
+        self.parameters = parameters
+        self._seeded: dict[tuple[str, int], dict[str, Any]] = {}
+        self._queued: dict[str, list[dict[str, Any]]] = {}
+        self._prompts: list[str] = []
+
+    async def start(self) -> None:
+        """Reads the recording; again, where it was read before, so that every run finds it whole."""
+        self._seeded, queued = {}, defaultdict(list)
+        prompts = set()
+        for number, line in enumerate(self._path.read_text("utf-8").splitlines(), 1):
+            if not line.strip():
+                continue
+            try:
+                row = json.loads(line)
+                prompt = row["prompt"]
+                for completion in row["completions"]:
+                    if not isinstance(completion["text"], str):
+                        raise TypeError("text is not a string")
+                    if completion.get("seed") is None:
+                        queued[prompt].append(completion)
+                    else:
+                        self._seeded[prompt, completion["seed"]] = completion
+            except (ValueError, KeyError, TypeError, AttributeError) as error:
+                raise UserError(
+                    f"{self._path}:{number}: not a recorded request ({error!r}); "
+                    'expected {"prompt": ..., "completions": [{"text": ..., "finish_reason": ...}]}'
+                ) from None
+            prompts.add(prompt)
+        self._queued = dict(queued)
+        self._prompts = sorted(prompts)
+
+    async def generate(self, request: Request) -> AsyncIterator[Completion]:
+        """Yields the recorded completions.
+
+        Raises:
+            EngineError: The recording does not hold the request; says where it first differs from the nearest one.
+        """
+        for index, seed in enumerate(request.seeds):
+            yield await self._completion(self._take(request.prompt, seed), request, index)
+
+    def _take(self, prompt: str, seed: int) -> dict[str, Any]:
+        if (prompt, seed) in self._seeded:
+            return self._seeded[prompt, seed]
+        if self._queued.get(prompt):
+            return self._queued[prompt].pop(0)
+        raise EngineError(f"{self._path}: {self._difference(prompt, seed)}")
+
+    def _difference(self, prompt: str, seed: int) -> str:
+        if prompt in self._queued:
+            return f"this prompt was asked for more often than it was recorded: {prompt[-_CONTEXT:]!r} at its end"
+        at = bisect(self._prompts, prompt)
+        # Of a sorted list, a neighbour shares the longest beginning.
+        neighbours = self._prompts[max(at - 1, 0) : at + 1]
+        if not neighbours:
+            return "the recording is empty"
+        shared, nearest = max((_shared(prompt, other), other) for other in neighbours)
+        if nearest == prompt:
+            return f"holds this prompt but not its sample with seed {seed} (another run seed or sample count?)"
+        place = slice(max(shared - _CONTEXT, 0), shared + _CONTEXT)
+        return (
+            f"does not hold this request; it first differs from the nearest one at character {shared}:\n"
+            f"  asked:    {prompt[place]!r}\n  recorded: {nearest[place]!r}"
+        )
+
+    async def _completion(self, recorded: dict[str, Any], request: Request, index: int) -> Completion:
+        text, sampling = recorded["text"], request.sampling
+        logprobs = recorded.get("logprobs")
+        try:
+            tokens = read_tokens(logprobs, sampling) if logprobs and sampling.alternatives else None
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise EngineError(
+                f"{self._path}: cannot read the recorded logprobs of {text[:_CONTEXT]!r}: {error!r}"
+            ) from None
+        stop = recorded.get(
+            "stop", next((s for s in sampling.stop if sampling.include_stop and text.endswith(s)), None)
+        )
+        return Completion(
+            text=text,
+            finish_reason="length" if recorded.get("finish_reason") == "length" else "stop",
+            stop=stop,
+            tokens=tokens,
+            completion_tokens=recorded.get("completion_tokens")
+            or (len(tokens) if tokens else await self.count_tokens(text)),
+            prompt_tokens=recorded.get("prompt_tokens") or await self.count_tokens(request.prompt),
+            index=index,
+        )
+
+    async def count_tokens(self, text: str) -> int:
+        """Estimates the number of tokens: a recording has no tokenizer."""
+        return -(-len(text) // _CHARACTERS_PER_TOKEN)
+
+    def render(self, messages: list[dict[str, str]], *, answer: bool = True) -> str:
+        """Raises UserError: a recording has no chat template."""
+        raise UserError("the replay engine has no chat template; name the chat format that was recorded")
+
+    async def close(self) -> None:
+        """Does nothing."""
+
+
+class Recorder:
+    """Records every answered request of an engine, in the form that `ReplayEngine` reads.
+
+    Args:
+        engine: The engine.
+        path: The file, started anew with the engine.
+    """
+
+    def __init__(self, engine: Engine, path: str) -> None:
+        self._engine = engine
+        self._path = Path(path).expanduser()
+        if not self._path.parent.is_dir():
+            raise UserError(f"cannot record to {self._path}: no such folder")
+
+    @property
+    def name(self) -> str:
+        """The engine's name."""
+        return self._engine.name
+
+    @property
+    def parameters(self) -> int | None:
+        """The engine's number of parameters."""
+        return self._engine.parameters
+
+    async def start(self) -> None:
+        """Starts the engine and empties the file."""
+        await self._engine.start()
+        self._path.write_text("", "utf-8")
+
+    async def generate(self, request: Request) -> AsyncIterator[Completion]:
+        """Yields the engine's completions and records those that landed."""
+        landed = []
+        try:
+            async for completion in self._engine.generate(request):
+                landed.append(completion)
+                yield completion
+        finally:
+            if landed:
+                rows = [_recorded(completion, request.seeds[completion.index]) for completion in landed]
+                with self._path.open("a", encoding="utf-8") as file:
+                    file.write(json.dumps({"prompt": request.prompt, "completions": rows}, ensure_ascii=False) + "\n")
+
+    async def count_tokens(self, text: str) -> int:
+        """The engine's count."""
+        return await self._engine.count_tokens(text)
+
+    def render(self, messages: list[dict[str, str]], *, answer: bool = True) -> str:
+        """The engine's rendering."""
+        return self._engine.render(messages, answer=answer)
+
+    async def close(self) -> None:
+        """Closes the engine."""
+        await self._engine.close()
+
+
+def _shared(a: str, b: str) -> int:
+    """Returns the length of the longest common beginning."""
+    return next((i for i, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b)))
+
+
+def _recorded(completion: Completion, seed: int) -> dict[str, Any]:
+    row = {
+        "text": completion.text,
+        "finish_reason": completion.finish_reason,
+        "stop": completion.stop,
+        "seed": seed,
+        "completion_tokens": completion.completion_tokens,
+        "prompt_tokens": completion.prompt_tokens,
+    }
+    return row if completion.tokens is None else {**row, "logprobs": write_tokens(completion.tokens)}

@@ -1,0 +1,25 @@
+"""The errors that users see."""
+
+from __future__ import annotations
+
+
+class UserError(Exception):
+    """A mistake that the user can mend: the message names the thing, the place and the remedy.
+
+    The command line prints it without a traceback and exits with status 2. Raise it before any compute is spent
+    wherever that is possible.
+    """
+
+
+class EngineError(Exception):
+    """An engine could not answer a request; ends the problem that asked, never the run."""
+
+
+def missing_extra(package: str, extra: str) -> UserError:
+    """Returns the error for an optional dependency that is not installed.
+
+    Args:
+        package: The import name that was not found.
+        extra: The extra of this project that brings it.
+    """
+    return UserError(f"this needs the package '{package}': pip install 'tts-search[{extra}]'")

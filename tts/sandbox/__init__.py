@@ -1,0 +1,1 @@
+"""Places in which model-written code runs."""

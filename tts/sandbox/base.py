@@ -1,0 +1,80 @@
+"""The one interface of code sandboxes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+
+@dataclass(frozen=True)
+class Execution:
+    """What came of running a piece of code.
+
+    Attributes:
+        stdout: Everything that the code printed, cut at the output cap; kept also when the code failed.
+        stderr: The same for standard error.
+        error_type: Name of the exception that ended the code, None where none did.
+        error_message: `str()` of that exception.
+        exit_status: The process's exit status (negative: the signal that killed it), None where it lives on (a chain).
+        timed_out: Whether the wall-clock or CPU limit ended it.
+        truncated: Whether the output was cut.
+        wall_s: Wall-clock seconds.
+        cpu_s: CPU seconds, 0 where unknown.
+        peak_memory: Peak resident bytes, 0 where unknown.
+        failure: Why the sandbox itself could not run the code (a lost zygote), None where it could.
+    """
+
+    stdout: str = ""
+    stderr: str = ""
+    error_type: str | None = None
+    error_message: str = ""
+    exit_status: int | None = 0
+    timed_out: bool = False
+    truncated: bool = False
+    wall_s: float = 0.0
+    cpu_s: float = 0.0
+    peak_memory: int = 0
+    failure: str | None = None
+
+
+class Chain(Protocol):
+    """Runs pieces of code one after another in one namespace, as GenPRM's verifications of a solution's steps do."""
+
+    async def run(self, code: str) -> Execution:
+        """Runs `code` in the chain's namespace. A piece that failed or timed out leaves what it had already defined,
+        except where the chain had to be rebuilt: then only the pieces that ended well are replayed.
+        """
+
+    async def close(self) -> None:
+        """Gives the chain's process back. Closing twice does nothing."""
+
+
+class Sandbox(Protocol):
+    """A place in which model-written code runs."""
+
+    @property
+    def executes(self) -> bool:
+        """Whether code is run at all; verifiers then use it, else they run in their no-execution mode."""
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """The protection in force, for the record: `namespaces`, `landlock`, `seccomp`, ... Known after `start`."""
+
+    async def start(self) -> None:
+        """Starts the sandbox. Starting twice does nothing.
+
+        Raises:
+            UserError: It cannot lock down here; names each missing layer and how to enable it.
+        """
+
+    async def run(self, code: str) -> Execution:
+        """Runs one piece of code in a namespace of its own."""
+
+    def chain(self, history: tuple[str, ...] = ()) -> Chain:
+        """Returns a chain whose namespace holds what `history` (pieces that ended well) defined.
+
+        The replay of the history is invisible in the output and happens when the first piece runs.
+        """
+
+    async def close(self) -> None:
+        """Ends all of the sandbox's processes."""

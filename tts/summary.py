@@ -1,0 +1,141 @@
+"""What a run came to: `summary.json`, computed from the records alone, and the table at the end."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from rich.table import Table
+
+from tts.budget import Scope
+from tts.record import Record
+
+
+@dataclass
+class Tally:
+    """Counts over records, one at a time, so that a run's memory does not grow with its problems."""
+
+    n_problems: int = 0
+    n_errors: int = 0
+    graded: int = 0
+    correct: int = 0
+    majority: int = 0
+    oracle: int = 0
+    candidates: int = 0
+    candidates_correct: int = 0
+    stepped: int = 0
+    votes: int = 0
+    no_verdict: int = 0
+    solutions: int = 0
+    errors: list[tuple[str, str]] = field(default_factory=list)
+
+    def add(self, record: Record) -> None:
+        """Counts one record."""
+        self.n_problems += 1
+        if record["error"] is not None:
+            self.n_errors += 1
+            self.errors.append((record["id"], record["error"]))
+            return
+        solutions = record["solutions"]
+        self.solutions += len(solutions)
+        self.stepped += sum(len(solution["steps"]) > 1 for solution in solutions)
+        votes = [score for solution in solutions for vote in solution.get("votes", ()) for score in vote]
+        self.votes += len(votes)
+        self.no_verdict += votes.count(None)
+        if record["answer"] is None:
+            return
+        right = [solution["correct"] for solution in solutions]
+        self.graded += 1
+        self.correct += record["correct"]
+        self.majority += record["majority_correct"]
+        self.oracle += any(right)
+        self.candidates += len(right)
+        self.candidates_correct += sum(right)
+
+
+def summarize(tally: Tally, meter: Scope, extra: dict[str, Any]) -> dict[str, Any]:
+    """Returns the contents of `summary.json`.
+
+    Rates are fractions over the problems that ended without an error and have a reference answer; None where there are none.
+    """
+    policy, verifier = meter.usage["policy"], meter.usage["verifier"]
+    return {
+        "n_problems": tally.n_problems,
+        "n_errors": tally.n_errors,
+        "accuracy": _rate(tally.correct, tally.graded),
+        "pass_at_1": _rate(tally.candidates_correct, tally.candidates),
+        "majority": _rate(tally.majority, tally.graded),
+        "oracle": _rate(tally.oracle, tally.graded),
+        "policy": {
+            "samples": tally.solutions,
+            "prompt_tokens": policy.prompt_tokens,
+            "completion_tokens": policy.completion_tokens,
+            "flops": policy.flops,
+        },
+        "verifier": {
+            "verifications": verifier.verifications,
+            "prompt_tokens": verifier.prompt_tokens,
+            "completion_tokens": verifier.completion_tokens,
+            "flops": verifier.flops,
+            "votes": tally.votes,
+            "no_verdict": tally.no_verdict,
+        },
+        "generated": {"policy_tokens": policy.generated_tokens, "verifier_tokens": verifier.generated_tokens},
+        "code_executions": policy.code_executions + verifier.code_executions,
+        "wall_s": round(meter.wall_s, 3),
+        "limits_hit": [],
+        **extra,
+    }
+
+
+def interval(successes: int, trials: int, z: float = 1.959964) -> tuple[float, float]:
+    """Returns the Wilson score interval of a rate (95 % by default), (0, 1) without trials."""
+    if not trials:
+        return 0.0, 1.0
+    rate, weight = successes / trials, z * z / trials
+    middle = (rate + weight / 2) / (1 + weight)
+    half = z / (1 + weight) * math.sqrt(rate * (1 - rate) / trials + weight / (4 * trials))
+    return max(0.0, middle - half), min(1.0, middle + half)
+
+
+def table(tally: Tally, summary: dict[str, Any], title: str) -> Table:
+    """Returns what the terminal shows at the end: what the compute bought, and what it was."""
+    n = tally.solutions // max(1, tally.n_problems - tally.n_errors)
+    result = Table(title=title, title_justify="left", show_edge=False, pad_edge=False, box=None, header_style="bold")
+    for name, justify in (("", "left"), ("", "right"), ("", "left")):
+        result.add_column(name, justify=justify)  # type: ignore[arg-type]
+    rows: Sequence[tuple[str, float | None, int]] = (
+        ("this search", summary["accuracy"], tally.correct),
+        (f"majority of {n}", summary["majority"], tally.majority),
+        ("one sample (pass@1)", summary["pass_at_1"], 0),
+        (f"any of {n} (oracle)", summary["oracle"], tally.oracle),
+    )
+    for name, rate, successes in rows:
+        if rate is None:
+            continue
+        low, high = interval(successes, tally.graded)
+        result.add_row(name, f"{rate:.3f}", f"[{low:.3f}, {high:.3f}]" if name != "one sample (pass@1)" else "")
+    policy, verifier = summary["policy"], summary["verifier"]
+    result.add_section()
+    result.add_row("policy", f"{policy['samples']:,}", f"solutions, {policy['completion_tokens']:,} tokens")
+    if verifier["verifications"]:
+        result.add_row(
+            "verifier", f"{verifier['verifications']:,}", f"verifications, {verifier['completion_tokens']:,} tokens"
+        )
+        result.add_row("", f"{summary['code_executions']:,}", "code executions")
+        result.add_row("", f"{verifier['no_verdict']:,}", f"of {verifier['votes']:,} votes without a verdict")
+    result.add_row("wall", f"{summary['wall_s']:.1f}", "s")
+    return result
+
+
+def _rate(part: float, whole: int) -> float | None:
+    return part / whole if whole else None
+
+
+def first_errors(errors: Iterable[tuple[str, str]], most: int = 3) -> list[str]:
+    """Returns the first few errors as lines."""
+    listed = list(errors)
+    lines = [f"problem {key}: {message}" for key, message in listed[:most]]
+    return lines + ([f"... and {len(listed) - most} more, see results.jsonl"] if len(listed) > most else [])

@@ -1,0 +1,1 @@
+"""Verifiers: each judges the steps of a solution."""

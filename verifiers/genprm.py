@@ -1,0 +1,283 @@
+"""GenPRM: a generative process reward model that reasons, writes code, reads its output and says Yes or No.
+
+Source: arXiv 2504.00891, `GenPRM._single_inference` of RyanLiu112/GenPRM at cc80f47. Where this differs from the official
+code: judgements run concurrently; a verdict that cannot be read is None and not 0.5; the loop ends after the fallback in
+any case; an analysis that ends early is closed before code is asked for; code cut off by the length limit is not run.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Literal
+from weakref import WeakKeyDictionary
+
+from tts.budget import Usage, charge
+from tts.chat import check_format, render
+from tts.engines.base import Completion, Engine, Sampling
+from tts.engines.client import Client
+from tts.errors import UserError
+from tts.sandbox.base import Chain, Sandbox
+from tts.shared import SharedWork
+from tts.types import Problem, Solution, Verdict, Vote
+from verifiers import genprm_format as wire
+
+_log = logging.getLogger(__name__)
+
+_THRESHOLD = 0.5
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """One vote on one step.
+
+    Attributes:
+        text: The assistant's whole turn, code and its output included; the history of the chain's next step.
+        score: Probability of Yes, None where there is no verdict.
+        code: The pieces of code that it ran to an end and that so shaped the chain's namespace.
+    """
+
+    text: str
+    score: float | None
+    code: tuple[str, ...] = ()
+
+
+JudgedChain = tuple[Judgement, ...]
+
+
+class GenPRM:
+    """Judges steps with a released GenPRM, or any model trained on its format.
+
+    Every vote is a chain of its own through the solution's steps: it reads its own earlier judgements (eq. 7) and keeps its
+    own variables. Steps whose history is the same, as the common first steps of two candidates are, are judged once.
+
+    Args:
+        engine: The model.
+        sandbox: Where its code runs; one that executes nothing switches `execute` off.
+        votes: K, the number of chains; the score of a step is the mean over them.
+        chat: Chat format; the released models' is `deepseek-r1`.
+        first_turn: Form of the first user turn, a key of `genprm_format.FIRST_TURN`.
+        assistant_tag: Whether the assistant's turn is opened before the judgement, as in training and in the later official
+            code; the code behind the published numbers leaves it out.
+        analyze: Whether the model reasons in words first.
+        verify: Whether it writes code.
+        execute: Whether that code is run; else the model makes the output up.
+        readout: How a verdict becomes a number, see `genprm_format.read_verdict`.
+        history: `own`: each chain reads its own judgements. `shared`: all votes on a step read the first chain's.
+        stop_at_first_error: Leave the steps after the first one with a score below 0.5 unjudged.
+        temperature: Sampling temperature.
+        top_p: Nucleus.
+        top_k: 0 switches it off.
+        repetition_penalty: 1 switches it off.
+        max_tokens: Bound of the analysis, and of the whole turn with code and its output.
+        code_rounds: How many completions may follow the analysis before a verdict is forced.
+        fallback_tokens: Bound of the forced verdict.
+        seed: The run's seed.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        sandbox: Sandbox,
+        votes: int = 1,
+        chat: str = "deepseek-r1",
+        first_turn: str = "question",
+        assistant_tag: bool = False,
+        analyze: bool = True,
+        verify: bool = True,
+        execute: bool = True,
+        readout: wire.Readout = "soft",
+        history: Literal["own", "shared"] = "own",
+        stop_at_first_error: bool = False,
+        temperature: float = 0.6,
+        top_p: float = 0.95,
+        top_k: int = 20,
+        repetition_penalty: float = 1.0,
+        max_tokens: int = 2048,
+        code_rounds: int = 3,
+        fallback_tokens: int = 20,
+        seed: int = 0,
+    ) -> None:
+        _check(votes, chat, first_turn, readout, history)
+        self.votes = votes
+        self._client = Client(engine, "verifier", seed)
+        self._sandbox = sandbox
+        self._chat, self._first_turn, self._assistant_tag = chat, first_turn, assistant_tag
+        self._analyze, self._writes_code, self._execute = analyze, verify, verify and execute and sandbox.executes
+        self._readout: wire.Readout = readout
+        self._shared_history, self._stop_at_first_error = history == "shared", stop_at_first_error
+        self._temperature, self._top_p, self._top_k = temperature, top_p, top_k
+        self._repetition_penalty = repetition_penalty
+        self._max_tokens, self._code_rounds, self._fallback_tokens = max_tokens, code_rounds, fallback_tokens
+        # Kept as long as somebody holds the problem.
+        self._judgements: WeakKeyDictionary[Problem, SharedWork[Judgement]] = WeakKeyDictionary()
+        self._warned = False
+
+    def check(self) -> None:
+        """Checks nothing more: engine and sandbox check themselves."""
+
+    def token_bound(self, steps: int) -> int | None:
+        """Returns K times the bound of a turn and its forced verdict, for every step."""
+        return self.votes * steps * (self._max_tokens + self._fallback_tokens)
+
+    async def verify(self, problem: Problem, solution: Solution, prior: Verdict | None = None) -> Verdict:
+        """Judges every step after those that `prior` judged."""
+        steps = solution.steps
+        while steps and not steps[-1].strip():
+            steps = steps[:-1]
+        chains: tuple[JudgedChain, ...] = prior.state if prior is not None else ((),) * self.votes
+        # Votes are independent and each runs to the end on its own, unless what follows depends on all of them.
+        in_step = self._shared_history or self._stop_at_first_error
+        ends = range(len(chains[0]) + 1, len(steps) + 1) if in_step else [len(steps)]
+        for end in ends:
+            if self._stop_at_first_error and Verdict(_means(chains)).first_error(_THRESHOLD) is not None:
+                break
+            histories = [chains[0] if self._shared_history else chain for chain in chains]
+            chains = tuple(
+                await asyncio.gather(
+                    *(
+                        self._extend(problem, steps[:end], chain, history, vote)
+                        for vote, (chain, history) in enumerate(zip(chains, histories, strict=True))
+                    )
+                )
+            )
+        votes = tuple(Vote(tuple(j.score for j in chain), tuple(j.text for j in chain)) for chain in chains)
+        return Verdict(_means(chains), votes, "min", chains)
+
+    async def _extend(
+        self, problem: Problem, steps: Sequence[str], chain: JudgedChain, history: JudgedChain, vote: int
+    ) -> JudgedChain:
+        """Judges the steps of `steps` that `chain` has not judged yet, one after the other."""
+        shared = self._judgements.setdefault(problem, SharedWork())
+        for number in range(len(chain), len(steps)):
+            prompt = self._prompt(problem, steps[: number + 1], history)
+            code = tuple(piece for judgement in history for piece in judgement.code)
+            judgement = await shared.get((vote, prompt), partial(self._judge, prompt, number + 1, vote, code))
+            chain, history = (*chain, judgement), (*history, judgement)
+        return chain
+
+    def _prompt(self, problem: Problem, steps: Sequence[str], history: JudgedChain) -> str:
+        """Renders the conversation up to where the judgement of the last of `steps` begins."""
+        direct = not self._analyze and not self._writes_code
+        messages = [{"role": "system", "content": wire.SYSTEM_DIRECT if direct else wire.SYSTEM_CRITIQUE}]
+        for number, step in enumerate(steps):
+            turn = step if number else wire.first_turn(self._first_turn, problem.question, step)
+            messages.append({"role": "user", "content": turn})
+            if number < len(history):
+                messages.append({"role": "assistant", "content": history[number].text})
+        return render(self._chat, messages, self._client.engine, answer=self._assistant_tag)
+
+    async def _judge(self, prompt: str, number: int, vote: int, code: tuple[str, ...]) -> Judgement:
+        """Runs the state machine for one vote on step `number` (1-based); `code` made the chain's namespace."""
+        charge("verifier", Usage(verifications=1))
+        analysis = await self._write_analysis(prompt, number, vote) if self._analyze else ""
+        namespace = self._sandbox.chain(code)
+        try:
+            return await self._conclude(prompt, analysis, vote, namespace)
+        finally:
+            await namespace.close()
+
+    async def _write_analysis(self, prompt: str, number: int, vote: int) -> str:
+        start = wire.ANALYZE_START.format(number)
+        completion = await self._complete(prompt + start, self._max_tokens, (wire.ANALYZE_STOP,), vote)
+        # Closed whatever ended it: users of the official code had to patch this for the code stage to run.
+        return start + completion.text.split(wire.ANALYZE_CLOSE)[0] + wire.ANALYZE_STOP
+
+    async def _conclude(self, prompt: str, analysis: str, vote: int, namespace: Chain) -> Judgement:
+        """Lets the model write code, feeds it the output, and reads its verdict."""
+        text = analysis + (wire.VERIFY_START if self._writes_code else wire.OUTPUT_START)
+        stops = (wire.CODE_STOP, wire.OUTPUT_STOP) if self._execute else (wire.OUTPUT_STOP,)
+        ran: list[str] = []
+        for _ in range(self._code_rounds if self._writes_code else 1):
+            left = self._max_tokens - await self._client.engine.count_tokens(text)
+            if left <= 0:
+                break
+            start = len(text)
+            completion = await self._complete(prompt + text, left, stops, vote)
+            text += completion.text
+            score = self._read(text, start, completion)
+            if text.endswith(wire.OUTPUT_STOP) or (completion.stop is None and score is not None):
+                return Judgement(text, score, tuple(ran))
+            if completion.finish_reason == "length":
+                break
+            if self._execute:
+                text += wire.CODE_OUTPUT.format(await self._run(text, namespace, ran))
+            else:
+                text += wire.CODE_OUTPUT_START
+        return await self._force_verdict(prompt, analysis, text, vote, tuple(ran))
+
+    async def _force_verdict(self, prompt: str, analysis: str, text: str, vote: int, ran: tuple[str, ...]) -> Judgement:
+        """Asks for nothing but the verdict; after an analysis, the verification is thrown away."""
+        if analysis:
+            text = analysis
+        elif self._writes_code:
+            text += wire.VERIFY_STOP
+        else:
+            text = ""
+        text += wire.OUTPUT_START
+        completion = await self._complete(prompt + text, self._fallback_tokens, (wire.OUTPUT_STOP,), vote)
+        start, text = len(text), text + completion.text
+        return Judgement(text, self._read(text, start, completion), ran)
+
+    async def _run(self, text: str, namespace: Chain, ran: list[str]) -> str:
+        """Runs the last python block of `text`, remembers it in `ran`, and returns what the model reads of it."""
+        code = wire.last_code(text)
+        if code is None:
+            return wire.execution_result(None)
+        started = time.monotonic()
+        execution = await namespace.run(code)
+        charge("verifier", Usage(code_executions=1, seconds=time.monotonic() - started))
+        if not execution.timed_out and execution.failure is None:
+            ran.append(code)
+        return wire.execution_result(execution)
+
+    def _read(self, text: str, start: int, completion: Completion) -> float | None:
+        if completion.tokens is None and self._readout != "hard" and not self._warned:
+            self._warned = True
+            _log.warning(
+                "the engine '%s' reports no token probabilities: verdicts are read as plain Yes = 1, No = 0 "
+                "(verifier.readout=hard)",
+                self._client.engine.name,
+            )
+        return wire.read_verdict(text, start, completion.tokens, self._readout)
+
+    async def _complete(self, prompt: str, max_tokens: int, stop: tuple[str, ...], vote: int) -> Completion:
+        sampling = Sampling(
+            max_tokens=max_tokens,
+            temperature=self._temperature,
+            top_p=self._top_p,
+            top_k=self._top_k,
+            repetition_penalty=self._repetition_penalty,
+            stop=stop,
+            include_stop=True,
+            # What the official code asks for; a verdict is only ever read where it can be.
+            alternatives=20 if wire.OUTPUT_STOP in stop and self._readout != "hard" else 0,
+        )
+        return await self._client.complete(prompt, sampling, vote)
+
+
+def _means(chains: Sequence[JudgedChain]) -> tuple[float | None, ...]:
+    """Returns each step's mean score over the chains that have one (eq. 7)."""
+    means: list[float | None] = []
+    for judgements in zip(*chains, strict=True):
+        usable = [judgement.score for judgement in judgements if judgement.score is not None]
+        means.append(math.fsum(usable) / len(usable) if usable else None)
+    return tuple(means)
+
+
+def _check(votes: int, chat: str, first_turn: str, readout: str, history: str) -> None:
+    if votes < 1:
+        raise UserError(f"verifier.votes={votes}: at least one vote is needed")
+    check_format(chat, "verifier.chat")
+    for key, value, known in (
+        ("first_turn", first_turn, tuple(wire.FIRST_TURN)),
+        ("readout", readout, ("soft", "as_sampled", "hard")),
+        ("history", history, ("own", "shared")),
+    ):
+        if value not in known:
+            raise UserError(f"verifier.{key}={value}: choose one of {', '.join(known)}")

@@ -1,0 +1,69 @@
+"""Recorded step scores as verifier: strategies and metrics over other people's scores, without a model."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+from tts.errors import UserError
+from tts.types import Problem, Solution, Verdict, Vote
+
+
+class RecordedVerifier:
+    """Looks scores up by problem and solution index.
+
+    One JSON object a line: `{"id", "index", "scores": [..]}`; any finite numbers, one per step or one for the whole.
+
+    Args:
+        path: The file.
+        aggregator: How the scores' source makes one score of them.
+    """
+
+    votes = 1
+
+    def __init__(self, path: str | None = None, aggregator: str = "min") -> None:
+        if path is None:
+            raise UserError("verifier=recorded needs its file: set verifier.path=FILE")
+        self._path = Path(path).expanduser()
+        self._aggregator = aggregator
+        self._scores: dict[tuple[str, int], tuple[float, ...]] = {}
+
+    def check(self) -> None:
+        """Reads the file.
+
+        Raises:
+            UserError: It is missing, or a row is wrong; names the line.
+        """
+        if not self._path.is_file():
+            raise UserError(f"verifier.path={self._path}: no such file")
+        for number, line in enumerate(self._path.read_text("utf-8").splitlines(), 1):
+            if not line.strip():
+                continue
+            try:
+                row = json.loads(line)
+                scores = tuple(float(score) for score in row["scores"])
+                if not all(math.isfinite(score) for score in scores):
+                    raise ValueError("a score is not finite")
+                self._scores[str(row["id"]), int(row["index"])] = scores
+            except (ValueError, KeyError, TypeError) as error:
+                raise UserError(
+                    f"{self._path}:{number}: not a row of recorded scores ({error!r}); "
+                    'expected {"id": ..., "index": ..., "scores": [...]}'
+                ) from None
+
+    def token_bound(self, steps: int) -> int | None:
+        """Returns 0: nothing is generated."""
+        return 0
+
+    async def verify(self, problem: Problem, solution: Solution, prior: Verdict | None = None) -> Verdict:
+        """Returns the recorded scores.
+
+        Raises:
+            UserError: The file does not hold the solution.
+        """
+        try:
+            scores = self._scores[problem.id, solution.index]
+        except KeyError:
+            raise UserError(f"{self._path}: no scores of problem {problem.id}, solution {solution.index}") from None
+        return Verdict(scores, (Vote(scores),), self._aggregator)
