@@ -29,15 +29,21 @@ def _strength(candidate: Candidate) -> float:
 
 
 def argmax(candidates: Sequence[Candidate], groups: Groups) -> int | None:
-    """Returns the candidate with the highest score; of equals, the one with the more frequent answer, then the first."""
-    answered = [i for i, group in enumerate(groups) if group is not None]
-    return min(answered, key=lambda i: (-_strength(candidates[i]), -groups.count(groups[i]), i), default=None)
+    """Returns the candidate with the highest score; of equals, the one with the more frequent answer, then the first.
+
+    One without an answer stands behind all that have one.
+    """
+
+    def rank(i: int) -> tuple[bool, float, int, int]:
+        return groups[i] is None, -_strength(candidates[i]), -groups.count(groups[i]), i
+
+    return min(range(len(candidates)), key=rank, default=None)
 
 
 def weighted_vote(candidates: Sequence[Candidate], groups: Groups) -> int | None:
     """Returns the best candidate of the answer whose candidates' scores add up to most; one without a score adds nothing."""
     winner = plurality(groups, [0.0 if c.score is None else c.score for c in candidates])
-    members = [i for i, group in enumerate(groups) if group is not None and group == winner]
+    members = [i for i, group in enumerate(groups) if group == winner]
     return min(members, key=lambda i: (-_strength(candidates[i]), i), default=None)
 
 

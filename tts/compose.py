@@ -56,7 +56,8 @@ def build(config: Config, where: str, **provided: Any) -> Any:
         UserError: A key is unknown, missing or of the wrong type, or the class rejects a value.
     """
     target = _target(config, where)
-    accepted = inspect.signature(target).parameters
+    variadic = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    accepted = {key: p for key, p in inspect.signature(target).parameters.items() if p.kind not in variadic}
     given: dict[str, Any] = {}
     for key, value in config.items():
         if key == "_target_" or (key == "engine" and key not in accepted):

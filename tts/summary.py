@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 from rich.table import Table
 
 from tts.budget import Scope
+from tts.metrics import wilson_interval
 from tts.record import Record
 
 
@@ -90,16 +90,6 @@ def summarize(tally: Tally, meter: Scope, extra: dict[str, Any]) -> dict[str, An
     }
 
 
-def interval(successes: int, trials: int, z: float = 1.959964) -> tuple[float, float]:
-    """Returns the Wilson score interval of a rate (95 % by default), (0, 1) without trials."""
-    if not trials:
-        return 0.0, 1.0
-    rate, weight = successes / trials, z * z / trials
-    middle = (rate + weight / 2) / (1 + weight)
-    half = z / (1 + weight) * math.sqrt(rate * (1 - rate) / trials + weight / (4 * trials))
-    return max(0.0, middle - half), min(1.0, middle + half)
-
-
 def table(tally: Tally, summary: dict[str, Any], title: str) -> Table:
     """Returns what the terminal shows at the end: what the compute bought, and what it was."""
     n = tally.solutions // max(1, tally.n_problems - tally.n_errors)
@@ -115,7 +105,7 @@ def table(tally: Tally, summary: dict[str, Any], title: str) -> Table:
     for name, rate, successes in rows:
         if rate is None:
             continue
-        low, high = interval(successes, tally.graded)
+        low, high = wilson_interval(successes, tally.graded)
         result.add_row(name, f"{rate:.3f}", f"[{low:.3f}, {high:.3f}]" if name != "one sample (pass@1)" else "")
     policy, verifier = summary["policy"], summary["verifier"]
     result.add_section()

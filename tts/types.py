@@ -113,7 +113,7 @@ class SearchResult:
     """What a search strategy returns for one problem.
 
     Attributes:
-        chosen: Index into `candidates` of the strategy's choice, None where no candidate has an answer.
+        chosen: Index into `candidates` of the strategy's choice, None where it has none.
         candidates: All candidates, in an order that does not depend on timing.
         groups: For each candidate the number of its group of equivalent answers, None where it has no answer.
         tree: The search tree; every node holds a `text` and, where it has one, a `score`.

@@ -176,6 +176,8 @@ class GenPRM:
         """Runs the state machine for one vote on step `number` (1-based); `code` made the chain's namespace."""
         charge("verifier", Usage(verifications=1))
         analysis = await self._write_analysis(prompt, number, vote) if self._analyze else ""
+        if not self._execute:
+            return await self._conclude(prompt, analysis, vote, None)
         namespace = self._sandbox.chain(code)
         try:
             return await self._conclude(prompt, analysis, vote, namespace)
@@ -188,10 +190,10 @@ class GenPRM:
         # Closed whatever ended it: users of the official code had to patch this for the code stage to run.
         return start + completion.text.split(wire.ANALYZE_CLOSE)[0] + wire.ANALYZE_STOP
 
-    async def _conclude(self, prompt: str, analysis: str, vote: int, namespace: Chain) -> Judgement:
+    async def _conclude(self, prompt: str, analysis: str, vote: int, namespace: Chain | None) -> Judgement:
         """Lets the model write code, feeds it the output, and reads its verdict."""
         text = analysis + (wire.VERIFY_START if self._writes_code else wire.OUTPUT_START)
-        stops = (wire.CODE_STOP, wire.OUTPUT_STOP) if self._execute else (wire.OUTPUT_STOP,)
+        stops = (wire.OUTPUT_STOP,) if namespace is None else (wire.CODE_STOP, wire.OUTPUT_STOP)
         ran: list[str] = []
         for _ in range(self._code_rounds if self._writes_code else 1):
             left = self._max_tokens - await self._client.engine.count_tokens(text)
@@ -205,10 +207,10 @@ class GenPRM:
                 return Judgement(text, score, tuple(ran))
             if completion.finish_reason == "length":
                 break
-            if self._execute:
-                text += wire.CODE_OUTPUT.format(await self._run(text, namespace, ran))
-            else:
+            if namespace is None:
                 text += wire.CODE_OUTPUT_START
+            else:
+                text += wire.CODE_OUTPUT.format(await self._run(text, namespace, ran))
         return await self._force_verdict(prompt, analysis, text, vote, tuple(ran))
 
     async def _force_verdict(self, prompt: str, analysis: str, text: str, vote: int, ran: tuple[str, ...]) -> Judgement:

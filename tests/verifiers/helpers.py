@@ -43,6 +43,7 @@ class InProcessSandbox:
         return await InProcessChain().run(code)
 
     def chain(self, history: tuple[str, ...] = ()) -> InProcessChain:
+        assert self.executes
         chain = InProcessChain()
         for piece in history:
             with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(Exception):

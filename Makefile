@@ -1,0 +1,45 @@
+# Two commands do everything on a fresh machine: `make demo` and `make test`.
+PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3.13 || command -v python3)
+VENV ?= .venv
+RUN = $(VENV)/bin/python
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint train-embedded benchmark clean
+
+help:
+	@echo "make demo            best-of-16 with a tiny GenPRM, on the CPU, about a minute"
+	@echo "make test            lint, types, unit and integration tests"
+	@echo "make train-embedded  trains the two embedded models from nothing"
+	@echo "make benchmark       the figures in the documentation"
+
+setup: $(VENV)/.ready
+
+# A constraints file pins what CI tests; pip finds the CPU build of torch, uv would not.
+$(VENV)/.ready: pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v < (3, 14) else f"Python 3.11 to 3.13 is needed, this is {v[0]}.{v[1]}; set PYTHON=...")'
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	touch $@
+
+demo: setup
+	$(RUN) -m tts
+
+test: setup lint
+	$(RUN) -m pytest -m "not vllm and not gpu and not slow"
+
+lint: setup
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+
+train-embedded: setup
+	$(RUN) -m policies.embedded.train
+	$(RUN) -m verifiers.embedded.train
+
+benchmark: setup
+	$(RUN) -m benchmarks.engine
+	$(RUN) -m benchmarks.genprm
+	$(RUN) -m benchmarks.embedded
+
+clean:
+	rm -rf $(VENV) outputs multirun

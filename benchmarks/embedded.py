@@ -1,0 +1,157 @@
+"""What the embedded models do on unseen problems: the figures that the README and the model cards quote.
+
+`python -m benchmarks.embedded` (test split, seeds 0 to 2). First errors are scored on the policy's own samples against exact
+labels; single votes are scored one by one for K = 1. Intervals are bootstrap intervals over problems, all seeds together.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import random
+import statistics
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from benchmarks.setup import close, job, start, verifier_of
+from search.base import answer_of
+from search.best_of_n import argmax
+from tts.aggregate import aggregate
+from tts.app import Job
+from tts.embedded.student import first_error
+from tts.metrics import first_error_score
+from tts.types import Candidate, Problem, Solution, Verdict
+from tts.voting import plurality
+from verifiers.base import Verifier
+
+N = 16
+_RESAMPLES = 1000
+
+
+@dataclass
+class Outcome:
+    """What came of one problem: rates, and (label, prediction) pairs of first errors by kind of verification."""
+
+    rates: dict[str, float] = field(default_factory=dict)
+    first_errors: dict[str, list[tuple[int | None, int | None]]] = field(default_factory=dict)
+
+
+async def study(made: Job, problem: Problem, verifiers: dict[str, Verifier], labelled: int) -> Outcome:
+    """Samples one problem, searches it every way, and judges the first `labelled` samples for their first errors."""
+    stream = made.policy.solutions(problem, Solution(), N)
+    solutions = sorted([solution async for solution in stream], key=lambda solution: solution.index)
+    groups = await made.grader.group([answer_of(solution) for solution in solutions])
+    right = [bool(await made.grader.correct(answer_of(solution), problem.answer)) for solution in solutions]
+    winner = plurality(groups)
+    outcome = Outcome()
+    outcome.rates["Pass@1"] = statistics.fmean(right)
+    outcome.rates["majority@16"] = float(winner is not None and right[groups.index(winner)])
+    outcome.rates["oracle@16"] = float(any(right))
+    ranked = await asyncio.gather(*(verifiers["K = 3"].verify(problem, solution) for solution in solutions))
+    for votes in (1, 3):
+        outcome.rates[f"best-of-16, K = {votes}"] = float(right[_best(solutions, ranked, groups, votes)])
+    labels = [first_error(problem, solution.steps) for solution in solutions[:labelled]]
+    for execution in ("with", "without"):
+        verifier = verifiers[f"{execution} execution"]
+        verdicts = await asyncio.gather(*(verifier.verify(problem, solution) for solution in solutions[:labelled]))
+        for label, verdict in zip(labels, verdicts, strict=True):
+            pairs = outcome.first_errors.setdefault(f"{execution} execution, K = 8", [])
+            pairs.append((label, verdict.first_error()))
+            single = outcome.first_errors.setdefault(f"{execution} execution, K = 1", [])
+            single.extend((label, Verdict(vote.scores).first_error()) for vote in verdict.votes)
+    return outcome
+
+
+def _best(solutions: Sequence[Solution], verdicts: Sequence[Verdict], groups: Sequence[int | None], votes: int) -> int:
+    """Returns best-of-N's choice by the minimum over steps of the mean over the first `votes` votes."""
+    candidates = []
+    for solution, verdict in zip(solutions, verdicts, strict=True):
+        steps = zip(*(vote.scores for vote in verdict.votes[:votes]), strict=True)
+        usable = [[score for score in step if score is not None] for step in steps]
+        scores = [statistics.fmean(step) if step else None for step in usable]
+        candidates.append(Candidate(solution, answer_of(solution), verdict, aggregate(scores, "min")))
+    chosen = argmax(candidates, groups)
+    assert chosen is not None
+    return chosen
+
+
+def interval(outcomes: Sequence[Outcome], figure: Callable[[Sequence[Outcome]], float]) -> tuple[float, float]:
+    """Returns the 95 % bootstrap interval of a figure over problems."""
+    rng = random.Random(0)
+    draws = sorted(figure(rng.choices(outcomes, k=len(outcomes))) for _ in range(_RESAMPLES))
+    return draws[int(0.025 * _RESAMPLES)], draws[int(0.975 * _RESAMPLES) - 1]
+
+
+def rate(name: str) -> Callable[[Sequence[Outcome]], float]:
+    """Returns the figure that is the mean of a rate."""
+    return lambda outcomes: statistics.fmean(outcome.rates[name] for outcome in outcomes)
+
+
+def f1(name: str) -> Callable[[Sequence[Outcome]], float]:
+    """Returns the figure that is a first-error F1."""
+
+    def figure(outcomes: Sequence[Outcome]) -> float:
+        pairs = [pair for outcome in outcomes for pair in outcome.first_errors[name]]
+        return first_error_score([label for label, _ in pairs], [prediction for _, prediction in pairs]).f1
+
+    return figure
+
+
+def difference(
+    a: Callable[[Sequence[Outcome]], float], b: Callable[[Sequence[Outcome]], float]
+) -> Callable[[Sequence[Outcome]], float]:
+    """Returns the paired difference of two figures."""
+    return lambda outcomes: a(outcomes) - b(outcomes)
+
+
+async def outcomes_of(seed: int, split: str, problems: int, labelled: int, overrides: list[str]) -> list[Outcome]:
+    """Returns the outcomes of one seed: its own problems, samples and votes."""
+    made = job(f"task.size={problems}", f"task.split={split}", f"task.seed={seed}", f"seed={seed}", *overrides)
+    await start(made)
+    engine = made.engines["verifier"]
+    verifiers = {
+        "K = 3": verifier_of(made, engine, seed=seed, votes=3),
+        "with execution": verifier_of(made, engine, seed=seed, votes=8),
+        "without execution": verifier_of(made, engine, seed=seed, votes=8, execute=False),
+    }
+    room = asyncio.Semaphore(32)
+
+    async def one(problem: Problem) -> Outcome:
+        async with room:
+            return await study(made, problem, verifiers, labelled)
+
+    outcomes = await asyncio.gather(*(one(problem) for problem in made.task.problems()))
+    await close(made)
+    return list(outcomes)
+
+
+def main() -> None:
+    """Runs every seed and prints the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--problems", type=int, default=300, help="per seed")
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--split", default="test")
+    parser.add_argument("--labelled", type=int, default=2, help="samples a problem whose first errors are scored")
+    parser.add_argument("overrides", nargs="*", help="as for python -m tts")
+    arguments = parser.parse_args()
+    by_seed = []
+    for seed in range(arguments.seeds):
+        chosen = (arguments.split, arguments.problems, arguments.labelled, arguments.overrides)
+        by_seed.append(asyncio.run(outcomes_of(seed, *chosen)))
+        print(f"seed {seed} done", flush=True)
+    everything = [outcome for outcomes in by_seed for outcome in outcomes]
+    with_8, with_1 = f1("with execution, K = 8"), f1("with execution, K = 1")
+    figures = {name: rate(name) for name in everything[0].rates}
+    figures["best-of-16, K = 3, over majority"] = difference(rate("best-of-16, K = 3"), rate("majority@16"))
+    figures.update({f"first-error F1 {name}": f1(name) for name in everything[0].first_errors})
+    figures["F1 gained by votes (K = 8 over 1)"] = difference(with_8, with_1)
+    figures["F1 gained by execution (K = 8)"] = difference(with_8, f1("without execution, K = 8"))
+    print(f"{arguments.split} split, {arguments.problems} problems x {arguments.seeds} seeds")
+    for name, figure in figures.items():
+        low, high = interval(everything, figure)
+        seeds = " ".join(f"{figure(outcomes):.3f}" for outcomes in by_seed)
+        print(f"{name:42s} {figure(everything):6.3f}  [{low:.3f}, {high:.3f}]   by seed: {seeds}", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,43 @@
+"""What the benchmarks share: the configured objects, without a run directory."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hydra import compose, initialize_config_module
+from omegaconf import OmegaConf
+
+from tts.app import Job
+from tts.app import compose as compose_job
+from tts.compose import build
+from tts.engines.base import Engine
+from verifiers.base import Verifier
+
+
+def job(*overrides: str) -> Job:
+    """Returns the objects that `python -m tts OVERRIDES` would run with."""
+    with initialize_config_module("conf", version_base="1.3"):
+        config: dict[str, Any] = OmegaConf.to_container(compose("config", list(overrides)), resolve=True)  # type: ignore[assignment]
+    return compose_job(config, "benchmark")
+
+
+def verifier_of(made: Job, engine: Engine, *, seed: int, **changes: Any) -> Verifier:
+    """Returns the job's verifier anew, on `engine`, with other settings."""
+    config = {key: value for key, value in made.config["verifier"].items() if key != "engine"}
+    verifier: Verifier = build({**config, **changes}, "verifier", engine=engine, sandbox=made.sandbox, seed=seed)
+    return verifier
+
+
+async def start(made: Job) -> None:
+    """Loads the models and starts the sandbox."""
+    for engine in made.engines.values():
+        await engine.start()
+    await made.sandbox.start()
+
+
+async def close(made: Job) -> None:
+    """Ends what `start` started, and the grader."""
+    for engine in made.engines.values():
+        await engine.close()
+    await made.sandbox.close()
+    await made.grader.close()

@@ -1,0 +1,1 @@
+"""Tasks: problems, answers and their grading."""

@@ -1,0 +1,189 @@
+"""Tasks whose problems stand in a local file or in a data set of the Hugging Face hub."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from decimal import Decimal
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from tts.errors import UserError, missing_extra
+from tts.tasks.answers import normalize
+from tts.tasks.rows import read_rows
+from tts.types import Problem
+
+
+class DatasetTask:
+    """The problems of a data set, one a row.
+
+    Args:
+        name: What records and reports call the task.
+        path: A local file as `tts.tasks.rows.read_rows` takes it. Goes before `hub`.
+        hub: A data set of the Hugging Face hub.
+        config: Its configuration, where it has several.
+        split: Its split.
+        fields: Which field holds the `id`, the `question` and the `answer`: a name, several (the first that a row has),
+            or None for none. Rows without an id get `name-row`, counted from 0.
+        answer_pattern: Where the answer is part of its field: a regular expression whose last match's group 1 is it.
+        require_answer: Whether every row must have an answer.
+        keep: Fields to keep as the problem's metadata.
+        offset: How many problems to leave out at the beginning.
+        limit: How many problems to take then, None for all.
+    """
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        path: str | None = None,
+        hub: str | None = None,
+        config: str | None = None,
+        split: str | None = None,
+        fields: Mapping[str, str | Sequence[str] | None],
+        answer_pattern: str | None = None,
+        require_answer: bool = True,
+        keep: Sequence[str] = (),
+        offset: int = 0,
+        limit: int | None = None,
+    ) -> None:
+        self.name = name
+        self._path = None if path is None else Path(path).expanduser()
+        self._hub = hub
+        self._config = config
+        self._split = split
+        self._fields = {
+            role: (names,) if isinstance(names, str) else tuple(names or ()) for role, names in fields.items()
+        }
+        self._answer_pattern = answer_pattern
+        self._require_answer = require_answer
+        self._keep = tuple(keep)
+        self._offset = offset
+        self._limit = limit
+
+    def problems(self) -> Iterator[Problem]:
+        """Yields the problems in their order, each as it is read.
+
+        Raises:
+            UserError: The data is not there or a row is wrong; names file, line (in a JSON array: row) and remedy.
+        """
+        self._check_settings()
+        end = None if self._limit is None else self._offset + self._limit
+        return islice(self._all_problems(), self._offset, end)
+
+    def check(self) -> None:
+        """Reads all rows, also those that `offset` and `limit` leave out.
+
+        Raises:
+            UserError: As `problems`; also where no problem is left.
+        """
+        self._check_settings()
+        rows = deque(enumerate(self._all_problems(), 1), maxlen=1)
+        if not rows:
+            raise UserError(f"{self._source} holds no problems")
+        if rows[0][0] <= self._offset:
+            raise UserError(f"task.offset={self._offset} leaves none of the {rows[0][0]} problems of {self._source}")
+
+    def count(self) -> int | None:
+        """Returns the number of problems in a local file, None for a data set of the hub."""
+        return None if self._path is None else sum(1 for _ in self.problems())
+
+    @property
+    def _source(self) -> str:
+        return str(self._path or self._hub)
+
+    def _check_settings(self) -> None:
+        if self._path is None and self._hub is None:
+            raise UserError(f"task '{self.name}' has no data: give a file with task.path=FILE")
+        if self._offset < 0:
+            raise UserError(f"task.offset must not be negative, but is {self._offset}")
+        if self._limit is not None and self._limit < 1:
+            raise UserError(f"task.limit must be at least 1 (or null for all), but is {self._limit}")
+        if unknown := self._fields.keys() - {"id", "question", "answer"}:
+            raise UserError(f"task.fields knows id, question and answer, not {', '.join(sorted(unknown))}")
+        if self._answer_pattern is None:
+            return
+        try:
+            groups = re.compile(self._answer_pattern).groups
+        except re.error as error:
+            raise UserError(f"task.answer_pattern {self._answer_pattern!r} is no regular expression: {error}") from None
+        if groups < 1:
+            raise UserError(f"task.answer_pattern {self._answer_pattern!r} needs a group around the answer: (...)")
+
+    def _all_problems(self) -> Iterator[Problem]:
+        rows = read_rows(self._path) if self._path is not None else self._hub_rows()
+        seen: dict[str, str] = {}
+        for number, (place, row) in enumerate(rows):
+            problem = self._problem(number, place, row)
+            if problem.id in seen:
+                raise UserError(
+                    f"{place}: the id '{problem.id}' was already used at {seen[problem.id]}; ids must be unique "
+                    "(task.fields.id=null numbers the rows instead)"
+                )
+            seen[problem.id] = place
+            yield problem
+
+    def _problem(self, number: int, place: str, row: object) -> Problem:
+        if not isinstance(row, Mapping):
+            raise UserError(f"{place}: expected an object with fields, found {type(row).__name__} {str(row)[:40]!r}")
+        identifier = self._value("id", row)
+        question = self._value("question", row)
+        if question is None:
+            raise self._missing("question", place, row)
+        if not isinstance(question, str) or not question.strip():
+            raise UserError(f"{place}: the question must be a text that is not empty, but is {str(question)[:40]!r}")
+        answer = self._answer(place, row)
+        metadata = {name: row[name] for name in self._keep if name in row}
+        return Problem(f"{self.name}-{number}" if identifier is None else str(identifier), question, answer, metadata)
+
+    def _answer(self, place: str, row: Mapping[str, Any]) -> str | None:
+        answer: object = self._value("answer", row)
+        if answer is None:
+            if self._require_answer:
+                raise self._missing("answer", place, row)
+            return None
+        if isinstance(answer, int | float) and not isinstance(answer, bool) and math.isfinite(answer):
+            return normalize(f"{Decimal(str(answer)):f}")
+        if not isinstance(answer, str):
+            raise UserError(f"{place}: the answer must be a text or a number, but is {str(answer)[:40]!r}")
+        if self._answer_pattern is not None:
+            matches = list(re.finditer(self._answer_pattern, answer))
+            if not matches:
+                raise UserError(
+                    f"{place}: task.answer_pattern {self._answer_pattern!r} does not match the answer, which ends in "
+                    f"{answer[-40:]!r}; task.answer_pattern=null takes the whole field"
+                )
+            answer = matches[-1][1]
+        if not answer.strip():
+            raise UserError(f"{place}: the answer is empty")
+        return answer.strip()
+
+    def _value(self, role: str, row: Mapping[str, Any]) -> Any:
+        return next((row[name] for name in self._fields.get(role, ()) if row.get(name) is not None), None)
+
+    def _missing(self, role: str, place: str, row: Mapping[str, Any]) -> UserError:
+        wanted = " or ".join(f"'{name}'" for name in self._fields.get(role, ())) or "(none set)"
+        there = ", ".join(f"'{name}'" for name in row) or "none"
+        without = "; task.require_answer=false goes without" if role == "answer" else ""
+        return UserError(
+            f"{place}: no {role}: looked for the field {wanted}, the row has {there}; "
+            f"name the right one with task.fields.{role}=NAME{without}"
+        )
+
+    def _hub_rows(self) -> Iterator[tuple[str, object]]:
+        try:
+            from datasets import load_dataset
+        except ImportError:
+            raise missing_extra("datasets", "hub") from None
+        try:
+            rows: Iterable[object] = load_dataset(self._hub, self._config, split=self._split)
+        except Exception as error:  # whatever the network, the hub or a script raises
+            reason = f"{type(error).__name__}: {error}".splitlines()[0]
+            raise UserError(
+                f"cannot load the data set '{self._hub}' from the Hugging Face hub ({reason}); "
+                "give a local copy with task.path=FILE"
+            ) from error
+        return ((f"{self._hub}, row {number}", row) for number, row in enumerate(rows))

@@ -1,0 +1,67 @@
+"""Rows of local data files, each with its place, so that a bad one can be named."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from tts.errors import UserError
+
+_LINES = (".jsonl", ".jsonl.gz")
+_ARRAY = (".json", ".json.gz")
+
+
+def read_rows(path: Path) -> Iterator[tuple[str, object]]:
+    """Yields the rows of a JSON Lines file (`.jsonl`) or of a JSON array (`.json`), either also with `.gz`.
+
+    Blank lines are left out; a byte-order mark is allowed.
+
+    Args:
+        path: The file; a relative one is relative to the current directory.
+
+    Yields:
+        The row's place, `file:line` or, in an array, `file, row number` (counted from 0), and its value.
+
+    Raises:
+        UserError: The file is not there, is of another kind, is not UTF-8 or is broken JSON; names the line.
+    """
+    if not path.name.endswith(_LINES + _ARRAY):
+        raise UserError(f"{path}: a data file's name must end in {', '.join(_LINES + _ARRAY)}")
+    if not path.is_file():
+        folder = "" if path.is_absolute() else f" in {Path.cwd()}"
+        raise UserError(f"there is no data file {path}{folder}; check the path")
+    try:
+        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
+            yield from _lines(path, file) if path.name.endswith(_LINES) else _array(path, file.read())
+    except (OSError, EOFError) as error:  # a broken gzip file is an OSError, one that ends early an EOFError
+        raise UserError(f"cannot read {path}: {error}") from error
+
+
+def _lines(path: Path, lines: Iterable[bytes]) -> Iterator[tuple[str, object]]:
+    for number, line in enumerate(lines, 1):
+        if line.strip():
+            yield f"{path}:{number}", _parse(path, number, line.rstrip())
+
+
+def _array(path: Path, content: bytes) -> Iterator[tuple[str, object]]:
+    rows = _parse(path, 1, content) if content.strip() else []
+    if not isinstance(rows, list):
+        raise UserError(f"{path}: expected an array of rows; a file with one row a line is named .jsonl")
+    for number, row in enumerate(rows):
+        yield f"{path}, row {number}", row
+
+
+def _parse(path: Path, first_line: int, content: bytes) -> object:
+    try:
+        row: object = json.loads(content.decode("utf-8-sig" if first_line == 1 else "utf-8"))
+    except UnicodeDecodeError as error:
+        line = first_line + content.count(b"\n", 0, error.start)
+        raise UserError(f"{path}:{line}: not UTF-8: byte {content[error.start]:#04x}; save the file as UTF-8") from None
+    except json.JSONDecodeError as error:
+        line = first_line + error.lineno - 1
+        raise UserError(f"{path}:{line}: broken JSON: {error.msg} at column {error.colno}") from None
+    except (ValueError, RecursionError) as error:  # a number of thousands of digits, brackets nested a thousand deep
+        raise UserError(f"{path}:{first_line}: unusable JSON: {error}") from None
+    return row
