@@ -41,8 +41,10 @@ class Chain(Protocol):
     """Runs pieces of code one after another in one namespace, as GenPRM's verifications of a solution's steps do."""
 
     async def run(self, code: str) -> Execution:
-        """Runs `code` in the chain's namespace. A piece that failed or timed out leaves what it had already defined,
-        except where the chain had to be rebuilt: then only the pieces that ended well are replayed.
+        """Runs `code` in the chain's namespace.
+
+        A piece that raised an exception leaves what it had defined until then. One that timed out, or took the process with
+        it, leaves nothing: the chain is rebuilt from the pieces that ended.
         """
 
     async def close(self) -> None:
@@ -71,7 +73,7 @@ class Sandbox(Protocol):
         """Runs one piece of code in a namespace of its own."""
 
     def chain(self, history: tuple[str, ...] = ()) -> Chain:
-        """Returns a chain whose namespace holds what `history` (pieces that ended well) defined.
+        """Returns a chain whose namespace holds what `history` (pieces that ended, by an exception or not) defined.
 
         The replay of the history is invisible in the output and happens when the first piece runs.
         """

@@ -1,0 +1,18 @@
+from __future__ import annotations
+
+import pytest
+
+from tts.errors import UserError
+from tts.sandbox.none import NoExecution
+
+
+async def test_nothing_is_run() -> None:
+    sandbox = NoExecution()
+    await sandbox.start()
+    assert not sandbox.executes
+    assert sandbox.layers == ()
+    with pytest.raises(UserError, match="'sandbox=none' runs none"):
+        await sandbox.run("print(1)")
+    with pytest.raises(UserError, match="'sandbox=none' runs none"):
+        sandbox.chain()
+    await sandbox.close()

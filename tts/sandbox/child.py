@@ -1,0 +1,236 @@
+"""The supervisor's side of one locked process, on an asyncio event loop."""
+
+from __future__ import annotations
+
+import array
+import asyncio
+import contextlib
+import fcntl
+import json
+import os
+import signal
+import socket
+import time
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from tts.sandbox.base import Execution
+from tts.sandbox.zygote.child import MESSAGE_LIMIT
+
+REPORT_LIMIT = 1 << 16  # bytes of one message from a child or a zygote
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What zygotes and children need to know; see `Jail`."""
+
+    mode: str
+    timeout: float
+    memory: int
+    output_limit: int
+
+    @property
+    def pipe_size(self) -> int:
+        """Bytes of a pipe, a power of two: room for the output even where each page of it is just over half full."""
+        return max(65536, 1 << (2 * self.output_limit - 1).bit_length())
+
+
+class LostError(Exception):
+    """The zygote, and with it the child, is gone."""
+
+
+class Forker(Protocol):
+    """What a child needs of its zygote."""
+
+    def request(self, what: str, number: int, descriptors: list[int] | None = None) -> None:
+        """Sends a request about the child `number`; raises `OSError` where the zygote does not take it."""
+
+    def kill(self, number: int) -> None:
+        """Has the child `number` killed."""
+
+
+class Child:
+    """One locked process: runs one piece and ends, or keeps its namespace for further pieces."""
+
+    def __init__(self, zygote: Forker, number: int, settings: Settings) -> None:
+        self._zygote = zygote
+        self._settings = settings
+        self._number = number
+        self._done: asyncio.Future[bytes | None] | None = None
+        self._ended: dict[str, Any] | None = None
+        self._lost: str | None = None
+        self._expired = False
+        self._watched = False
+        self._jobs, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._jobs.setblocking(False)
+        self._pipes: list[int] = []
+        passed = [theirs.detach()]
+        for _ in ("stdout", "stderr"):
+            reader, writer = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+            with contextlib.suppress(OSError):  # past the user's allowance of pipe pages; then output is cut earlier
+                fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, settings.pipe_size)
+            self._pipes.append(reader)
+            passed.append(writer)
+        try:
+            zygote.request("fork", number, passed)
+        finally:
+            for descriptor in passed:
+                os.close(descriptor)
+
+    @property
+    def alive(self) -> bool:
+        """Whether it can run a piece."""
+        return self._ended is None and self._lost is None and self._jobs.fileno() >= 0
+
+    async def execute(self, code: str, keep: bool) -> Execution:
+        """Runs a piece. Cancelling kills the child.
+
+        Args:
+            code: The piece.
+            keep: Whether the child lives on afterwards.
+        """
+        loop = asyncio.get_running_loop()
+        started = time.monotonic()
+        self._done = loop.create_future()
+        if keep and not self._watched:
+            self._watched = True
+            loop.add_reader(self._jobs, self._reported)
+        timer = loop.call_later(self._settings.timeout, self._expire)
+        try:
+            self._send(code, keep)
+            report = await self._done
+        except LostError as lost:
+            self.discard()
+            return Execution(failure=str(lost), exit_status=None, wall_s=time.monotonic() - started)
+        except asyncio.CancelledError:
+            self.discard()
+            raise
+        finally:
+            timer.cancel()
+            self._done = None
+        execution = self._result(report, time.monotonic() - started)
+        if not self.alive:
+            self.discard()
+        return execution
+
+    def discard(self) -> None:
+        """Kills the process and forgets it; a piece that still runs is lost. Doing so twice does nothing."""
+        if self._jobs.fileno() < 0:
+            return
+        if self._ended is None and self._lost is None:
+            self._zygote.kill(self._number)
+        if self._done is not None and not self._done.done():
+            self._done.set_exception(LostError("the code's process was closed"))
+        self._unwatch()
+        self._jobs.close()
+        for reader in self._pipes:
+            os.close(reader)
+
+    def ended(self, report: dict[str, Any]) -> None:
+        """Takes the zygote's word that the process has ended."""
+        self._ended = report
+        self._unwatch()
+        if self._done is None:
+            self.discard()
+        else:
+            self._resolve(None)
+
+    def lose(self, reason: str) -> None:
+        """Takes note that the zygote is gone."""
+        self._lost = reason
+        self._unwatch()
+        if self._done is None:
+            self.discard()
+        elif not self._done.done():
+            self._done.set_exception(LostError(reason))
+
+    def _send(self, code: str, keep: bool) -> None:
+        if self._lost is not None:
+            raise LostError(self._lost)
+        memory = os.memfd_create("code", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+        try:
+            with open(memory, "wb", closefd=False) as file:
+                file.write(code.encode("utf-8", "surrogatepass"))
+            os.lseek(memory, 0, os.SEEK_SET)
+            seals = fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE
+            fcntl.fcntl(memory, fcntl.F_ADD_SEALS, seals)
+            rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [memory]))]
+            with contextlib.suppress(ConnectionError):  # it has died meanwhile, which the zygote will say
+                self._jobs.sendmsg([b"keep" if keep else b"last"], rights)
+        finally:
+            os.close(memory)
+
+    def _resolve(self, report: bytes | None) -> None:
+        if self._done is not None and not self._done.done():
+            self._done.set_result(report)
+
+    def _receive(self) -> bytes:
+        try:
+            return self._jobs.recv(REPORT_LIMIT)
+        except OSError:
+            return b""
+
+    def _reported(self) -> None:
+        report = self._receive()
+        if report and self._done is not None and not self._done.done() and not self._expired:
+            self._resolve(report)
+            return
+        # It closed its end, or speaks out of turn: both are the code's doing, and end the process.
+        self._unwatch()
+        self._zygote.kill(self._number)
+
+    def _unwatch(self) -> None:
+        if self._watched:
+            asyncio.get_running_loop().remove_reader(self._jobs)
+            self._watched = False
+
+    def _expire(self) -> None:
+        if self._done is None or self._done.done():  # it ended in this very moment
+            return
+        self._expired = True
+        self._zygote.kill(self._number)
+
+    def _read(self, reader: int) -> tuple[str, bool]:
+        try:
+            data = os.read(reader, self._settings.pipe_size)
+        except BlockingIOError:
+            return "", False
+        limit = self._settings.output_limit
+        return data[:limit].decode("utf-8", "replace"), len(data) > limit
+
+    def _result(self, report: bytes | None, wall: float) -> Execution:
+        (stdout, stdout_cut), (stderr, stderr_cut) = map(self._read, self._pipes)
+        error_type, message, lost = _understand(self._receive() if report is None else report)
+        end = self._ended or {"status": None, "cpu": 0.0, "memory": 0}
+        out_of_cpu = end["status"] == -signal.SIGXCPU or (
+            end["status"] == -signal.SIGKILL and end["cpu"] > self._settings.timeout
+        )
+        timed_out = self._expired or out_of_cpu
+        return Execution(
+            stdout=stdout,
+            stderr=stderr,
+            error_type=None if timed_out else error_type,
+            error_message="" if timed_out else message,
+            exit_status=end["status"],
+            timed_out=timed_out,
+            truncated=stdout_cut or stderr_cut or lost,
+            wall_s=wall,
+            cpu_s=end["cpu"],
+            peak_memory=end["memory"],
+        )
+
+
+def _text(value: object) -> str:
+    """Returns a value from a report as text that can be encoded, cut."""
+    return str(value)[:MESSAGE_LIMIT].encode("utf-8", "backslashreplace").decode()
+
+
+def _understand(report: bytes) -> tuple[str | None, str, bool]:
+    """Returns a child's error type, error message and whether output was lost: text from an untrusted process."""
+    try:
+        fields = json.loads(report)
+        error_type = fields.get("type")
+        name = None if error_type is None else _text(error_type)
+        return name, _text(fields.get("message", "")), bool(fields["lost"])
+    except (ValueError, KeyError, AttributeError, RecursionError):
+        return None, "", False

@@ -1,0 +1,188 @@
+"""The sandbox in which model-written code cannot do harm: locked processes forked by warm zygotes."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections import OrderedDict
+
+from tts.errors import UserError
+from tts.sandbox.base import Chain, Execution, Sandbox
+from tts.sandbox.child import Child, LostError, Settings
+from tts.sandbox.supervisor import Zygote
+from tts.sandbox.zygote.lockdown import MODES
+from tts.sandbox.zygote.syscalls import unsupported
+
+MAX_OUTPUT = 1 << 19  # half of what Linux lets anybody make a pipe hold
+
+
+class Jail(Sandbox):
+    """Runs code in processes without files, network, other processes or secrets, under limits.
+
+    Each zygote has sympy, numpy, scipy and mpmath loaded and is locked down; each piece of code runs in a fresh fork of
+    it, and each chain keeps a fork of its own while it is among the `live_chains` used last. See docs/sandbox.md.
+    """
+
+    def __init__(
+        self,
+        mode: str = "auto",
+        workers: int | None = None,
+        timeout: float = 5.0,
+        memory_mb: int = 512,
+        output_limit: int = 65536,
+        live_chains: int = 64,
+    ) -> None:
+        """Starts nothing yet.
+
+        Args:
+            mode: The layers beside seccomp: `auto` (the best there are), `namespaces`, `landlock`, or `seccomp` (neither
+                of them: code cannot open any file). A named mode is never weakened.
+            workers: Number of zygotes, and of pieces that run at a time. None: one a core.
+            timeout: Wall-clock seconds of one piece; GenPRM's own limit is 5.
+            memory_mb: MiB of virtual memory that a process may add to what is loaded.
+            output_limit: Bytes kept of each of stdout and stderr; 524288 at most.
+            live_chains: Chains that keep their process; a further one has the one longest unused rebuilt when it goes on.
+
+        Raises:
+            UserError: A setting is out of range.
+        """
+        if mode not in MODES:
+            raise UserError(f"sandbox.mode is '{mode}': take one of {', '.join(MODES)}")
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
+        self._workers = cores if workers is None else workers
+        for name, value in {
+            "workers": self._workers,
+            "timeout": timeout,
+            "memory_mb": memory_mb,
+            "output_limit": output_limit,
+            "live_chains": live_chains,
+        }.items():
+            if value <= 0:
+                raise UserError(f"sandbox.{name} is {value}: it must be positive")
+        if output_limit > MAX_OUTPUT:
+            raise UserError(f"sandbox.output_limit is {output_limit}: it can be {MAX_OUTPUT} bytes at most")
+        settings = Settings(mode, timeout, memory_mb << 20, output_limit)
+        self._mode = mode
+        self._zygotes = [Zygote(settings) for _ in range(self._workers)]
+        self._slots = asyncio.Semaphore(self._workers)
+        self._live_chains = live_chains
+        self._chains: OrderedDict[JailChain, None] = OrderedDict()
+
+    @property
+    def executes(self) -> bool:
+        """True: code is run."""
+        return True
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """The layers in force, such as `namespaces`, `landlock`, `seccomp`; empty before `start`."""
+        return self._zygotes[0].layers
+
+    async def start(self) -> None:
+        """Starts the zygotes. Starting twice does nothing.
+
+        Raises:
+            UserError: The mode's layers are not to be had; names each with why and how to enable it.
+        """
+        reason = unsupported()
+        if reason is not None:
+            raise UserError(f"the sandbox cannot lock down here: {reason}; 'sandbox=unsafe' is the only way on")
+        started = await asyncio.gather(*(zygote.ready() for zygote in self._zygotes), return_exceptions=True)
+        for outcome in started:
+            if isinstance(outcome, BaseException):
+                await self.close()
+                raise outcome
+
+    async def run(self, code: str) -> Execution:
+        """Runs one piece of code in a fresh process. Cancelling kills it."""
+        async with self._slots:
+            try:
+                child = await self._take()
+            except (LostError, UserError) as error:
+                return Execution(failure=str(error), exit_status=None)
+            return await child.execute(code, keep=False)
+
+    def chain(self, history: tuple[str, ...] = ()) -> Chain:
+        """Returns a chain that starts with what the pieces of `history` defined."""
+        return JailChain(self, history)
+
+    async def close(self) -> None:
+        """Ends all processes, for good: whatever runs or waits reports a failure."""
+        for chain in list(self._chains):
+            await chain.close()
+        await asyncio.gather(*(zygote.close() for zygote in self._zygotes))
+
+    async def _take(self) -> Child:
+        zygote = min(self._zygotes, key=lambda zygote: zygote.load)
+        await zygote.ready()
+        return zygote.take()
+
+    def _touch(self, chain: JailChain) -> None:
+        """Marks a chain as the one used last, and ends the process of the one longest unused if there are too many."""
+        self._chains[chain] = None
+        self._chains.move_to_end(chain)
+        surplus = len(self._chains) - self._live_chains
+        if surplus > 0:
+            idle = [other for other in self._chains if not other.running]
+            for other in idle[:surplus]:
+                other.evict()
+
+    def _forget(self, chain: JailChain) -> None:
+        self._chains.pop(chain, None)
+
+
+class JailChain(Chain):
+    """A chain of a `Jail`: its process lives between the pieces, and is rebuilt from the pieces that ended where it was lost."""
+
+    def __init__(self, jail: Jail, history: tuple[str, ...]) -> None:
+        self._jail = jail
+        self._history = list(history)
+        self._child: Child | None = None
+        self._turn = asyncio.Lock()
+
+    @property
+    def running(self) -> bool:
+        """Whether a piece runs now."""
+        return self._turn.locked()
+
+    async def run(self, code: str) -> Execution:
+        """Runs `code` in the chain's namespace. Cancelling kills the process; the next piece has it rebuilt."""
+        async with self._turn, self._jail._slots:
+            try:
+                child = await self._living_child()
+            except (LostError, UserError) as error:
+                return Execution(failure=str(error), exit_status=None)
+            self._jail._touch(self)
+            execution = await child.execute(code, keep=True)
+            if child.alive:
+                self._history.append(code)
+            return execution
+
+    async def close(self) -> None:
+        """Ends the chain's process. Closing twice does nothing."""
+        self.evict()
+
+    def evict(self) -> None:
+        """Ends the process; the next piece has it rebuilt."""
+        self._jail._forget(self)
+        if self._child is not None:
+            self._child.discard()
+            self._child = None
+
+    async def _living_child(self) -> Child:
+        """Returns the chain's process, rebuilt by replaying the pieces that ended where there is none.
+
+        Raises:
+            LostError: The zygote died, or a piece that once ended did not end again.
+        """
+        if self._child is not None and self._child.alive:
+            return self._child
+        self.evict()
+        self._child = child = await self._jail._take()
+        for number, piece in enumerate(self._history, 1):
+            await child.execute(piece, keep=True)
+            if not child.alive:
+                raise LostError(
+                    f"the chain could not be rebuilt: its piece {number}, which had ended, did not end again"
+                )
+        return child

@@ -1,0 +1,37 @@
+"""What to tell a user whose machine cannot lock down."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from tts.errors import UserError
+
+REMEDIES = {
+    "namespaces": (
+        "allow unprivileged user namespaces: 'sysctl kernel.apparmor_restrict_unprivileged_userns=0' (Ubuntu), "
+        "'sysctl kernel.unprivileged_userns_clone=1' (Debian), 'sysctl user.max_user_namespaces=10000' (RHEL); "
+        "in a container start it with a seccomp profile that allows unshare, mount and pivot_root"
+    ),
+    "landlock": (
+        "use a kernel from 5.13 on with CONFIG_SECURITY_LANDLOCK and 'landlock' in its 'lsm=' list; "
+        "in a container use a runtime whose seccomp profile allows the landlock calls (Docker from 23 on)"
+    ),
+    "seccomp": (
+        "use a Linux kernel with CONFIG_SECCOMP_FILTER, and a container runtime that passes seccomp through "
+        "(gVisor does not)"
+    ),
+}
+
+
+def refusal(mode: str, missing: Mapping[str, str]) -> UserError:
+    """Returns the error that names every missing layer, why it is missing and how to enable it.
+
+    Args:
+        mode: The mode that was asked for.
+        missing: Layer to reason.
+    """
+    lines = [f"sandbox mode '{mode}' cannot lock down this machine:"]
+    lines += [f"  {layer} is missing ({reason}): {REMEDIES[layer]}" for layer, reason in missing.items()]
+    other = "" if mode == "auto" else "'sandbox=auto' takes the best layers that there are; otherwise "
+    lines.append(f"{other}'sandbox=unsafe' is the only way on: it runs model-written code without isolation")
+    return UserError("\n".join(lines))

@@ -1,0 +1,200 @@
+"""The supervisor's side of a zygote, on an asyncio event loop."""
+
+from __future__ import annotations
+
+import array
+import asyncio
+import json
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+from tts.errors import UserError
+from tts.sandbox.child import REPORT_LIMIT, Child, LostError, Settings
+from tts.sandbox.refusal import refusal
+
+START_LIMIT = 120.0  # seconds; importing everything on a loaded machine takes a few
+GRACE = 10.0  # seconds that a zygote has to end a child before it counts as wedged
+_BOOTSTRAP = "import sys; sys.path.insert(0, sys.argv.pop(3)); from zygote.server import main; del sys.path[0]; main()"
+_ENVIRONMENT = {
+    "HOME": "/",
+    "LC_ALL": "C.UTF-8",
+    "MALLOC_ARENA_MAX": "1",
+    # Sets keep one order, so that a run can be repeated.
+    "PYTHONHASHSEED": "0",
+    # The children cannot make threads.
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+}
+
+
+class Zygote:
+    """A process that forks children. Where it died, the next child is forked by a new one."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.layers: tuple[str, ...] = ()
+        self._settings = settings
+        self._process: subprocess.Popen[bytes] | None = None
+        self._control: socket.socket | None = None
+        self._starting: asyncio.Task[None] | None = None
+        self._children: dict[int, Child] = {}
+        self._count = 0
+        self._spare: Child | None = None
+        self._dying: dict[int, asyncio.TimerHandle] = {}
+        self._closed = False
+
+    @property
+    def load(self) -> int:
+        """Number of its living children."""
+        return len(self._children)
+
+    @property
+    def process_id(self) -> int | None:
+        """Process of the living zygote, None where there is none."""
+        return None if self._process is None else self._process.pid
+
+    async def ready(self) -> None:
+        """Waits until it can fork; starts it where it does not run.
+
+        Raises:
+            UserError: It cannot lock down here.
+            LostError: It was closed.
+        """
+        if self._closed:
+            raise LostError("the sandbox is closed")
+        if self._control is not None:
+            return
+        if self._starting is None or self._starting.done():
+            self._starting = asyncio.create_task(self._start())
+        await asyncio.shield(self._starting)
+
+    def take(self) -> Child:
+        """Returns a child that has run nothing yet; one is forked ahead. `ready` must have been awaited.
+
+        Raises:
+            LostError: The zygote died just now.
+        """
+        try:
+            child = self._spare or self._fork()
+            self._spare = self._fork()
+        except OSError as error:
+            self.lose(f"the sandbox's zygote does not take requests: {error}")
+            raise LostError(f"the sandbox's zygote does not take requests: {error}") from error
+        return child
+
+    def request(self, what: str, number: int, descriptors: list[int] | None = None) -> None:
+        """Sends a request to the zygote.
+
+        Raises:
+            OSError: It is gone, or does not read.
+        """
+        if self._control is None:
+            raise ConnectionResetError("the zygote is gone")
+        rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", descriptors))] if descriptors else []
+        self._control.sendmsg([json.dumps({"do": what, "number": number}).encode()], rights)
+
+    def kill(self, number: int) -> None:
+        """Has a child killed; a zygote that does not see to it in time is given up."""
+        if number not in self._children or number in self._dying:
+            return
+        loop = asyncio.get_running_loop()
+        self._dying[number] = loop.call_later(GRACE, self.lose, "the sandbox's zygote is wedged")
+        try:
+            self.request("kill", number)
+        except OSError as error:
+            loop.call_soon(self.lose, f"the sandbox's zygote does not take requests: {error}")
+
+    def lose(self, reason: str) -> None:
+        """Gives the zygote up with all its children."""
+        if self._control is None or self._process is None:
+            return
+        asyncio.get_running_loop().remove_reader(self._control)
+        self._control.close()
+        self._process.kill()
+        self._process.wait()
+        self._control = self._process = self._spare = None
+        for timer in self._dying.values():
+            timer.cancel()
+        self._dying.clear()
+        children, self._children = self._children, {}
+        for child in children.values():
+            child.lose(reason)
+
+    async def close(self) -> None:
+        """Ends it and its children, for good."""
+        self._closed = True
+        if self._starting is not None:
+            self._starting.cancel()
+            await asyncio.gather(self._starting, return_exceptions=True)
+            self._starting = None
+        self.lose("the sandbox was closed")
+
+    def _fork(self) -> Child:
+        self._count += 1
+        child = Child(self, self._count, self._settings)
+        self._children[self._count] = child
+        return child
+
+    async def _start(self) -> None:
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        ours.setblocking(False)
+        config = {"mode": self._settings.mode, "timeout": self._settings.timeout, "memory": self._settings.memory}
+        arguments = [str(theirs.fileno()), json.dumps(config), str(Path(__file__).parent)]
+        process = subprocess.Popen(  # noqa: ASYNC220  forks once, and Python's asynchronous one needs a child watcher
+            [sys.executable, "-s", "-P", "-B", "-c", _BOOTSTRAP, *arguments],
+            pass_fds=[theirs.fileno()],
+            env=_ENVIRONMENT | {key: os.environ[key] for key in ("LD_LIBRARY_PATH",) if key in os.environ},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            start_new_session=True,
+            cwd="/",
+        )
+        theirs.close()
+        try:
+            loop = asyncio.get_running_loop()
+            answer = await asyncio.wait_for(loop.sock_recv(ours, REPORT_LIMIT), START_LIMIT)
+            self.layers = self._welcome(answer)
+        except BaseException:
+            ours.close()
+            process.kill()
+            process.wait()
+            raise
+        self._process, self._control = process, ours
+        loop.add_reader(ours, self._readable)
+        self._spare = self._fork()
+
+    def _welcome(self, answer: bytes) -> tuple[str, ...]:
+        if not answer:
+            raise UserError(
+                f"the sandbox's zygote ended while it locked down (mode '{self._settings.mode}'); "
+                "its message is on standard error"
+            )
+        message = json.loads(answer)
+        if "missing" in message:
+            raise refusal(self._settings.mode, message["missing"])
+        return tuple(message["layers"])
+
+    def _readable(self) -> None:
+        while self._control is not None:
+            try:
+                message = self._control.recv(REPORT_LIMIT)
+            except BlockingIOError:
+                return
+            except OSError:
+                message = b""
+            if not message:
+                self.lose("the sandbox's zygote died")
+                return
+            report = json.loads(message)
+            number = report["number"]
+            timer = self._dying.pop(number, None)
+            if timer is not None:
+                timer.cancel()
+            child = self._children.pop(number, None)
+            if child is self._spare:
+                self._spare = None
+            if child is not None:
+                child.ended(report)

@@ -1,0 +1,180 @@
+"""The process in which pieces of code run: it locks itself up, then takes one piece after another from its socket.
+
+It can lie about itself only: what it reports back is the text of an error and whether output was lost.
+"""
+
+from __future__ import annotations
+
+import array
+import contextlib
+import gc
+import io
+import json
+import os
+import resource
+import signal
+import socket
+import sys
+import types
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+from . import kernel, seccomp
+
+JOBS = 3  # the descriptor of the socket that brings the code
+MESSAGE_LIMIT = 4096  # characters of an error's message that are reported
+CHAIN_CPU = 20  # times the limit of one piece: the CPU time after which a living chain is ended
+
+
+@dataclass(frozen=True)
+class Limits:
+    """The limits of a child.
+
+    Attributes:
+        timeout: Seconds of CPU time for one piece; the supervisor keeps the wall-clock limit.
+        address_space: Bytes of virtual memory.
+    """
+
+    timeout: float
+    address_space: int
+
+
+class Output(io.RawIOBase):
+    """Writes to a pipe that nobody reads before the piece has ended, and drops what does not fit."""
+
+    def __init__(self, descriptor: int) -> None:
+        super().__init__()
+        self._descriptor = descriptor
+        self.lost = False
+
+    def writable(self) -> bool:
+        """Tells that it can be written."""
+        return True
+
+    def fileno(self) -> int:
+        """Returns the pipe's descriptor."""
+        return self._descriptor
+
+    def write(self, data: Any) -> int:
+        """Writes `data`, as much as fits, and claims to have written all."""
+        view = memoryview(data).cast("B")
+        size, sent = len(view), 0
+        try:
+            while sent < size:
+                sent += os.write(self._descriptor, view[sent:])
+        except BlockingIOError:
+            self.lost = True
+        return size
+
+    def text(self) -> io.TextIOWrapper:
+        """Returns a text stream that writes here, line by line, so that what was printed before a kill is kept."""
+        stream: Any = self
+        return io.TextIOWrapper(stream, encoding="utf-8", errors="backslashreplace", line_buffering=True)
+
+
+def _set(limit: int, soft: int, hard: int) -> None:
+    with contextlib.suppress(ValueError):  # the user's own hard limit is lower: so much the better
+        resource.setrlimit(limit, (soft, hard))
+
+
+def prepare(limits: Limits) -> None:
+    """Does in the zygote what its children need not do each: most limits, and an empty `__main__`."""
+    for limit, value in {
+        resource.RLIMIT_AS: limits.address_space,
+        resource.RLIMIT_STACK: 8 << 20,
+        resource.RLIMIT_NOFILE: 16,
+        resource.RLIMIT_FSIZE: 0,
+        resource.RLIMIT_CORE: 0,
+        resource.RLIMIT_MEMLOCK: 0,
+        resource.RLIMIT_MSGQUEUE: 0,
+    }.items():
+        _set(limit, value, value)
+    sys.modules["__main__"] = types.ModuleType("__main__")
+    sys.argv = [""]
+
+
+def _receive(jobs: socket.socket) -> tuple[bool, bytes]:
+    """Returns the next piece and whether this process lives on after it; ends the process where there is none."""
+    header, ancillary, _, _ = jobs.recvmsg(64, socket.CMSG_SPACE(4))
+    if not header:
+        os._exit(0)
+    [code] = array.array("i", ancillary[0][2])
+    with open(code, "rb") as file:
+        return header == b"keep", file.read()
+
+
+def _execute(source: bytes, namespace: dict[str, Any]) -> tuple[dict[str, str], int]:
+    """Runs one piece as `exec(code, namespace)` does.
+
+    Returns:
+        The error to report, empty where there was none, and the exit status that Python would give it.
+    """
+    try:
+        code = source.decode("utf-8", "surrogatepass")
+        exec(compile(code, "<string>", "exec", dont_inherit=True), namespace)
+    except BaseException as error:
+        status = 1
+        if isinstance(error, SystemExit):
+            status = 0 if error.code is None else error.code & 255 if isinstance(error.code, int) else 1
+        message = ""
+        with contextlib.suppress(BaseException):
+            message = str(error)[:MESSAGE_LIMIT]
+        return {"type": type(error).__name__[:MESSAGE_LIMIT], "message": message}, status
+    return {}, 0
+
+
+def _run_piece(source: bytes, namespace: dict[str, Any]) -> tuple[bytes, int]:
+    outputs = Output(1), Output(2)
+    streams = sys.stdout, sys.stderr = [output.text() for output in outputs]
+    error, status = _execute(source, namespace)
+    for stream in (sys.stdout, sys.stderr, *streams):  # the code may have put its own in their place
+        with contextlib.suppress(BaseException):
+            stream.flush()
+    report = error | {"lost": any(output.lost for output in outputs)}
+    return json.dumps(report, ensure_ascii=False).encode("utf-8", "backslashreplace"), status
+
+
+def _allow_cpu(seconds: float) -> None:
+    """Sets the soft limit to what has been used and `seconds` more: a second line behind the supervisor's clock."""
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    hard = int(seconds * CHAIN_CPU) + 1
+    _set(resource.RLIMIT_CPU, min(int(used.ru_utime + used.ru_stime + seconds) + 2, hard), hard)
+
+
+def _serve(limits: Limits) -> NoReturn:
+    namespace = sys.modules["__main__"].__dict__
+    jobs = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET, 0, JOBS)
+    keep = True
+    while keep:
+        keep, source = _receive(jobs)
+        _allow_cpu(limits.timeout)
+        report, status = _run_piece(source, namespace)
+        with contextlib.suppress(OSError):  # the code may have closed the socket
+            os.write(JOBS, report)
+    os._exit(status)
+
+
+def main(jobs: int, stdout: int, stderr: int, limits: Limits, calls: seccomp.Filter) -> NoReturn:
+    """Becomes a child: everything is locked before the first byte of code is read.
+
+    Args:
+        jobs: Descriptor of the socket for code and reports.
+        stdout: Descriptor of a non-blocking pipe.
+        stderr: Another.
+        limits: Its limits.
+        calls: The system calls that it may make.
+    """
+    try:
+        kernel.prctl("prctl(PR_SET_PDEATHSIG)", kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
+        signal.set_wakeup_fd(-1)
+        os.dup2(stdout, 1)
+        os.dup2(stderr, 2)
+        if jobs != JOBS:
+            os.dup2(jobs, JOBS)
+        os.closerange(JOBS + 1, 1024)
+        _set(resource.RLIMIT_NPROC, 0, 0)
+        calls.install()
+        gc.enable()
+        _serve(limits)
+    finally:
+        os._exit(250)

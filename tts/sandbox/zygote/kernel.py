@@ -1,0 +1,127 @@
+"""The few kernel calls that Python has no function for."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import struct
+from collections.abc import Callable
+
+PR_SET_PDEATHSIG = 1
+PR_SET_DUMPABLE = 4
+PR_SET_SECCOMP = 22
+PR_CAPBSET_DROP = 24
+PR_SET_NO_NEW_PRIVS = 38
+CAPABILITY_VERSION_3 = 0x20080522
+NOBODY = 65534
+
+_libc = ctypes.CDLL(None, use_errno=True)
+_libc.syscall.restype = ctypes.c_long
+
+
+def _checked(result: int, what: str) -> int:
+    if result < 0:
+        number = ctypes.get_errno()
+        raise OSError(number, f"{what}: {os.strerror(number)}")
+    return result
+
+
+def syscall(what: str, number: int, *arguments: int | bytes | None) -> int:
+    """Makes a system call by its number.
+
+    Args:
+        what: Its name, for the error message.
+        number: Its number on this machine.
+        arguments: Integers, or buffers that the kernel only reads.
+
+    Raises:
+        OSError: The kernel refused it.
+    """
+    words = [ctypes.c_long(word) if isinstance(word, int) else ctypes.c_char_p(word) for word in arguments]
+    return _checked(_libc.syscall(ctypes.c_long(number), *words), what)
+
+
+def prctl(what: str, option: int, value: int = 0, address: int = 0) -> None:
+    """Calls `prctl(option, value, address, 0, 0)`.
+
+    Raises:
+        OSError: The kernel refused it.
+    """
+    zero = ctypes.c_ulong(0)
+    _checked(_libc.prctl(option, ctypes.c_ulong(value), ctypes.c_ulong(address), zero, zero), what)
+
+
+def unshare(flags: int) -> None:
+    """Moves the process into new namespaces.
+
+    Raises:
+        OSError: The kernel refused it.
+    """
+    _checked(_libc.unshare(ctypes.c_int(flags)), "unshare")
+
+
+def mount(source: str | None, target: str, kind: str | None, flags: int, options: str | None = None) -> None:
+    """Mounts or remounts a file system.
+
+    Raises:
+        OSError: The kernel refused it.
+    """
+    texts = [None if text is None else os.fsencode(text) for text in (source, target, kind, options)]
+    result = _libc.mount(texts[0], texts[1], texts[2], ctypes.c_ulong(flags), texts[3])
+    _checked(result, f"mount on {target}")
+
+
+def pivot_to_working_directory() -> None:
+    """Makes the working directory, a mount point, the only file system there is.
+
+    Raises:
+        OSError: The kernel refused it.
+    """
+    lazily = 2  # MNT_DETACH
+    _checked(_libc.pivot_root(b".", b"."), "pivot_root")
+    _checked(_libc.umount2(b".", lazily), "umount2")
+    os.chdir("/")
+
+
+def drop_capabilities() -> None:
+    """Gives up every capability, for this process and all that follow it."""
+    for capability in range(64):
+        try:
+            prctl("prctl(PR_CAPBSET_DROP)", PR_CAPBSET_DROP, capability)
+        except OSError:  # no CAP_SETPCAP, then there is nothing to drop; or past the last capability
+            break
+    _checked(_libc.capset(struct.pack("=Ii", CAPABILITY_VERSION_3, 0), bytes(24)), "capset")
+
+
+def become_nobody() -> None:
+    """Changes root to the user and group `nobody`.
+
+    Raises:
+        OSError: The process is not root, or may not.
+    """
+    os.setgroups([])
+    os.setresgid(NOBODY, NOBODY, NOBODY)
+    os.setresuid(NOBODY, NOBODY, NOBODY)
+
+
+def attempt(action: Callable[[], object]) -> str | None:
+    """Tries `action` in a throw-away fork, since a half-entered namespace cannot be left again.
+
+    Returns:
+        None where it succeeded, otherwise why it failed.
+    """
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            action()
+            os._exit(0)
+        except BaseException as error:
+            os.write(writer, (str(error) or type(error).__name__).encode()[:1000])
+        finally:
+            os._exit(1)
+    os.close(writer)
+    with open(reader, "rb") as pipe:
+        reason = pipe.read()
+    _, status = os.waitpid(child, 0)
+    return (reason.decode(errors="replace") or f"ended with status {status}") if status else None

@@ -1,0 +1,169 @@
+"""Which layers of protection this machine allows, and putting them in force."""
+
+from __future__ import annotations
+
+import os
+import site
+import sys
+import sysconfig
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from . import kernel, landlock, namespaces, seccomp
+
+DEVICES = ("/dev/null", "/dev/zero", "/dev/random", "/dev/urandom")
+LIBRARIES = ("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/etc/ld.so.cache", "/usr/share/zoneinfo")
+
+
+class RefusedError(Exception):
+    """The layers that the mode needs are not to be had.
+
+    Attributes:
+        missing: Layer to reason.
+    """
+
+    def __init__(self, missing: dict[str, str]) -> None:
+        super().__init__(str(missing))
+        self.missing = missing
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The layers to put in force.
+
+    Attributes:
+        namespaces: Whether to enter namespaces.
+        landlock: Whether to restrict files by Landlock.
+    """
+
+    namespaces: bool
+    landlock: bool
+
+    @property
+    def files(self) -> bool:
+        """Whether the code may open files; one of the two layers must then say which."""
+        return self.namespaces or self.landlock
+
+
+# mode: the plans it may end in, best first
+MODES = {
+    "auto": (Plan(True, True), Plan(False, True), Plan(True, False), Plan(False, False)),
+    "namespaces": (Plan(True, True), Plan(True, False)),
+    "landlock": (Plan(False, True),),
+    "seccomp": (Plan(False, False),),
+}
+
+
+def choose(mode: str, missing: Mapping[str, str]) -> Plan:
+    """Returns the best plan of the mode that needs no missing layer.
+
+    Args:
+        mode: A key of `MODES`.
+        missing: Layer (`namespaces`, `landlock`, `seccomp`) to why it cannot be used here.
+
+    Raises:
+        RefusedError: There is none.
+    """
+    for plan in MODES[mode]:
+        needed = {"seccomp": True, "namespaces": plan.namespaces, "landlock": plan.landlock}
+        if not any(needed[layer] for layer in missing):
+            return plan
+    raise RefusedError(dict(missing))
+
+
+def readable_paths() -> list[str]:
+    """Returns what an import can need: the standard library, installed packages and shared libraries; nothing else.
+
+    A path that an editable installation put on `sys.path` is a project's source tree, and stays out.
+    """
+    paths = sysconfig.get_paths()
+    installed = [paths[name] for name in ("stdlib", "platstdlib", "purelib", "platlib")]
+    found = {*LIBRARIES, *installed, *site.getsitepackages(), os.path.join(sys.base_prefix, "lib")}
+    outermost: list[str] = []
+    for path in sorted(found):
+        if not any(path.startswith(parent + "/") for parent in outermost):
+            outermost.append(path)
+    return outermost
+
+
+def _check_readable(paths: list[str]) -> None:
+    for path in paths:
+        if os.path.isdir(path):
+            os.listdir(path)
+    with open(os.__file__, "rb") as file:  # below a private directory not even an existing path can be seen
+        file.read(1)
+
+
+def _enter_namespaces(paths: list[str]) -> None:
+    namespaces.enter(paths, DEVICES)
+    _check_readable(paths)
+    first = os.fork()
+    if first == 0:
+        os._exit(0)
+    os.waitpid(first, 0)
+
+
+def _become_nobody(paths: list[str], files: bool) -> None:
+    kernel.become_nobody()
+    if files:
+        _check_readable(paths)
+
+
+def probe(paths: list[str]) -> dict[str, str]:
+    """Tries each layer for real, in throw-away forks.
+
+    Args:
+        paths: What is to stay readable.
+
+    Returns:
+        The layers that failed, with why.
+    """
+    kernel.prctl("prctl(PR_SET_NO_NEW_PRIVS)", kernel.PR_SET_NO_NEW_PRIVS, 1)
+    failed = {
+        "namespaces": kernel.attempt(lambda: _enter_namespaces(paths)),
+        "landlock": kernel.attempt(lambda: landlock.restrict(paths, DEVICES)),
+        "seccomp": kernel.attempt(seccomp.Filter(seccomp.program(files=True)).install),
+    }
+    return {layer: reason for layer, reason in failed.items() if reason is not None}
+
+
+def _continue_as_first_process() -> None:
+    """Goes on in a fork, process 1 of the new namespace, while this process waits for its end."""
+    child = os.fork()
+    if child:
+        os.closerange(0, 1024)  # so that the supervisor notices when the child is gone
+        os.waitpid(child, 0)
+        os._exit(0)
+    kernel.prctl("prctl(PR_SET_PDEATHSIG)", kernel.PR_SET_PDEATHSIG, 9)
+
+
+def lock_down(plan: Plan, paths: list[str]) -> list[str]:
+    """Puts the plan in force for this process and its children, for good; the system call filter is left to them.
+
+    Args:
+        plan: What to put in force.
+        paths: What stays readable.
+
+    Returns:
+        The names of the layers, with `seccomp`, which every child installs before it reads any code.
+
+    Raises:
+        OSError: A layer that `probe` found usable was not.
+    """
+    layers = []
+    with open("/proc/self/oom_score_adj", "w") as file:
+        file.write("1000")  # where memory runs out, this goes before anything else
+    if plan.namespaces:
+        namespaces.enter(paths, DEVICES)
+        _continue_as_first_process()
+        layers.append("namespaces")
+    elif os.getuid() == 0 and kernel.attempt(lambda: _become_nobody(paths, plan.files)) is None:
+        kernel.become_nobody()
+        layers.append("nobody")
+    kernel.drop_capabilities()
+    kernel.prctl("prctl(PR_SET_DUMPABLE)", kernel.PR_SET_DUMPABLE, 0)
+    if plan.landlock:
+        landlock.restrict(paths, DEVICES)
+        layers.append("landlock")
+    os.chdir("/")
+    return [*layers, "seccomp" if plan.files else "seccomp without files"]

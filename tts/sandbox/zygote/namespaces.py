@@ -1,0 +1,82 @@
+"""Namespaces (namespaces(7)): no network, no other process in sight, and a file tree of the named files only."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+
+from . import kernel
+
+_NEW = {
+    "mount": 0x00020000,
+    "cgroup": 0x02000000,
+    "uts": 0x04000000,
+    "ipc": 0x08000000,
+    "user": 0x10000000,
+    "pid": 0x20000000,
+    "net": 0x40000000,
+}
+_READ_ONLY, _NO_SUID, _NO_DEVICES, _NO_EXEC, _REMOUNT = 1, 2, 4, 8, 32
+_BIND, _RECURSIVE, _PRIVATE = 1 << 12, 1 << 14, 1 << 18
+# A user namespace may not clear these: statvfs's flag to mount's.
+_LOCKED = {1: 1, 2: 2, 4: 4, 8: 8, 1024: 1024, 2048: 2048, 4096: 1 << 21}
+_ROOT = "/tmp"  # any directory that is always there; covered in this mount namespace only
+
+
+def _bind(handle: int, target: str, flags: int) -> None:
+    source = f"/proc/self/fd/{handle}"
+    if os.path.isdir(source):
+        os.makedirs(target, exist_ok=True)
+    else:
+        os.makedirs(os.path.dirname(target), exist_ok=True)
+        with open(target, "w"):
+            pass
+    kernel.mount(source, target, None, _BIND | _RECURSIVE)
+    present = os.statvfs(target).f_flag
+    kept = sum(mount_flag for flag, mount_flag in _LOCKED.items() if present & flag)
+    kernel.mount(None, target, None, _REMOUNT | _BIND | flags | kept)
+
+
+def _enter_with_user() -> None:
+    user, group = os.getuid(), os.getgid()
+    kernel.unshare(sum(_NEW.values()))
+    for name, text in (
+        ("setgroups", "deny"),
+        ("uid_map", f"{kernel.NOBODY} {user} 1"),
+        ("gid_map", f"{kernel.NOBODY} {group} 1"),
+    ):
+        with open(f"/proc/self/{name}", "w") as file:
+            file.write(text)
+
+
+def enter(readable: Iterable[str], devices: Iterable[str]) -> None:
+    """Moves this process into new namespaces; root becomes nobody there. The next fork is process 1.
+
+    Root needs no user namespace for it. The tree is built before root's rights are gone, so it can hold an interpreter
+    below /root.
+
+    Args:
+        readable: Files and directories of the new file tree, none below another; those that do not exist are left out.
+        devices: Device files of the new file tree; likewise.
+
+    Raises:
+        OSError: Some part is forbidden here; the process is then unusable, so try it in a fork first.
+    """
+    privileged = os.getuid() == 0
+    if privileged:
+        kernel.unshare(sum(_NEW.values()) & ~_NEW["user"])
+    else:
+        _enter_with_user()
+    flags = dict.fromkeys(readable, _READ_ONLY | _NO_SUID | _NO_DEVICES) | dict.fromkeys(devices, _NO_SUID | _NO_EXEC)
+    # Held open, since the new root is about to cover one of their parents.
+    handles = {path: os.open(path, os.O_PATH) for path in flags if os.path.exists(path)}
+    kernel.mount(None, "/", None, _RECURSIVE | _PRIVATE)
+    kernel.mount("tmpfs", _ROOT, "tmpfs", _NO_SUID | _NO_DEVICES, "size=1m,mode=755")
+    for path, handle in handles.items():
+        _bind(handle, _ROOT + path, flags[path])
+        os.close(handle)
+    os.chdir(_ROOT)
+    kernel.pivot_to_working_directory()
+    kernel.mount(None, "/", None, _REMOUNT | _BIND | _READ_ONLY | _NO_SUID | _NO_DEVICES)
+    if privileged:
+        kernel.become_nobody()

@@ -1,0 +1,120 @@
+"""The zygote: forks a child on request, kills it on request, and reports how each one ended.
+
+It never holds code or output: those go through a socket and pipes of the child's own, whose ends it only passes on. So
+no later fork can find an earlier snippet in its memory.
+"""
+
+from __future__ import annotations
+
+import array
+import contextlib
+import gc
+import json
+import os
+import select
+import signal
+import socket
+import sys
+from typing import Any, NoReturn
+
+from . import child, lockdown, seccomp
+from .preload import preload
+
+PAGE = os.sysconf("SC_PAGE_SIZE")
+DESCRIPTORS = 3  # that come with a request for a child
+
+
+class Server:
+    """Serves one supervisor over its control socket."""
+
+    def __init__(self, control: socket.socket, limits: child.Limits, calls: seccomp.Filter) -> None:
+        self._control = control
+        self._limits = limits
+        self._calls = calls
+        self._numbers: dict[int, int] = {}  # process to the supervisor's number for it
+        self._wakeup, wakeup_writer = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        signal.signal(signal.SIGCHLD, lambda number, frame: None)
+        signal.set_wakeup_fd(wakeup_writer, warn_on_full_buffer=False)
+
+    def serve(self) -> NoReturn:
+        """Serves until the supervisor has gone."""
+        poller = select.poll()
+        poller.register(self._control, select.POLLIN)
+        poller.register(self._wakeup, select.POLLIN)
+        while True:
+            for descriptor, _ in poller.poll():
+                if descriptor == self._wakeup:
+                    os.read(self._wakeup, 4096)
+                else:
+                    self._obey()
+            self._reap()
+
+    def _obey(self) -> None:
+        message, ancillary, _, _ = self._control.recvmsg(256, socket.CMSG_SPACE(4 * DESCRIPTORS))
+        if not message:
+            os._exit(0)
+        request = json.loads(message)
+        number = request["number"]
+        if request["do"] == "kill":
+            for process in [process for process, known in self._numbers.items() if known == number]:
+                os.kill(process, signal.SIGKILL)
+            return
+        descriptors = jobs, stdout, stderr = array.array("i", ancillary[0][2])
+        process = os.fork()
+        if process == 0:
+            child.main(jobs, stdout, stderr, self._limits, self._calls)
+        self._numbers[process] = number
+        for descriptor in descriptors:
+            os.close(descriptor)
+
+    def _reap(self) -> None:
+        while self._numbers:
+            process, status, usage = os.wait4(-1, os.WNOHANG)
+            if process == 0:
+                return
+            report = {
+                "number": self._numbers.pop(process),
+                "status": os.waitstatus_to_exitcode(status),
+                "cpu": usage.ru_utime + usage.ru_stime,
+                "memory": usage.ru_maxrss * 1024,
+            }
+            self._control.send(json.dumps(report).encode())
+
+
+def _prepare(config: dict[str, Any]) -> tuple[list[str], child.Limits, seccomp.Filter]:
+    """Imports, measures and locks down.
+
+    Returns:
+        The layers in force, and the children's limits and system calls.
+    """
+    os.umask(0o022)  # the new file tree must be readable, whatever the user's own habit
+    paths = lockdown.readable_paths()
+    sys.path[:] = [path for path in sys.path if any((path + "/").startswith(known + "/") for known in paths)]
+    plan = lockdown.choose(config["mode"], lockdown.probe(paths))
+    preload(plan.files)
+    with open("/proc/self/statm") as file:
+        virtual = int(file.read().split()[0]) * PAGE
+    layers = lockdown.lock_down(plan, paths)
+    limits = child.Limits(config["timeout"], virtual + config["memory"])
+    child.prepare(limits)
+    return layers, limits, seccomp.Filter(seccomp.program(plan.files))
+
+
+def main() -> NoReturn:
+    """Runs the zygote: `argv` holds the control socket's descriptor and the configuration as JSON."""
+    inherited = int(sys.argv[1])
+    control = socket.socket(fileno=os.dup(inherited))  # the lowest free number, which children are sure to close
+    os.close(inherited)
+    try:
+        layers, limits, calls = _prepare(json.loads(sys.argv[2]))
+    except lockdown.RefusedError as refusal:
+        control.send(json.dumps({"missing": refusal.missing}).encode())
+        sys.exit(1)
+    server = Server(control, limits, calls)
+    gc.collect()
+    gc.freeze()
+    gc.disable()
+    control.send(json.dumps({"layers": layers}).encode())
+    with contextlib.suppress(BrokenPipeError):
+        server.serve()
+    os._exit(0)
