@@ -132,7 +132,7 @@ class Jail(Sandbox):
 
 
 class JailChain(Chain):
-    """A chain of a `Jail`: its process lives between the pieces, and is rebuilt from the pieces that ended where it was lost."""
+    """A chain of a `Jail`: its process lives between the pieces, and is rebuilt from the pieces that ended if lost."""
 
     def __init__(self, jail: Jail, history: tuple[str, ...]) -> None:
         self._jail = jail
