@@ -37,7 +37,11 @@ def shared_engine(config: Config, where: str) -> Engine:
     arguments = {key: value for key, value in config.items() if key != "record"}
     identity = json.dumps(arguments, sort_keys=True)
     if identity not in _engines:
-        _engines[identity] = build(arguments, where)
+        try:
+            _engines[identity] = build(arguments, where)
+        except UserError as error:
+            message = str(error)
+            raise UserError(message if message.startswith(where) else f"{where}: {message}") from None
     engine = _engines[identity]
     return Recorder(engine, config["record"]) if config.get("record") else engine
 

@@ -12,7 +12,7 @@ import logging
 import math
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Literal
 from weakref import WeakKeyDictionary
@@ -111,8 +111,7 @@ class GenPRM:
         self._analyze, self._writes_code, self._execute = analyze, verify, verify and execute and sandbox.executes
         self._readout: wire.Readout = readout
         self._shared_history, self._stop_at_first_error = history == "shared", stop_at_first_error
-        self._temperature, self._top_p, self._top_k = temperature, top_p, top_k
-        self._repetition_penalty = repetition_penalty
+        self._sampling = Sampling(max_tokens, temperature, top_p, top_k, repetition_penalty, include_stop=True)
         self._max_tokens, self._code_rounds, self._fallback_tokens = max_tokens, code_rounds, fallback_tokens
         # Kept as long as somebody holds the problem.
         self._judgements: WeakKeyDictionary[Problem, SharedWork[Judgement]] = WeakKeyDictionary()
@@ -249,17 +248,9 @@ class GenPRM:
         return wire.read_verdict(text, start, completion.tokens, self._readout)
 
     async def _complete(self, prompt: str, max_tokens: int, stop: tuple[str, ...], vote: int) -> Completion:
-        sampling = Sampling(
-            max_tokens=max_tokens,
-            temperature=self._temperature,
-            top_p=self._top_p,
-            top_k=self._top_k,
-            repetition_penalty=self._repetition_penalty,
-            stop=stop,
-            include_stop=True,
-            # What the official code asks for; a verdict is only ever read where it can be.
-            alternatives=20 if wire.OUTPUT_STOP in stop and self._readout != "hard" else 0,
-        )
+        # A verdict can only be read where its part of the turn may end; 20 is what the official code asks for.
+        alternatives = 20 if wire.OUTPUT_STOP in stop and self._readout != "hard" else 0
+        sampling = replace(self._sampling, max_tokens=max_tokens, stop=stop, alternatives=alternatives)
         return await self._client.complete(prompt, sampling, vote)
 
 

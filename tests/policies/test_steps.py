@@ -44,11 +44,9 @@ def test_writing_step_by_step_gives_the_steps_of_writing_at_once(name: str, step
     text = ""
     for k in range(len(steps)):
         opened = text + form.opening(text, k)
-        if k == 0 and not opened:
-            rest = whole
-        else:
-            # The model goes on with what stands behind step k's beginning in the text it would have written.
-            rest = whole[len(WRITE[name]([*steps[:k], steps[k]])) - len(steps[k]) :]
+        # The model goes on with what stands behind the forced beginning of step k in the text it would have written.
+        begun = len(WRITE[name](steps[: k + 1])) - len(steps[k]) if opened else 0
+        rest = whole[begun:]
         piece, _ = cut_at_stop(rest, (form.stop,), form.keep_stop)
         text = opened + piece
         assert len(form.split(text)) == k + 1

@@ -6,6 +6,8 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, Protocol, runtime_checkable
 
+from tts.errors import UserError
+
 
 @dataclass(frozen=True)
 class Sampling:
@@ -34,6 +36,20 @@ class Sampling:
     stop: tuple[str, ...] = ()
     include_stop: bool = False
     alternatives: int = 0
+
+    def __post_init__(self) -> None:
+        """Raises UserError where a value is out of range."""
+        for name, right, range_ in (
+            ("max_tokens", self.max_tokens >= 1, "at least 1"),
+            ("temperature", self.temperature >= 0, "0 (greedy) or more"),
+            ("top_p", 0 < self.top_p <= 1, "more than 0 and at most 1"),
+            ("top_k", self.top_k >= 0, "0 (off) or more"),
+            ("repetition_penalty", self.repetition_penalty > 0, "more than 0"),
+            ("alternatives", self.alternatives >= 0, "0 (none) or more"),
+            ("stop", all(self.stop), "texts that are not empty"),
+        ):
+            if not right:
+                raise UserError(f"sampling: {name}={getattr(self, name)} is out of range; it must be {range_}")
 
 
 @dataclass(frozen=True)

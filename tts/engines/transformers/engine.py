@@ -1,0 +1,184 @@
+"""The engine: checks its settings, loads a checkpoint on demand, and passes requests to the worker thread."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING, Any
+
+from tts.engines.base import Completion, Engine, Request
+from tts.engines.transformers.jobs import Job
+from tts.engines.transformers.loading import check_path, end_tokens, load_model, load_tokenizer, resolve_context
+from tts.errors import EngineError, UserError
+
+if TYPE_CHECKING:
+    from tts.engines.transformers.worker import Worker
+
+_DTYPES = ("auto", "float64", "float32", "bfloat16", "float16")
+
+
+class TransformersEngine(Engine):
+    """A causal language model in this process, on a CPU or one CUDA device, continuously batched.
+
+    All samples of a prompt share one prefill, rows that finish make room for waiting requests at once, and a prompt
+    that begins like an earlier sequence reuses its keys and values. What a request gets depends on its prompt, sampling
+    and seeds only, up to rounding in the model; `dtype="float64"` leaves none that matters.
+
+    With `Sampling.alternatives` the end-of-text token is among a completion's tokens, with an empty text. Special
+    tokens are spelled out in texts.
+
+    Args:
+        model: A directory with a checkpoint and its tokenizer, or a hub id.
+        dtype: Precision of the weights: `auto` (the checkpoint's; float64 for models of less than 10M
+            parameters on a CPU), `float64`, `float32`, `bfloat16` or `float16`.
+        device: A torch device, or `auto`: CUDA if there, else the CPU.
+        batch_size: Sequences decoded together.
+        context: Tokens of prompt and completion together; None takes the model's.
+        prefix_cache_mb: Size in MiB of the store of earlier sequences' keys and values; 0 switches it off.
+        threads: Threads of one torch operation on a CPU.
+        revision: The hub revision.
+
+    Raises:
+        UserError: A setting is out of range, or the directory lacks a part of a checkpoint.
+    """
+
+    def __init__(
+        self,
+        model: str,
+        dtype: str = "auto",
+        device: str = "auto",
+        batch_size: int = 64,
+        context: int | None = None,
+        prefix_cache_mb: int = 512,
+        threads: int = 1,
+        revision: str | None = None,
+    ) -> None:
+        if dtype not in _DTYPES:
+            raise UserError(f"dtype={dtype}: choose one of {', '.join(_DTYPES)}")
+        for key, value, least in (
+            ("batch_size", batch_size, 1),
+            ("context", context, 2),
+            ("prefix_cache_mb", prefix_cache_mb, 0),
+            ("threads", threads, 1),
+        ):
+            if value is not None and value < least:
+                raise UserError(f"{key}={value}: at least {least} is needed")
+        self._path = check_path(model)
+        self._model = model
+        self._dtype = dtype
+        self._device = device
+        self._batch_size = batch_size
+        self._context = context
+        self._prefix_bytes = prefix_cache_mb * 2**20
+        self._threads = threads
+        self._revision = revision
+        self._loading = threading.Lock()
+        self._tokenizing = threading.RLock()
+        self._tokenizer: Any = None
+        self._worker: Worker | None = None
+        self._parameters: int | None = None
+
+    @property
+    def name(self) -> str:
+        """The directory or hub id."""
+        return self._model
+
+    @property
+    def parameters(self) -> int | None:
+        """Number of the model's parameters; None before `start`."""
+        return self._parameters
+
+    async def start(self) -> None:
+        """Loads the checkpoint in a thread.
+
+        Raises:
+            UserError: It cannot be had, lacks a tokenizer, or is of a kind that cannot be batched here.
+        """
+        if self._worker is None:
+            await asyncio.to_thread(self._load)
+
+    async def generate(self, request: Request) -> AsyncIterator[Completion]:
+        """Yields one completion per seed, each as it lands; starts the engine if need be.
+
+        Raises:
+            EngineError: The prompt does not fit the context, the model failed, or the engine was closed.
+            UserError: See `start`.
+        """
+        await self.start()
+        worker = self._worker
+        if worker is None:
+            raise EngineError("the engine was closed")
+        job = Job(request, asyncio.get_running_loop(), asyncio.Queue())
+        worker.submit(job)
+        try:
+            for _ in request.seeds:
+                result = await job.results.get()
+                if isinstance(result, EngineError):
+                    raise result
+                yield result
+        finally:
+            job.cancelled = True
+
+    async def count_tokens(self, text: str) -> int:
+        """Returns the number of tokens of `text`, without special tokens added."""
+        return len(self._tokenize(text))
+
+    def render(self, messages: list[dict[str, str]], *, answer: bool = True) -> str:
+        """Renders a conversation with the tokenizer's chat template, `answer` opening the assistant's turn at the end.
+
+        Raises:
+            UserError: There is no template, or it refuses the conversation.
+        """
+        from jinja2 import TemplateError
+
+        with self._tokenizing:
+            tokenizer = self._get_tokenizer()
+            if not tokenizer.chat_template:
+                raise UserError(
+                    f"model: the tokenizer of '{self._model}' has no chat template; "
+                    "choose a chat format in the policy's or verifier's config"
+                )
+            try:
+                text: str = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=answer)
+            except TemplateError as error:
+                raise UserError(
+                    f"model: the chat template of '{self._model}' refuses the conversation: {error}; "
+                    "choose a chat format in the policy's or verifier's config"
+                ) from error
+        return text
+
+    async def close(self) -> None:
+        """Ends the worker thread, failing what is pending, and frees the model; `start` would load it again."""
+        worker, self._worker = self._worker, None
+        if worker is not None:
+            await asyncio.to_thread(worker.close)
+
+    def _get_tokenizer(self) -> Any:
+        with self._tokenizing:
+            if self._tokenizer is None:
+                self._tokenizer = load_tokenizer(self._path, self._revision)
+            return self._tokenizer
+
+    def _tokenize(self, text: str) -> list[int]:
+        # A lock, because transformers' fast tokenizers refuse to be used by two threads at a time.
+        with self._tokenizing:
+            tokens: list[int] = self._get_tokenizer()(text, add_special_tokens=False)["input_ids"]
+            return tokens
+
+    def _load(self) -> None:
+        from tts.engines.transformers.worker import Limits, Worker
+
+        with self._loading:
+            if self._worker is not None:
+                return
+            tokenizer = self._get_tokenizer()
+            model = load_model(self._path, self._revision, self._dtype, self._device)
+            limits = Limits(
+                rows=self._batch_size,
+                context=resolve_context(self._context, model, self._model),
+                prefix_bytes=self._prefix_bytes,
+                threads=self._threads,
+            )
+            self._parameters = sum(weight.numel() for weight in model.module.parameters())
+            self._worker = Worker(model, tokenizer, self._tokenize, end_tokens(model, tokenizer), limits)

@@ -1,0 +1,138 @@
+"""What the engine's two sides hand to each other: requests on their way in, completions on their way out."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict, deque
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+from tts.engines.base import Completion, Request, Sampling, Token
+from tts.engines.stops import cut_at_stop
+from tts.errors import EngineError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from tts.engines.transformers.sampler import Alternatives
+    from tts.engines.transformers.text import TextStream, Vocabulary
+
+FinishReason = Literal["stop", "length"]
+
+
+@dataclass(eq=False)
+class Job:
+    """One request and the event loop that waits for its results.
+
+    Attributes:
+        cancelled: Set by the waiting side; the worker drops the job's rows at its next step.
+    """
+
+    request: Request
+    loop: asyncio.AbstractEventLoop
+    results: asyncio.Queue[Completion | EngineError]
+    cancelled: bool = False
+
+
+@dataclass(eq=False)
+class Sample:
+    """One completion in the making.
+
+    Attributes:
+        job: What it belongs to.
+        index: Which of the request's seeds.
+        prompt: Token ids of the prompt.
+        limit: Most tokens it may have.
+        stream: Its text so far.
+        tokens: Its token ids so far.
+        alternatives: What else each token could have been, where asked for.
+    """
+
+    job: Job
+    index: int
+    prompt: list[int]
+    limit: int
+    stream: TextStream
+    tokens: list[int] = field(default_factory=list)
+    alternatives: list[Alternatives] = field(default_factory=list)
+
+    @property
+    def sampling(self) -> Sampling:
+        """How it is sampled."""
+        return self.job.request.sampling
+
+    @property
+    def seed(self) -> int:
+        """What its random numbers come from."""
+        return self.job.request.seeds[self.index]
+
+    def completion(self, reason: FinishReason, vocabulary: Vocabulary) -> Completion:
+        """Returns the result, cut at a stop string; `reason` is why it ends if there is none."""
+        text, stop = cut_at_stop("".join(self.stream.pieces), self.sampling.stop, self.sampling.include_stop)
+        return Completion(
+            text=text,
+            finish_reason=reason if stop is None else "stop",
+            stop=stop,
+            tokens=self._tokens(vocabulary) if self.sampling.alternatives else None,
+            completion_tokens=len(self.tokens),
+            prompt_tokens=len(self.prompt),
+            index=self.index,
+        )
+
+    def _tokens(self, vocabulary: Vocabulary) -> tuple[Token, ...]:
+        result = []
+        for text, token, others in zip(self.stream.pieces, self.tokens, self.alternatives, strict=True):
+            chosen = others.ids.index(token)
+            # Built from the unlikeliest on: of ids with the same text the likeliest stays.
+            order = sorted(range(len(others.ids)), key=others.logprobs.__getitem__)
+            names = [vocabulary.text(i) for i in others.ids]
+            top = {names[i]: others.logprobs[i] for i in order}
+            sampled = {names[i]: others.sampled[i] for i in order}
+            result.append(Token(text, others.logprobs[chosen], top, sampled))
+        return tuple(result)
+
+
+@dataclass(eq=False)
+class Prompt:
+    """A prompt and the samples of it that wait for a row, of one or more requests.
+
+    Attributes:
+        tokens: Token ids.
+        samples: Those that wait.
+        sequence: Its keys and values once computed.
+        logits: `[vocabulary]`, those behind it, once computed.
+    """
+
+    tokens: list[int]
+    samples: deque[Sample] = field(default_factory=deque)
+    sequence: Sequence[Tensor] | None = None
+    logits: Tensor | None = None
+
+
+class Outbox:
+    """Collects results and wakes each event loop once for all of them."""
+
+    def __init__(self) -> None:
+        self._items: defaultdict[asyncio.AbstractEventLoop, list[tuple[Job, Completion | EngineError]]]
+        self._items = defaultdict(list)
+
+    def put(self, job: Job, result: Completion | EngineError) -> None:
+        """Adds a result; a failed job hears of its first error only."""
+        if not job.cancelled:
+            self._items[job.loop].append((job, result))
+            job.cancelled = isinstance(result, EngineError)
+
+    def send(self) -> None:
+        """Hands everything over."""
+        for loop, items in self._items.items():
+            # A loop that was closed meanwhile has nobody left who waits.
+            with suppress(RuntimeError):
+                loop.call_soon_threadsafe(_deliver, items)
+        self._items = defaultdict(list)
+
+
+def _deliver(items: list[tuple[Job, Completion | EngineError]]) -> None:
+    for job, result in items:
+        job.results.put_nowait(result)

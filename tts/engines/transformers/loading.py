@@ -1,0 +1,182 @@
+"""Checkpoints: what must be there, loading it, and the check that the engine's batching suits the model."""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tts.errors import UserError
+
+if TYPE_CHECKING:
+    import torch
+
+    from tts.engines.transformers.model import CausalModel
+
+_WEIGHTS = ("*.safetensors", "*.bin")
+_TOKENIZERS = ("tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt", "spiece.model", "tekken.json")
+
+
+def check_path(model: str) -> str:
+    """Checks a model's name without loading anything, and returns it with `~` expanded.
+
+    Args:
+        model: A directory or a hub id.
+
+    Raises:
+        UserError: It looks like a directory and lacks a part of a checkpoint.
+    """
+    path = Path(model).expanduser()
+    if not (path.exists() or model.startswith(("/", "./", "../", "~"))):
+        return model
+    if not path.is_dir():
+        raise UserError(f"model: no checkpoint directory at {path}")
+    missing = [
+        what
+        for what, patterns in (
+            ("config.json", ("config.json",)),
+            ("weights (*.safetensors)", _WEIGHTS),
+            ("a tokenizer (tokenizer.json)", _TOKENIZERS),
+        )
+        if not any(any(path.glob(pattern)) for pattern in patterns)
+    ]
+    if missing:
+        raise UserError(
+            f"model: {path} holds no {' and no '.join(missing)}; save model and tokenizer there with save_pretrained"
+        )
+    return str(path)
+
+
+def load_tokenizer(model: str, revision: str | None) -> Any:
+    """Loads a checkpoint's tokenizer.
+
+    Raises:
+        UserError: It has none, or cannot be had.
+    """
+    from transformers import AutoTokenizer
+
+    try:
+        return AutoTokenizer.from_pretrained(model, revision=revision)
+    except Exception as error:
+        raise _not_found("tokenizer", model, error) from error
+
+
+_TINY = 10_000_000
+"""Parameters below which exact reproducibility on a CPU comes at no price that matters."""
+
+
+def load_model(model: str, revision: str | None, dtype: str, device: str) -> CausalModel:
+    """Loads a checkpoint's weights.
+
+    With `dtype` auto, a tiny model on a CPU is computed in float64: rounding then no longer reaches what is sampled, so
+    that a run does not depend on how its requests happened to be batched.
+
+    Raises:
+        UserError: They cannot be had, are incomplete, or belong to a model that cannot be batched here.
+    """
+    import torch
+    from transformers import AutoModelForCausalLM
+    from transformers.utils.logging import disable_progress_bar
+
+    disable_progress_bar()
+    where = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
+    try:
+        module, info = AutoModelForCausalLM.from_pretrained(
+            model,
+            revision=revision,
+            dtype=dtype if dtype == "auto" else getattr(torch, dtype),
+            output_loading_info=True,
+        )
+        if info["missing_keys"]:
+            raise ValueError(f"the weights lack {', '.join(sorted(info['missing_keys'])[:3])}")
+        tiny = dtype == "auto" and where == "cpu" and module.num_parameters() < _TINY
+        module = module.to(where, torch.float64 if tiny else None).eval()
+    except Exception as error:
+        raise _not_found("model", model, error) from error
+    return examine(module, model)
+
+
+def examine(module: Any, name: str) -> CausalModel:
+    """Makes a model ready for batching, having checked that batched passes give the logits of plain ones.
+
+    Raises:
+        UserError: They do not, or the model keeps a state that is not keys and values.
+    """
+    import torch
+
+    from tts.engines.transformers.model import CausalModel
+
+    try:
+        model = CausalModel.of(module)
+        error = _batching_error(model)
+        # Far above rounding, far below what a wrong position or mask does.
+        tolerance = max(0.02, 20 * torch.finfo(model.shapes[0].dtype).eps)
+        if not error < tolerance:
+            raise ValueError(f"left-padded batches change its logits by {error:.1%}")
+    except (ValueError, TypeError, AttributeError, KeyError, IndexError, NotImplementedError) as error:
+        raise UserError(
+            f"model: the transformers engine cannot batch {name}: {error}; choose the engine vllm or openai"
+        ) from error
+    return model.sharing_prefixes(lambda sharing: _batching_error(sharing) < tolerance)
+
+
+def _batching_error(model: CausalModel) -> float:
+    """Returns by how much logits of batched passes differ from plain ones, relative to the logits' spread."""
+    import torch
+
+    from tts.engines.transformers.batch import SHARED_FROM, Batch
+    from tts.engines.transformers.prefill import Start, prefill
+    from tts.engines.transformers.prefix_cache import PrefixCache
+
+    def plain(tokens: list[int]) -> torch.Tensor:
+        logits: torch.Tensor = model.module(input_ids=torch.tensor([tokens], device=model.device)).logits
+        return logits[0, -1].double()
+
+    ids = [i % model.vocabulary for i in range(3, 43, 2)]
+    long, short = ids[:17], ids[9:14]
+    with torch.inference_mode():
+        prefixes = PrefixCache(2**40)
+        cache, _ = prefill(model, [Start.of(ids[:9], prefixes)])
+        prefixes.insert(ids[:9], cache.read(0, 0, 9))
+        cache, first = prefill(model, [Start.of(prompt, prefixes) for prompt in (short, long)])
+        batch = Batch(model, 1 + SHARED_FROM)
+        for row, (prompt, copies) in enumerate(((short, 1), (long, SHARED_FROM))):
+            batch.add(cache.read(row, len(long) - len(prompt), len(long)), copies)
+        second = batch.decode(torch.tensor([ids[17], *[ids[18]] * SHARED_FROM], device=model.device))[:2]
+        expected = torch.stack([plain(tokens) for tokens in (short, long, [*short, ids[17]], [*long, ids[18]])])
+        spread = expected.std().clamp(min=1e-6)
+        return float((torch.cat([first, second]).double() - expected).abs().max() / spread)
+
+
+def _not_found(what: str, model: str, error: Exception) -> UserError:
+    reason = next(itertools.chain(filter(None, map(str.strip, str(error).splitlines())), [type(error).__name__]))
+    return UserError(
+        f"model: cannot load the {what} of '{model}': {reason} "
+        "(give a directory with config.json, weights and tokenizer, or a hub id that can be downloaded)"
+    )
+
+
+def resolve_context(asked: int | None, model: CausalModel, name: str) -> int:
+    """Returns how many tokens prompt and completion may have together.
+
+    Raises:
+        UserError: More is asked for than the model was made for, or the model does not tell.
+    """
+    config = model.module.config.get_text_config(decoder=True)
+    longest: int | None = getattr(config, "max_position_embeddings", None)
+    if asked is not None and longest is not None and asked > longest:
+        raise UserError(f"context: {asked} is more than the {longest} tokens of '{name}'")
+    context = asked or longest
+    if context is None:
+        raise UserError(f"context: '{name}' does not tell its longest context; give one")
+    return context
+
+
+def end_tokens(model: CausalModel, tokenizer: Any) -> frozenset[int]:
+    """Returns the ids that end a text: the generation config's, else the tokenizer's."""
+    configured = model.module.generation_config.eos_token_id
+    if configured is None:
+        configured = tokenizer.eos_token_id
+    if configured is None:
+        return frozenset()
+    return frozenset([configured] if isinstance(configured, int) else configured)

@@ -1,0 +1,111 @@
+"""A loaded model as the batching needs it: forward passes over windows of cached sequences."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor
+from transformers import DynamicCache
+from transformers.cache_utils import DynamicLayer, DynamicSlidingWindowLayer
+
+from tts.engines.transformers import shared_attention
+from tts.engines.transformers.kv import LayerShape, WindowCache
+
+
+@dataclass(frozen=True)
+class CausalModel:
+    """A causal language model whose cache is keys and values of every token and nothing else.
+
+    Attributes:
+        module: The transformers model, in evaluation mode.
+        shapes: What each layer caches.
+        vocabulary: Number of logits.
+        device: Where it lives.
+        options: Further arguments of every forward pass.
+        shares_prefixes: Whether rows that begin alike can share the keys and values of their beginning.
+    """
+
+    module: Any
+    shapes: tuple[LayerShape, ...]
+    vocabulary: int
+    device: torch.device
+    options: dict[str, Any]
+    shares_prefixes: bool = False
+
+    @classmethod
+    def of(cls, module: Any) -> CausalModel:
+        """Examines a transformers model in evaluation mode by running it over a token.
+
+        Raises:
+            ValueError: Its layers keep more than keys and values.
+        """
+        config = module.config.get_text_config(decoder=True)
+        device = next(module.parameters()).device
+        cache = DynamicCache(config=module.config)
+        whole = all(type(layer) in (DynamicLayer, DynamicSlidingWindowLayer) for layer in cache.layers)
+        if not whole or "chunked_attention" in (getattr(config, "layer_types", None) or ()):
+            raise ValueError("its layers keep a state other than the keys and values of all tokens")
+        with torch.inference_mode():
+            token = torch.zeros(1, 1, dtype=torch.long, device=device)
+            logits = module(input_ids=token, past_key_values=cache, use_cache=True).logits
+        shapes = tuple(
+            LayerShape(
+                heads=layer.keys.shape[1],
+                key_dim=layer.keys.shape[3],
+                value_dim=layer.values.shape[3],
+                dtype=layer.keys.dtype,
+                is_sliding=layer.is_sliding,
+            )
+            for layer in cache.layers
+        )
+        options: dict[str, Any] = {"use_cache": True}
+        if "logits_to_keep" in inspect.signature(module.forward).parameters:
+            options["logits_to_keep"] = 1
+        return cls(module, shapes, logits.shape[-1], device, options)
+
+    def sharing_prefixes(self, works: Callable[[CausalModel], bool]) -> CausalModel:
+        """Returns the model with shared prefixes if its attention is of the plain kind and that `works`, else itself."""
+        # Sliding windows would have to be cut out of a prefix; other implementations do more than plain attention.
+        if any(s.is_sliding for s in self.shapes) or self.module.config._attn_implementation != "sdpa":
+            return self
+        self.module.set_attn_implementation(shared_attention.NAME)
+        sharing = replace(self, shares_prefixes=True)
+        # An architecture may not hand the prefixes on to its attention, or want more of it than that does.
+        with suppress(TypeError, ValueError, AttributeError, RuntimeError):
+            if works(sharing):
+                return sharing
+        self.module.set_attn_implementation("sdpa")
+        return self
+
+    def cache(self, rows: int, columns: int) -> WindowCache:
+        """Returns empty buffers for `rows` sequences of `columns` tokens."""
+        return WindowCache(self.shapes, rows, columns, self.device)
+
+    def forward(self, tokens: Tensor, positions: Tensor, visible: Tensor, cache: WindowCache, **more: Any) -> Tensor:
+        """Runs the model over the next tokens of the window's rows.
+
+        Args:
+            tokens: `[rows, new]`, the last of them real for every row, padding on the left.
+            positions: `[rows, new]`, their places in their sequences.
+            visible: Which columns of the window and the new ones hold a token of the row: `[rows, columns]`; or what to
+                add to the scores, `[rows, 1, 1, columns]`.
+            cache: Where the earlier tokens' keys and values are and the new ones' go.
+            **more: Passed on to the layers.
+
+        Returns:
+            The logits behind the last token, `[rows, vocabulary]`.
+        """
+        logits: Tensor = self.module(
+            input_ids=tokens,
+            attention_mask=visible,
+            position_ids=positions,
+            past_key_values=cache,
+            **self.options,
+            **more,
+        ).logits
+        return logits[:, -1]
