@@ -60,7 +60,8 @@ class ChatPolicy:
             raise UserError(f"policy.user={user!r}: the prompt does not show the question; put {{question}} into it")
 
     def check(self) -> None:
-        """Checks nothing more: the engine checks itself."""
+        """Raises UserError where the chat template that is asked for is not there."""
+        self._prompt(Problem("", ""))
 
     def token_bound(self, n: int) -> int | None:
         """Returns n times the bound of a solution."""

@@ -11,7 +11,7 @@ import asyncio
 import logging
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Literal
@@ -30,6 +30,7 @@ from verifiers import genprm_format as wire
 _log = logging.getLogger(__name__)
 
 _THRESHOLD = 0.5
+_HISTORIES = ("own", "shared")
 
 
 @dataclass(frozen=True)
@@ -103,7 +104,13 @@ class GenPRM:
         fallback_tokens: int = 20,
         seed: int = 0,
     ) -> None:
-        _check(votes, chat, first_turn, readout, history)
+        for key, number in (("votes", votes), ("code_rounds", code_rounds), ("fallback_tokens", fallback_tokens)):
+            if number < 1:
+                raise UserError(f"verifier.{key}={number}: at least 1 is needed")
+        check_format(chat, "verifier.chat")
+        _check_choices(
+            first_turn=(first_turn, wire.FIRST_TURN), readout=(readout, wire.READOUTS), history=(history, _HISTORIES)
+        )
         self.votes = votes
         self._client = Client(engine, "verifier", seed)
         self._sandbox = sandbox
@@ -118,7 +125,8 @@ class GenPRM:
         self._warned = False
 
     def check(self) -> None:
-        """Checks nothing more: engine and sandbox check themselves."""
+        """Raises UserError where the chat template that is asked for is not there."""
+        self._prompt(Problem("", ""), [""], ())
 
     def token_bound(self, steps: int) -> int | None:
         """Returns K times the bound of a turn and its forced verdict, for every step."""
@@ -263,14 +271,8 @@ def _means(chains: Sequence[JudgedChain]) -> tuple[float | None, ...]:
     return tuple(means)
 
 
-def _check(votes: int, chat: str, first_turn: str, readout: str, history: str) -> None:
-    if votes < 1:
-        raise UserError(f"verifier.votes={votes}: at least one vote is needed")
-    check_format(chat, "verifier.chat")
-    for key, value, known in (
-        ("first_turn", first_turn, tuple(wire.FIRST_TURN)),
-        ("readout", readout, ("soft", "as_sampled", "hard")),
-        ("history", history, ("own", "shared")),
-    ):
+def _check_choices(**settings: tuple[str, Iterable[str]]) -> None:
+    """Raises UserError where a setting's value is none of those that it can have."""
+    for key, (value, known) in settings.items():
         if value not in known:
             raise UserError(f"verifier.{key}={value}: choose one of {', '.join(known)}")

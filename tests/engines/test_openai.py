@@ -6,10 +6,12 @@ import asyncio
 import math
 import socket
 import threading
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.engines.conftest import tokenizer
 from tests.engines.server import completion, serve
 from tts.engines.base import Completion, Request, Sampling
 from tts.engines.openai import OpenAIEngine
@@ -174,3 +176,13 @@ async def test_closing_early_cancels_what_has_not_landed() -> None:
 def test_a_base_url_must_be_a_url() -> None:
     with pytest.raises(UserError, match="base_url=localhost:8000"):
         OpenAIEngine("m", "localhost:8000")
+
+
+async def test_a_chat_template_needs_a_tokenizer(tmp_path: Path) -> None:
+    turns = [{"role": "user", "content": "hello"}]
+    with pytest.raises(UserError, match="no chat template is known for 'm'"):
+        OpenAIEngine("m").render(turns)
+    with pytest.raises(UserError, match="tokenizer=/none"):
+        OpenAIEngine("m", tokenizer="/none").render(turns)
+    tokenizer("{% for m in messages %}<{{ m['content'] }}>{% endfor %}").save_pretrained(tmp_path)
+    assert OpenAIEngine("m", tokenizer=str(tmp_path)).render(turns) == "<hello>"

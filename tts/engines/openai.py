@@ -74,8 +74,7 @@ class OpenAIEngine:
         Raises:
             UserError: No server answers, it is not an OpenAI-compatible one, or it does not serve the model.
         """
-        if self._tokenizer_name is not None and self._tokenizer is None:
-            self._tokenizer = await asyncio.to_thread(_load_tokenizer, self._tokenizer_name)
+        await asyncio.to_thread(self._load_tokenizer)
         try:
             response = await self._http().get(f"{self._url}/models", timeout=min(self._timeout, 20.0))
             response.raise_for_status()
@@ -211,6 +210,7 @@ class OpenAIEngine:
 
     def render(self, messages: list[dict[str, str]], *, answer: bool = True) -> str:
         """Renders with the chat template of the tokenizer that the configuration names."""
+        self._load_tokenizer()
         if self._tokenizer is None or not self._tokenizer.chat_template:
             raise UserError(
                 f"no chat template is known for '{self.name}': name a chat format (chat=chatml, llama-3, ...) "
@@ -218,6 +218,17 @@ class OpenAIEngine:
             )
         text: str = self._tokenizer.apply_chat_template(messages, add_generation_prompt=answer, tokenize=False)
         return text
+
+    def _load_tokenizer(self) -> None:
+        if self._tokenizer_name is None or self._tokenizer is not None:
+            return
+        from transformers import AutoTokenizer
+
+        try:
+            self._tokenizer = AutoTokenizer.from_pretrained(self._tokenizer_name)
+        except (OSError, ValueError) as error:
+            reason = str(error).splitlines()[0]
+            raise UserError(f"tokenizer={self._tokenizer_name}: cannot be loaded ({reason})") from None
 
     async def close(self) -> None:
         """Closes the connections."""
@@ -233,12 +244,3 @@ def _retry_after(response: httpx.Response) -> float | None:
 
 def _reason(error: httpx.HTTPError) -> str:
     return str(error) or type(error).__name__
-
-
-def _load_tokenizer(name: str) -> Any:
-    from transformers import AutoTokenizer
-
-    try:
-        return AutoTokenizer.from_pretrained(name)
-    except (OSError, ValueError) as error:
-        raise UserError(f"engine tokenizer={name}: cannot be loaded ({str(error).splitlines()[0]})") from None
