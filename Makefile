@@ -33,6 +33,7 @@ lint: setup
 	$(VENV)/bin/mypy
 
 train-embedded: setup
+	$(RUN) -m verifiers.embedded.tokenizer
 	$(RUN) -m policies.embedded.train
 	$(RUN) -m verifiers.embedded.train
 

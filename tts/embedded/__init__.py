@@ -1,0 +1,1 @@
+"""What the embedded policy and GenPRM share: tokenizer, simulated student, trainer and sampler."""

@@ -1,0 +1,1 @@
+"""The embedded GenPRM: how its checkpoint is made."""
