@@ -25,6 +25,12 @@ from tts.errors import EngineError
 _PREFILL_COLUMNS = 16384
 """Padded tokens of prompts that are brought in by one forward pass at most, unless it is a single prompt."""
 
+_BUNCH = 1 / 8
+"""Share of the rows that waiting prompts must be able to fill for decoding to pause at once."""
+
+_PATIENCE = 4
+"""Decoding steps after which it pauses for any waiting prompt."""
+
 
 @dataclass(frozen=True)
 class Limits:
@@ -116,6 +122,7 @@ class Worker:
         self._batch = Batch(self._model, self._limits.rows)
         self._sampler = Sampler(self._limits.rows, self._model.vocabulary, self._model.device)
         self._logits: Tensor | None = None
+        self._patience = 0
 
     def _receive(self) -> bool:
         """Takes in what has arrived, waiting only when there is nothing else to do; False when closed."""
@@ -159,7 +166,8 @@ class Worker:
         for row in reversed(range(len(self._samples))):
             if self._samples[row].job.cancelled:
                 self._remove(row)
-        self._admit()
+        if self._worth_admitting():
+            self._admit()
         if not self._samples:
             return
         assert self._logits is not None
@@ -202,6 +210,16 @@ class Worker:
         if self._logits is not None:
             self._logits[row] = self._logits[-1]
             self._logits = self._logits[:-1]
+
+    def _worth_admitting(self) -> bool:
+        """Whether decoding should pause for a prefill now: a pass costs about the same for one prompt as for several."""
+        free = self._limits.rows - len(self._samples)
+        bunch = min(free, len(self._waiting)) >= self._limits.rows * _BUNCH
+        self._patience -= 1
+        if self._samples and not bunch and self._patience > 0:
+            return False
+        self._patience = _PATIENCE
+        return bool(self._waiting)
 
     def _admit(self) -> None:
         """Gives free rows to waiting samples, first come first served."""
