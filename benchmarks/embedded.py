@@ -26,6 +26,8 @@ from verifiers.base import Verifier
 
 N = 16
 _RESAMPLES = 1000
+# Half the time of float64, whose exact reproducibility statistics do not need.
+_FASTER = ("policy.engine.dtype=float32", "verifier.engine.dtype=float32")
 
 
 @dataclass
@@ -106,7 +108,8 @@ def difference(
 
 async def outcomes_of(seed: int, split: str, problems: int, labelled: int, overrides: list[str]) -> list[Outcome]:
     """Returns the outcomes of one seed: its own problems, samples and votes."""
-    made = job(f"task.size={problems}", f"task.split={split}", f"task.seed={seed}", f"seed={seed}", *overrides)
+    chosen = [f"task.size={problems}", f"task.split={split}", f"task.seed={seed}", f"seed={seed}"]
+    made = job(*_FASTER, *chosen, *overrides)
     await start(made)
     engine = made.engines["verifier"]
     verifiers = {
@@ -131,7 +134,7 @@ def main() -> None:
     parser.add_argument("--problems", type=int, default=300, help="per seed")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--split", default="test")
-    parser.add_argument("--labelled", type=int, default=2, help="samples a problem whose first errors are scored")
+    parser.add_argument("--labelled", type=int, default=1, help="samples a problem whose first errors are scored")
     parser.add_argument("overrides", nargs="*", help="as for python -m tts")
     arguments = parser.parse_args()
     by_seed = []

@@ -1,21 +1,25 @@
-"""Throughput of GenPRM: many verifications at once against the same verifications one request at a time, on one engine.
+"""Throughput of GenPRM: 50 solutions at once against the same verifications one request at a time, on one engine.
 
 `python -m benchmarks.genprm`
+
+The solutions are 10 samples each of 5 problems, as best-of-N judges them, and then one sample each of 50 problems, which
+have no steps in common. What counts are votes on steps delivered in a second; one request at a time, every solution is
+judged for itself.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import statistics
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import cast
 
 from benchmarks.setup import close, job, start, verifier_of
-from tts.budget import scope
+from tts.app import Job
 from tts.engines.base import Completion, Engine, Request
-from tts.types import Problem, Solution
-from verifiers.base import Verifier
+from tts.types import Problem, Solution, Verdict
 
 Pair = tuple[Problem, Solution]
 
@@ -37,50 +41,65 @@ class OneAtATime:
         return getattr(self._engine, name)
 
 
-async def rate(verifier: Verifier, pairs: list[Pair]) -> tuple[float, int, float]:
-    """Returns judgements a second, their number, and the seconds they took."""
-    with scope() as meter:
-        started = time.monotonic()
-        await asyncio.gather(*(verifier.verify(problem, solution) for problem, solution in pairs))
-        seconds = time.monotonic() - started
-    judgements = meter.usage["verifier"].verifications
-    return judgements / seconds, judgements, seconds
+async def together(made: Job, pairs: Sequence[Pair], votes: int, seed: int) -> float:
+    """Returns votes a second when all solutions are judged at once."""
+    verifier = verifier_of(made, made.engines["verifier"], seed=seed, votes=votes)
+    started = time.monotonic()
+    verdicts = await asyncio.gather(*(verifier.verify(problem, solution) for problem, solution in pairs))
+    return delivered(verdicts) / (time.monotonic() - started)
 
 
-async def main() -> None:
-    """Samples solutions, judges them both ways, prints the ratio."""
+async def alone(made: Job, pairs: Sequence[Pair], votes: int, seed: int) -> float:
+    """Returns votes a second when every solution is judged for itself, one request at a time."""
+    engine = cast(Engine, OneAtATime(made.engines["verifier"]))
+    started = time.monotonic()
+    verdicts = [
+        await verifier_of(made, engine, seed=seed + number, votes=votes).verify(problem, solution)
+        for number, (problem, solution) in enumerate(pairs)
+    ]
+    return delivered(verdicts) / (time.monotonic() - started)
+
+
+def delivered(verdicts: Sequence[Verdict]) -> int:
+    """Returns the number of votes on steps."""
+    return sum(len(vote.scores) for verdict in verdicts for vote in verdict.votes)
+
+
+async def compare(problems: int, samples: int, arguments: argparse.Namespace) -> None:
+    """Prints the ratio for `samples` solutions of each of `problems` problems."""
+    made = job(f"task.size={problems}", *arguments.overrides)
+    await start(made)
+    pairs = [
+        (problem, solution)
+        for problem in made.task.problems()
+        async for solution in made.policy.solutions(problem, Solution(), samples)
+    ]
+    print(f"{problems} problems x {samples} samples, K = {arguments.votes}")
+    ratios = []
+    for number in range(arguments.rounds):
+        # Seeds of their own, so that neither way finds the other's sequences in the engine's prefix cache.
+        few = pairs[number :: len(pairs) // arguments.alone][: arguments.alone]
+        slow = await alone(made, few, arguments.votes, 1000 * number + 1)
+        fast = await together(made, pairs, arguments.votes, 1000 * number)
+        ratios.append(fast / slow)
+        print(
+            f"  together {fast:7.1f} votes/s, one request at a time {slow:6.1f} votes/s: {fast / slow:.1f}x", flush=True
+        )
+    print(f"  median {statistics.median(ratios):.1f}x", flush=True)
+    await close(made)
+
+
+def main() -> None:
+    """Compares both kinds of solutions."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--solutions", type=int, default=50)
     parser.add_argument("--votes", type=int, default=8)
     parser.add_argument("--alone", type=int, default=4, help="solutions judged one request at a time, in each round")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("overrides", nargs="*", help="as for python -m tts")
     arguments = parser.parse_args()
-    made = job(f"task.size={arguments.solutions}", f"verifier.votes={arguments.votes}", *arguments.overrides)
-    await start(made)
-    pairs = [
-        (problem, solution)
-        for problem in made.task.problems()
-        async for solution in made.policy.solutions(problem, Solution(), 1)
-    ]
-    engine = made.engines["verifier"]
-    ratios = []
-    for number in range(arguments.rounds):
-        # Seeds of their own, so that no way of judging finds the other's sequences in the engine's prefix cache.
-        fast = verifier_of(made, engine, seed=2 * number)
-        slow = verifier_of(made, cast(Engine, OneAtATime(engine)), seed=2 * number + 1)
-        few = pairs[number * arguments.alone :][: arguments.alone]
-        slow_rate, slow_n, slow_s = await rate(slow, few)
-        fast_rate, fast_n, fast_s = await rate(fast, pairs)
-        ratios.append(fast_rate / slow_rate)
-        print(
-            f"round {number + 1}: together {fast_rate:7.1f} judgements/s ({fast_n} in {fast_s:.1f} s), "
-            f"one at a time {slow_rate:6.1f}/s ({slow_n} in {slow_s:.1f} s): {ratios[-1]:.1f}x",
-            flush=True,
-        )
-    print(f"median {sorted(ratios)[len(ratios) // 2]:.1f}x  ({arguments.solutions} solutions, K = {arguments.votes})")
-    await close(made)
+    for problems, samples in ((5, 10), (50, 1)):
+        asyncio.run(compare(problems, samples, arguments))
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    main()

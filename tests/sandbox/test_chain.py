@@ -178,3 +178,21 @@ async def test_chain_keeps_its_process_until_others_need_the_room(jail: Jail, na
     assert first == second == third
     first, second, third = await processes(narrow)
     assert first == second != third
+
+
+STAMP = "import time\nstamp = time.time_ns()\nprint(stamp)"
+
+
+async def test_a_chain_goes_on_in_the_process_of_a_closed_one_with_its_history(jail: Jail) -> None:
+    first = jail.chain()
+    stamp = (await first.run(STAMP)).stdout
+    await first.close()
+    left, right = jail.chain((STAMP,)), jail.chain((STAMP,))
+    # A replay would have read the clock again; the second chain cannot have the same process and gets one.
+    assert (await left.run("stamp += 0\nprint(stamp)")).stdout == stamp
+    assert (await right.run("print(stamp)")).stdout != stamp
+    for chain in (left, right):
+        await chain.close()
+    again = jail.chain((STAMP, "stamp += 0\nprint(stamp)"))
+    assert (await again.run("print(stamp)")).stdout == stamp
+    await again.close()

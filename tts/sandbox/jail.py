@@ -41,7 +41,8 @@ class Jail(Sandbox):
             timeout: Wall-clock seconds of one piece; GenPRM's own limit is 5.
             memory_mb: MiB of virtual memory that a process may add to what is loaded.
             output_limit: Bytes kept of each of stdout and stderr; 524288 at most.
-            live_chains: Chains that keep their process; a further one has the one longest unused rebuilt when it goes on.
+            live_chains: Chains that keep their process, closed ones included, in case another goes on from the same history;
+                beyond that the one longest unused is ended, and rebuilt if it goes on.
 
         Raises:
             UserError: A setting is out of range.
@@ -67,6 +68,8 @@ class Jail(Sandbox):
         self._slots = asyncio.Semaphore(self._workers)
         self._live_chains = live_chains
         self._chains: OrderedDict[JailChain, None] = OrderedDict()
+        # Processes of closed chains, by the pieces that made their namespace: what a chain that goes on from there needs.
+        self._parked: OrderedDict[tuple[str, ...], Child] = OrderedDict()
 
     @property
     def executes(self) -> bool:
@@ -109,7 +112,9 @@ class Jail(Sandbox):
     async def close(self) -> None:
         """Ends all processes, for good: whatever runs or waits reports a failure."""
         for chain in list(self._chains):
-            await chain.close()
+            chain.evict()
+        while self._parked:
+            self._parked.popitem()[1].discard()
         await asyncio.gather(*(zygote.close() for zygote in self._zygotes))
 
     async def _take(self) -> Child:
@@ -117,11 +122,31 @@ class Jail(Sandbox):
         await zygote.ready()
         return zygote.take()
 
+    def _claim(self, history: tuple[str, ...]) -> Child | None:
+        """Returns a living process in which just `history` ran, None where there is none."""
+        child = self._parked.pop(history, None)
+        return child if child is not None and child.alive else None
+
+    def _park(self, history: tuple[str, ...], child: Child) -> None:
+        """Keeps the process of a closed chain for one that goes on from the same history."""
+        if history in self._parked:
+            child.discard()
+        else:
+            self._parked[history] = child
+            self._trim()
+
     def _touch(self, chain: JailChain) -> None:
-        """Marks a chain as the one used last, and ends the process of the one longest unused if there are too many."""
+        """Marks a chain as the one used last."""
         self._chains[chain] = None
         self._chains.move_to_end(chain)
-        surplus = len(self._chains) - self._live_chains
+        self._trim()
+
+    def _trim(self) -> None:
+        """Ends the processes longest unused where there are too many, parked ones first."""
+        surplus = len(self._chains) + len(self._parked) - self._live_chains
+        while surplus > 0 and self._parked:
+            self._parked.popitem(last=False)[1].discard()
+            surplus -= 1
         if surplus > 0:
             idle = [other for other in self._chains if not other.running]
             for other in idle[:surplus]:
@@ -159,8 +184,13 @@ class JailChain(Chain):
             return execution
 
     async def close(self) -> None:
-        """Ends the chain's process. Closing twice does nothing."""
-        self.evict()
+        """Gives the chain's process back. Closing twice does nothing."""
+        child, self._child = self._child, None
+        self._jail._forget(self)
+        if child is not None and child.alive and not self.running:
+            self._jail._park(tuple(self._history), child)
+        elif child is not None:
+            child.discard()
 
     def evict(self) -> None:
         """Ends the process; the next piece has it rebuilt."""
@@ -178,6 +208,9 @@ class JailChain(Chain):
         if self._child is not None and self._child.alive:
             return self._child
         self.evict()
+        self._child = self._jail._claim(tuple(self._history))
+        if self._child is not None:
+            return self._child
         self._child = child = await self._jail._take()
         for number, piece in enumerate(self._history, 1):
             await child.execute(piece, keep=True)
