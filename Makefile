@@ -32,10 +32,11 @@ lint: setup
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
 
+# About 45 minutes on a CPU, one thread: more of them only get into each other's way. Faster on a GPU.
 train-embedded: setup
-	$(RUN) -m verifiers.embedded.tokenizer
-	$(RUN) -m policies.embedded.train
-	$(RUN) -m verifiers.embedded.train
+	OMP_NUM_THREADS=1 $(RUN) -m verifiers.embedded.tokenizer
+	OMP_NUM_THREADS=1 $(RUN) -m policies.embedded.train
+	OMP_NUM_THREADS=1 $(RUN) -m verifiers.embedded.train
 
 benchmark: setup
 	$(RUN) -m benchmarks.engine
