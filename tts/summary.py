@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -96,17 +96,16 @@ def table(tally: Tally, summary: dict[str, Any], title: str) -> Table:
     result = Table(title=title, title_justify="left", show_edge=False, pad_edge=False, box=None, header_style="bold")
     for name, justify in (("", "left"), ("", "right"), ("", "left")):
         result.add_column(name, justify=justify)  # type: ignore[arg-type]
-    rows: Sequence[tuple[str, float | None, int]] = (
+    rows = (
         ("this search", summary["accuracy"], tally.correct),
         (f"majority of {n}", summary["majority"], tally.majority),
-        ("one sample (pass@1)", summary["pass_at_1"], 0),
+        # Samples of one problem are not independent, so that no interval over all of them would be right.
+        ("one sample (pass@1)", summary["pass_at_1"], None),
         (f"any of {n} (oracle)", summary["oracle"], tally.oracle),
     )
-    for name, rate, successes in rows:
-        if rate is None:
-            continue
-        low, high = wilson_interval(successes, tally.graded)
-        result.add_row(name, f"{rate:.3f}", f"[{low:.3f}, {high:.3f}]" if name != "one sample (pass@1)" else "")
+    for name, rate, successes in rows if tally.graded else ():
+        low, high = (0.0, 0.0) if successes is None else wilson_interval(successes, tally.graded)
+        result.add_row(name, f"{rate:.3f}", "" if successes is None else f"[{low:.3f}, {high:.3f}]")
     policy, verifier = summary["policy"], summary["verifier"]
     result.add_section()
     result.add_row("policy", f"{policy['samples']:,}", f"solutions, {policy['completion_tokens']:,} tokens")

@@ -135,7 +135,7 @@ def test_bad_task_files_are_named_with_their_line(tmp_path: Path, recorded: list
 @pytest.mark.parametrize(
     ("overrides", "says"),
     [
-        (["policy.engine.model=/no/such/model"], "policy.engine.model"),
+        (["policy.engine.model=/no/such/model"], "policy.engine: model=/no/such/model: no checkpoint directory"),
         (["engine@verifier.engine=replay"], "verifier.engine: the replay engine needs a recording"),
         (["engine@verifier.engine=replay", "verifier.engine.path=/none"], "/none: no such recording"),
         (["engine@policy.engine=openai", "policy.engine.base_url=localhost"], "base_url=localhost"),

@@ -111,12 +111,10 @@ class OpenAIEngine:
 
     async def generate(self, request: Request) -> AsyncIterator[Completion]:
         """Yields the completions as they land."""
-        tasks = {asyncio.create_task(self._complete(request, index)) for index in range(len(request.seeds))}
+        tasks = [asyncio.create_task(self._complete(request, index)) for index in range(len(request.seeds))]
         try:
-            while tasks:
-                done, tasks = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-                for task in done:
-                    yield task.result()
+            for landed in asyncio.as_completed(tasks):
+                yield await landed
         finally:
             for task in tasks:
                 task.cancel()

@@ -30,7 +30,7 @@ def check_path(model: str) -> str:
     if not (path.exists() or model.startswith(("/", "./", "../", "~"))):
         return model
     if not path.is_dir():
-        raise UserError(f"model: no checkpoint directory at {path}")
+        raise UserError(f"model={model}: no checkpoint directory at {path}")
     missing = [
         what
         for what, patterns in (

@@ -115,6 +115,6 @@ def main() -> NoReturn:
     gc.freeze()
     gc.disable()
     control.send(json.dumps({"layers": layers}).encode())
-    with contextlib.suppress(BrokenPipeError):
+    with contextlib.suppress(ConnectionError):  # the supervisor has gone
         server.serve()
     os._exit(0)
