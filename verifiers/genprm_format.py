@@ -135,5 +135,5 @@ def _pair(token: Token, at: int, word: str, logprobs: Mapping[str, float]) -> tu
     chosen = logprobs.get(token.text, token.logprob)
     other = logprobs.get(counterpart)
     if other is None:
-        other = min(logprobs.values(), default=float("-inf"))
+        other = min((lp for text, lp in logprobs.items() if text != token.text), default=float("-inf"))
     return exp(chosen), exp(other)

@@ -88,6 +88,14 @@ def test_a_word_that_is_not_reported_is_bounded_by_the_least_likely_reported_one
     assert wire.read_verdict(text, start, tokens, "soft") == pytest.approx(0.9 / 0.92)
 
 
+@pytest.mark.parametrize(("word", "score"), [("Yes", 1.0), ("No", 0.0)])
+def test_a_verdict_that_is_the_only_reported_token_is_certain(word: str, score: float) -> None:
+    tokens = (Token("{", 0.0, {"{": 0.0}, {"{": 0.0}), Token(word, 0.0, {word: 0.0}, {word: 0.0}))
+    text, start = judgement(word)
+    for readout in ("soft", "as_sampled"):
+        assert wire.read_verdict(text, start, tokens, readout) == score
+
+
 @given(st.sampled_from(["{Yes", "Yes}$", "{Yes}$\n", "Yes"]), st.floats(0.01, 0.99))
 def test_tokens_that_hold_more_than_the_word_are_read_the_same(text_of_token: str, p_yes: float) -> None:
     top = {text_of_token: math.log(p_yes), text_of_token.replace("Yes", "No"): math.log(1 - p_yes)}
