@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 from policies.steps import step_format
 from tts.errors import UserError
+from tts.tasks.rows import read_lines
 from tts.types import Problem, Solution
 
 
@@ -38,18 +38,13 @@ class RecordedPolicy:
         Raises:
             UserError: It is missing, or a row is wrong; names the line.
         """
-        if not self._path.is_file():
-            raise UserError(f"policy.path={self._path}: no such file")
-        for number, line in enumerate(self._path.read_text("utf-8").splitlines(), 1):
-            if not line.strip():
-                continue
+        for place, row in read_lines(self._path):
             try:
-                row = json.loads(line)
-                key, rows = str(row["id"]), row["solutions"]
+                key, rows = str(row["id"]), row["solutions"]  # type: ignore[index]
                 self._solutions[key] = tuple(self._read(entry, index) for index, entry in enumerate(rows))
-            except (ValueError, KeyError, TypeError) as error:
+            except (LookupError, TypeError, AttributeError) as error:
                 raise UserError(
-                    f"{self._path}:{number}: not a row of recorded solutions ({error!r}); expected "
+                    f"{place}: not a row of recorded solutions ({error!r}); expected "
                     '{"id": ..., "solutions": [{"steps": [...]} or {"text": "..."}, ...]}'
                 ) from None
 

@@ -84,7 +84,8 @@ class Runner:
             async with asyncio.TaskGroup() as workers:
                 for _ in range(self._in_flight):
                     workers.create_task(work())
-        lines = path.read_text("utf-8").splitlines()
+        # Not splitlines(), which also splits at separators inside of texts.
+        lines = path.read_text("utf-8").split("\n")[:-1]
         lines.sort(key=lambda line: places[json.loads(line)["id"]])
         whole = path.with_suffix(".tmp")
         whole.write_text("".join(line + "\n" for line in lines), "utf-8")

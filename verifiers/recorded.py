@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import math
 from pathlib import Path
 
 from tts.errors import UserError
+from tts.tasks.rows import read_lines
 from tts.types import Problem, Solution, Verdict, Vote
 
 
@@ -35,20 +35,15 @@ class RecordedVerifier:
         Raises:
             UserError: It is missing, or a row is wrong; names the line.
         """
-        if not self._path.is_file():
-            raise UserError(f"verifier.path={self._path}: no such file")
-        for number, line in enumerate(self._path.read_text("utf-8").splitlines(), 1):
-            if not line.strip():
-                continue
+        for place, row in read_lines(self._path):
             try:
-                row = json.loads(line)
-                scores = tuple(float(score) for score in row["scores"])
+                scores = tuple(float(score) for score in row["scores"])  # type: ignore[index]
                 if not all(math.isfinite(score) for score in scores):
                     raise ValueError("a score is not finite")
-                self._scores[str(row["id"]), int(row["index"])] = scores
-            except (ValueError, KeyError, TypeError) as error:
+                self._scores[str(row["id"]), int(row["index"])] = scores  # type: ignore[index]
+            except (ValueError, LookupError, TypeError) as error:
                 raise UserError(
-                    f"{self._path}:{number}: not a row of recorded scores ({error!r}); "
+                    f"{place}: not a row of recorded scores ({error!r}); "
                     'expected {"id": ..., "index": ..., "scores": [...]}'
                 ) from None
 

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.integration
 ROOT = Path(__file__).resolve().parents[2]
 SOLUTIONS = [
     {"id": "a", "question": "1 + 1?", "answer": "2", "solutions": [
-        {"steps": ["1 + 1 is 3.", "The answer is \\boxed{3}."]},
+        {"steps": ["1 + 1\u2028is 3.", "The answer is \\boxed{3}."]},
         {"steps": ["1 + 1 is 2.", "The answer is \\boxed{2}."]},
         {"text": "1 + 1 is 3.\n\nThe answer is \\boxed{3.0}."},
     ]},
@@ -78,7 +78,7 @@ def test_recorded_runs_give_the_documented_files(tmp_path: Path, recorded: list[
     assert set(summary["verifier"]) >= {"verifications", "prompt_tokens", "completion_tokens", "flops"}
     assert summary["generated"] == {"policy_tokens": 0, "verifier_tokens": 0}
     assert summary["code_executions"] == 0
-    rows = [json.loads(line) for line in (tmp_path / "run/results.jsonl").read_text().splitlines()]
+    rows = [json.loads(line) for line in (tmp_path / "run/results.jsonl").read_text("utf-8").split("\n")[:-1]]
     assert [row["id"] for row in rows] == ["a", "b"]
     assert (tmp_path / "run/trees/a.json").is_file()
     assert (tmp_path / "run/.hydra/config.yaml").is_file()
@@ -90,8 +90,8 @@ def test_results_are_again_a_task_and_recorded_samples(tmp_path: Path, recorded:
     overrides = [value.replace("samples.jsonl", "again.jsonl") for value in recorded]
     result = tts(tmp_path, *overrides, "search=majority")
     assert result.returncode == 0, said(result)
-    again = [json.loads(line) for line in results.read_text().splitlines()]
-    rows = [json.loads(line) for line in (tmp_path / "run/results.jsonl").read_text().splitlines()]
+    again = [json.loads(line) for line in results.read_text("utf-8").split("\n")[:-1]]
+    rows = [json.loads(line) for line in (tmp_path / "run/results.jsonl").read_text("utf-8").split("\n")[:-1]]
     assert [row["majority_correct"] for row in rows] == [row["majority_correct"] for row in again]
 
 
@@ -211,11 +211,11 @@ def test_a_recorded_run_replays_byte_for_byte(tmp_path: Path, recorded: list[str
         first = tts(tmp_path, *recorded[:2], *over_http(server.url), f"policy.engine.record={requests}")
     assert first.returncode == 0, said(first)
     results = tmp_path / "run/results.jsonl"
-    before = [json.loads(line) for line in results.read_text().splitlines()]
+    before = [json.loads(line) for line in results.read_text("utf-8").split("\n")[:-1]]
     replay = ["policy=qwen2.5", "engine@policy.engine=replay", f"policy.engine.path={requests}", "search=majority"]
     again = tts(tmp_path, *recorded[:2], *replay, "search.n=3")
     assert again.returncode == 0, said(again)
-    after = [json.loads(line) for line in results.read_text().splitlines()]
+    after = [json.loads(line) for line in results.read_text("utf-8").split("\n")[:-1]]
     for row in (*before, *after):
         del row["wall_s"]
     assert after == before

@@ -17,6 +17,7 @@ from typing import Any
 from tts.engines.base import Completion, Engine, Request
 from tts.engines.logprobs import read_tokens, write_tokens
 from tts.errors import EngineError, UserError
+from tts.tasks.rows import read_lines
 
 _CHARACTERS_PER_TOKEN = 4
 _CONTEXT = 40
@@ -47,22 +48,19 @@ class ReplayEngine:
         """Reads the recording; again, where it was read before, so that every run finds it whole."""
         self._seeded, queued = {}, defaultdict(list)
         prompts = set()
-        for number, line in enumerate(self._path.read_text("utf-8").splitlines(), 1):
-            if not line.strip():
-                continue
+        for place, row in read_lines(self._path):
             try:
-                row = json.loads(line)
-                prompt = row["prompt"]
-                for completion in row["completions"]:
+                prompt = row["prompt"]  # type: ignore[index]
+                for completion in row["completions"]:  # type: ignore[index]
                     if not isinstance(completion["text"], str):
                         raise TypeError("text is not a string")
                     if completion.get("seed") is None:
                         queued[prompt].append(completion)
                     else:
                         self._seeded[prompt, completion["seed"]] = completion
-            except (ValueError, KeyError, TypeError, AttributeError) as error:
+            except (LookupError, TypeError, AttributeError) as error:
                 raise UserError(
-                    f"{self._path}:{number}: not a recorded request ({error!r}); "
+                    f"{place}: not a recorded request ({error!r}); "
                     'expected {"prompt": ..., "completions": [{"text": ..., "finish_reason": ...}]}'
                 ) from None
             prompts.add(prompt)

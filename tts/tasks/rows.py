@@ -29,12 +29,21 @@ def read_rows(path: Path) -> Iterator[tuple[str, object]]:
     """
     if not path.name.endswith(_LINES + _ARRAY):
         raise UserError(f"{path}: a data file's name must end in {', '.join(_LINES + _ARRAY)}")
+    yield from _rows(path, array=path.name.endswith(_ARRAY))
+
+
+def read_lines(path: Path) -> Iterator[tuple[str, object]]:
+    """Yields the rows of a JSON Lines file, whatever its name ends in; otherwise as `read_rows`."""
+    yield from _rows(path, array=False)
+
+
+def _rows(path: Path, *, array: bool) -> Iterator[tuple[str, object]]:
     if not path.is_file():
         folder = "" if path.is_absolute() else f" in {Path.cwd()}"
         raise UserError(f"there is no data file {path}{folder}; check the path")
     try:
         with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
-            yield from _lines(path, file) if path.name.endswith(_LINES) else _array(path, file.read())
+            yield from _array(path, file.read()) if array else _lines(path, file)
     except (OSError, EOFError) as error:  # a broken gzip file is an OSError, one that ends early an EOFError
         raise UserError(f"cannot read {path}: {error}") from error
 
