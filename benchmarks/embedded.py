@@ -13,7 +13,7 @@ import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from benchmarks.setup import close, job, start, verifier_of
+from benchmarks.setup import FASTER, close, job, start, verifier_of
 from search.base import answer_of
 from search.best_of_n import argmax
 from tts.aggregate import aggregate
@@ -26,8 +26,6 @@ from verifiers.base import Verifier
 
 N = 16
 _RESAMPLES = 1000
-# Half the time of float64, whose exact reproducibility statistics do not need.
-_FASTER = ("policy.engine.dtype=float32", "verifier.engine.dtype=float32")
 
 
 @dataclass
@@ -109,7 +107,7 @@ def difference(
 async def outcomes_of(seed: int, split: str, problems: int, labelled: int, overrides: list[str]) -> list[Outcome]:
     """Returns the outcomes of one seed: its own problems, samples and votes."""
     chosen = [f"task.size={problems}", f"task.split={split}", f"task.seed={seed}", f"seed={seed}"]
-    made = job(*_FASTER, *chosen, *overrides)
+    made = job(*FASTER, *chosen, *overrides)
     await start(made)
     engine = made.engines["verifier"]
     verifiers = {

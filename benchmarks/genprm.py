@@ -2,9 +2,9 @@
 
 `python -m benchmarks.genprm`
 
-The solutions are 10 samples each of 5 problems, as best-of-N judges them, and then one sample each of 50 problems, which
-have no steps in common. What counts are votes on steps delivered in a second; one request at a time, every solution is
-judged for itself.
+The solutions are 50 samples of one problem and 10 samples each of 5 problems, as best-of-N judges them, and then one sample
+each of 50 problems, which have no steps in common. What counts are votes on steps delivered in a second; one request at a
+time, every solution is judged for itself.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import time
 from collections.abc import AsyncIterator, Sequence
 from typing import cast
 
-from benchmarks.setup import close, job, start, verifier_of
+from benchmarks.setup import FASTER, close, job, start, verifier_of
 from tts.app import Job
 from tts.engines.base import Completion, Engine, Request
 from tts.types import Problem, Solution, Verdict
@@ -67,7 +67,7 @@ def delivered(verdicts: Sequence[Verdict]) -> int:
 
 async def compare(problems: int, samples: int, arguments: argparse.Namespace) -> None:
     """Prints the ratio for `samples` solutions of each of `problems` problems."""
-    made = job(f"task.size={problems}", *arguments.overrides)
+    made = job(f"task.size={problems}", *FASTER, *arguments.overrides)
     await start(made)
     pairs = [
         (problem, solution)
@@ -97,7 +97,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("overrides", nargs="*", help="as for python -m tts")
     arguments = parser.parse_args()
-    for problems, samples in ((5, 10), (50, 1)):
+    for problems, samples in ((1, 50), (5, 10), (50, 1)):
         asyncio.run(compare(problems, samples, arguments))
 
 
