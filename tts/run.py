@@ -65,6 +65,9 @@ class Runner:
             problems: The task's problems; drawn as they are needed.
             progress: Is told after every problem.
             extra: What the summary holds besides.
+
+        Raises:
+            UserError: A row of the task that could not be checked beforehand (of the hub) is wrong.
         """
         tally = Tally()
         places: dict[str, int] = {}
@@ -81,9 +84,13 @@ class Runner:
                     tally.add(record)
                     progress.update(tally, meter)
 
-            async with asyncio.TaskGroup() as workers:
-                for _ in range(self._in_flight):
-                    workers.create_task(work())
+            try:
+                async with asyncio.TaskGroup() as workers:
+                    for _ in range(self._in_flight):
+                        workers.create_task(work())
+            except BaseExceptionGroup as group:
+                # Only drawing the next problem can raise here; what was finished stays in the file.
+                raise _leaf(group) from None
         # Not splitlines(), which also splits at separators inside of texts.
         lines = path.read_text("utf-8").split("\n")[:-1]
         lines.sort(key=lambda line: places[json.loads(line)["id"]])
