@@ -78,6 +78,33 @@ async def test_text_that_is_no_unicode_does_no_harm(jail: Jail) -> None:
     assert (await jail.run("import os\nos.write(1, bytes([255, 10]))")).stdout == "\ufffd\n"
 
 
+@pytest.mark.parametrize(
+    ("code", "error_type"),
+    [
+        ("", None),
+        ("\n# nothing\n", None),
+        ("x = 1\0", "SyntaxError|ValueError"),
+        ("x = '\udcff'", "UnicodeEncodeError"),
+        ("x = (" + "1 +\n" * 500_000 + "1)", "RecursionError|MemoryError"),
+        ("# " + "y" * (8 << 20) + "\nprint('end')", None),
+        ("(" * 10_000, "SyntaxError|MemoryError"),
+        ("\ufeff1", "SyntaxError"),
+    ],
+    ids=["empty", "comment", "NUL", "surrogate", "2 MB sum", "8 MB comment", "parentheses", "byte order mark"],
+)
+async def test_odd_code_has_a_normal_result(jail: Jail, code: str, error_type: str | None) -> None:
+    chain = jail.chain()
+    for execution in (await jail.run(code), await chain.run(code)):
+        assert execution.failure is None
+        assert not execution.timed_out
+        if error_type is None:
+            assert (execution.error_type, execution.stdout) in ((None, ""), (None, "end\n"))
+        else:
+            assert execution.error_type in error_type.split("|"), execution
+    assert (await chain.run("print('next')")).stdout == "next\n"
+    await chain.close()
+
+
 async def test_code_is_the_main_module(jail: Jail) -> None:
     code = """
         from __future__ import annotations
@@ -175,6 +202,37 @@ async def test_forged_report_does_not_end_the_watch(hasty: Jail) -> None:
     assert (await hasty.run("print('next')")).stdout == "next\n"
 
 
+async def test_cost_of_a_chain_s_pieces_is_known_piece_by_piece(jail: Jail) -> None:
+    burn = "import time\nend = time.process_time() + {}\nwhile time.process_time() < end: pass"
+    # What it says of itself does not count.
+    lie = "import time\ntime.process_time = time.monotonic = lambda: 0.0"
+    chain = jail.chain()
+    small, hungry, busy, liar, idle = [
+        await chain.run(code) for code in ("x = 1", "y = bytearray(10**8)", burn.format(0.4), lie, "x += 1")
+    ]
+    await chain.close()
+    assert busy.cpu_s >= 0.4 > 4 * max(small.cpu_s, idle.cpu_s, liar.cpu_s)
+    assert hungry.peak_memory >= small.peak_memory + 9 * 10**7
+    assert idle.exit_status is None
+    assert idle.peak_memory >= 0.99 * hungry.peak_memory
+    alone = await jail.run(burn.format(0.4))
+    assert alone.cpu_s >= 0.4
+
+
+RANDOM = """
+import random, numpy, sympy.core.random
+print(random.random(), numpy.random.rand(), sympy.core.random.random())
+"""
+
+
+async def test_random_numbers_are_the_same_in_every_process(jail: Jail, every_jail: Jail) -> None:
+    executions = await asyncio.gather(*(jail.run(RANDOM) for _ in range(6)), every_jail.run(RANDOM))
+    assert len({execution.stdout for execution in executions}) == 1
+    chain = jail.chain(("import random", "x = random.random()"))
+    assert (await chain.run("print(x)")).stdout.strip() == executions[0].stdout.split()[0]
+    await chain.close()
+
+
 async def test_snippets_share_nothing(jail: Jail) -> None:
     poison = """
         import builtins, sympy, sys
@@ -244,6 +302,20 @@ async def test_lost_zygote_is_replaced(way: signal.Signals, monkeypatch: pytest.
     assert (await chain.run("print(x)")).stdout == "1\n"
     assert (await sandbox.run("print(2)")).stdout == "2\n"
     await sandbox.close()
+
+
+async def test_second_event_loop_is_refused_with_the_reason() -> None:
+    sandbox = Jail(workers=1)
+
+    async def first() -> None:
+        await sandbox.start()
+        await sandbox.close()
+
+    async def second() -> str:
+        return (await sandbox.run("print(1)")).failure or ""
+
+    await first()
+    assert "another event loop" in await asyncio.to_thread(lambda: asyncio.run(second()))
 
 
 async def test_starting_twice_does_nothing(jail: Jail) -> None:

@@ -19,8 +19,9 @@ class Execution:
         timed_out: Whether the wall-clock or CPU limit ended it.
         truncated: Whether the output was cut.
         wall_s: Wall-clock seconds.
-        cpu_s: CPU seconds, 0 where unknown.
-        peak_memory: Peak resident bytes, 0 where unknown.
+        cpu_s: CPU seconds of this piece, the start of its process included; 0 where unknown.
+        peak_memory: The most resident bytes that its process has had so far, the shared pages of loaded packages
+            included; 0 where unknown.
         failure: Why the sandbox itself could not run the code (a lost zygote), None where it could.
     """
 

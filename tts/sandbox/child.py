@@ -12,10 +12,13 @@ import signal
 import socket
 import time
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
+from tts.sandbox import process
 from tts.sandbox.base import Execution
+from tts.sandbox.zygote import messages
 from tts.sandbox.zygote.child import MESSAGE_LIMIT
+from tts.sandbox.zygote.messages import End
 
 REPORT_LIMIT = 1 << 16  # bytes of one message from a child or a zygote
 
@@ -42,7 +45,7 @@ class LostError(Exception):
 class Forker(Protocol):
     """What a child needs of its zygote."""
 
-    def request(self, what: str, number: int, descriptors: list[int] | None = None) -> None:
+    def request(self, what: int, number: int, descriptors: list[int] | None = None) -> None:
         """Sends a request about the child `number`; raises `OSError` where the zygote does not take it."""
 
     def kill(self, number: int) -> None:
@@ -57,12 +60,15 @@ class Child:
         self._settings = settings
         self._number = number
         self._done: asyncio.Future[bytes | None] | None = None
-        self._ended: dict[str, Any] | None = None
+        self._ended: End | None = None
         self._lost: str | None = None
         self._expired = False
         self._watched = False
+        self._process: int | None = None  # known once it has spoken
+        self._cpu_before = 0.0
         self._jobs, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._jobs.setblocking(False)
+        self._jobs.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
         self._pipes: list[int] = []
         passed = [theirs.detach()]
         for _ in ("stdout", "stderr"):
@@ -72,7 +78,7 @@ class Child:
             self._pipes.append(reader)
             passed.append(writer)
         try:
-            zygote.request("fork", number, passed)
+            zygote.request(messages.FORK, number, passed)
         finally:
             for descriptor in passed:
                 os.close(descriptor)
@@ -126,9 +132,9 @@ class Child:
         for reader in self._pipes:
             os.close(reader)
 
-    def ended(self, report: dict[str, Any]) -> None:
+    def ended(self, end: End) -> None:
         """Takes the zygote's word that the process has ended."""
-        self._ended = report
+        self._ended = end
         self._unwatch()
         if self._done is None:
             self.discard()
@@ -160,15 +166,25 @@ class Child:
         finally:
             os.close(memory)
 
+    def _spent(self) -> tuple[float, int]:
+        """Returns the process's CPU seconds and peak memory so far."""
+        if self._ended is not None:
+            return self._ended.cpu, self._ended.memory
+        if self._process is None:
+            return 0.0, 0
+        return process.cpu_seconds(self._process), process.peak_memory(self._process)
+
     def _resolve(self, report: bytes | None) -> None:
         if self._done is not None and not self._done.done():
             self._done.set_result(report)
 
     def _receive(self) -> bytes:
         try:
-            return self._jobs.recv(REPORT_LIMIT)
+            report, ancillary, _, _ = self._jobs.recvmsg(REPORT_LIMIT, process.ANCILLARY)
         except OSError:
             return b""
+        self._process = process.sender(ancillary)
+        return report
 
     def _reported(self) -> None:
         report = self._receive()
@@ -201,9 +217,11 @@ class Child:
     def _result(self, report: bytes | None, wall: float) -> Execution:
         (stdout, stdout_cut), (stderr, stderr_cut) = map(self._read, self._pipes)
         error_type, message, lost = _understand(self._receive() if report is None else report)
-        end = self._ended or {"status": None, "cpu": 0.0, "memory": 0}
-        out_of_cpu = end["status"] == -signal.SIGXCPU or (
-            end["status"] == -signal.SIGKILL and end["cpu"] > self._settings.timeout
+        (cpu, memory), cpu_before = self._spent(), self._cpu_before
+        self._cpu_before = cpu
+        status = None if self._ended is None else self._ended.status
+        out_of_cpu = status == -signal.SIGXCPU or (
+            status == -signal.SIGKILL and cpu - cpu_before > self._settings.timeout
         )
         timed_out = self._expired or out_of_cpu
         return Execution(
@@ -211,12 +229,12 @@ class Child:
             stderr=stderr,
             error_type=None if timed_out else error_type,
             error_message="" if timed_out else message,
-            exit_status=end["status"],
+            exit_status=status,
             timed_out=timed_out,
             truncated=stdout_cut or stderr_cut or lost,
             wall_s=wall,
-            cpu_s=end["cpu"],
-            peak_memory=end["memory"],
+            cpu_s=max(0.0, cpu - cpu_before),
+            peak_memory=memory,
         )
 
 

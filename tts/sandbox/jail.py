@@ -20,7 +20,8 @@ class Jail(Sandbox):
     """Runs code in processes without files, network, other processes or secrets, under limits.
 
     Each zygote has sympy, numpy, scipy and mpmath loaded and is locked down; each piece of code runs in a fresh fork of
-    it, and each chain keeps a fork of its own while it is among the `live_chains` used last. See docs/sandbox.md.
+    it, and each chain keeps a fork of its own while it is among the `live_chains` used last. It belongs to the event loop
+    in which it was started. See docs/sandbox.md.
     """
 
     def __init__(
@@ -66,6 +67,7 @@ class Jail(Sandbox):
         self._mode = mode
         self._zygotes = [Zygote(settings) for _ in range(self._workers)]
         self._slots = asyncio.Semaphore(self._workers)
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._live_chains = live_chains
         self._chains: OrderedDict[JailChain, None] = OrderedDict()
         # Processes of closed chains, by the pieces that made their namespace: what a chain that goes on from there needs.
@@ -85,11 +87,13 @@ class Jail(Sandbox):
         """Starts the zygotes. Starting twice does nothing.
 
         Raises:
-            UserError: The mode's layers are not to be had; names each with why and how to enable it.
+            UserError: The mode's layers are not to be had; names each with why and how to enable it. Or it was started in
+                another event loop before.
         """
         reason = unsupported()
         if reason is not None:
             raise UserError(f"the sandbox cannot lock down here: {reason}; 'sandbox=unsafe' is the only way on")
+        self._check_loop()
         started = await asyncio.gather(*(zygote.ready() for zygote in self._zygotes), return_exceptions=True)
         for outcome in started:
             if isinstance(outcome, BaseException):
@@ -117,7 +121,16 @@ class Jail(Sandbox):
             self._parked.popitem()[1].discard()
         await asyncio.gather(*(zygote.close() for zygote in self._zygotes))
 
+    def _check_loop(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._loop = self._loop or loop
+        if self._loop is not loop:
+            raise UserError(
+                "this sandbox belongs to another event loop: start and use it inside of one asyncio.run(...)"
+            )
+
     async def _take(self) -> Child:
+        self._check_loop()
         zygote = min(self._zygotes, key=lambda zygote: zygote.load)
         await zygote.ready()
         return zygote.take()

@@ -14,6 +14,7 @@ from pathlib import Path
 from tts.errors import UserError
 from tts.sandbox.child import REPORT_LIMIT, Child, LostError, Settings
 from tts.sandbox.refusal import refusal
+from tts.sandbox.zygote import messages
 
 START_LIMIT = 120.0  # seconds; importing everything on a loaded machine takes a few
 GRACE = 10.0  # seconds that a zygote has to end a child before it counts as wedged
@@ -85,7 +86,7 @@ class Zygote:
             raise LostError(f"the sandbox's zygote does not take requests: {error}") from error
         return child
 
-    def request(self, what: str, number: int, descriptors: list[int] | None = None) -> None:
+    def request(self, what: int, number: int, descriptors: list[int] | None = None) -> None:
         """Sends a request to the zygote.
 
         Raises:
@@ -94,7 +95,7 @@ class Zygote:
         if self._control is None:
             raise ConnectionResetError("the zygote is gone")
         rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", descriptors))] if descriptors else []
-        self._control.sendmsg([json.dumps({"do": what, "number": number}).encode()], rights)
+        self._control.sendmsg([messages.request(what, number)], rights)
 
     def kill(self, number: int) -> None:
         """Has a child killed; a zygote that does not see to it in time is given up."""
@@ -103,7 +104,7 @@ class Zygote:
         loop = asyncio.get_running_loop()
         self._dying[number] = loop.call_later(GRACE, self.lose, "the sandbox's zygote is wedged")
         try:
-            self.request("kill", number)
+            self.request(messages.KILL, number)
         except OSError as error:
             loop.call_soon(self.lose, f"the sandbox's zygote does not take requests: {error}")
 
@@ -188,13 +189,12 @@ class Zygote:
             if not message:
                 self.lose("the sandbox's zygote died")
                 return
-            report = json.loads(message)
-            number = report["number"]
-            timer = self._dying.pop(number, None)
+            end = messages.read_report(message)
+            timer = self._dying.pop(end.number, None)
             if timer is not None:
                 timer.cancel()
-            child = self._children.pop(number, None)
+            child = self._children.pop(end.number, None)
             if child is self._spare:
                 self._spare = None
             if child is not None:
-                child.ended(report)
+                child.ended(end)

@@ -23,6 +23,7 @@ from . import kernel, seccomp
 
 JOBS = 3  # the descriptor of the socket that brings the code
 MESSAGE_LIMIT = 4096  # characters of an error's message that are reported
+NOTHING_WRONG = b'{"lost": false}'  # the report of a piece that ended well
 CHAIN_CPU = 20  # times the limit of one piece: the CPU time after which a living chain is ended
 
 
@@ -66,10 +67,17 @@ class Output(io.RawIOBase):
             self.lost = True
         return size
 
-    def text(self) -> io.TextIOWrapper:
-        """Returns a text stream that writes here, line by line, so that what was printed before a kill is kept."""
-        stream: Any = self
-        return io.TextIOWrapper(stream, encoding="utf-8", errors="backslashreplace", line_buffering=True)
+
+class Streams:
+    """Standard output and standard error of one piece, line by line, so that what was printed before a kill is kept."""
+
+    def __init__(self) -> None:
+        self.outputs = Output(1), Output(2)
+        self.texts = [self._text(output) for output in self.outputs]
+
+    @staticmethod
+    def _text(output: Any) -> io.TextIOWrapper:
+        return io.TextIOWrapper(output, encoding="utf-8", errors="backslashreplace", line_buffering=True)
 
 
 def _set(limit: int, soft: int, hard: int) -> None:
@@ -77,8 +85,28 @@ def _set(limit: int, soft: int, hard: int) -> None:
         resource.setrlimit(limit, (soft, hard))
 
 
+class Kit:
+    """What every child needs, made once in the zygote: whatever a child makes or touches itself costs it a copied page.
+
+    Args:
+        limits: The children's limits.
+        calls: The system calls that they may make.
+    """
+
+    def __init__(self, limits: Limits, calls: seccomp.Filter) -> None:
+        self.limits = limits
+        self.calls = calls
+        self.die_with_zygote = kernel.Prctl("prctl(PR_SET_PDEATHSIG)", kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
+        self.jobs = socket.socket(
+            socket.AF_UNIX, socket.SOCK_SEQPACKET, 0, JOBS
+        )  # just the number; a child has the socket
+        self.room = socket.CMSG_SPACE(4)
+        self.streams = Streams()
+        self.namespace = types.ModuleType("__main__")
+
+
 def prepare(limits: Limits) -> None:
-    """Does in the zygote what its children need not do each: most limits, and an empty `__main__`."""
+    """Sets the limits that the zygote can live with, too, and forgets its command line."""
     for limit, value in {
         resource.RLIMIT_AS: limits.address_space,
         resource.RLIMIT_STACK: 8 << 20,
@@ -89,18 +117,18 @@ def prepare(limits: Limits) -> None:
         resource.RLIMIT_MSGQUEUE: 0,
     }.items():
         _set(limit, value, value)
-    sys.modules["__main__"] = types.ModuleType("__main__")
     sys.argv = [""]
 
 
-def _receive(jobs: socket.socket) -> tuple[bool, bytes]:
+def _receive(kit: Kit) -> tuple[bool, bytes]:
     """Returns the next piece and whether this process lives on after it; ends the process where there is none."""
-    header, ancillary, _, _ = jobs.recvmsg(64, socket.CMSG_SPACE(4))
+    header, ancillary, _, _ = kit.jobs.recvmsg(64, kit.room)
     if not header:
         os._exit(0)
     [code] = array.array("i", ancillary[0][2])
-    with open(code, "rb") as file:
-        return header == b"keep", file.read()
+    source = os.pread(code, os.lseek(code, 0, os.SEEK_END), 0)
+    os.close(code)
+    return header == b"keep", source
 
 
 def _execute(source: bytes, namespace: dict[str, Any]) -> tuple[dict[str, str], int]:
@@ -123,15 +151,16 @@ def _execute(source: bytes, namespace: dict[str, Any]) -> tuple[dict[str, str], 
     return {}, 0
 
 
-def _run_piece(source: bytes, namespace: dict[str, Any]) -> tuple[bytes, int]:
-    outputs = Output(1), Output(2)
-    streams = sys.stdout, sys.stderr = [output.text() for output in outputs]
+def _run_piece(source: bytes, namespace: dict[str, Any], streams: Streams) -> tuple[bytes, int]:
+    sys.stdout, sys.stderr = streams.texts
     error, status = _execute(source, namespace)
-    for stream in (sys.stdout, sys.stderr, *streams):  # the code may have put its own in their place
+    for stream in (sys.stdout, sys.stderr, *streams.texts):  # the code may have put its own in their place
         with contextlib.suppress(BaseException):
             stream.flush()
-    report = error | {"lost": any(output.lost for output in outputs)}
-    return json.dumps(report, ensure_ascii=False).encode("utf-8", "backslashreplace"), status
+    lost = any(output.lost for output in streams.outputs)
+    if not error and not lost:
+        return NOTHING_WRONG, status
+    return json.dumps(error | {"lost": lost}, ensure_ascii=False).encode("utf-8", "backslashreplace"), status
 
 
 def _allow_cpu(seconds: float) -> None:
@@ -141,31 +170,30 @@ def _allow_cpu(seconds: float) -> None:
     _set(resource.RLIMIT_CPU, min(int(used.ru_utime + used.ru_stime + seconds) + 2, hard), hard)
 
 
-def _serve(limits: Limits) -> NoReturn:
-    namespace = sys.modules["__main__"].__dict__
-    jobs = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET, 0, JOBS)
-    keep = True
+def _serve(kit: Kit) -> NoReturn:
+    namespace, streams, keep = kit.namespace.__dict__, kit.streams, True
+    sys.modules["__main__"] = kit.namespace
     while keep:
-        keep, source = _receive(jobs)
-        _allow_cpu(limits.timeout)
-        report, status = _run_piece(source, namespace)
+        keep, source = _receive(kit)
+        _allow_cpu(kit.limits.timeout)
+        report, status = _run_piece(source, namespace, streams)
         with contextlib.suppress(OSError):  # the code may have closed the socket
             os.write(JOBS, report)
+        streams = Streams() if keep else streams
     os._exit(status)
 
 
-def main(jobs: int, stdout: int, stderr: int, limits: Limits, calls: seccomp.Filter) -> NoReturn:
+def main(jobs: int, stdout: int, stderr: int, kit: Kit) -> NoReturn:
     """Becomes a child: everything is locked before the first byte of code is read.
 
     Args:
         jobs: Descriptor of the socket for code and reports.
         stdout: Descriptor of a non-blocking pipe.
         stderr: Another.
-        limits: Its limits.
-        calls: The system calls that it may make.
+        kit: What the zygote made ready.
     """
     try:
-        kernel.prctl("prctl(PR_SET_PDEATHSIG)", kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
+        kit.die_with_zygote()
         signal.set_wakeup_fd(-1)
         os.dup2(stdout, 1)
         os.dup2(stderr, 2)
@@ -173,8 +201,8 @@ def main(jobs: int, stdout: int, stderr: int, limits: Limits, calls: seccomp.Fil
             os.dup2(jobs, JOBS)
         os.closerange(JOBS + 1, 1024)
         _set(resource.RLIMIT_NPROC, 0, 0)
-        calls.install()
+        kit.calls.install()
         gc.enable()
-        _serve(limits)
+        _serve(kit)
     finally:
         os._exit(250)

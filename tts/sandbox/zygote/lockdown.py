@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import site
 import sys
 import sysconfig
@@ -94,13 +95,16 @@ def _check_readable(paths: list[str]) -> None:
         file.read(1)
 
 
-def _enter_namespaces(paths: list[str]) -> None:
-    namespaces.enter(paths, DEVICES)
+def _change_root(paths: list[str]) -> None:
+    namespaces.change_root(paths, DEVICES)
     _check_readable(paths)
-    first = os.fork()
-    if first == 0:
-        os._exit(0)
-    os.waitpid(first, 0)
+
+
+def _try_namespaces(paths: list[str]) -> None:
+    namespaces.unshare()
+    reason = kernel.attempt(lambda: _change_root(paths))
+    if reason is not None:
+        raise OSError(reason)
 
 
 def _become_nobody(paths: list[str], files: bool) -> None:
@@ -120,7 +124,7 @@ def probe(paths: list[str]) -> dict[str, str]:
     """
     kernel.prctl("prctl(PR_SET_NO_NEW_PRIVS)", kernel.PR_SET_NO_NEW_PRIVS, 1)
     failed = {
-        "namespaces": kernel.attempt(lambda: _enter_namespaces(paths)),
+        "namespaces": kernel.attempt(lambda: _try_namespaces(paths)),
         "landlock": kernel.attempt(lambda: landlock.restrict(paths, DEVICES)),
         "seccomp": kernel.attempt(seccomp.Filter(seccomp.program(files=True)).install),
     }
@@ -134,11 +138,34 @@ def _continue_as_first_process() -> None:
         os.closerange(0, 1024)  # so that the supervisor notices when the child is gone
         os.waitpid(child, 0)
         os._exit(0)
-    kernel.prctl("prctl(PR_SET_PDEATHSIG)", kernel.PR_SET_PDEATHSIG, 9)
+
+
+def isolate(plan: Plan, paths: list[str]) -> kernel.OwnMemory:
+    """Enters the plan's namespaces, in a process of its own that this call returns in.
+
+    Done before the imports: so those are not held twice, and the pages of this process are shared with its forks alone.
+
+    Args:
+        plan: What to put in force.
+        paths: What stays readable.
+
+    Raises:
+        OSError: What `probe` found usable was not.
+    """
+    with open("/proc/self/oom_score_adj", "w") as file:
+        file.write("1000")  # where memory runs out, this goes before anything else
+    if not plan.namespaces:
+        return kernel.OwnMemory()
+    namespaces.unshare()
+    _continue_as_first_process()
+    memory = kernel.OwnMemory()
+    namespaces.change_root(paths, DEVICES)
+    kernel.prctl("prctl(PR_SET_PDEATHSIG)", kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
+    return memory
 
 
 def lock_down(plan: Plan, paths: list[str]) -> list[str]:
-    """Puts the plan in force for this process and its children, for good; the system call filter is left to them.
+    """Puts the rest of the plan in force for this process and its children; the system call filter is left to them.
 
     Args:
         plan: What to put in force.
@@ -150,14 +177,8 @@ def lock_down(plan: Plan, paths: list[str]) -> list[str]:
     Raises:
         OSError: A layer that `probe` found usable was not.
     """
-    layers = []
-    with open("/proc/self/oom_score_adj", "w") as file:
-        file.write("1000")  # where memory runs out, this goes before anything else
-    if plan.namespaces:
-        namespaces.enter(paths, DEVICES)
-        _continue_as_first_process()
-        layers.append("namespaces")
-    elif os.getuid() == 0 and kernel.attempt(lambda: _become_nobody(paths, plan.files)) is None:
+    layers = ["namespaces"] if plan.namespaces else []
+    if os.getuid() == 0 and kernel.attempt(lambda: _become_nobody(paths, plan.files)) is None:
         kernel.become_nobody()
         layers.append("nobody")
     kernel.drop_capabilities()

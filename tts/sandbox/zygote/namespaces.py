@@ -37,8 +37,18 @@ def _bind(handle: int, target: str, flags: int) -> None:
     kernel.mount(None, target, None, _REMOUNT | _BIND | flags | kept)
 
 
-def _enter_with_user() -> None:
+def unshare() -> None:
+    """Moves this process into new namespaces, of which it still sees the old file tree; its next fork is process 1.
+
+    Root needs no user namespace for it; others become `nobody` in theirs.
+
+    Raises:
+        OSError: It is forbidden here; the process is then unusable, so try it in a fork first.
+    """
     user, group = os.getuid(), os.getgid()
+    if user == 0:
+        kernel.unshare(sum(_NEW.values()) & ~_NEW["user"])
+        return
     kernel.unshare(sum(_NEW.values()))
     for name, text in (
         ("setgroups", "deny"),
@@ -49,24 +59,18 @@ def _enter_with_user() -> None:
             file.write(text)
 
 
-def enter(readable: Iterable[str], devices: Iterable[str]) -> None:
-    """Moves this process into new namespaces; root becomes nobody there. The next fork is process 1.
+def change_root(readable: Iterable[str], devices: Iterable[str]) -> None:
+    """Leaves the mount namespace nothing but the named files, read-only; root becomes `nobody` afterwards.
 
-    Root needs no user namespace for it. The tree is built before root's rights are gone, so it can hold an interpreter
-    below /root.
+    The tree is built before root's rights are gone, so it can hold an interpreter below /root.
 
     Args:
         readable: Files and directories of the new file tree, none below another; those that do not exist are left out.
         devices: Device files of the new file tree; likewise.
 
     Raises:
-        OSError: Some part is forbidden here; the process is then unusable, so try it in a fork first.
+        OSError: Some part is forbidden here.
     """
-    privileged = os.getuid() == 0
-    if privileged:
-        kernel.unshare(sum(_NEW.values()) & ~_NEW["user"])
-    else:
-        _enter_with_user()
     flags = dict.fromkeys(readable, _READ_ONLY | _NO_SUID | _NO_DEVICES) | dict.fromkeys(devices, _NO_SUID | _NO_EXEC)
     # Held open, since the new root is about to cover one of their parents.
     handles = {path: os.open(path, os.O_PATH) for path in flags if os.path.exists(path)}
@@ -78,5 +82,5 @@ def enter(readable: Iterable[str], devices: Iterable[str]) -> None:
     os.chdir(_ROOT)
     kernel.pivot_to_working_directory()
     kernel.mount(None, "/", None, _REMOUNT | _BIND | _READ_ONLY | _NO_SUID | _NO_DEVICES)
-    if privileged:
+    if os.getuid() == 0:
         kernel.become_nobody()

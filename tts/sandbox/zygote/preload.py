@@ -16,10 +16,16 @@ EVERYTHING = """contextvars encodings.ascii encodings.idna encodings.latin_1 enc
     hashlib secrets abc argparse difflib inspect tokenize ast dis timeit uuid zoneinfo scipy.integrate scipy.interpolate
     scipy.linalg scipy.optimize scipy.special scipy.stats"""
 PACKAGES = ("sympy", "mpmath")
-NOT_WANTED = ("test", "benchmark", "conftest", "__main__", "pytest", "doctest")
+NOT_WANTED = ("test", "benchmark", "__main__", "doctest", "pytorch", "tensorflow", ".this", "antlr", "timeutils")
 
-# Runs the paths that a first use makes slow (caches, lazy imports), so that forks find them warm.
-WARM_UP = """
+# Runs the paths that a first use makes slow (caches, lazy imports, buffers), so that forks find them warm.
+WARM_UP = (
+    """
+import numpy
+numpy.linalg.inv(numpy.eye(2))
+numpy.linalg.eig(numpy.eye(2))
+""",
+    """
 import sympy
 x = sympy.Symbol("x")
 sympy.solve(x**2 - 1, x)
@@ -27,7 +33,14 @@ sympy.simplify(sympy.sin(x) ** 2 + sympy.cos(x) ** 2)
 sympy.integrate(x**2, x)
 sympy.Matrix([[1, 2], [3, 4]]).det()
 sympy.sympify("x + 1/2")
-"""
+""",
+)
+# Code that draws random numbers prints the same in every run, whichever zygote it meets.
+SEEDS = (
+    "import random; random.seed(0)",
+    "import numpy; numpy.random.seed(0)",
+    "import sympy.core.random as r; r.seed(0)",
+)
 
 
 def _below(package: str) -> list[str]:
@@ -48,9 +61,11 @@ def preload(files: bool) -> None:
     names = [*STANDARD.split(), *SCIENTIFIC]
     if not files:
         names += [*EVERYTHING.split(), *(name for package in PACKAGES for name in _below(package))]
-    with warnings.catch_warnings(), contextlib.suppress(ImportError):
+    with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         for name in names:
             with contextlib.suppress(Exception):  # optional back ends (jax, gmpy2, ...) fail in many ways
                 importlib.import_module(name)
-        exec(WARM_UP, {})
+        for code in (*WARM_UP, *SEEDS):
+            with contextlib.suppress(ImportError):
+                exec(code, {})

@@ -95,6 +95,9 @@ class Filter:
         self._instructions = ctypes.create_string_buffer(instructions, len(instructions))
         header = struct.pack("=HxxxxxxQ", len(instructions) // 8, ctypes.addressof(self._instructions))
         self._header = ctypes.create_string_buffer(header, len(header))
+        filter_mode = 2
+        address = ctypes.addressof(self._header)
+        self._call = kernel.Prctl("prctl(PR_SET_SECCOMP)", kernel.PR_SET_SECCOMP, filter_mode, address)
 
     def install(self) -> None:
         """Puts this process under the filter for good; needs no_new_privs.
@@ -102,6 +105,4 @@ class Filter:
         Raises:
             OSError: The kernel has no seccomp filters, or refused this one.
         """
-        filter_mode = 2
-        address = ctypes.addressof(self._header)
-        kernel.prctl("prctl(PR_SET_SECCOMP)", kernel.PR_SET_SECCOMP, filter_mode, address)
+        self._call()

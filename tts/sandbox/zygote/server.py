@@ -17,20 +17,19 @@ import socket
 import sys
 from typing import Any, NoReturn
 
-from . import child, lockdown, seccomp
+from . import child, kernel, lockdown, messages, seccomp
 from .preload import preload
 
-PAGE = os.sysconf("SC_PAGE_SIZE")
 DESCRIPTORS = 3  # that come with a request for a child
 
 
 class Server:
     """Serves one supervisor over its control socket."""
 
-    def __init__(self, control: socket.socket, limits: child.Limits, calls: seccomp.Filter) -> None:
+    def __init__(self, control: socket.socket, kit: child.Kit) -> None:
         self._control = control
-        self._limits = limits
-        self._calls = calls
+        self._kit = kit
+        self._room = socket.CMSG_SPACE(4 * DESCRIPTORS)
         self._numbers: dict[int, int] = {}  # process to the supervisor's number for it
         self._wakeup, wakeup_writer = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         signal.signal(signal.SIGCHLD, lambda number, frame: None)
@@ -45,24 +44,23 @@ class Server:
             for descriptor, _ in poller.poll():
                 if descriptor == self._wakeup:
                     os.read(self._wakeup, 4096)
+                    self._reap()
                 else:
                     self._obey()
-            self._reap()
 
     def _obey(self) -> None:
-        message, ancillary, _, _ = self._control.recvmsg(256, socket.CMSG_SPACE(4 * DESCRIPTORS))
+        message, ancillary, _, _ = self._control.recvmsg(messages.LIMIT, self._room)
         if not message:
             os._exit(0)
-        request = json.loads(message)
-        number = request["number"]
-        if request["do"] == "kill":
+        what, number = messages.read_request(message)
+        if what == messages.KILL:
             for process in [process for process, known in self._numbers.items() if known == number]:
                 os.kill(process, signal.SIGKILL)
             return
         descriptors = jobs, stdout, stderr = array.array("i", ancillary[0][2])
-        process = os.fork()
+        process = kernel.fork()
         if process == 0:
-            child.main(jobs, stdout, stderr, self._limits, self._calls)
+            child.main(jobs, stdout, stderr, self._kit)
         self._numbers[process] = number
         for descriptor in descriptors:
             os.close(descriptor)
@@ -72,32 +70,32 @@ class Server:
             process, status, usage = os.wait4(-1, os.WNOHANG)
             if process == 0:
                 return
-            report = {
-                "number": self._numbers.pop(process),
-                "status": os.waitstatus_to_exitcode(status),
-                "cpu": usage.ru_utime + usage.ru_stime,
-                "memory": usage.ru_maxrss * 1024,
-            }
-            self._control.send(json.dumps(report).encode())
+            number, cpu = self._numbers.pop(process), usage.ru_utime + usage.ru_stime
+            status = os.waitstatus_to_exitcode(status)
+            self._control.send(messages.report(number, status, cpu, usage.ru_maxrss * 1024))
 
 
-def _prepare(config: dict[str, Any]) -> tuple[list[str], child.Limits, seccomp.Filter]:
+def _prepare(config: dict[str, Any]) -> tuple[list[str], child.Kit]:
     """Imports, measures and locks down.
 
     Returns:
-        The layers in force, and the children's limits and system calls.
+        The layers in force, and what the children need.
     """
     os.umask(0o022)  # the new file tree must be readable, whatever the user's own habit
     paths = lockdown.readable_paths()
     sys.path[:] = [path for path in sys.path if any((path + "/").startswith(known + "/") for known in paths)]
     plan = lockdown.choose(config["mode"], lockdown.probe(paths))
+    memory = lockdown.isolate(plan, paths)
     preload(plan.files)
-    with open("/proc/self/statm") as file:
-        virtual = int(file.read().split()[0]) * PAGE
+    gc.collect()
+    gc.freeze()
+    gc.disable()
     layers = lockdown.lock_down(plan, paths)
-    limits = child.Limits(config["timeout"], virtual + config["memory"])
+    memory.collapse()
+    limits = child.Limits(config["timeout"], memory.virtual() + config["memory"])
+    memory.close()
     child.prepare(limits)
-    return layers, limits, seccomp.Filter(seccomp.program(plan.files))
+    return layers, child.Kit(limits, seccomp.Filter(seccomp.program(plan.files)))
 
 
 def main() -> NoReturn:
@@ -106,14 +104,11 @@ def main() -> NoReturn:
     control = socket.socket(fileno=os.dup(inherited))  # the lowest free number, which children are sure to close
     os.close(inherited)
     try:
-        layers, limits, calls = _prepare(json.loads(sys.argv[2]))
+        layers, kit = _prepare(json.loads(sys.argv[2]))
     except lockdown.RefusedError as refusal:
         control.send(json.dumps({"missing": refusal.missing}).encode())
         sys.exit(1)
-    server = Server(control, limits, calls)
-    gc.collect()
-    gc.freeze()
-    gc.disable()
+    server = Server(control, kit)
     control.send(json.dumps({"layers": layers}).encode())
     with contextlib.suppress(ConnectionError):  # the supervisor has gone
         server.serve()
