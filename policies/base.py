@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Protocol
 
 from tts.types import Problem, Solution
 
 
 class Policy(Protocol):
-    """Proposes solutions.
+    """Proposes solutions. Closing an iterator before its end (`contextlib.aclosing`) cancels what it still waits for.
 
     Samples are numbered: the sample `index` of a prefix is fixed by the prefix, the index and the run's seed, so asking
     for more of them later goes on where the first request ended (`first`), and asking again gives the same.
     """
 
-    def solutions(self, problem: Problem, prefix: Solution, n: int, first: int = 0) -> AsyncIterator[Solution]:
+    def solutions(self, problem: Problem, prefix: Solution, n: int, first: int = 0) -> AsyncGenerator[Solution, None]:
         """Yields `n` solutions that go on from `prefix` to their end, each as it lands.
 
         Args:
@@ -28,12 +28,12 @@ class Policy(Protocol):
             EngineError: The engine failed for good.
         """
 
-    def steps(self, problem: Problem, prefix: Solution, n: int, first: int = 0) -> AsyncIterator[Solution]:
+    def steps(self, problem: Problem, prefix: Solution, n: int, first: int = 0) -> AsyncGenerator[Solution, None]:
         """Yields `n` solutions that go on from `prefix` by one step, each as it lands; arguments as for `solutions`."""
 
     def revisions(
         self, problem: Problem, solution: Solution, critique: str, n: int, first: int = 0
-    ) -> AsyncIterator[Solution]:
+    ) -> AsyncGenerator[Solution, None]:
         """Yields `n` new solutions written after reading a critique of `solution`, each as it lands.
 
         Args:
@@ -48,8 +48,13 @@ class Policy(Protocol):
     def splits(self) -> bool:
         """Whether its solutions are cut into steps by a separator that the configuration names."""
 
-    def token_bound(self, n: int) -> int | None:
-        """Returns the most completion tokens that `n` solutions of a problem can take, None where there is no bound."""
+    def token_bound(self, n: int, steps: int | None = None) -> int | None:
+        """Returns the most completion tokens that a problem can take, None where there is no bound.
+
+        Args:
+            n: How many solutions are sampled.
+            steps: None where they are sampled whole, else how many times `n` solutions go on by a step.
+        """
 
     def check(self) -> None:
         """Raises UserError where the configuration cannot work; loads no weights."""

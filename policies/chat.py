@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import replace
 
 from policies.steps import step_format
@@ -50,7 +50,7 @@ class ChatPolicy:
         revise: str = "{critique}",
         seed: int = 0,
     ) -> None:
-        self._client = Client(engine, "policy", seed)
+        self._client = Client(engine, seed)
         self._chat, self._user, self._system, self._revise = chat, user, system, revise
         self._format = step_format(steps)
         self._max_step_tokens = max_step_tokens
@@ -63,18 +63,21 @@ class ChatPolicy:
         """Raises UserError where the chat template that is asked for is not there."""
         self._prompt(Problem("", ""))
 
-    def token_bound(self, n: int) -> int | None:
-        """Returns n times the bound of a solution."""
-        return n * self._sampling.max_tokens
+    def token_bound(self, n: int, steps: int | None = None) -> int | None:
+        """Returns n times the bound of a solution, or of so many steps."""
+        whole = self._sampling.max_tokens
+        return n * (whole if steps is None else steps * min(whole, self._max_step_tokens))
 
-    async def solutions(self, problem: Problem, prefix: Solution, n: int, first: int = 0) -> AsyncIterator[Solution]:
+    async def solutions(
+        self, problem: Problem, prefix: Solution, n: int, first: int = 0
+    ) -> AsyncGenerator[Solution, None]:
         """Yields whole solutions."""
         opened = prefix.text or self._format.opening("", 0)
         sampling = self._left(self._sampling, prefix)
         async for completion in self._sample(self._prompt(problem) + opened, sampling, n, first):
             yield self._solution(prefix, opened, completion)
 
-    async def steps(self, problem: Problem, prefix: Solution, n: int, first: int = 0) -> AsyncIterator[Solution]:
+    async def steps(self, problem: Problem, prefix: Solution, n: int, first: int = 0) -> AsyncGenerator[Solution, None]:
         """Yields solutions longer by one step."""
         opened = prefix.text + self._format.opening(prefix.text, len(prefix.steps))
         bound = min(self._max_step_tokens, self._sampling.max_tokens)
@@ -84,7 +87,7 @@ class ChatPolicy:
 
     async def revisions(
         self, problem: Problem, solution: Solution, critique: str, n: int, first: int = 0
-    ) -> AsyncIterator[Solution]:
+    ) -> AsyncGenerator[Solution, None]:
         """Yields whole new solutions."""
         turns = [
             {"role": "assistant", "content": solution.text},
@@ -103,7 +106,7 @@ class ChatPolicy:
         left = self._sampling.max_tokens - prefix.tokens
         return replace(sampling, max_tokens=max(1, min(sampling.max_tokens, left)))
 
-    def _sample(self, prompt: str, sampling: Sampling, n: int, first: int) -> AsyncIterator[Completion]:
+    def _sample(self, prompt: str, sampling: Sampling, n: int, first: int) -> AsyncGenerator[Completion, None]:
         return self._client.sample(prompt, sampling, range(first, first + n))
 
     def _solution(self, prefix: Solution, opened: str, completion: Completion) -> Solution:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Any
 
@@ -58,11 +58,13 @@ class RecordedPolicy:
         text = entry["text"]
         return Solution(text, self._format.split(text), "stop", index, correct=correct)
 
-    def token_bound(self, n: int) -> int | None:
+    def token_bound(self, n: int, steps: int | None = None) -> int | None:
         """Returns 0: nothing is generated."""
         return 0
 
-    async def solutions(self, problem: Problem, prefix: Solution, n: int, first: int = 0) -> AsyncIterator[Solution]:
+    async def solutions(
+        self, problem: Problem, prefix: Solution, n: int, first: int = 0
+    ) -> AsyncGenerator[Solution, None]:
         """Yields recorded solutions `first` to `first + n - 1`.
 
         Raises:
@@ -79,7 +81,7 @@ class RecordedPolicy:
         for solution in held[first : first + n]:
             yield solution
 
-    def steps(self, problem: Problem, prefix: Solution, n: int, first: int = 0) -> AsyncIterator[Solution]:
+    def steps(self, problem: Problem, prefix: Solution, n: int, first: int = 0) -> AsyncGenerator[Solution, None]:
         """Raises UserError: recorded solutions cannot be sampled step by step."""
         raise UserError(
             "policy=recorded holds whole solutions: choose a strategy that works on them (best_of_n, majority)"
@@ -87,6 +89,6 @@ class RecordedPolicy:
 
     def revisions(
         self, problem: Problem, solution: Solution, critique: str, n: int, first: int = 0
-    ) -> AsyncIterator[Solution]:
+    ) -> AsyncGenerator[Solution, None]:
         """Raises UserError: recorded solutions cannot be revised."""
         raise UserError("policy=recorded cannot revise a solution: choose a strategy that works on whole solutions")

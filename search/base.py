@@ -1,13 +1,12 @@
-"""The interface of search strategies and what they share."""
+"""The interface of search strategies."""
 
 from __future__ import annotations
 
 from typing import Protocol
 
 from policies.base import Policy
-from tts.tasks.answers import extract_answer
 from tts.tasks.grading import Grader
-from tts.types import Problem, SearchResult, Solution
+from tts.types import Problem, SearchResult
 from verifiers.base import Verifier
 
 
@@ -35,11 +34,9 @@ class SearchStrategy(Protocol):
     def samples(self) -> int:
         """The most solutions that it samples for a problem."""
 
+    def token_bound(self, policy: Policy) -> int | None:
+        """Returns the most completion tokens that the policy samples for a problem, None where there is no bound."""
+
     @property
     def verifies(self) -> bool:
         """Whether it asks the verifier at all."""
-
-
-def answer_of(solution: Solution) -> str | None:
-    """Returns a solution's final answer, None where it has none or is not finished."""
-    return extract_answer(solution.text) if solution.finished else None

@@ -5,13 +5,14 @@ Source: Wang et al. 2023 (arXiv 2203.11171).
 
 from __future__ import annotations
 
+from collections import Counter
+from contextlib import aclosing
+
 from policies.base import Policy
-from search.base import answer_of
-from search.tree import star
 from tts.errors import UserError
 from tts.tasks.grading import Grader
-from tts.types import Candidate, Problem, SearchResult, Solution
-from tts.voting import plurality
+from tts.tree import ROOT, SearchTree
+from tts.types import Problem, SearchResult, Solution
 from verifiers.base import Verifier
 
 
@@ -20,20 +21,34 @@ class Majority:
 
     Args:
         n: Number of solutions.
+        stop_when_settled: Whether to cancel the samples that can no longer change the answer. The choice is the same; the
+            record then holds fewer candidates, and figures over all of them (pass@1, oracle) are of those that landed first.
     """
 
     verifies = False
 
-    def __init__(self, n: int) -> None:
+    def __init__(self, n: int, stop_when_settled: bool = False) -> None:
         if n < 1:
             raise UserError(f"search.n={n}: at least one sample is needed")
         self.samples = n
+        self._stop_when_settled = stop_when_settled
+
+    def token_bound(self, policy: Policy) -> int | None:
+        """Returns the bound of n solutions."""
+        return policy.token_bound(self.samples)
 
     async def search(self, problem: Problem, policy: Policy, verifier: Verifier, grader: Grader) -> SearchResult:
         """Samples and votes; the verifier is not asked."""
-        solutions = [solution async for solution in policy.solutions(problem, Solution(), self.samples)]
-        candidates = tuple(Candidate(s, answer_of(s)) for s in sorted(solutions, key=lambda solution: solution.index))
-        groups = await grader.group([candidate.answer for candidate in candidates])
-        winner = plurality(groups)
-        chosen = None if winner is None else groups.index(winner)
-        return SearchResult(chosen, candidates, groups, star(problem, candidates, chosen))
+        tree = SearchTree(problem)
+        async with aclosing(policy.solutions(problem, Solution(), self.samples)) as landing:
+            async for solution in landing:
+                tree.add(ROOT, solution)
+                if self._stop_when_settled and self._settled(await grader.group(tree.answers())):
+                    break
+        return await tree.result("majority", grader)
+
+    def _settled(self, groups: tuple[int | None, ...]) -> bool:
+        """Whether the leading answer wins even if all other samples, the missing ones too, should agree on another."""
+        votes = Counter(group for group in groups if group is not None)
+        lead = max(votes.values(), default=0)
+        return lead > votes.total() - lead + self.samples - len(groups)

@@ -82,7 +82,7 @@ def composed(*overrides: str) -> dict:
 def test_the_hash_tells_configurations_apart_that_give_different_results() -> None:
     base = config_hash(composed())
     assert config_hash(composed()) == base
-    assert config_hash(composed("dry_run=true", "in_flight=3")) == base
+    assert config_hash(composed("dry_run=true", "in_flight.problems=3")) == base
     assert len({base, *(config_hash(composed(change)) for change in ("seed=1", "search.n=2", "verifier.votes=5"))}) == 4
 
 

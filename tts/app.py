@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,17 +12,23 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from tts.compose import build, shared_engine
-from tts.engines.base import Engine
+from tts.budget import Budget, Role
+from tts.clock import VirtualLoop
+from tts.compose import build, engine_of
+from tts.engines.gate import Gate
 from tts.errors import UserError
 from tts.progress import ProgressBar
+from tts.roles import CheckedVerifier, LimitedPolicy
 from tts.run import Outcome, Runner
 from tts.sandbox.base import Sandbox
 from tts.summary import first_errors, table
 from tts.tasks.base import Task
 from tts.tasks.grading import Grader
 
-_GROUPS = ("task", "policy", "verifier", "search", "sandbox", "grading")
+_GROUPS = ("task", "policy", "verifier", "search", "sandbox", "grading", "budget")
+_ROLES: tuple[Role, ...] = ("policy", "verifier")
+_CLOCKS: dict[str, Callable[[], asyncio.AbstractEventLoop] | None] = {"real": None, "virtual": VirtualLoop}
+_LEAST_PROBLEMS = 64
 
 
 @dataclass(frozen=True)
@@ -40,7 +47,20 @@ class Job:
     strategy: Any
     sandbox: Sandbox
     grader: Grader
-    engines: dict[str, Engine]
+    budget: Budget
+    engines: dict[Role, Gate]
+
+    @property
+    def used_engines(self) -> dict[Role, Gate]:
+        """The engines that the search asks."""
+        return {role: engine for role, engine in self.engines.items() if role == "policy" or self.strategy.verifies}
+
+    @property
+    def in_flight(self) -> int:
+        """How many problems are worked on at once: as many as can keep the engines busy with a request each."""
+        given: int | None = self.config["in_flight"]["problems"]
+        busy = sum(min(engine.capacity, 1024) for engine in self.used_engines.values())
+        return max(_LEAST_PROBLEMS, busy) if given is None else given
 
     @property
     def title(self) -> str:
@@ -60,12 +80,16 @@ class Job:
         for role, engine in self.engines.items():
             result.add_row(role, f"{self._name(role)} on {engine.name}")
         result.add_row("search", f"{self._name('search')}, {n} samples a problem")
-        bound = self.policy.token_bound(n)
+        bound = self.strategy.token_bound(self.policy)
         if problems is not None and bound is not None:
             result.add_row("at most", f"{problems * n:,} samples, {problems * bound:,} policy tokens")
         if self.strategy.verifies:
             step = self.verifier.token_bound(1)
             result.add_row("", f"{self.verifier.votes} votes a step, {step:,} verifier tokens a step of a sample")
+        for scope, limits in (("problem", self.budget.problem), ("run", self.budget.run)):
+            text = ", ".join(f"{key} {bound:,}" for key, bound in vars(limits).items() if bound is not None)
+            if text:
+                result.add_row("limits", f"of {'each problem' if scope == 'problem' else 'the run'}: {text}")
         result.add_row("config", self.identity)
         return result
 
@@ -83,28 +107,62 @@ def compose(config: dict[str, Any], identity: str) -> Job:
     unknown = [group for group in _GROUPS if group not in config]
     if unknown:
         raise UserError(f"the configuration has no {', '.join(unknown)}")
-    seed = config["seed"]
+    if config["clock"] not in _CLOCKS:
+        raise UserError(f"clock={config['clock']}: choose one of {', '.join(_CLOCKS)}")
     sandbox = build(config["sandbox"], "sandbox")
+    in_flight = _in_flight(config["in_flight"])
     engines = {
-        role: shared_engine(config[role]["engine"], f"{role}.engine")
-        for role in ("policy", "verifier")
-        if config[role].get("engine")
+        role: engine_of(role, config[role]["engine"], in_flight[role]) for role in _ROLES if config[role].get("engine")
     }
-    policy, verifier = (build(config[role], role, seed=seed, sandbox=sandbox) for role in ("policy", "verifier"))
+
+    def build_role(role: Role) -> Any:
+        own = {key: value for key, value in config[role].items() if key != "engine"}
+        engine = {"engine": engines[role]} if role in engines else {}
+        return build(own, role, seed=config["seed"], sandbox=sandbox, **engine)
+
     job = Job(
         config=config,
         identity=identity,
         task=build(config["task"], "task"),
-        policy=policy,
-        verifier=verifier,
+        policy=build_role("policy"),
+        verifier=build_role("verifier"),
         strategy=build(config["search"], "search"),
         sandbox=sandbox,
         grader=build(config["grading"], "grading"),
+        budget=build(config["budget"], "budget"),
         engines=engines,
     )
+    if config["clock"] == "virtual":
+        for role, gate in job.used_engines.items():
+            if not gate.follows_clock:
+                raise UserError(
+                    f"clock=virtual: '{gate.name}' takes real time; use engine@{role}.engine=simulated or clock=real"
+                )
+    if job.budget.limits("dollars"):
+        for role, gate in job.used_engines.items():
+            if not gate.priced:
+                raise UserError(
+                    f"budget.*.dollars: what {role} costs is not known; set {role}.engine.prompt_price and "
+                    f"{role}.engine.completion_price, in dollars for a million tokens"
+                )
     for part in (job.task, job.policy, job.verifier):
         part.check()
     return job
+
+
+def _in_flight(config: Any) -> dict[str, int | None]:
+    """Returns the limits of what is in flight, checked."""
+    kinds = ("problems", *_ROLES)
+    if not isinstance(config, dict):
+        raise UserError(f"in_flight={config}: set in_flight.problems, in_flight.policy or in_flight.verifier")
+    for key, limit in config.items():
+        if key not in kinds:
+            raise UserError(f"in_flight.{key}: no such setting; it takes {', '.join(kinds)}")
+        if limit is not None and (not isinstance(limit, int) or limit < 1):
+            raise UserError(
+                f"in_flight.{key}={limit}: a whole number of 1 or more, or null for what the engines can take"
+            )
+    return config
 
 
 async def execute(job: Job, folder: Path, console: Console) -> Outcome:
@@ -115,17 +173,21 @@ async def execute(job: Job, folder: Path, console: Console) -> Outcome:
     """
     async with contextlib.AsyncExitStack() as stack:
         stack.push_async_callback(job.grader.close)
-        starting = [engine for role, engine in job.engines.items() if role == "policy" or job.strategy.verifies]
         if job.strategy.verifies:
             stack.push_async_callback(job.sandbox.close)
             await job.sandbox.start()
-        for engine in starting:
+        for role, engine in job.used_engines.items():
             await engine.start()
+            if engine.parameters is None and job.budget.limits("flops"):
+                raise UserError(
+                    f"budget.*.flops: the size of '{engine.name}' is not known; set {role}.engine.parameters"
+                )
+        policy, verifier = LimitedPolicy(job.policy), CheckedVerifier(job.verifier)
 
         async def search(problem: Any) -> Any:
-            return await job.strategy.search(problem, job.policy, job.verifier, job.grader)
+            return await job.strategy.search(problem, policy, verifier, job.grader)
 
-        runner = Runner(search, job.grader, folder, job.config["in_flight"])
+        runner = Runner(search, job.grader, folder, job.in_flight, job.budget)
         extra = {
             "config_hash": job.identity,
             "seed": job.config["seed"],
@@ -146,16 +208,21 @@ def run_job(config: dict[str, Any], identity: str, folder: Path, console: Consol
         if config["dry_run"]:
             console.print(job.plan())
             return 0
-        outcome = asyncio.run(execute(job, folder, console))
+        with asyncio.Runner(loop_factory=_CLOCKS[config["clock"]]) as loop:
+            outcome = loop.run(execute(job, folder, console))
     except UserError as error:
         tell(console, str(error))
         return 2
     console.print(table(outcome.tally, outcome.summary, job.title))
     console.print(f"[dim]{folder}[/dim]", soft_wrap=True)
     status = 0
+    if outcome.stopped:
+        total = job.task.count()
+        of = "" if total is None else f" of {total:,}"
+        console.print(f"the limit {outcome.stopped} ended the run after {outcome.tally.n_problems:,}{of} problems")
     if outcome.tally.n_errors:
         tell(console, f"{outcome.tally.n_errors} of {outcome.tally.n_problems} problems ended with an error")
-        for line in first_errors(outcome.tally.errors):
+        for line in first_errors(outcome.tally):
             console.print("  " + line, markup=False, highlight=False, soft_wrap=True)
         status = 1
     if job.policy.splits and job.strategy.verifies and outcome.tally.solutions and not outcome.tally.stepped:

@@ -15,7 +15,9 @@ from typing import Any
 from hydra.utils import get_object
 from omegaconf import OmegaConf
 
+from tts.budget import Role
 from tts.engines.base import Engine
+from tts.engines.gate import Gate
 from tts.engines.replay import Recorder
 from tts.errors import UserError
 
@@ -25,6 +27,20 @@ Config = Mapping[str, Any]
 OmegaConf.register_new_resolver("package", lambda name: str(resources.files(name)), replace=True)
 
 _engines: dict[str, Engine] = {}
+_PRICES = ("prompt_price", "completion_price")
+
+
+def engine_of(role: Role, config: Config, in_flight: int | None) -> Gate:
+    """Returns the engine of a role; equal configurations share one model, also across the jobs of a sweep.
+
+    Args:
+        role: The role.
+        config: Its `engine` node: `_target_`, its arguments, and optionally `record`, a file to record requests to, and the
+            prices.
+        in_flight: The role's limit of samples in flight, None for the engine's own.
+    """
+    engine = shared_engine({key: value for key, value in config.items() if key not in _PRICES}, f"{role}.engine")
+    return Gate(engine, role, in_flight, *(config.get(price) for price in _PRICES))
 
 
 def shared_engine(config: Config, where: str) -> Engine:
@@ -34,7 +50,7 @@ def shared_engine(config: Config, where: str) -> Engine:
         config: An `engine` node: `_target_`, its arguments, and optionally `record`, a file to record requests to.
         where: The node's place in the configuration, for messages.
     """
-    arguments = {key: value for key, value in config.items() if key != "record"}
+    arguments = {key: value for key, value in config.items() if key not in ("record", *_PRICES)}
     identity = json.dumps(arguments, sort_keys=True)
     if identity not in _engines:
         try:
@@ -88,7 +104,7 @@ def config_hash(config: Config) -> str:
     Args:
         config: The configuration with its interpolations unresolved, so that the project's place does not matter.
     """
-    shaping = {key: value for key, value in config.items() if key not in ("dry_run", "in_flight")}
+    shaping = {key: value for key, value in config.items() if key not in ("dry_run", "in_flight", "clock")}
     return hashlib.sha256(json.dumps(shaping, sort_keys=True).encode()).hexdigest()[:16]
 
 

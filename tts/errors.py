@@ -11,8 +11,12 @@ class UserError(Exception):
     """
 
 
-class EngineError(Exception):
-    """An engine could not answer a request; ends the problem that asked, never the run."""
+class ProblemError(Exception):
+    """Something went wrong that ends the problem it happened to, with the message recorded, and never the run."""
+
+
+class EngineError(ProblemError):
+    """An engine could not answer a request."""
 
 
 def missing_extra(package: str, extra: str) -> UserError:

@@ -1,13 +1,8 @@
-"""What is kept of every problem: a line of `results.jsonl` and the search tree."""
+"""What is kept of every problem in a line of `results.jsonl`."""
 
 from __future__ import annotations
 
-import json
-import re
-from pathlib import Path
 from typing import Any
-
-import networkx as nx
 
 from tts.budget import Scope
 from tts.tasks.grading import Grader
@@ -42,7 +37,7 @@ async def solved(problem: Problem, result: SearchResult, meter: Scope, grader: G
             for candidate, group, right in zip(result.candidates, result.groups, correct, strict=True)
         ],
     }
-    return {**record, "usage": _usage(meter), "error": None, "wall_s": round(meter.wall_s, 3)}
+    return {**record, **_cost(meter), "error": None, "wall_s": round(meter.wall_s, 3)}
 
 
 def failed(problem: Problem, error: str, meter: Scope) -> Record:
@@ -56,17 +51,10 @@ def failed(problem: Problem, error: str, meter: Scope) -> Record:
         "correct": None,
         "majority_correct": None,
         "solutions": [],
-        "usage": _usage(meter),
+        **_cost(meter),
         "error": error,
         "wall_s": round(meter.wall_s, 3),
     }
-
-
-def write_tree(tree: nx.DiGraph[int], folder: Path) -> None:
-    """Writes a search tree as node-link JSON (`networkx.node_link_graph` reads it)."""
-    name = re.sub(r"[^\w.-]", "_", str(tree.graph["problem"]))
-    text = json.dumps(nx.node_link_data(tree, edges="edges"), ensure_ascii=False)
-    (folder / f"{name}.json").write_text(text + "\n", "utf-8")
 
 
 async def _correct(candidate: Candidate, problem: Problem, grader: Grader) -> bool:
@@ -94,9 +82,13 @@ def _solution(candidate: Candidate, group: int | None, correct: bool) -> Record:
     return row
 
 
-def _usage(meter: Scope) -> Record:
-    keys = ("calls", "samples", "prompt_tokens", "completion_tokens", "verifications", "code_executions", "flops")
-    return {role: {key: getattr(usage, key) for key in keys} for role, usage in meter.usage.items()}
+def _cost(meter: Scope) -> Record:
+    keys = (
+        *("calls", "samples", "prompt_tokens", "completion_tokens", "verifications", "code_executions", "flops"),
+        "dollars",
+    )
+    usage = {role: {key: getattr(usage, key) for key in keys} for role, usage in meter.usage.items()}
+    return {"usage": usage, "limits_hit": sorted(meter.hit)}
 
 
 def _rounded(score: float | None) -> float | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,6 +10,8 @@ from rich.table import Table
 from tts.budget import Scope
 from tts.metrics import wilson_interval
 from tts.record import Record
+
+_SHOWN = 3  # errors that are kept to be shown
 
 
 @dataclass
@@ -29,14 +30,17 @@ class Tally:
     votes: int = 0
     no_verdict: int = 0
     solutions: int = 0
+    limited: int = 0
     errors: list[tuple[str, str]] = field(default_factory=list)
 
     def add(self, record: Record) -> None:
         """Counts one record."""
         self.n_problems += 1
+        self.limited += bool(record["limits_hit"])
         if record["error"] is not None:
             self.n_errors += 1
-            self.errors.append((record["id"], record["error"]))
+            if len(self.errors) < _SHOWN:
+                self.errors.append((record["id"], record["error"]))
             return
         solutions = record["solutions"]
         self.solutions += len(solutions)
@@ -84,8 +88,10 @@ def summarize(tally: Tally, meter: Scope, extra: dict[str, Any]) -> dict[str, An
         },
         "generated": {"policy_tokens": policy.generated_tokens, "verifier_tokens": verifier.generated_tokens},
         "code_executions": policy.code_executions + verifier.code_executions,
+        "dollars": policy.dollars + verifier.dollars,
         "wall_s": round(meter.wall_s, 3),
-        "limits_hit": [],
+        "limits_hit": sorted(meter.hit),
+        "n_limited": tally.limited,
         **extra,
     }
 
@@ -115,6 +121,10 @@ def table(tally: Tally, summary: dict[str, Any], title: str) -> Table:
         )
         result.add_row("", f"{summary['code_executions']:,}", "code executions")
         result.add_row("", f"{verifier['no_verdict']:,}", f"of {verifier['votes']:,} votes without a verdict")
+    if summary["dollars"]:
+        result.add_row("cost", f"{summary['dollars']:,.2f}", "dollars")
+    if tally.limited:
+        result.add_row("limits", f"{tally.limited:,}", f"problems cut short by {', '.join(summary['limits_hit'])}")
     result.add_row("wall", f"{summary['wall_s']:.1f}", "s")
     return result
 
@@ -123,8 +133,8 @@ def _rate(part: float, whole: int) -> float | None:
     return part / whole if whole else None
 
 
-def first_errors(errors: Iterable[tuple[str, str]], most: int = 3) -> list[str]:
+def first_errors(tally: Tally) -> list[str]:
     """Returns the first few errors as lines."""
-    listed = list(errors)
-    lines = [f"problem {key}: {message}" for key, message in listed[:most]]
-    return lines + ([f"... and {len(listed) - most} more, see results.jsonl"] if len(listed) > most else [])
+    lines = [f"problem {key}: {message}" for key, message in tally.errors]
+    more = tally.n_errors - len(lines)
+    return lines + ([f"... and {more} more, see results.jsonl"] if more else [])

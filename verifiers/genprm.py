@@ -10,14 +10,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
-import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Literal
 from weakref import WeakKeyDictionary
 
-from tts.budget import Usage, charge
+from tts.budget import Usage, charge, current, now
 from tts.chat import check_format, render
 from tts.engines.base import Completion, Engine, Sampling
 from tts.engines.client import Client
@@ -112,7 +111,7 @@ class GenPRM:
             first_turn=(first_turn, wire.FIRST_TURN), readout=(readout, wire.READOUTS), history=(history, _HISTORIES)
         )
         self.votes = votes
-        self._client = Client(engine, "verifier", seed)
+        self._client = Client(engine, seed)
         self._sandbox = sandbox
         self._chat, self._first_turn, self._assistant_tag = chat, first_turn, assistant_tag
         self._analyze, self._writes_code, self._execute = analyze, verify, verify and execute and sandbox.executes
@@ -145,14 +144,12 @@ class GenPRM:
             if self._stop_at_first_error and Verdict(_means(chains)).first_error(_THRESHOLD) is not None:
                 break
             histories = [chains[0] if self._shared_history else chain for chain in chains]
-            chains = tuple(
-                await asyncio.gather(
-                    *(
-                        self._extend(problem, steps[:end], chain, history, vote)
-                        for vote, (chain, history) in enumerate(zip(chains, histories, strict=True))
-                    )
-                )
-            )
+            async with asyncio.TaskGroup() as voting:
+                tasks = [
+                    voting.create_task(self._extend(problem, steps[:end], chain, history, vote))
+                    for vote, (chain, history) in enumerate(zip(chains, histories, strict=True))
+                ]
+            chains = tuple(task.result() for task in tasks)
         votes = tuple(Vote(tuple(j.score for j in chain), tuple(j.text for j in chain)) for chain in chains)
         return Verdict(_means(chains), votes, "min", chains)
 
@@ -238,9 +235,10 @@ class GenPRM:
         code = wire.last_code(text)
         if code is None:
             return wire.execution_result(None)
-        started = time.monotonic()
+        current().check()
+        started = now()
         execution = await namespace.run(code)
-        charge("verifier", Usage(code_executions=1, seconds=time.monotonic() - started))
+        charge("verifier", Usage(code_executions=1, seconds=now() - started))
         if not execution.timed_out and execution.failure is None:
             ran.append(code)
         return wire.execution_result(execution)

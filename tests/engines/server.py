@@ -12,7 +12,10 @@ from typing import Any
 
 from tts.engines.stops import cut_at_stop
 
-Answer = Callable[[dict[str, Any]], dict[str, Any] | tuple[int, str]]
+Misbehaviour = Callable[[BaseHTTPRequestHandler], None]
+"""Writes to the connection whatever it likes."""
+
+Answer = Callable[[dict[str, Any]], dict[str, Any] | tuple[int, str] | Misbehaviour]
 
 
 @dataclass
@@ -26,7 +29,7 @@ class Server:
 
 def completion(body: dict[str, Any], text: str, **choice: Any) -> dict[str, Any]:
     """A vLLM-like answer whose stop strings are applied."""
-    cut, stop = cut_at_stop(text, body.get("stop") or (), bool(body.get("include_stop_str_in_output")))
+    cut, stop = cut_at_stop(text, body.get("stop") or (), include=False)
     return {
         "choices": [{"text": cut, "finish_reason": "stop", "stop_reason": stop, **choice}],
         "usage": {"prompt_tokens": len(body["prompt"].split()), "completion_tokens": len(text.split())},
@@ -34,7 +37,7 @@ def completion(body: dict[str, Any], text: str, **choice: Any) -> dict[str, Any]
 
 
 @contextmanager
-def serve(answer: Answer, model: str = "m", tokenizes: bool = True) -> Iterator[Server]:
+def serve(answer: Answer, model: str = "m", tokenizes: bool = True, port: int = 0) -> Iterator[Server]:
     """Serves `model`; a tuple of status and text as answer is sent as such."""
 
     class Handler(BaseHTTPRequestHandler):
@@ -57,14 +60,16 @@ def serve(answer: Answer, model: str = "m", tokenizes: bool = True) -> Iterator[
             finally:
                 with server.lock:
                     server.at_once -= 1
-            self.send(*(said if isinstance(said, tuple) else (200, json.dumps(said))))
+            if callable(said):
+                self.close_connection = True
+                said(self)
+            else:
+                self.send(*(said if isinstance(said, tuple) else (200, json.dumps(said))))
 
         def send(self, status: int, text: str) -> None:
             data = text.encode()
             self.send_response(status)
             self.send_header("Content-Length", str(len(data)))
-            if status == 429:
-                self.send_header("Retry-After", "0")
             self.end_headers()
             self.wfile.write(data)
 
@@ -75,7 +80,7 @@ def serve(answer: Answer, model: str = "m", tokenizes: bool = True) -> Iterator[
         daemon_threads = True
         request_queue_size = 512
 
-    http = Pool(("127.0.0.1", 0), Handler)
+    http = Pool(("127.0.0.1", port), Handler)
     server = Server(f"http://127.0.0.1:{http.server_address[1]}/v1")
     thread = threading.Thread(target=http.serve_forever, daemon=True)
     thread.start()
@@ -85,3 +90,14 @@ def serve(answer: Answer, model: str = "m", tokenizes: bool = True) -> Iterator[
         http.shutdown()
         http.server_close()
         thread.join()
+
+
+def misbehave(head: str, body: str = "", then: Callable[[], object] = lambda: None) -> Misbehaviour:
+    """Returns what writes an answer as it is given, does `then`, and cuts the connection."""
+
+    def write(handler: BaseHTTPRequestHandler) -> None:
+        handler.wfile.write((head.replace("\n", "\r\n") + body).encode())
+        handler.wfile.flush()
+        then()
+
+    return write

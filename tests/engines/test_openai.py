@@ -3,18 +3,30 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import math
 import socket
+import subprocess
+import sys
 import threading
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from http.server import BaseHTTPRequestHandler
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.engines.conftest import tokenizer
-from tests.engines.server import completion, serve
+from tests.engines.server import completion, misbehave, serve
 from tts.engines.base import Completion, Request, Sampling
 from tts.engines.openai import OpenAIEngine
+from tts.engines.openai.http import retry_after
+from tts.engines.openai.protocol import chunks
 from tts.errors import EngineError, UserError
 
 pytestmark = pytest.mark.integration
@@ -28,7 +40,7 @@ async def ask(engine: OpenAIEngine, request: Request) -> list[Completion]:
 
 
 async def test_a_request_is_what_was_asked_for() -> None:
-    sampling = Sampling(7, 0.6, 0.95, 20, 1.1, ("a", "b"), True, 20)
+    sampling = Sampling(7, 0.6, 0.95, 20, 1.1, ("a", "bc"), True, 20)
     with serve(lambda body: completion(body, "xay")) as server:
         (said,) = await ask(OpenAIEngine("m", server.url), Request("<s>p", sampling, (11,)))
     assert server.bodies == [
@@ -40,20 +52,25 @@ async def test_a_request_is_what_was_asked_for() -> None:
             "temperature": 0.6,
             "top_p": 0.95,
             "top_k": 20,
+            "min_p": 0.0,
             "repetition_penalty": 1.1,
-            "stop": ["a", "b"],
-            "include_stop_str_in_output": True,
+            "stop": ["bc", "a"],
             "logprobs": 20,
             "add_special_tokens": False,
+            "skip_special_tokens": False,
         }
     ]
     assert (said.text, said.stop, said.finish_reason, said.prompt_tokens) == ("xa", "a", "stop", 1)
 
 
-async def test_defaults_are_left_to_the_protocol() -> None:
+async def test_what_is_off_is_said_to_be_off() -> None:
+    """vLLM takes what is not said from the model's generation_config.json."""
     with serve(lambda body: completion(body, "x")) as server:
         await ask(OpenAIEngine("m", server.url), Request("p"))
-    assert not {"top_k", "repetition_penalty", "stop", "logprobs", "include_stop_str_in_output"} & set(server.bodies[0])
+    (body,) = server.bodies
+    assert (body["temperature"], body["top_p"], body["top_k"], body["min_p"]) == (1.0, 1.0, -1, 0.0)
+    assert body["repetition_penalty"] == 1.0
+    assert not {"stop", "logprobs", "n"} & set(body)
 
 
 async def test_every_sample_has_its_seed_and_lands_on_its_own() -> None:
@@ -95,38 +112,251 @@ async def test_logprobs_of_alternatives(processed: bool) -> None:
     assert token.sampled == (top if processed else {"Yes": 0.0, "No": -math.inf})
 
 
-@pytest.mark.parametrize("status", [429, 500, 503])
-async def test_what_can_pass_is_tried_again(status: int) -> None:
-    failures = iter([(status, "busy"), (status, "busy")])
+def shared(body: dict[str, Any], **changes: Any) -> dict[str, Any]:
+    """A vLLM-like answer to a request for several samples, the later ones first."""
+    n = body.get("n", 1)
+    texts = [str(body["seed"] + i) for i in range(n)]
+    choices = [{"index": i, "text": text, "token_ids": [0] * (i + 1)} for i, text in enumerate(texts)]
+    return {"choices": choices[::-1], "usage": {"prompt_tokens": 4, "completion_tokens": n * (n + 1) // 2}, **changes}
+
+
+@given(st.lists(st.integers(0, 6), min_size=1, max_size=12), st.integers(1, 5), st.sampled_from([0.0, 1.0]))
+def test_samples_share_requests_where_their_seeds_are_consecutive(seeds: list[int], most: int, heat: float) -> None:
+    request = Request("p", Sampling(temperature=heat), tuple(seeds))
+    parts = list(chunks(request, most))
+    assert [index for part in parts for index in part] == list(range(len(seeds)))
+    for part in parts:
+        assert [seeds[index] for index in part] == [seeds[part[0]] + i for i in range(len(part))]
+        assert len(part) <= (most if heat else 1)
+    for left, right in pairwise(parts):
+        assert len(left) == most or not heat or seeds[right[0]] != seeds[left[-1]] + 1
+
+
+async def test_shared_requests_say_what_separate_ones_do() -> None:
+    with serve(shared) as server:
+        said = await ask(
+            OpenAIEngine("m", server.url, samples_per_request=3), Request("p", Sampling(), (4, 5, 6, 7, 9))
+        )
+    assert sorted((body["seed"], body.get("n", 1)) for body in server.bodies) == [(4, 3), (7, 1), (9, 1)]
+    assert [(c.index, c.text, c.completion_tokens) for c in said] == [
+        (0, "4", 1),
+        (1, "5", 2),
+        (2, "6", 3),
+        (3, "7", 1),
+        (4, "9", 1),
+    ]
+    assert {c.prompt_tokens for c in said} == {4}
+
+
+@pytest.mark.parametrize(
+    ("choices", "says"),
+    [
+        ([{"index": 0, "text": "x"}], r"indices \[0\]; set the engine's samples_per_request=1"),
+        ([{"index": 0, "text": "x"}, {"index": 0, "text": "y"}], r"indices \[0, 0\]"),
+        ([{"index": 1, "text": "x"}, {"index": 2, "text": "y"}], r"indices \[1, 2\]"),
+        ([{"index": 0, "text": "x"}, {"index": 1, "text": "y"}], "number of tokens of each sample"),
+    ],
+)
+async def test_other_samples_than_asked_for_are_an_error(choices: list[Any], says: str) -> None:
+    with serve(lambda body: shared(body, choices=choices)) as server:
+        with pytest.raises(EngineError, match=says):
+            await ask(OpenAIEngine("m", server.url, samples_per_request=2), Request("p", Sampling(), (0, 1)))
+        assert len(server.bodies) == 1
+
+
+GOOD = json.dumps({"choices": [{"text": "x"}]})
+
+# Failures of an attempt; the server as a whole is well.
+FAILED: dict[str, Any] = {
+    "500": (500, "out of memory"),
+    "408": (408, "too slow"),
+    "html": (200, "<html>hello"),
+    "list": (200, "[1]"),
+    "nothing": (200, "{}"),
+    "no text": (200, '{"choices": [{"text": null}]}'),
+    "no choices": (200, '{"choices": []}'),
+    "aborted": (200, '{"choices": [{"text": "x", "finish_reason": "abort"}]}'),
+    "truncated JSON": (200, GOOD[:-7]),
+}
+
+# Failures of the server as a whole.
+AWAY: dict[str, Any] = {
+    "429": (429, "busy"),
+    "503": (503, "starting"),
+    "asked to wait": misbehave("HTTP/1.1 503 X\nRetry-After: 0\nContent-Length: 0\n\n"),
+    "cut before the answer": misbehave(""),
+    "cut within the head": misbehave("HTTP/1.1 200 O"),
+    "cut within the body": misbehave(f"HTTP/1.1 200 OK\nContent-Length: {len(GOOD)}\n\n", GOOD[:-7]),
+    "not HTTP": misbehave("hello\n\n"),
+}
+
+
+@pytest.mark.parametrize("failure", [*FAILED.values(), *AWAY.values()], ids=[*FAILED, *AWAY])
+async def test_what_can_pass_is_tried_again(failure: Any) -> None:
+    failures = iter([failure, failure])
     with serve(lambda body: next(failures, None) or completion(body, "x")) as server:
-        (said,) = await ask(OpenAIEngine("m", server.url), Request("p"))
+        (said,) = await ask(OpenAIEngine("m", server.url, retries=2), Request("p"))
         assert said.text == "x"
         assert len(server.bodies) == 3
 
 
-@pytest.mark.parametrize(
-    ("answer", "says", "calls"),
-    [
-        ((500, "out of memory"), "status 500: out of memory", 2),
-        ((400, "prompt too long"), "status 400: prompt too long", 1),
-        ((200, "<html>hello"), "not JSON", 1),
-        ((200, "[1]"), "not a JSON object", 1),
-        ((200, "{}"), "cannot read", 1),
-        ((200, '{"choices": [{"text": null}]}'), "cannot read", 1),
-        ((200, '{"choices": []}'), "cannot read", 1),
-    ],
-)
-async def test_what_cannot_pass_is_one_clear_error(answer: tuple[int, str], says: str, calls: int) -> None:
-    with serve(lambda body: answer) as server:
-        with pytest.raises(EngineError, match=says):
+@pytest.mark.parametrize("failure", FAILED.values(), ids=FAILED)
+async def test_what_fails_again_and_again_ends_the_request(failure: Any) -> None:
+    with serve(lambda body: failure) as server:
+        with pytest.raises(EngineError, match=f"{server.url}/completions: .* \\(tried 2 times\\)"):
             await ask(OpenAIEngine("m", server.url, retries=1), Request("p"))
-        assert len(server.bodies) == calls
+        assert len(server.bodies) == 2
+
+
+@pytest.mark.parametrize("failure", AWAY.values(), ids=AWAY)
+async def test_a_server_that_stays_away_ends_the_request(failure: Any) -> None:
+    with serve(lambda body: failure) as server:
+        with pytest.raises(EngineError, match=f"{server.url}/completions: .* \\(waited 0.1 s\\)"):
+            await ask(OpenAIEngine("m", server.url, patience=0.1), Request("p"))
+        assert len(server.bodies) >= 2
+
+
+@pytest.mark.parametrize(
+    ("status", "says"), [(400, "status 400: no$"), (401, "OPENAI_API_KEY hold"), (404, "status 404: no$"), (422, "422")]
+)
+async def test_what_cannot_pass_is_not_tried_again(status: int, says: str) -> None:
+    with serve(lambda body: (status, "no")) as server:
+        with pytest.raises(EngineError, match=says):
+            await ask(OpenAIEngine("m", server.url), Request("p"))
+        assert len(server.bodies) == 1
+
+
+async def test_a_model_that_is_gone_is_named_with_what_is_served_now() -> None:
+    says = pytest.raises(EngineError, match="does not serve 'm'; it serves 'other'")
+    with serve(lambda body: (404, "no such model"), model="other") as server, says:
+        await ask(OpenAIEngine("m", server.url), Request("p"))
+
+
+@pytest.mark.parametrize("head", ["", "HTTP/1.1 200 OK\nContent-Length: 9\n\n{"])
+async def test_a_request_that_hangs_is_given_up(head: str) -> None:
+    go = threading.Event()
+    hang = misbehave(head, then=lambda: go.wait(60))
+    answers = iter([hang, None, hang])
+    with serve(lambda body: next(answers) or completion(body, "x")) as server:
+        (said,) = await ask(OpenAIEngine("m", server.url, timeout=0.3), Request("p"))
+        assert said.text == "x"
+        with pytest.raises(EngineError, match=r"no answer within 0\.2 s \(tried 1 times\)"):
+            await ask(OpenAIEngine("m", server.url, timeout=0.2, retries=0), Request("p"))
+        go.set()
+
+
+async def test_an_answer_that_drips_in_is_given_up() -> None:
+    go = threading.Event()
+
+    def drip(handler: BaseHTTPRequestHandler) -> None:
+        handler.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n")
+        with suppress(OSError):
+            while not go.wait(0.01):
+                handler.wfile.write(b" ")
+
+    with serve(lambda body: drip) as server:
+        with pytest.raises(EngineError, match="no answer within"):
+            await ask(OpenAIEngine("m", server.url, timeout=0.3, retries=0), Request("p"))
+        go.set()
+
+
+SERVER = """
+import sys, time
+from tests.engines.server import completion, serve
+
+def answer(body):
+    time.sleep(float(sys.argv[2]))
+    return completion(body, str(body["seed"]))
+
+with serve(answer, port=int(sys.argv[1])):
+    print("ready", flush=True)
+    time.sleep(600)
+"""
+
+
+async def test_requests_survive_a_server_that_is_killed_and_comes_back() -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+
+    async def start(pause: str) -> asyncio.subprocess.Process:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-c", SERVER, str(port), pause, stdout=asyncio.subprocess.PIPE
+        )
+        assert process.stdout is not None
+        assert await process.stdout.readline() == b"ready\n"
+        return process
+
+    engine = OpenAIEngine("m", f"http://127.0.0.1:{port}/v1", retries=0)
+    first = await start("600")
+    asking = asyncio.create_task(ask(engine, Request("p", Sampling(), tuple(range(20)))))
+    await asyncio.sleep(0.3)
+    first.kill()
+    await first.wait()
+    await asyncio.sleep(0.3)
+    second = await start("0")
+    assert [c.text for c in await asking] == [str(seed) for seed in range(20)]
+    second.kill()
+    await second.wait()
+
+
+@given(st.integers(1, 10_000))
+def test_a_server_may_ask_to_wait_in_seconds_or_until_a_date(seconds: int) -> None:
+    assert retry_after(str(seconds)) == seconds
+    date = format_datetime(datetime.now(UTC) + timedelta(seconds=seconds), usegmt=True)
+    # A date has no fractions of a second.
+    assert seconds - 10 < retry_after(date) <= seconds
+
+
+@pytest.mark.parametrize("value", ["", "soon", "-3", "Wed, 21 Oct 2015 07:28:00 GMT", "nan", "inf"])
+def test_what_asks_for_nothing_is_no_wait(value: str) -> None:
+    assert retry_after(value) == 0
+
+
+CLIENTS = """
+import asyncio, resource, sys
+from tts.engines.base import Request, Sampling
+from tts.engines.openai import OpenAIEngine
+from tts.errors import EngineError
+
+resource.setrlimit(resource.RLIMIT_NOFILE, (40, int(sys.argv[2])))
+
+async def main():
+    engine = OpenAIEngine("m", sys.argv[1], patience=0)
+    try:
+        print(len([c async for c in engine.generate(Request("p", Sampling(), tuple(range(90))))]))
+    except EngineError as error:
+        print(error)
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.parametrize(("hard", "says"), [(400, "90"), (40, "raise the limit of open files")])
+def test_open_files_are_no_hidden_cap(hard: int, says: str) -> None:
+    everybody = threading.Barrier(90, timeout=20)
+
+    def answer(body: dict[str, Any]) -> dict[str, Any]:
+        with suppress(threading.BrokenBarrierError):
+            everybody.wait()
+        return completion(body, "x")
+
+    with serve(answer) as server:
+        done = subprocess.run(
+            [sys.executable, "-c", CLIENTS, server.url, str(hard)],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        everybody.abort()
+    assert says in done.stdout, done.stderr
 
 
 async def test_a_server_that_is_not_there() -> None:
     with socket.socket() as held:
         held.bind(("127.0.0.1", 0))
-        engine = OpenAIEngine("m", f"http://127.0.0.1:{held.getsockname()[1]}/v1", retries=0)
+        engine = OpenAIEngine("m", f"http://127.0.0.1:{held.getsockname()[1]}/v1", patience=0)
         with pytest.raises(UserError, match="no server answers"):
             await engine.start()
         with pytest.raises(EngineError):
@@ -138,6 +368,17 @@ async def test_a_server_that_serves_something_else() -> None:
         engine = OpenAIEngine("m", server.url)
         with pytest.raises(UserError, match="does not serve 'm'; it serves 'other'"):
             await engine.start()
+        await engine.close()
+
+
+async def test_counting_tokens_outlives_a_server_that_is_away() -> None:
+    with serve(lambda body: completion(body, "x")) as server:
+        port = int(server.url.split(":")[2].split("/")[0])
+    engine = OpenAIEngine("m", server.url)
+    counting = asyncio.create_task(engine.count_tokens("12345678"))
+    await asyncio.sleep(0.2)
+    with serve(lambda body: completion(body, "x"), port=port):
+        assert await counting == 8
         await engine.close()
 
 
@@ -173,9 +414,20 @@ async def test_closing_early_cancels_what_has_not_landed() -> None:
         go.set()
 
 
-def test_a_base_url_must_be_a_url() -> None:
-    with pytest.raises(UserError, match="base_url=localhost:8000"):
-        OpenAIEngine("m", "localhost:8000")
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        ({"base_url": "localhost:8000"}, "base_url=localhost:8000"),
+        ({"timeout": 0}, "timeout=0 is out of range; it must be more than 0 seconds"),
+        ({"retries": -1}, "retries=-1"),
+        ({"patience": -1}, "patience=-1"),
+        ({"samples_per_request": 0}, "samples_per_request=0"),
+        ({"in_flight": 0}, "in_flight=0"),
+    ],
+)
+def test_wrong_settings_are_refused_at_once(settings: dict[str, Any], says: str) -> None:
+    with pytest.raises(UserError, match=says):
+        OpenAIEngine("m", **settings)
 
 
 async def test_a_chat_template_needs_a_tokenizer(tmp_path: Path) -> None:

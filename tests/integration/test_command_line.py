@@ -107,6 +107,8 @@ def test_results_are_again_a_task_and_recorded_samples(tmp_path: Path, recorded:
         (["task.path=/none.jsonl"], "/none.jsonl"),
         (["policy.path=/none.jsonl"], "/none.jsonl"),
         (["verifier.path=/none.jsonl"], "/none.jsonl"),
+        (["in_flight.problems=0"], "in_flight.problems=0"),
+        (["in_flight.policy=0"], "in_flight.policy=0"),
         (["in_flight=0"], "in_flight=0"),
     ],
 )

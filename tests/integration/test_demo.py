@@ -73,7 +73,9 @@ def test_the_summary_adds_up(demo: Path) -> None:
 def test_results_do_not_depend_on_scheduling(demo: Path, tmp_path: Path) -> None:
     """Same configuration and seed: the same bytes, however requests happen to meet in a batch."""
     other = [
-        "in_flight=2",
+        "in_flight.problems=2",
+        "in_flight.policy=3",
+        "in_flight.verifier=11",
         "policy.engine.batch_size=7",
         "verifier.engine.batch_size=5",
         "verifier.engine.prefix_cache_mb=0",

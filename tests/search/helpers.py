@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, field
 
 from tts.tasks.grading import Grader
@@ -18,7 +18,9 @@ class GivenPolicy:
     arrival: Sequence[int]
     splits: bool = False
 
-    async def solutions(self, problem: Problem, prefix: Solution, n: int, first: int = 0) -> AsyncIterator[Solution]:
+    async def solutions(
+        self, problem: Problem, prefix: Solution, n: int, first: int = 0
+    ) -> AsyncGenerator[Solution, None]:
         for index in self.arrival:
             await asyncio.sleep(0)
             answer = self.answers[index]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import tempfile
 from collections import Counter
+from pathlib import Path
 
 import networkx as nx
 import pytest
@@ -15,6 +17,8 @@ from search.majority import Majority
 from tests.search.helpers import GivenPolicy, GivenVerifier, PlainGrader
 from tts.aggregate import AGGREGATORS, aggregate
 from tts.errors import UserError
+from tts.selection import SELECTIONS
+from tts.tree import choose, load_tree, save_tree, tree_path
 from tts.types import Problem, SearchResult
 
 PROBLEM = Problem("p", "?", "1")
@@ -107,6 +111,32 @@ async def test_every_candidate_is_judged_once_and_stands_in_the_tree(case: tuple
     for number, candidate in enumerate(result.candidates, 1):
         assert result.tree.nodes[number]["text"] == candidate.solution.text
         assert result.tree.nodes[number]["score"] == candidate.score
+
+
+@pytest.mark.parametrize("selection", SELECTIONS)
+@pytest.mark.parametrize("aggregator", [None, *AGGREGATORS])
+@given(case=cases())
+async def test_the_choice_follows_from_the_saved_tree_alone(
+    case: tuple, aggregator: str | None, selection: str
+) -> None:
+    result = await best(case, aggregator, selection)
+    with tempfile.TemporaryDirectory() as folder:
+        save_tree(result.tree, Path(folder))
+        tree = load_tree(tree_path(Path(folder), PROBLEM.id))
+    assert nx.utils.graphs_equal(tree, result.tree)
+    assert choose(tree) == tree.graph["chosen"] == (None if result.chosen is None else result.chosen + 1)
+
+
+@given(case=cases())
+async def test_settled_majority_is_the_majority(case: tuple) -> None:
+    answers, _, arrival = case
+    policy, n = GivenPolicy(answers, arrival), len(answers)
+    whole = await Majority(n).search(PROBLEM, policy, GivenVerifier([]), PlainGrader())
+    settled = await Majority(n, stop_when_settled=True).search(PROBLEM, policy, GivenVerifier([]), PlainGrader())
+    assert settled.answer == whole.answer
+    counts = Counter(answer for answer in answers if answer)
+    if counts and max(counts.values()) == n > 2:
+        assert len(settled.candidates) == n // 2 + 1
 
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=6))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, Protocol, runtime_checkable
 
@@ -113,7 +113,8 @@ class Completion:
 class Engine(Protocol):
     """A language model that completes text. Takes requests from any number of coroutines and does its own batching.
 
-    Constructing an engine loads nothing, so that a configuration can be checked at no cost.
+    Constructing an engine loads nothing, so that a configuration can be checked at no cost. One that waits for nothing but
+    the event loop's timers says so with an attribute `follows_clock = True`, and can then be used in virtual time.
     """
 
     @property
@@ -124,6 +125,10 @@ class Engine(Protocol):
     def parameters(self) -> int | None:
         """Number of the model's parameters, None where unknown. Known after `start`."""
 
+    @property
+    def capacity(self) -> int:
+        """Samples that it can usefully have in flight at a time; further ones only queue up inside it."""
+
     async def start(self) -> None:
         """Loads the weights or reaches the server. Starting twice does nothing.
 
@@ -131,7 +136,7 @@ class Engine(Protocol):
             UserError: The model or the server is not there; says what to do.
         """
 
-    def generate(self, request: Request) -> AsyncIterator[Completion]:
+    def generate(self, request: Request) -> AsyncGenerator[Completion, None]:
         """Yields one completion per seed, each as it lands, in any order.
 
         Closing the iterator early cancels the samples that have not landed.

@@ -60,7 +60,7 @@ def read_tokens(logprobs: Mapping[str, Any], sampling: Sampling, *, processed: b
         tops = logprobs.get("top_logprobs") or [{}] * len(texts)
     sampled = logprobs.get("sampled_logprobs") or [None] * len(texts)
     return tuple(
-        _token(text, logprob, {**(top or {}), text: logprob}, given, sampling, processed)
+        _token(text, logprob, top or {}, given, sampling, processed)
         for text, logprob, top, given in zip(texts, chosen, tops, sampled, strict=True)
     )
 
@@ -84,12 +84,15 @@ def _token(
     sampling: Sampling,
     processed: bool,
 ) -> Token:
+    # An end-of-text token and bytes that are no whole character are called otherwise among the alternatives.
+    chosen = text if text in top else next((name for name, other in top.items() if other == logprob), text)
+    top = {**top, chosen: logprob}
     if given is not None:
         sampled = {token: -math.inf if lp is None else lp for token, lp in given.items()}
     elif processed:
         sampled = dict(top)
     else:
-        sampled = as_sampled(top, text, sampling)
+        sampled = as_sampled(top, chosen, sampling)
     return Token(text, logprob, top, sampled)
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from bisect import bisect
 from collections import defaultdict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,9 @@ from tts.tasks.rows import read_lines
 _CHARACTERS_PER_TOKEN = 4
 _CONTEXT = 40
 
+_UNBOUNDED = 1_000_000
+"""Samples in flight of an engine that has nothing to wait for."""
+
 
 class ReplayEngine:
     """Answers recorded requests and refuses all others.
@@ -31,6 +34,8 @@ class ReplayEngine:
         model: The engine's name.
         parameters: The recorded model's number of parameters, for FLOPs.
     """
+
+    follows_clock = True
 
     def __init__(self, path: str | None = None, model: str = "replay", parameters: int | None = None) -> None:
         if path is None:
@@ -43,6 +48,11 @@ class ReplayEngine:
         self._seeded: dict[tuple[str, int], dict[str, Any]] = {}
         self._queued: dict[str, list[dict[str, Any]]] = {}
         self._prompts: list[str] = []
+
+    @property
+    def capacity(self) -> int:
+        """No bound that matters: nothing is computed."""
+        return _UNBOUNDED
 
     async def start(self) -> None:
         """Reads the recording; again, where it was read before, so that every run finds it whole."""
@@ -67,7 +77,7 @@ class ReplayEngine:
         self._queued = dict(queued)
         self._prompts = sorted(prompts)
 
-    async def generate(self, request: Request) -> AsyncIterator[Completion]:
+    async def generate(self, request: Request) -> AsyncGenerator[Completion, None]:
         """Yields the recorded completions.
 
         Raises:
@@ -159,12 +169,17 @@ class Recorder:
         """The engine's number of parameters."""
         return self._engine.parameters
 
+    @property
+    def capacity(self) -> int:
+        """The engine's capacity."""
+        return self._engine.capacity
+
     async def start(self) -> None:
         """Starts the engine and empties the file."""
         await self._engine.start()
         self._path.write_text("", "utf-8")
 
-    async def generate(self, request: Request) -> AsyncIterator[Completion]:
+    async def generate(self, request: Request) -> AsyncGenerator[Completion, None]:
         """Yields the engine's completions and records those that landed."""
         landed = []
         try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from dataclasses import replace
 
 from tts.engines.base import Completion, Request
@@ -22,6 +22,8 @@ class ScriptedEngine:
         parameters: What to count as the model's size.
     """
 
+    follows_clock = True
+
     def __init__(
         self, answer: Callable[[str, int], str | Completion], model: str = "scripted", parameters: int | None = None
     ) -> None:
@@ -31,10 +33,15 @@ class ScriptedEngine:
         self.requests: list[Request] = []
         """Every request so far, in order of arrival."""
 
+    @property
+    def capacity(self) -> int:
+        """No bound that matters: nothing is computed."""
+        return 1_000_000
+
     async def start(self) -> None:
         """Does nothing."""
 
-    async def generate(self, request: Request) -> AsyncIterator[Completion]:
+    async def generate(self, request: Request) -> AsyncGenerator[Completion, None]:
         """Yields the function's answers."""
         self.requests.append(request)
         for index, seed in enumerate(request.seeds):

@@ -6,6 +6,7 @@ import asyncio
 import os
 from collections import OrderedDict
 
+from tts.clock import real_work
 from tts.errors import UserError
 from tts.sandbox.base import Chain, Execution, Sandbox
 from tts.sandbox.child import Child, LostError, Settings
@@ -94,7 +95,8 @@ class Jail(Sandbox):
         if reason is not None:
             raise UserError(f"the sandbox cannot lock down here: {reason}; 'sandbox=unsafe' is the only way on")
         self._check_loop()
-        started = await asyncio.gather(*(zygote.ready() for zygote in self._zygotes), return_exceptions=True)
+        async with real_work():
+            started = await asyncio.gather(*(zygote.ready() for zygote in self._zygotes), return_exceptions=True)
         for outcome in started:
             if isinstance(outcome, BaseException):
                 await self.close()
@@ -102,7 +104,7 @@ class Jail(Sandbox):
 
     async def run(self, code: str) -> Execution:
         """Runs one piece of code in a fresh process. Cancelling kills it."""
-        async with self._slots:
+        async with real_work(), self._slots:
             try:
                 child = await self._take()
             except (LostError, UserError) as error:
@@ -119,7 +121,8 @@ class Jail(Sandbox):
             chain.evict()
         while self._parked:
             self._parked.popitem()[1].discard()
-        await asyncio.gather(*(zygote.close() for zygote in self._zygotes))
+        async with real_work():
+            await asyncio.gather(*(zygote.close() for zygote in self._zygotes))
 
     def _check_loop(self) -> None:
         loop = asyncio.get_running_loop()
@@ -185,7 +188,7 @@ class JailChain(Chain):
 
     async def run(self, code: str) -> Execution:
         """Runs `code` in the chain's namespace. Cancelling kills the process; the next piece has it rebuilt."""
-        async with self._turn, self._jail._slots:
+        async with real_work(), self._turn, self._jail._slots:
             try:
                 child = await self._living_child()
             except (LostError, UserError) as error:

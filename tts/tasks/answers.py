@@ -6,6 +6,8 @@ import re
 import unicodedata
 from collections.abc import Callable
 
+from tts.types import Solution
+
 _BOX_OR_BRACE = re.compile(r"\\(?:boxed|fbox|framebox)\s*(?P<open>\{)|\\.|[{}]", re.DOTALL)
 _HASHES = re.compile(r"####[ \t]*(-?\$?[\d,]*\.?\d+%?)[ \t]*$", re.MULTILINE)
 _STATEMENT = re.compile(r"\banswer(?: is\b:?|:)(?:\s|\*|\$|\\[(\[])*(?=\S)", re.IGNORECASE)
@@ -20,6 +22,11 @@ def extract_answer(text: str) -> str | None:
     in the text is never taken for an answer.
     """
     return _last_box(text) or _last_hashes(text) or _last_statement(text)
+
+
+def answer_of(solution: Solution) -> str | None:
+    """Returns a solution's final answer, None where it has none or is not finished."""
+    return extract_answer(solution.text) if solution.finished else None
 
 
 def _last_hashes(text: str) -> str | None:

@@ -19,6 +19,7 @@ from pathlib import Path
 
 import networkx as nx
 
+from tts.clock import real_work
 from tts.errors import UserError
 from tts.tasks.answers import normalize
 
@@ -112,7 +113,8 @@ class Grader:
             if check is None:
                 check = self._checks[key] = self._threads.submit(self._check, *key)
         # Shielded: a check may have others waiting for it, in other tasks and loops.
-        return await asyncio.shield(asyncio.wrap_future(check))
+        async with real_work():
+            return await asyncio.shield(asyncio.wrap_future(check))
 
     def _check(self, gold: str, target: str, either_order: bool) -> bool:
         """Runs in one of the grader's threads, of which there are as many as workers."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import TYPE_CHECKING, Any
 
 from tts.engines.base import Completion, Engine, Request
@@ -89,6 +89,11 @@ class TransformersEngine(Engine):
         """Number of the model's parameters; None before `start`."""
         return self._parameters
 
+    @property
+    def capacity(self) -> int:
+        """Twice the rows, so that whatever row gets free finds the next sample waiting."""
+        return 2 * self._batch_size
+
     async def start(self) -> None:
         """Loads the checkpoint in a thread.
 
@@ -98,7 +103,7 @@ class TransformersEngine(Engine):
         if self._worker is None:
             await asyncio.to_thread(self._load)
 
-    async def generate(self, request: Request) -> AsyncIterator[Completion]:
+    async def generate(self, request: Request) -> AsyncGenerator[Completion, None]:
         """Yields one completion per seed, each as it lands; starts the engine if need be.
 
         Raises:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from pathlib import PurePath
 
 from . import kernel
 
@@ -79,6 +80,8 @@ def change_root(readable: Iterable[str], devices: Iterable[str]) -> None:
     for path, handle in handles.items():
         _bind(handle, _ROOT + path, flags[path])
         os.close(handle)
+    for folder in {parent for path in handles for parent in PurePath(path).parents}:
+        os.chmod(f"{_ROOT}{folder}", 0o111)  # can be passed through on the way to the named files, but not listed
     os.chdir(_ROOT)
     kernel.pivot_to_working_directory()
     kernel.mount(None, "/", None, _REMOUNT | _BIND | _READ_ONLY | _NO_SUID | _NO_DEVICES)

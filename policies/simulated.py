@@ -1,0 +1,158 @@
+"""What a simulated policy writes: solutions in marked steps, right as often as it is told to be."""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from tts.chat import FORMATS, TEMPLATE, check_format
+from tts.engines.base import Sampling
+from tts.engines.simulated.tokens import CHARACTERS
+from tts.engines.simulated.writer import Draft, dice, greedy, last_mark, length, mark, prose
+from tts.errors import UserError
+from tts.tasks.base import Task
+
+_GAP = "\n\n"
+_DELTAS = (1, 1, 1, 2, 2, 3, 10, 100)
+"""By how much wrong answers are off: some mistakes are commoner than others, as votes over answers have it."""
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """What is settled about a problem before anybody solves it.
+
+    Attributes:
+        steps: Number of its solutions' steps.
+        survival: Probability that a step keeps a solution on the right way.
+        answer: The right answer.
+    """
+
+    steps: int
+    survival: float
+    answer: str
+
+
+class SolutionWriter:
+    r"""Writes solutions: steps set off by blank lines, the last with `\boxed{answer}`.
+
+    Goes on from any beginning of a solution that it wrote: one that is on the right way stays there with the same
+    probability at every step, and one that is not never comes back, so that step-wise sampling and whole solutions are
+    right equally often. Problems differ: each has its own number of steps and its own probability of a right solution.
+
+    Args:
+        task: Where right answers come from; a question that it does not hold gets a right answer made up. None: all do.
+        accuracy: Mean over problems of the probability of a right solution, in (0, 1]; 1 is always right. The
+            probabilities of the problems have density proportional to p^(a / (1 - a) - 1): uniform where `accuracy` is 0.5.
+        steps: Fewest and most steps of a problem, all equally likely.
+        step_tokens: Mean tokens of a step.
+        spread: Standard deviation of the logarithm of a step's tokens.
+        chat: The policy's chat format, which tells where the solution begins.
+        marker: How a step begins, with `{}` for its number; for `policy.steps=heading` it is `## Step {}: `.
+    """
+
+    def __init__(
+        self,
+        task: Task | None = None,
+        accuracy: float = 0.5,
+        steps: list[int] | None = None,
+        step_tokens: float = 60.0,
+        spread: float = 0.5,
+        chat: str = "chatml",
+        marker: str = "Step {}: ",
+    ) -> None:
+        self._range = (4, 12) if steps is None else tuple(steps)
+        if len(self._range) != 2 or not 1 <= self._range[0] <= self._range[1]:
+            raise UserError(f"writer.steps={steps}: give the fewest and the most steps of a problem, as in [4,12]")
+        if not 0 < accuracy <= 1:
+            raise UserError(f"writer.accuracy={accuracy}: it must be more than 0 and at most 1")
+        if step_tokens <= 0 or spread < 0:
+            raise UserError(
+                f"writer.step_tokens={step_tokens}, spread={spread}: lengths must be positive, spread at least 0"
+            )
+        if marker.count("{}") != 1 or not marker.replace("{}", ""):
+            raise UserError(f"writer.marker={marker!r}: it needs one {{}} for the step's number, and some text")
+        check_format(chat, "writer.chat")
+        self._task = task
+        self._accuracy = accuracy
+        self._step_characters = step_tokens * CHARACTERS
+        self._spread = spread
+        self._opening = FORMATS["chatml" if chat == TEMPLATE else chat].answer
+        self._marker = marker
+        self._marked = re.compile(re.escape(marker).replace(r"\{\}", r"(\d+)"))
+        self._answers: Mapping[str, str] | None = None
+        # Where the last question that was found stood in its prompt: others stand at the same place.
+        self._place = slice(0)
+        self._plans: dict[str, _Plan] = {}
+
+    def write(self, prompt: str, seed: int, sampling: Sampling) -> Draft:
+        """Returns the rest of a solution."""
+        head, opening, _ = prompt.partition(self._opening)
+        plan = self._plan(head)
+        before = prompt.rpartition(self._opening)[2] if opening else ""
+        if greedy(sampling):
+            whole = self._write(plan, "", dice("greedy", prompt[: len(prompt) - len(before)]))
+            if whole.startswith(before):
+                return Draft(whole[len(before) :])
+        return Draft(self._write(plan, before, dice(seed, prompt)))
+
+    def _write(self, plan: _Plan, before: str, rng: random.Random) -> str:
+        """Goes on from `before`, wherever it was cut."""
+        if r"\boxed" in before:
+            return ""
+        right = last_mark(before) is not False
+        found = max((int(match[1]) for match in self._marked.finditer(before)), default=0)
+        step, marker = before.rpartition(_GAP)[2], self._marker.format(found + 1)
+        if marker.startswith(step):
+            # Between two steps, or inside of the marker.
+            number, text = found + 1, marker[len(step) :]
+        elif last_mark(step) is None:
+            number, text = max(found, 1), ""
+        elif found < plan.steps:
+            number, text = found + 1, _GAP[len(before) - len(before.rstrip("\n")) :] + marker
+        else:
+            return self._answer(plan, right, rng)
+        texts = []
+        for current in range(number, max(plan.steps, number) + 1):
+            right = right and rng.random() < plan.survival
+            body = prose(int(length(self._step_characters, self._spread, rng)), rng)
+            end = self._answer(plan, right, rng) if current >= plan.steps else _GAP
+            texts.append(f"{text}{body}, {mark(right, rng)}{end}")
+            text = self._marker.format(current + 1)
+        return "".join(texts)
+
+    def _answer(self, plan: _Plan, right: bool, rng: random.Random) -> str:
+        answer = plan.answer
+        if not right:
+            number = int(answer) if answer.lstrip("-").isdecimal() else 0
+            answer = str(number + rng.choice(_DELTAS))
+        return f" The answer is \\boxed{{{answer}}}."
+
+    def _plan(self, head: str) -> _Plan:
+        """Returns the plan for the problem in `head`, a prompt up to where the first answer begins."""
+        if head not in self._plans:
+            question = self._question(head)
+            rng = dice("plan", head if question is None else question)
+            steps = rng.randint(*self._range)
+            right = rng.random() ** ((1 - self._accuracy) / self._accuracy)
+            answer = str(rng.randrange(1000)) if question is None else self._known()[question]
+            self._plans[head] = _Plan(steps, right ** (1 / steps), answer)
+        return self._plans[head]
+
+    def _known(self) -> Mapping[str, str]:
+        if self._answers is None:
+            problems = self._task.problems() if self._task is not None else ()
+            self._answers = {problem.question: problem.answer for problem in problems if problem.answer is not None}
+        return self._answers
+
+    def _question(self, head: str) -> str | None:
+        """Returns the question that a prompt holds, None where the task does not have it."""
+        known = self._known()
+        if head[self._place] in known:
+            return head[self._place]
+        question = max((question for question in known if question in head), key=len, default=None)
+        if question is not None:
+            start = head.index(question)
+            self._place = slice(start, start + len(question) - len(head) or None)
+        return question

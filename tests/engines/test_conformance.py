@@ -1,0 +1,83 @@
+"""The engines that need no server and no environment of their own, held to the contract."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.engines.conformance import EMBEDDED_POLICY, HOT, PROMPTS, EngineConformance, Subject, complete_all
+from tests.engines.model_server import serve_model
+from tts.engines.base import Request, Sampling
+from tts.engines.openai import OpenAIEngine
+from tts.engines.replay import Recorder, ReplayEngine
+from tts.engines.transformers import TransformersEngine
+
+pytestmark = pytest.mark.integration
+
+
+class TestTransformers(EngineConformance):
+    @pytest.fixture(scope="class")
+    @classmethod
+    def subject(cls) -> Iterator[Subject]:
+        engine = TransformersEngine(EMBEDDED_POLICY, device="cpu", batch_size=16)
+        yield Subject(engine, context=2048, tolerance=1e-9)
+        asyncio.run(engine.close())
+
+
+class TestRecorder(EngineConformance):
+    @pytest.fixture(scope="class")
+    @classmethod
+    def subject(cls, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Subject]:
+        path = tmp_path_factory.mktemp("recorded") / "requests.jsonl"
+        engine = Recorder(TransformersEngine(EMBEDDED_POLICY, device="cpu", batch_size=16, context=512), str(path))
+        yield Subject(engine, context=512, tolerance=1e-9)
+        asyncio.run(engine.close())
+
+
+class TestOpenAI(EngineConformance):
+    """Over HTTP, one sample a request."""
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def subject(cls) -> Iterator[Subject]:
+        with serve_model(TransformersEngine(EMBEDDED_POLICY, device="cpu", batch_size=16), context=2048) as url:
+            engine = OpenAIEngine(EMBEDDED_POLICY, url)
+            yield Subject(engine, context=2048, tolerance=1e-9)
+            asyncio.run(engine.close())
+
+
+class TestOpenAIWithSharedRequests(EngineConformance):
+    """Over HTTP, samples with consecutive seeds in one request."""
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def subject(cls) -> Iterator[Subject]:
+        engine = TransformersEngine(EMBEDDED_POLICY, device="cpu", batch_size=16, context=512)
+        with serve_model(engine, context=512) as url:
+            client = OpenAIEngine(EMBEDDED_POLICY, url, samples_per_request=4)
+            yield Subject(client, context=512, tolerance=1e-9)
+            asyncio.run(client.close())
+
+
+@pytest.mark.parametrize(
+    "sampling",
+    [
+        HOT,
+        replace(HOT, max_tokens=150, alternatives=5),
+        replace(HOT, alternatives=2, stop=("\n\n",), include_stop=True),
+    ],
+)
+async def test_a_replay_says_what_was_recorded(tmp_path: Path, sampling: Sampling) -> None:
+    path = str(tmp_path / "requests.jsonl")
+    recorder = Recorder(TransformersEngine(EMBEDDED_POLICY, device="cpu"), path)
+    await recorder.start()
+    requests = [Request(prompt, sampling, (1, 2, 3)) for prompt in PROMPTS]
+    recorded = await complete_all(recorder, *requests)
+    replay = ReplayEngine(path)
+    await replay.start()
+    assert await complete_all(replay, *reversed(requests)) == recorded[::-1]
+    await recorder.close()

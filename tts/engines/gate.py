@@ -1,0 +1,219 @@
+"""An engine as one role of one run uses it: how many samples it may have in flight, who goes first, and at what price."""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from dataclasses import replace
+from itertools import count
+
+from tts.budget import LimitReached, Role, Scope, Usage, charge, current, in_time, now
+from tts.engines.base import Completion, Engine, Request
+from tts.errors import UserError
+
+
+class Slots:
+    """A number of places, given to whoever waits with the lowest order, of equals to the first.
+
+    Args:
+        limit: How many there are.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self.free = limit
+        # One who wants many neither keeps places empty until there are as many, nor goes on with one at a time.
+        self.share = max(1, limit // 8)
+        self._waiting: list[tuple[int, int, int, asyncio.Future[None]]] = []
+        self._arrivals = count()
+
+    def take(self, wanted: int) -> bool:
+        """Takes places if that many are free and nobody waits for them."""
+        if self._waiting or self.free < wanted:
+            return False
+        self.free -= wanted
+        return True
+
+    async def wait(self, wanted: int, order: int) -> None:
+        """Waits for places; they must not be more than `share`."""
+        if self.take(wanted):
+            return
+        turn = asyncio.get_running_loop().create_future()
+        heapq.heappush(self._waiting, (order, next(self._arrivals), wanted, turn))
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if turn.done() and not turn.cancelled():
+                self.release(wanted)
+            raise
+
+    def release(self, places: int = 1) -> None:
+        """Gives places back."""
+        self.free += places
+        while self._waiting and (self._waiting[0][3].done() or self._waiting[0][2] <= self.free):
+            _, _, wanted, turn = heapq.heappop(self._waiting)
+            if not turn.done():
+                self.free -= wanted
+                turn.set_result(None)
+
+
+class Gate(Engine):
+    """Passes on no more samples at a time than the engine can use, those of earlier problems first, and charges them.
+
+    Args:
+        engine: The engine, possibly shared with other roles.
+        role: Whom to charge what it costs.
+        limit: Samples in flight; None for the engine's capacity.
+        prompt_price: Dollars for a million prompt tokens.
+        completion_price: Dollars for a million completion tokens.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        role: Role,
+        limit: int | None = None,
+        prompt_price: float | None = None,
+        completion_price: float | None = None,
+    ) -> None:
+        if limit is not None and limit < 1:
+            raise UserError(
+                f"in_flight.{role}={limit}: at least one sample must be in flight; null takes the engine's own bound"
+            )
+        for name, price in (("prompt_price", prompt_price), ("completion_price", completion_price)):
+            if price is not None and price < 0:
+                raise UserError(f"{role}.engine.{name}={price}: a price is 0 or more, in dollars for a million tokens")
+        self._engine = engine
+        self._role: Role = role
+        self._slots = Slots(limit or engine.capacity)
+        self._capacity = limit or engine.capacity
+        self.priced = prompt_price is not None and completion_price is not None
+        self.follows_clock = getattr(engine, "follows_clock", False)
+        self.prices = (prompt_price or 0.0) / 1e6, (completion_price or 0.0) / 1e6
+
+    @property
+    def name(self) -> str:
+        """The engine's name."""
+        return self._engine.name
+
+    @property
+    def parameters(self) -> int | None:
+        """The engine's number of parameters."""
+        return self._engine.parameters
+
+    @property
+    def capacity(self) -> int:
+        """The limit."""
+        return self._capacity
+
+    async def start(self) -> None:
+        """Starts the engine."""
+        await self._engine.start()
+
+    async def generate(self, request: Request) -> AsyncGenerator[Completion, None]:
+        """Yields the completions as they land.
+
+        Raises:
+            EngineError: The request failed for good.
+            LimitReached: The budget was used up before all samples could be started, those in flight were yielded; or its
+                time was up.
+        """
+        scope = current()
+        scope.check()
+        bill = _Bill(self, self._role)
+        source = (
+            self._whole(request, bill) if self._slots.take(len(request.seeds)) else self._in_parts(request, bill, scope)
+        )
+        started = now()
+        try:
+            async with aclosing(source) as completions:
+                async for completion in completions if scope.deadline is None else in_time(completions, scope):
+                    yield completion
+        finally:
+            charge(self._role, Usage(seconds=now() - started))
+
+    async def _whole(self, request: Request, bill: _Bill) -> AsyncGenerator[Completion, None]:
+        """Yields the completions of a request for whose samples places have been taken."""
+        left = len(request.seeds)
+        try:
+            current().check()  # the wait for the places may have been long
+            async with aclosing(self._engine.generate(request)) as completions:
+                async for completion in completions:
+                    bill.add(completion)  # before its place is free: who takes that must know of the cost
+                    left -= 1
+                    self._slots.release()
+                    yield completion
+        finally:
+            self._slots.release(left)
+
+    async def _in_parts(self, request: Request, bill: _Bill, scope: Scope) -> AsyncGenerator[Completion, None]:
+        """Yields the completions of a request whose samples are started as places get free."""
+        landed: asyncio.Queue[Completion | Exception | None] = asyncio.Queue()  # None where a part has ended
+
+        async def run(first: int) -> None:
+            part = replace(request, seeds=request.seeds[first : first + self._slots.share])
+            try:
+                await self._slots.wait(len(part.seeds), scope.order)
+                async with aclosing(self._whole(part, bill)) as completions:
+                    async for completion in completions:
+                        landed.put_nowait(replace(completion, index=first + completion.index))
+                landed.put_nowait(None)
+            except Exception as error:
+                landed.put_nowait(error)
+
+        parts = [asyncio.create_task(run(first)) for first in range(0, len(request.seeds), self._slots.share)]
+        running, reached = len(parts), None
+        try:
+            while running:
+                item = await landed.get()
+                if isinstance(item, Completion):
+                    yield item
+                    continue
+                running -= 1
+                if isinstance(item, LimitReached):
+                    reached = item
+                elif item is not None:
+                    raise item
+            if reached is not None:
+                raise reached
+        finally:
+            for part in parts:
+                part.cancel()
+            await asyncio.gather(*parts, return_exceptions=True)
+
+    async def count_tokens(self, text: str) -> int:
+        """Returns the number of tokens of `text`."""
+        return await self._engine.count_tokens(text)
+
+    def render(self, messages: list[dict[str, str]], *, answer: bool = True) -> str:
+        """Renders with the engine's chat template."""
+        return self._engine.render(messages, answer=answer)
+
+    async def close(self) -> None:
+        """Does nothing: the engine may serve others."""
+
+
+class _Bill:
+    """What a request costs, charged as its samples land."""
+
+    def __init__(self, gate: Gate, role: Role) -> None:
+        self._gate = gate
+        self._role: Role = role
+        self._calls = 1
+
+    def add(self, completion: Completion) -> None:
+        """Charges a sample; the prompt is shared by the request's samples and charged with the first."""
+        prompt, sampled = self._calls * completion.prompt_tokens, completion.completion_tokens
+        prompt_price, completion_price = self._gate.prices
+        usage = Usage(
+            calls=self._calls,
+            samples=1,
+            prompt_tokens=prompt,
+            completion_tokens=sampled,
+            generated_tokens=sampled,
+            flops=2.0 * (self._gate.parameters or 0) * (prompt + sampled),
+            dollars=prompt_price * prompt + completion_price * sampled,
+        )
+        self._calls = 0
+        charge(self._role, usage)

