@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -187,6 +188,9 @@ async def execute(job: Job, folder: Path, console: Console) -> Outcome:
         async def search(problem: Any) -> Any:
             return await job.strategy.search(problem, policy, verifier, job.grader)
 
+        # What is loaded by now stays: no collection of garbage needs to look at it again.
+        gc.collect()
+        gc.freeze()
         runner = Runner(search, job.grader, folder, job.in_flight, job.budget)
         extra = {
             "config_hash": job.identity,

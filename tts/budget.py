@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field, fields
+from operator import attrgetter
 from typing import Literal, TypeVar
 
 from tts.errors import UserError
@@ -169,7 +170,10 @@ class Scope:
 
     def reached(self) -> str | None:
         """Returns the name of a limit, its own or one around it, that is used up, None where there is none."""
-        return next((name for name, scope, measure, bound in self._bounds if measure(scope) >= bound), None)
+        for name, scope, measure, bound in self._bounds:
+            if measure(scope) >= bound:
+                return name
+        return None
 
     def check(self) -> None:
         """Raises LimitReached where a limit is used up, and notes which."""
@@ -188,14 +192,20 @@ class Scope:
 
 _Bound = tuple[str, Scope, Callable[[Scope], float], float]
 
+
+def _of_both(amount: str) -> Callable[[Scope], float]:
+    amount_of = attrgetter(amount)
+    return lambda scope: float(amount_of(scope.usage["policy"]) + amount_of(scope.usage["verifier"]))
+
+
 _MEASURES: dict[str, Callable[[Scope], float]] = {
-    "tokens": lambda scope: sum(usage.completion_tokens for usage in scope.usage.values()),
+    "tokens": _of_both("completion_tokens"),
     "policy_tokens": lambda scope: scope.usage["policy"].completion_tokens,
     "verifier_tokens": lambda scope: scope.usage["verifier"].completion_tokens,
-    "calls": lambda scope: sum(usage.calls for usage in scope.usage.values()),
-    "code_executions": lambda scope: sum(usage.code_executions for usage in scope.usage.values()),
-    "flops": lambda scope: sum(usage.flops for usage in scope.usage.values()),
-    "dollars": lambda scope: sum(usage.dollars for usage in scope.usage.values()),
+    "calls": _of_both("calls"),
+    "code_executions": _of_both("code_executions"),
+    "flops": _of_both("flops"),
+    "dollars": _of_both("dollars"),
     "seconds": lambda scope: scope.wall_s,
 }
 

@@ -53,11 +53,7 @@ def shared_engine(config: Config, where: str) -> Engine:
     arguments = {key: value for key, value in config.items() if key not in ("record", *_PRICES)}
     identity = json.dumps(arguments, sort_keys=True)
     if identity not in _engines:
-        try:
-            _engines[identity] = build(arguments, where)
-        except UserError as error:
-            message = str(error)
-            raise UserError(message if message.startswith(where) else f"{where}: {message}") from None
+        _engines[identity] = _build_inside(arguments, where)
     engine = _engines[identity]
     return Recorder(engine, config["record"]) if config.get("record") else engine
 
@@ -111,8 +107,17 @@ def config_hash(config: Config) -> str:
 def _value(key: str, value: Any, where: str, provided: Mapping[str, Any]) -> Any:
     if isinstance(value, Mapping) and "_target_" in value:
         place = f"{where}.{key}"
-        return shared_engine(value, place) if key == "engine" else build(value, place, **provided)
+        return shared_engine(value, place) if key == "engine" else _build_inside(value, place, **provided)
     return value
+
+
+def _build_inside(config: Config, where: str, **provided: Any) -> Any:
+    """Builds an object that does not know its place in the configuration; its messages then begin with it."""
+    try:
+        return build(config, where, **provided)
+    except UserError as error:
+        message = str(error)
+        raise UserError(message if message.startswith(where) else f"{where}: {message}") from None
 
 
 def _target(config: Config, where: str) -> Callable[..., Any]:

@@ -44,7 +44,8 @@ class Client:
         request = Request(prompt, sampling, tuple((first + index) & 0x7FFFFFFF for index in indices))
         async with aclosing(self.engine.generate(request)) as completions:
             async for completion in completions:
-                yield replace(completion, index=indices[completion.index])
+                index = indices[completion.index]
+                yield completion if index == completion.index else replace(completion, index=index)
 
     async def complete(self, prompt: str, sampling: Sampling, index: int) -> Completion:
         """Returns the prompt's `index`-th sample."""

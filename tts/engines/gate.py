@@ -137,7 +137,6 @@ class Gate(Engine):
         """Yields the completions of a request for whose samples places have been taken."""
         left = len(request.seeds)
         try:
-            current().check()  # the wait for the places may have been long
             async with aclosing(self._engine.generate(request)) as completions:
                 async for completion in completions:
                     bill.add(completion)  # before its place is free: who takes that must know of the cost
@@ -155,6 +154,9 @@ class Gate(Engine):
             part = replace(request, seeds=request.seeds[first : first + self._slots.share])
             try:
                 await self._slots.wait(len(part.seeds), scope.order)
+                if scope.reached() is not None:  # the wait may have been long
+                    self._slots.release(len(part.seeds))
+                    scope.check()
                 async with aclosing(self._whole(part, bill)) as completions:
                     async for completion in completions:
                         landed.put_nowait(replace(completion, index=first + completion.index))

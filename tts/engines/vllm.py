@@ -98,6 +98,7 @@ class VLLMEngine(Engine):
         self._ids = count()
         # The rest belongs to the engine's own event loop.
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: threading.Thread | None = None
         self._making_loop = threading.Lock()
         self._starting: asyncio.Task[Any] | None = None
         self._serving: dict[asyncio.Task[None], _Deliver] = {}
@@ -174,12 +175,17 @@ class VLLMEngine(Engine):
         with self._making_loop:
             if self._loop is None:
                 self._loop = asyncio.new_event_loop()
-                threading.Thread(target=self._loop.run_forever, name="tts-vllm", daemon=True).start()
+                self._thread = threading.Thread(target=self._loop.run_forever, name="tts-vllm", daemon=True)
+                self._thread.start()
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop)
 
     def _exit(self) -> None:
+        assert self._loop is not None
+        assert self._thread is not None
         with suppress(TimeoutError):
             self._run(self._shut_down()).result(_EXIT_SECONDS)
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(_EXIT_SECONDS)
 
     async def _started(self) -> Any:
         """Returns the AsyncLLM, a new one where there is none or where it died."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable
+from functools import lru_cache
 
 from tts.types import Solution
 
@@ -119,6 +120,7 @@ _REWRITES: tuple[tuple[re.Pattern[str], _Rewrite], ...] = tuple(
 )
 
 
+@lru_cache(maxsize=1 << 14)  # candidates share few answers
 def normalize(answer: str) -> str:
     r"""Returns a canonical form of an answer, itself an answer in LaTeX: equal forms are equal answers.
 

@@ -28,13 +28,13 @@ libc = ctypes.CDLL(None)
 libc.sbrk.restype = ctypes.c_void_p
 reader, writer = os.pipe()
 os.set_blocking(reader, False)
-page, marker, found = 4096, b"SECRET" + b"-OF-EARLIER" + b"-CODE", 0
+chunk, marker, found = 1 << 16, b"SECRET" + b"-OF-EARLIER" + b"-CODE", 0
 top = libc.sbrk(0)
-here = id(object()) & -page
+here = id(object()) & -chunk
 for start, end in ((top - (64 << 20), top), (here - (32 << 20), here + (32 << 20))):
-    for address in range(start & -page, end, page):
-        if libc.write(writer, ctypes.c_void_p(address), page) == page:
-            found += os.read(reader, page).count(marker)
+    for address in range(start & -chunk, end, chunk):
+        if libc.write(writer, ctypes.c_void_p(address), chunk) > 0:
+            found += os.read(reader, chunk).count(marker)
 print("BREACH" if found > 9 else "held", found)
 """
 

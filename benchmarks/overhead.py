@@ -1,0 +1,188 @@
+"""What the runtime itself costs: `python -m benchmarks.overhead`.
+
+CPU time per engine request with an engine that answers at once, through the whole stack: runner, strategy, policy, budget,
+gate, grading, record and tree. And memory over ten thousand problems: the resident size after each tenth of them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import gc
+import statistics
+import tempfile
+import time
+from collections.abc import AsyncGenerator, Iterator
+from pathlib import Path
+
+from policies.chat import ChatPolicy
+from search.base import SearchStrategy
+from search.beam import Beam
+from search.best_of_n import BestOfN
+from search.majority import Majority
+from tts.budget import Budget, Limits, Scope, scope
+from tts.engines.base import Completion, Request, Sampling
+from tts.engines.client import Client
+from tts.engines.gate import Gate
+from tts.roles import CheckedVerifier, LimitedPolicy
+from tts.run import Runner
+from tts.summary import Tally
+from tts.tasks.grading import Grader
+from tts.types import Problem, SearchResult, Solution, Verdict
+
+STEPS = 4  # of a solution
+BUDGET = Budget(Limits(tokens=10**9), Limits(flops=1e30))  # some limits to check, none to reach
+
+
+class NullEngine:
+    """Answers at once: a step that its stop string ends, the last one with an answer."""
+
+    name = "null"
+    parameters = 1
+    capacity = 512
+
+    def __init__(self) -> None:
+        self.requests = 0
+
+    async def start(self) -> None:
+        """Does nothing."""
+
+    async def generate(self, request: Request) -> AsyncGenerator[Completion, None]:
+        """Yields a completion for each seed, after a turn of the event loop."""
+        self.requests += 1
+        await asyncio.sleep(0)
+        stops = request.sampling.stop
+        steps = request.prompt.count("\n\n")
+        for index, seed in enumerate(request.seeds):
+            if stops and steps < STEPS - 1:
+                yield Completion(f"Step {steps}.\n\n", "stop", stops[0], None, 5, 20, index)
+            else:
+                yield Completion(f"Done. \\boxed{{{seed % 7}}}", "stop", None, None, 5, 20, index)
+
+    async def count_tokens(self, text: str) -> int:
+        """Returns a guess."""
+        return len(text) // 4
+
+    def render(self, messages: list[dict[str, str]], *, answer: bool = True) -> str:
+        """Renders plainly."""
+        return "".join(message["content"] for message in messages)
+
+    async def close(self) -> None:
+        """Does nothing."""
+
+
+class NullVerifier:
+    """Asks its engine once a step and finds every step half right."""
+
+    votes = 1
+
+    def __init__(self, engine: Gate) -> None:
+        self._client = Client(engine)
+
+    async def verify(self, problem: Problem, solution: Solution, prior: Verdict | None = None) -> Verdict:
+        """Judges the steps after those of `prior`."""
+        scores = prior.scores if prior else ()
+        for number in range(len(scores), len(solution.steps)):
+            await self._client.complete(solution.steps[number], Sampling(), 0)
+            scores = (*scores, 0.5)
+        return Verdict(scores)
+
+    def token_bound(self, steps: int) -> int | None:
+        """Returns None."""
+        return None
+
+    def check(self) -> None:
+        """Does nothing."""
+
+
+class Silent:
+    """Shows nothing."""
+
+    def update(self, tally: Tally, meter: Scope) -> None:
+        """Does nothing."""
+
+
+class Memory(Silent):
+    """Notes the resident size after every so many problems."""
+
+    def __init__(self, every: int) -> None:
+        self.sizes: list[int] = []
+        self._every = every
+
+    def update(self, tally: Tally, meter: Scope) -> None:
+        """Notes the size."""
+        if tally.n_problems % self._every == 0:
+            gc.collect()
+            self.sizes.append(resident())
+
+
+def resident() -> int:
+    """Returns the bytes of memory in use."""
+    status = Path("/proc/self/status").read_text()
+    return int(status.split("VmRSS:")[1].split()[0]) * 1024
+
+
+def problems(count: int) -> Iterator[Problem]:
+    """Yields problems."""
+    return (Problem(f"p{number}", f"What is {number} + {number}?", "1") for number in range(count))
+
+
+async def searched(strategy: SearchStrategy, count: int, progress: Silent) -> tuple[int, float]:
+    """Runs a strategy over null engines and returns the engine requests and the CPU seconds."""
+    engine = NullEngine()
+    gates = Gate(engine, "policy"), Gate(engine, "verifier")
+    policy = LimitedPolicy(ChatPolicy(gates[0], chat="template"))
+    verifier = CheckedVerifier(NullVerifier(gates[1]))
+    grader = Grader()
+
+    async def search(problem: Problem) -> SearchResult:
+        return await strategy.search(problem, policy, verifier, grader)
+
+    with tempfile.TemporaryDirectory() as folder:
+        runner = Runner(search, grader, Path(folder), 64, BUDGET)
+        started = time.process_time()
+        await runner.run(problems(count), progress, {})
+        spent = time.process_time() - started
+    await grader.close()
+    return engine.requests, spent
+
+
+async def client_alone(count: int) -> tuple[int, float]:
+    """Sends single requests through client, budget and gate."""
+    engine = NullEngine()
+    client = Client(Gate(engine, "policy"))
+    with scope("run", BUDGET.run), scope("problem", BUDGET.problem):
+        started = time.process_time()
+        for _ in range(count // 100):
+            await asyncio.gather(*(client.complete("What is 1 + 1?", Sampling(), index) for index in range(100)))
+        return engine.requests, time.process_time() - started
+
+
+async def main(count: int, repetitions: int) -> None:
+    """Prints the figures."""
+    cases = {
+        "client, budget and gate alone": lambda: client_alone(50 * count),
+        "majority, N = 1: a request a problem": lambda: searched(Majority(1), 20 * count, Silent()),
+        "best of 16: a request a problem, one a step": lambda: searched(BestOfN(16), count, Silent()),
+        "beam of 16, width 4: a request an expansion, one a step": lambda: searched(
+            Beam(16, 4, STEPS), count, Silent()
+        ),
+    }
+    gc.freeze()  # as a run does once everything is loaded
+    print(f"CPU microseconds per engine request, medians of {repetitions}")
+    for name, case in cases.items():
+        await case()
+        costs = [1e6 * cpu / requests for requests, cpu in [await case() for _ in range(repetitions)]]
+        print(f"  {name:<58} {statistics.median(costs):6.0f}  [{min(costs):.0f}, {max(costs):.0f}]")
+    memory = Memory(1000)
+    await searched(Majority(64), 10_000, memory)
+    print("resident MB after each thousand of 10,000 problems x 64 samples:")
+    print("  " + " ".join(f"{size / 1e6:.0f}" for size in memory.sizes))
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--count", type=int, default=100)
+    parser.add_argument("--repetitions", type=int, default=5)
+    arguments = parser.parse_args()
+    asyncio.run(main(arguments.count, arguments.repetitions))
