@@ -32,6 +32,8 @@ def runner(folder: Path) -> Runner:
     async def search(problem: Problem) -> SearchResult:
         if problem.id == "fails":
             raise RuntimeError("a plug-in's fault")
+        if problem.id == "cancels":
+            raise asyncio.CancelledError
         return await Majority(1).search(problem, GivenPolicy(["1"], [0]), GivenVerifier([]), grader)
 
     return Runner(search, grader, folder, in_flight=1)
@@ -52,14 +54,15 @@ async def test_a_row_that_turns_out_wrong_is_one_error_and_loses_nothing(tmp_pat
 
 
 async def test_any_fault_costs_its_problem_alone(tmp_path: Path) -> None:
-    problems = [Problem(key, "?", "1") for key in ("fails", "first", "second")]
+    problems = [Problem(key, "?", "1") for key in ("fails", "first", "cancels", "second")]
     outcome = await runner(tmp_path).run(iter(problems), Silent(), {"seed": 7})
     assert [(r["id"], r["error"]) for r in records(tmp_path)] == [
         ("fails", "RuntimeError: a plug-in's fault"),
         ("first", None),
+        ("cancels", "a part of the search was cancelled from inside"),
         ("second", None),
     ]
-    assert (outcome.summary["n_errors"], outcome.summary["accuracy"], outcome.summary["seed"]) == (1, 1.0, 7)
+    assert (outcome.summary["n_errors"], outcome.summary["accuracy"], outcome.summary["seed"]) == (2, 1.0, 7)
 
 
 class Counting:

@@ -191,6 +191,7 @@ async def execute(job: Job, folder: Path, console: Console) -> Outcome:
         # What is loaded by now stays: no collection of garbage needs to look at it again.
         gc.collect()
         gc.freeze()
+        stack.callback(gc.unfreeze)
         runner = Runner(search, job.grader, folder, job.in_flight, job.budget)
         extra = {
             "config_hash": job.identity,

@@ -159,9 +159,11 @@ class Scope:
         bounds = ((key, getattr(self.limits, key)) for key in _MEASURES)
         own = [(f"{self.name}.{key}", self, _MEASURES[key], bound) for key, bound in bounds if bound is not None]
         self._bounds: list[_Bound] = own + (self.parent._bounds if self.parent else [])
-        outer = self.parent.deadline if self.parent else None
-        ends = [end for end in (outer, self.limits.seconds and self.started + self.limits.seconds) if end]
-        self.deadline: float | None = min(ends, default=None)
+        ends = [self.parent.deadline] if self.parent and self.parent.deadline else []
+        if self.limits.seconds is not None:
+            ends.append((self.started + self.limits.seconds, f"{self.name}.seconds"))
+        # The first end of its time, with the name of the limit that sets it.
+        self.deadline: tuple[float, str] | None = min(ends, default=None)
 
     @property
     def wall_s(self) -> float:
@@ -254,13 +256,14 @@ async def in_time(items: AsyncIterator[T], inside: Scope) -> AsyncIterator[T]:
     Raises:
         LimitReached: It was up before the items ended; what was under way is cancelled.
     """
+    end, name = inside.deadline or (None, "")
     while True:
         try:
-            async with asyncio.timeout_at(inside.deadline):
+            async with asyncio.timeout_at(end):
                 item = await anext(items)
         except StopAsyncIteration:
             return
         except TimeoutError:
-            inside.check()  # says which limit it was
-            raise
+            inside.note(name)
+            raise LimitReached(name) from None
         yield item

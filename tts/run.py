@@ -106,17 +106,17 @@ class Runner:
                 # Only drawing the next problem can raise here.
                 raise _leaf(group) from None
             finally:
-                limit = meter.reached()
-                left_out = limit is not None and next(numbered, None) is not None
                 lines.sort()
                 summary = summarize(tally, meter, extra)
                 (self._folder / "summary.json").write_text(json.dumps(summary, indent=2) + "\n", "utf-8")
+            limit = meter.reached()
+            left_out = limit is not None and next(numbered, None) is not None
         return Outcome(tally, summary, limit if left_out else None)
 
     async def _solve(self, number: int, problem: Problem) -> Record:
         with scope("problem", self._budget.problem, number) as meter:
             try:
-                result = await self._search(problem)
+                result = await _told_from_outside(self._search(problem))
                 save_tree(result.tree, self._folder / "trees")
                 return await solved(problem, result, meter, self._grader)
             except* (ProblemError, UserError) as group:
@@ -127,6 +127,17 @@ class Runner:
                 leaf = _leaf(group)
                 message = f"{type(leaf).__name__}: {leaf}"
             return failed(problem, message, meter)
+
+
+async def _told_from_outside(search: Awaitable[SearchResult]) -> SearchResult:
+    """Awaits a search; a cancellation that nobody asked for is an error like others, and must not end the worker."""
+    try:
+        return await search
+    except asyncio.CancelledError:
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            raise
+        raise ProblemError("a part of the search was cancelled from inside") from None
 
 
 class Lines:

@@ -98,7 +98,7 @@ def test_results_are_again_a_task_and_recorded_samples(tmp_path: Path, recorded:
 @pytest.mark.parametrize(
     ("overrides", "says"),
     [
-        (["search=beam"], "best_of_n"),
+        (["search=bean"], "best_of_n"),
         (["search.nn=3"], "nn"),
         (["+search.nn=3"], "search.nn: no such setting; did you mean 'n'?"),
         (["search.n=0"], "search.n=0"),
