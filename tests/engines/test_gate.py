@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing, suppress
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.engines.conformance import EMBEDDED_POLICY, EngineConformance, Subject
 from tts.budget import LimitReached, Limits, scope
 from tts.engines.base import Completion, Engine, Request, Sampling
 from tts.engines.client import Client
 from tts.engines.gate import Gate
+from tts.engines.transformers import TransformersEngine
 from tts.errors import EngineError, UserError
 
 
@@ -194,3 +196,15 @@ async def test_time_limit_cancels_what_is_in_flight() -> None:
     assert engine.in_flight == 0
     assert meter.usage["policy"].samples == 1
     assert meter.hit == {"problem.seconds"}
+
+
+@pytest.mark.integration
+class TestConformance(EngineConformance):
+    """A gate is an engine like others, also where it has to pass requests on in parts."""
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def subject(cls) -> Iterator[Subject]:
+        engine = TransformersEngine(EMBEDDED_POLICY, device="cpu", batch_size=16, context=512)
+        yield Subject(Gate(engine, "policy", 20), context=512, tolerance=1e-9)
+        asyncio.run(engine.close())

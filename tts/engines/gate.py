@@ -11,7 +11,7 @@ from itertools import count
 
 from tts.budget import LimitReached, Role, Scope, Usage, charge, current, in_time, now
 from tts.engines.base import Completion, Engine, Request
-from tts.errors import UserError
+from tts.errors import EngineError, UserError
 
 
 class Slots:
@@ -41,10 +41,11 @@ class Slots:
             return
         turn = asyncio.get_running_loop().create_future()
         heapq.heappush(self._waiting, (order, next(self._arrivals), wanted, turn))
+        self.release(0)  # it may go before one who waits for more places
         try:
             await turn
         except asyncio.CancelledError:
-            if turn.done() and not turn.cancelled():
+            if turn.done() and not turn.cancelled() and turn.exception() is None:
                 self.release(wanted)
             raise
 
@@ -56,6 +57,13 @@ class Slots:
             if not turn.done():
                 self.free -= wanted
                 turn.set_result(None)
+
+    def fail(self, error: Exception) -> None:
+        """Raises an error for everybody who waits."""
+        waiting, self._waiting = self._waiting, []
+        for *_, turn in waiting:
+            if not turn.done():
+                turn.set_exception(error)
 
 
 class Gate(Engine):
@@ -193,7 +201,9 @@ class Gate(Engine):
         return self._engine.render(messages, answer=answer)
 
     async def close(self) -> None:
-        """Does nothing: the engine may serve others."""
+        """Closes the engine, also for others who use it."""
+        self._slots.fail(EngineError(f"the engine '{self.name}' was closed"))
+        await self._engine.close()
 
 
 class _Bill:
