@@ -49,7 +49,7 @@ HOT = Sampling(max_tokens=48, temperature=1.6)
 
 # Goes on for hundreds of tokens: what was said before, the end-of-text token in the prompt included, is not said again.
 RAMBLING_PROMPT = f"{PROMPTS[0]}<｜end▁of▁sentence｜>"
-RAMBLING = Sampling(max_tokens=100_000, temperature=2.0, repetition_penalty=2.0)
+RAMBLING = Sampling(max_tokens=400, temperature=2.0, repetition_penalty=2.0)
 
 HANG = 120.0
 """Seconds after which a request that should have ended long ago counts as hanging."""
@@ -192,7 +192,7 @@ class EngineConformance:
         while await subject.engine.count_tokens(prompt + RAMBLING_PROMPT) < subject.context - 4:
             prompt += RAMBLING_PROMPT
         room = subject.context - await subject.engine.count_tokens(prompt)
-        said = await complete(subject.engine, Request(prompt, RAMBLING, tuple(range(20))))
+        said = await complete(subject.engine, Request(prompt, replace(RAMBLING, max_tokens=100_000), tuple(range(20))))
         cut = [c for c in said if c.finish_reason == "length"]
         assert cut
         assert {c.completion_tokens for c in cut} == {room}
@@ -316,16 +316,16 @@ class EngineConformance:
     async def test_closing_the_iterator_frees_the_engine(self, subject: Subject) -> None:
         # A million tokens, minutes of work on a CPU, were they not dropped.
         many = Request(RAMBLING_PROMPT, RAMBLING, tuple(range(1000)))
-        for _ in range(3):
-            stream = subject.engine.generate(many)
-            assert isinstance(await anext(aiter(stream)), Completion)
-            await stream.aclose()  # type: ignore[attr-defined]
-            waiting = asyncio.ensure_future(complete(subject.engine, many))
-            await asyncio.sleep(0.05)
-            waiting.cancel()
-            with suppress(asyncio.CancelledError):
-                await waiting
         async with no_hang():
+            for _ in range(3):
+                stream = subject.engine.generate(many)
+                assert isinstance(await anext(stream), Completion)
+                await stream.aclose()
+                waiting = asyncio.ensure_future(complete(subject.engine, many))
+                await asyncio.sleep(0.05)
+                waiting.cancel()
+                with suppress(asyncio.CancelledError):
+                    await waiting
             assert len(await complete(subject.engine, Request(PROMPTS[1], HOT, (1, 2, 3)))) == 3
 
     async def test_closing_the_engine_ends_what_runs_and_it_starts_again(self, subject: Subject) -> None:

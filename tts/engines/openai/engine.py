@@ -153,7 +153,7 @@ class OpenAIEngine:
             return await self._http.post(url, body, read)
         except RefusedError as refusal:
             served = None
-            if refusal.status in (400, 404):
+            if refusal.status == 404 or (refusal.status == 400 and self._context is None):
                 with suppress(httpx.HTTPError, ValueError, KeyError, TypeError):
                     served = await self._served()
             # The server may have been restarted with another model.

@@ -1,0 +1,14 @@
+"""What a user sees who has no vLLM."""
+
+from __future__ import annotations
+
+import pytest
+
+from tts.engines.vllm import VLLMEngine
+from tts.errors import UserError
+
+
+def test_the_missing_package_is_named_with_the_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tts.engines.vllm.find_spec", lambda name: None)
+    with pytest.raises(UserError, match=r"'vllm': pip install 'tts-search\[vllm\]'"):
+        VLLMEngine("nobody/nothing")
