@@ -18,6 +18,7 @@ from tts.clock import VirtualLoop
 from tts.compose import build, engine_of
 from tts.engines.gate import Gate
 from tts.errors import UserError
+from tts.needs import check_needs
 from tts.progress import ProgressBar
 from tts.roles import CheckedVerifier, LimitedPolicy
 from tts.run import Outcome, Runner
@@ -127,12 +128,13 @@ def compose(config: dict[str, Any], identity: str) -> Job:
         task=build(config["task"], "task"),
         policy=build_role("policy"),
         verifier=build_role("verifier"),
-        strategy=build(config["search"], "search"),
+        strategy=build(config["search"], "search", seed=config["seed"]),
         sandbox=sandbox,
         grader=build(config["grading"], "grading"),
         budget=build(config["budget"], "budget"),
         engines=engines,
     )
+    check_needs(job.strategy, job.policy, job.verifier)
     if config["clock"] == "virtual":
         for role, gate in job.used_engines.items():
             if not gate.follows_clock:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from typing import Any
 
-from tts.engines.transformers.loading import load_tokenizer
 from tts.errors import UserError
 
 
@@ -32,6 +31,9 @@ class LocalTokenizer:
         """
         with self._lock:
             if self._tokenizer is None:
+                # Here, since that package's engine uses this module.
+                from tts.engines.transformers.loading import load_tokenizer
+
                 self._tokenizer = load_tokenizer(self._model, self._revision)
             return self._tokenizer
 

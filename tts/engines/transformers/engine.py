@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import AsyncGenerator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tts.engines.base import Completion, Engine, Request
+from tts.engines.local_tokenizer import LocalTokenizer
 from tts.engines.transformers.jobs import Job
-from tts.engines.transformers.loading import check_path, end_tokens, load_model, load_tokenizer, resolve_context
+from tts.engines.transformers.loading import check_path, end_tokens, load_model, resolve_context
 from tts.errors import EngineError, UserError
 
 if TYPE_CHECKING:
@@ -74,8 +75,7 @@ class TransformersEngine(Engine):
         self._threads = threads
         self._revision = revision
         self._loading = threading.Lock()
-        self._tokenizing = threading.RLock()
-        self._tokenizer: Any = None
+        self._tokenizer = LocalTokenizer(self._path, revision)
         self._worker: Worker | None = None
         self._parameters: int | None = None
 
@@ -127,7 +127,7 @@ class TransformersEngine(Engine):
 
     async def count_tokens(self, text: str) -> int:
         """Returns the number of tokens of `text`, without special tokens added."""
-        return len(self._tokenize(text))
+        return len(self._tokenizer.split(text))
 
     def render(self, messages: list[dict[str, str]], *, answer: bool = True) -> str:
         """Renders a conversation with the tokenizer's chat template, `answer` opening the assistant's turn at the end.
@@ -135,23 +135,7 @@ class TransformersEngine(Engine):
         Raises:
             UserError: There is no template, or it refuses the conversation.
         """
-        from jinja2 import TemplateError
-
-        with self._tokenizing:
-            tokenizer = self._get_tokenizer()
-            if not tokenizer.chat_template:
-                raise UserError(
-                    f"model: the tokenizer of '{self._model}' has no chat template; "
-                    "choose a chat format in the policy's or verifier's config"
-                )
-            try:
-                text: str = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=answer)
-            except TemplateError as error:
-                raise UserError(
-                    f"model: the chat template of '{self._model}' refuses the conversation: {error}; "
-                    "choose a chat format in the policy's or verifier's config"
-                ) from error
-        return text
+        return self._tokenizer.render(messages, answer=answer)
 
     async def close(self) -> None:
         """Ends the worker thread, failing what is pending, and frees the model; `start` would load it again."""
@@ -159,25 +143,13 @@ class TransformersEngine(Engine):
         if worker is not None:
             await asyncio.to_thread(worker.close)
 
-    def _get_tokenizer(self) -> Any:
-        with self._tokenizing:
-            if self._tokenizer is None:
-                self._tokenizer = load_tokenizer(self._path, self._revision)
-            return self._tokenizer
-
-    def _tokenize(self, text: str) -> list[int]:
-        # A lock, because transformers' fast tokenizers refuse to be used by two threads at a time.
-        with self._tokenizing:
-            tokens: list[int] = self._get_tokenizer()(text, add_special_tokens=False)["input_ids"]
-            return tokens
-
     def _load(self) -> None:
         from tts.engines.transformers.worker import Limits, Worker
 
         with self._loading:
             if self._worker is not None:
                 return
-            tokenizer = self._get_tokenizer()
+            tokenizer = self._tokenizer.load()
             model = load_model(self._path, self._revision, self._dtype, self._device)
             limits = Limits(
                 rows=self._batch_size,
@@ -186,4 +158,4 @@ class TransformersEngine(Engine):
                 threads=self._threads,
             )
             self._parameters = sum(weight.numel() for weight in model.module.parameters())
-            self._worker = Worker(model, tokenizer, self._tokenize, end_tokens(model, tokenizer), limits)
+            self._worker = Worker(model, tokenizer, self._tokenizer.split, end_tokens(model, tokenizer), limits)

@@ -1,0 +1,46 @@
+"""What a strategy needs of its policy and its verifier, checked before any compute.
+
+A strategy names it in `needs`, such as `("policy.steps", "verifier.prefixes")`; a policy or verifier that does not do all of
+its interface names the rest in `lacks`, such as `("steps",)`. Who names nothing needs nothing, or does all.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tts.errors import UserError
+
+NEEDS = {
+    "policy.steps": (
+        "a policy that goes on from the beginning of a solution",
+        "another policy, or a strategy that works on whole solutions (best_of_n, majority)",
+    ),
+    "policy.revisions": (
+        "a policy that revises a solution after it has read a critique",
+        "another policy, or a strategy that draws solutions anew (resample)",
+    ),
+    "verifier.prefixes": (
+        "a verifier that judges solutions before they are finished",
+        "another verifier, or a strategy that has finished solutions judged (best_of_n)",
+    ),
+    "verifier.critiques": (
+        "a verifier that says in words what is wrong",
+        "a verifier such as genprm, or a strategy that needs no critique (best_of_n, resample)",
+    ),
+}
+"""What a strategy can need: in words, and what else to choose."""
+
+
+def check_needs(strategy: Any, policy: Any, verifier: Any) -> None:
+    """Raises UserError where the strategy needs what the policy lacks or, where it is asked at all, the verifier lacks."""
+    parts = {"policy": policy, "verifier": verifier}
+    name = type(strategy).__name__
+    for need in getattr(strategy, "needs", ()):
+        if need not in NEEDS:
+            raise UserError(f"search ({name}) needs '{need}', which nobody knows; it can need {', '.join(NEEDS)}")
+        role, ability = need.split(".")
+        if ability in getattr(parts[role], "lacks", ()) and (role == "policy" or strategy.verifies):
+            what, remedy = NEEDS[need]
+            raise UserError(
+                f"search ({name}) needs {what}, which {role} ({type(parts[role]).__name__}) is not; choose {remedy}"
+            )
