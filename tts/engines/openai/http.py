@@ -17,6 +17,7 @@ from weakref import WeakKeyDictionary
 
 import httpx
 
+from tts.engines.openai.connections import Connections
 from tts.errors import EngineError
 
 _T = TypeVar("_T")
@@ -140,8 +141,8 @@ class Http:
             key = os.environ.get(self._key_env)
             self._clients[loop] = httpx.AsyncClient(
                 headers={"Authorization": f"Bearer {key}"} if key else {},
-                # httpx's default of 100 connections would be a hidden cap on the requests in flight.
-                limits=httpx.Limits(max_connections=None, max_keepalive_connections=None),
+                # httpx's own would hold no more than 100, a hidden cap on the requests in flight.
+                transport=Connections(),
                 # The time of an attempt is limited as a whole: httpx would start anew with every byte that drips in.
                 timeout=httpx.Timeout(None, connect=_CONNECT_SECONDS),
             )
