@@ -12,7 +12,7 @@ import gc
 import statistics
 import tempfile
 import time
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from pathlib import Path
 
 from policies.chat import ChatPolicy
@@ -160,7 +160,7 @@ async def client_alone(count: int) -> tuple[int, float]:
 
 async def main(count: int, repetitions: int) -> None:
     """Prints the figures."""
-    cases = {
+    cases: dict[str, Callable[[], Awaitable[tuple[int, float]]]] = {
         "client, budget and gate alone": lambda: client_alone(50 * count),
         "majority, N = 1: a request a problem": lambda: searched(Majority(1), 20 * count, Silent()),
         "best of 16: a request a problem, one a step": lambda: searched(BestOfN(16), count, Silent()),

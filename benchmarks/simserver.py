@@ -11,10 +11,10 @@ r"""An OpenAI-compatible server that serves the simulated engine in real time, f
 
 The server must know the task (`task=...`) as the client does: right answers come from there.
 
-Routes: GET /v1/models, /health, /stats (what the GPUs did); POST /v1/completions and /v1/chat/completions (n, seed, stop,
-include_stop_str_in_output, max_tokens, logprobs, ...; no streams), /tokenize, /score (a cheap reward model: `prompts` and
-`answers` to a score a step, one forward pass an answer), /reset (idle GPUs, empty caches). Some of the requests to the POST
-routes under /v1 and to /score fail in the ways that the options name.
+Routes: GET /v1/models, /health, /stats (what the GPUs did, and this process's CPU time); POST /v1/completions and
+/v1/chat/completions (n, seed, stop, include_stop_str_in_output, max_tokens, logprobs, ...; no streams), /tokenize, /score (a
+cheap reward model: `prompts` and `answers` to a score a step, one forward pass an answer), /reset (idle GPUs, empty caches).
+Some of the requests to the POST routes under /v1 and to /score fail in the ways that the options name.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ import random
 import re
 import subprocess
 import sys
+import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -132,6 +133,7 @@ class SimulatedServer:
             "mean_batch": stats.tokens / max(1, stats.ticks),
             "requests": self.requests,
             "connections": self.connections,
+            "cpu_s": time.process_time(),
         }
 
     async def _reset(self, _: Body) -> Answer:
@@ -195,21 +197,21 @@ class SimulatedServer:
     async def _score(self, body: Body) -> Answer:
         pairs = list(zip(body["prompts"], body["answers"], strict=True))
         await asyncio.gather(*(self._forward(prompt + answer) for prompt, answer in pairs))
-        return HTTPStatus.OK, {"scores": [_scores(prompt, answer) for prompt, answer in pairs]}
+        return HTTPStatus.OK, {"scores": [scores(prompt, answer) for prompt, answer in pairs]}
 
     async def _forward(self, text: str) -> None:
         async for _ in self.engine.generate(Request(text, Sampling(max_tokens=1))):
             pass
 
 
-def _scores(prompt: str, answer: str) -> list[float]:
+def scores(prompt: str, answer: str) -> list[float]:
     """Returns a reward a paragraph, above one half where its mark says that it is right, or by chance without one."""
-    scores = []
+    found = []
     for number, step in enumerate(step for step in _MARKED.split(answer) if step.strip()):
         rng = dice("score", number, prompt, answer)
         right, sure = last_mark(step), 0.5 * rng.random()
-        scores.append(0.5 + sure if (rng.random() < 0.5 if right is None else right) else 0.5 - sure)
-    return scores
+        found.append(0.5 + sure if (rng.random() < 0.5 if right is None else right) else 0.5 - sure)
+    return found
 
 
 def _end(completion: Completion) -> Body:

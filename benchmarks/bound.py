@@ -1,0 +1,125 @@
+"""The time that a search needs at least, from what it asked its engines for."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from dataclasses import dataclass, replace
+
+from tts.budget import Role
+from tts.engines.base import Completion, Engine, Request, Sampling
+from tts.engines.gate import Gate
+from tts.engines.simulated.prefix_cache import PrefixCache, block_keys
+from tts.engines.simulated.tokens import CHARACTERS, count
+
+_BLOCK = 16
+"""Tokens of a block of the simulated engine's prefix cache."""
+
+
+@dataclass(frozen=True)
+class Gpu:
+    """What a simulated GPU can do, see `SimulatedEngine`.
+
+    Attributes:
+        max_sequences: Sequences decoded together.
+        tick_base: Seconds of a tick, whatever the batch.
+        tick_per_sequence: Seconds that each sequence adds to it.
+        prefill: Seconds of a prompt token that no cache holds.
+    """
+
+    max_sequences: int
+    tick_base: float
+    tick_per_sequence: float
+    prefill: float
+
+    def share(self, tokens: int, uncached: int) -> float:
+        """Returns the seconds of the whole GPU that a sample takes while all slots are taken: less is not possible.
+
+        Args:
+            tokens: Sampled.
+            uncached: Prompt tokens to compute.
+        """
+        return tokens * (self.tick_base / self.max_sequences + self.tick_per_sequence) + uncached * self.prefill
+
+    def alone(self, tokens: int, uncached: int) -> float:
+        """Returns the seconds from a sample's request to its end on a GPU that has nothing else to do."""
+        return tokens * (self.tick_base + self.tick_per_sequence) + uncached * self.prefill
+
+
+class Log(Gate):
+    """A gate that writes down every sample that landed, with the prompt tokens that the fullest of caches would not hold.
+
+    Args:
+        engine: The engine.
+        role: As of `Gate`.
+        limit: As of `Gate`.
+    """
+
+    def __init__(self, engine: Engine, role: Role, limit: int) -> None:
+        super().__init__(engine, role, limit)
+        self.samples: dict[tuple[str, Sampling, int], tuple[Completion, int]] = {}
+        self._cache = PrefixCache(1 << 30, _BLOCK)
+
+    async def generate(self, request: Request) -> AsyncGenerator[Completion, None]:
+        """As `Gate.generate`."""
+        blocks = block_keys(request.prompt, _BLOCK * CHARACTERS)
+        # The first sample computes the prompt for the others; what is left of it is no full block.
+        first, rest = self._cache.match(blocks), len(blocks) * _BLOCK
+        self._cache.store(blocks)
+        async with aclosing(super().generate(request)) as completions:
+            async for completion in completions:
+                self._cache.store(block_keys(request.prompt + completion.text, _BLOCK * CHARACTERS, blocks))
+                uncached = completion.prompt_tokens - (rest if completion.index else first)
+                self.samples[request.prompt, request.sampling, request.seeds[completion.index]] = completion, uncached
+                yield completion
+
+    def work(self, gpu: Gpu) -> float:
+        """Returns the seconds that all samples take on a GPU whose slots are never free."""
+        return sum(gpu.share(completion.completion_tokens, uncached) for completion, uncached in self.samples.values())
+
+
+class Alone:
+    """Gives each sample of a log again, as if it had a GPU to itself.
+
+    A search in virtual time on such engines takes as long as its critical path: the longest chain of requests each of which
+    needs the one before.
+
+    Args:
+        log: What was sampled.
+        gpu: How fast.
+    """
+
+    parameters = None
+    capacity = 1 << 30
+    follows_clock = True
+
+    def __init__(self, log: Log, gpu: Gpu) -> None:
+        self.name = log.name
+        self._log = log
+        self._gpu = gpu
+
+    async def start(self) -> None:
+        """Does nothing."""
+
+    async def generate(self, request: Request) -> AsyncGenerator[Completion, None]:
+        """Yields the completions of a request that the log holds."""
+        landed: asyncio.Queue[Completion] = asyncio.Queue()
+        loop = asyncio.get_running_loop()
+        for index, seed in enumerate(request.seeds):
+            completion, uncached = self._log.samples[request.prompt, request.sampling, seed]
+            seconds = self._gpu.alone(completion.completion_tokens, uncached)
+            loop.call_later(seconds, landed.put_nowait, replace(completion, index=index))
+        for _ in request.seeds:
+            yield await landed.get()
+
+    async def count_tokens(self, text: str) -> int:
+        """Returns the number of tokens of `text`, as the simulated engine counts."""
+        return count(text)
+
+    def render(self, messages: list[dict[str, str]], *, answer: bool = True) -> str:
+        """Renders as the logged engine does."""
+        return self._log.render(messages, answer=answer)
+
+    async def close(self) -> None:
+        """Does nothing."""
