@@ -13,6 +13,9 @@ class Policy(Protocol):
 
     Samples are numbered: the sample `index` of a prefix is fixed by the prefix, the index and the run's seed, so asking
     for more of them later goes on where the first request ended (`first`), and asking again gives the same.
+
+    A policy that cannot do all of this names what it cannot do in an attribute `lacks`: `steps` (it does not go on from a
+    prefix), `revisions`. A strategy that needs it is then refused before anything is computed.
     """
 
     def solutions(self, problem: Problem, prefix: Solution, n: int, first: int = 0) -> AsyncGenerator[Solution, None]:

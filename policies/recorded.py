@@ -24,6 +24,7 @@ class RecordedPolicy:
     """
 
     splits = False
+    lacks = ("steps", "revisions")
 
     def __init__(self, path: str | None = None, steps: str = "blank_line") -> None:
         if path is None:

@@ -14,7 +14,11 @@ class SearchStrategy(Protocol):
     """Spends a budget of samples and verifications on one problem.
 
     A strategy is straight-line asynchronous code: it never batches, counts tokens, retries, caches or schedules, and never
-    asks which policy or verifier it holds.
+    asks which policy or verifier it holds. What it needs of them beyond solutions from the start and scores for them it
+    names in an attribute `needs`, any of `tts.needs.NEEDS`: `needs = ("policy.steps", "verifier.prefixes")` for a search
+    over steps. A policy or verifier that lacks it is then refused before anything is computed.
+
+    Its settings are its constructor's parameters; one called `seed` receives the run's seed.
     """
 
     async def search(self, problem: Problem, policy: Policy, verifier: Verifier, grader: Grader) -> SearchResult:

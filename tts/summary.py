@@ -73,7 +73,8 @@ def summarize(tally: Tally, meter: Scope, extra: dict[str, Any]) -> dict[str, An
         "majority": _rate(tally.majority, tally.graded),
         "oracle": _rate(tally.oracle, tally.graded),
         "policy": {
-            "samples": tally.solutions,
+            # Recorded solutions pass no engine; steps and revisions are samples that are no candidates.
+            "samples": max(policy.samples, tally.solutions),
             "prompt_tokens": policy.prompt_tokens,
             "completion_tokens": policy.completion_tokens,
             "flops": policy.flops,
@@ -114,7 +115,7 @@ def table(tally: Tally, summary: dict[str, Any], title: str) -> Table:
         result.add_row(name, f"{rate:.3f}", "" if successes is None else f"[{low:.3f}, {high:.3f}]")
     policy, verifier = summary["policy"], summary["verifier"]
     result.add_section()
-    result.add_row("policy", f"{policy['samples']:,}", f"solutions, {policy['completion_tokens']:,} tokens")
+    result.add_row("policy", f"{policy['samples']:,}", f"samples, {policy['completion_tokens']:,} tokens")
     if verifier["verifications"]:
         result.add_row(
             "verifier", f"{verifier['verifications']:,}", f"verifications, {verifier['completion_tokens']:,} tokens"

@@ -4,16 +4,19 @@ A `networkx.DiGraph` whose node 0 is the problem. Every other node is a solution
 what it goes on from, or below the solution that it revises. Graph attributes:
 
 - `problem`: its id; `selection` and `aggregator`: the rules behind the choice; `chosen`: the chosen node, or None.
+- `by`: the node attribute that the choice went by, where it was not the score.
 
 Node attributes (node 0 has `text`, the question, alone):
 
-- `text`: what the node adds to its parent's; `revision`: true where it is a new solution instead.
+- `text`: what the node adds to its parent's; `revision`: true where it is a new solution instead, `critique`: true where it
+  is what the policy itself says about its parent's.
 - `index`: which sample of its parent it is; `tokens`: completion tokens of the solution up to and with the node.
 - `status`: `expanded` (something goes on from it), `finished` (the policy ended it), `cut` (at a token limit), `open`.
 - `landed_s`, `judged_s`: seconds after the problem was begun.
 - `steps`: the node's whole solution has so many; `scores` (one per judged step), `score` (they as one number),
   `votes` (each vote's `scores` and `critiques`): where it was judged. `score` is None where there is no usable verdict.
 - `candidate`: its number among the candidates, `answer`, `group` (of equivalent answers): where it is one.
+- What else a strategy notes: `visits` and `value` (tree searches), `weight` (particle methods).
 """
 
 from __future__ import annotations
@@ -36,6 +39,9 @@ from tts.tasks.grading import Grader
 from tts.types import Candidate, Problem, SearchResult, Solution, Verdict
 
 ROOT = 0
+
+_NEW_TEXTS = ("revision", "critique")
+"""Kinds of nodes that do not go on from their parent's text."""
 
 
 class SearchTree:
@@ -62,11 +68,11 @@ class SearchTree:
         Args:
             parent: What the solution goes on from; `ROOT` for nothing.
             solution: The solution, from its beginning.
-            kind: Tells samples apart that have the same parent and index, such as `rollout`; `revision` where the
-                solution does not go on from its parent's text.
+            kind: Tells samples apart that have the same parent and index, such as `rollout`; `revision` or `critique`
+                where the text does not go on from its parent's.
         """
         node = len(self._graph)
-        known = "" if kind == "revision" else self._solutions[parent].text
+        known = "" if kind in _NEW_TEXTS else self._solutions[parent].text
         path = (*self._paths[parent], (kind, solution.index))
         self._graph.add_node(
             node,
@@ -77,8 +83,8 @@ class SearchTree:
             steps=len(solution.steps),
             landed_s=round(current().wall_s, 4),
         )
-        if kind == "revision":
-            self._graph.nodes[node]["revision"] = True
+        if kind in _NEW_TEXTS:
+            self._graph.nodes[node][kind] = True
         self._graph.add_edge(parent, node)
         self._solutions[node] = solution
         self._paths[node] = path
@@ -94,6 +100,10 @@ class SearchTree:
         )
         self._graph.graph["aggregator"] = self._aggregator or verdict.aggregator
         return score
+
+    def note(self, node: int, **attributes: float) -> None:
+        """Saves what the strategy knows of a node under names of its own; `result` can choose by them."""
+        self._graph.nodes[node].update(attributes)
 
     def solution(self, node: int) -> Solution:
         """Returns a node's solution, from its beginning."""
@@ -119,7 +129,9 @@ class SearchTree:
         """Returns the final answer of each leaf, in the order of `leaves`."""
         return [answer_of(self._solutions[node]) for node in self.leaves()]
 
-    async def result(self, selection: str, grader: Grader, candidates: Iterable[int] | None = None) -> SearchResult:
+    async def result(
+        self, selection: str, grader: Grader, candidates: Iterable[int] | None = None, by: str | None = None
+    ) -> SearchResult:
         """Chooses one of the candidates.
 
         Neither the choice nor the numbers of candidates and nodes depend on the order in which nodes were added.
@@ -128,12 +140,14 @@ class SearchTree:
             selection: A key of `tts.selection.SELECTIONS`.
             grader: Says which answers are equivalent.
             candidates: Nodes; None for the leaves.
+            by: The noted attribute that stands for the score in the choice; None for the score.
         """
         nodes = self.leaves() if candidates is None else sorted(set(candidates), key=self.path)
         answers = [answer_of(self._solutions[node]) for node in nodes]
         groups = await grader.group(answers)
         scores = [self._scores.get(node) for node in nodes]
-        chosen = SELECTIONS[selection](scores, groups)
+        ranks = [self._graph.nodes[node].get(by) for node in nodes] if by else scores
+        chosen = SELECTIONS[selection](ranks, groups)
         for number, (node, answer, group) in enumerate(zip(nodes, answers, groups, strict=True)):
             self._graph.nodes[node].update(candidate=number, answer=answer, group=group)
         for node in self._graph:
@@ -146,6 +160,8 @@ class SearchTree:
             aggregator=self._graph.graph.get("aggregator"),
             chosen=None if chosen is None else order[nodes[chosen]],
         )
+        if by:
+            tree.graph["by"] = by
         tree.add_nodes_from((order[node], self._graph.nodes[node]) for node in sorted(self._graph, key=self.path))
         tree.add_edges_from(sorted((order[parent], order[node]) for parent, node in self._graph.edges))
         found = [
@@ -156,15 +172,17 @@ class SearchTree:
 
 
 def choose(tree: nx.DiGraph[int]) -> int | None:
-    """Derives the chosen node from what the tree holds: the candidates' step scores and groups, and the two rules.
+    """Derives the chosen node from what the tree holds: the candidates' step scores and groups, and the rules.
 
     Returns:
         The node, None where no candidate can be chosen.
     """
     attributes: dict[int, dict[str, Any]] = {node: tree.nodes[node] for node in tree if "candidate" in tree.nodes[node]}
     nodes = sorted(attributes, key=lambda node: attributes[node]["candidate"])
-    rule = tree.graph["aggregator"]
+    rule, by = tree.graph["aggregator"], tree.graph.get("by")
     scores = [aggregate(attributes[n]["scores"], rule) if attributes[n].get("scores") else None for n in nodes]
+    if by:
+        scores = [attributes[node].get(by) for node in nodes]
     chosen = SELECTIONS[tree.graph["selection"]](scores, [attributes[node]["group"] for node in nodes])
     return None if chosen is None else nodes[chosen]
 

@@ -8,7 +8,13 @@ from tts.types import Problem, Solution, Verdict
 
 
 class Verifier(Protocol):
-    """Judges the steps of solutions."""
+    """Judges the steps of solutions.
+
+    A verifier that does less names what it does not do in an attribute `lacks`: `prefixes` (it cannot be asked about a
+    solution that is not finished), `critiques` (its votes hold scores alone). A strategy that needs it is then refused
+    before anything is computed. One that rewards solutions as wholes need not lack prefixes: a search over steps then
+    ranks the beginning of a solution by the one reward that it gets, as is usual with outcome reward models.
+    """
 
     async def verify(self, problem: Problem, solution: Solution, prior: Verdict | None = None) -> Verdict:
         """Judges every step of `solution`.

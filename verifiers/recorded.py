@@ -21,6 +21,7 @@ class RecordedVerifier:
     """
 
     votes = 1
+    lacks = ("prefixes", "critiques")
 
     def __init__(self, path: str | None = None, aggregator: str = "min") -> None:
         if path is None:

@@ -1,0 +1,163 @@
+"""Laws of AB-MCTS-A."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections import Counter
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from search.ab_mcts import ABMCTS
+from search.posteriors import Beliefs, beta, gaussian
+from tests.search.helpers import PlainGrader
+from tests.search.refinement import PROBLEM, Editor, Judge, Latencies, timeless
+from tts.errors import ProblemError, UserError
+from tts.tree import choose
+from tts.types import SearchResult, Solution
+
+marks = st.lists(st.booleans(), min_size=1, max_size=4).map(tuple)
+options = st.fixed_dictionaries(
+    {
+        "n": st.integers(1, 12),
+        "posterior": st.sampled_from(["gaussian", "beta"]),
+        "parallel": st.integers(1, 5),
+        "seed": st.integers(0, 50),
+    }
+)
+
+
+async def run(strategy: ABMCTS, editor: Editor, judge: Judge | None = None) -> SearchResult:
+    return await strategy.search(PROBLEM, editor, judge or Judge(), PlainGrader())
+
+
+@given(draft=marks, more=st.lists(marks, min_size=12, max_size=12), settings=options, latency=st.integers(0, 99))
+async def test_the_order_in_which_things_land_changes_nothing(
+    draft: tuple[bool, ...], more: list[tuple[bool, ...]], settings: dict[str, Any], latency: int
+) -> None:
+    editor = Editor([draft, *more])
+    result = await run(ABMCTS(**settings), editor)
+    slow = Editor([draft, *more], Latencies(latency))
+    assert timeless(await run(ABMCTS(**settings), slow, Judge(Latencies(latency + 1)))) == timeless(result)
+    # Exactly n solutions, no sample twice, all of them candidates, and the choice follows from the tree.
+    assert len(editor.asked) == len(set(editor.asked)) == len(result.candidates) == settings["n"]
+    assert choose(result.tree) == result.tree.graph["chosen"] is not None
+    for node in result.tree:
+        for child in result.tree[node]:
+            assert bool(result.tree.nodes[child].get("revision")) == (node != 0)
+
+
+@given(drafts=st.lists(marks, min_size=12, max_size=12), settings=options, most=st.integers(0, 12))
+async def test_it_ends_where_the_budget_does(
+    drafts: list[tuple[bool, ...]], settings: dict[str, Any], most: int
+) -> None:
+    result = await run(ABMCTS(**settings), Editor(drafts, most=most), Judge(most=most // 2))
+    assert len(result.candidates) == min(most, settings["n"])
+    assert (result.chosen is None) == (not result.candidates)
+
+
+async def test_a_revision_reads_the_critique_of_its_parents_first_wrong_step() -> None:
+    editor = Editor([(True, False, False)] * 40)
+    result = await run(ABMCTS(40, parallel=1), editor)
+    for node in result.tree:
+        text = result.tree.nodes[node].get("text")
+        for child in result.tree[node]:
+            if node and "wrong" in text:
+                first = text.split(": wrong")[0].rsplit("step ", 1)[1]
+                assert result.tree.nodes[child]["text"].count("wrong") == text.count("wrong") - 1
+                assert any(asked == text and f"step {first} is wrong" in message for asked, message, _ in editor.asked)
+    # Two steps are to be mended: it got to the bottom.
+    assert result.answer == "0"
+
+
+class Stubborn(Editor):
+    """Answers every revision with nothing but wrong steps."""
+
+    def answer(self, solution: Solution, critique: str, index: int) -> Solution:
+        marked = Editor.answer(self, solution, critique, index)
+        return Solution(marked.text.replace("right", "wrong"), ("step 1: wrong",), "stop", index)
+
+
+@pytest.mark.parametrize("posterior", ["gaussian", "beta"])
+async def test_it_goes_deeper_where_revising_helps_and_wider_where_it_harms(posterior: str) -> None:
+    below: Counter[str] = Counter()
+    for seed in range(10):
+        deep = await run(ABMCTS(40, posterior, seed=seed), Editor([(False,)] * 40))
+        wide = await run(ABMCTS(40, posterior, seed=seed), Stubborn([(True,)] * 40))
+        below["deep"] += 40 - len(deep.tree[0])
+        below["wide"] += 40 - len(wide.tree[0])
+    # Of 400 solutions each, so many are revisions.
+    assert below["deep"] > 300
+    assert below["wide"] < 150
+
+
+def test_thompson_sampling_comes_to_prefer_the_best_child() -> None:
+    rng = random.Random(0)
+    beliefs = Beliefs("beta", rng)
+    for node, score in ((1, 0.1), (2, 0.9), (3, 0.5)):
+        beliefs.tell([0], node, score)
+    for node in range(4, 304):
+        way = beliefs.descend()
+        beliefs.tell(way, node, {1: 0.1, 2: 0.9, 3: 0.5}.get(way[1] if len(way) > 1 else 0, 0.3))
+    last = Counter(way[1] if len(way := beliefs.descend()) > 1 else 0 for _ in range(200))
+    assert last[2] > 150
+
+
+def test_what_a_solution_scored_is_told_to_all_that_had_a_part_in_it_and_nobody_else() -> None:
+    beliefs = Beliefs("beta", random.Random(0))
+    beliefs.tell([0], 1, 0.5)
+    beliefs.tell([0, 1], 2, 0.25)
+    beliefs.tell([0, 1, 2], 3, 0.75)
+    beliefs.tell([0], 4, None)
+    seen = {
+        name: {node: scores for node, scores in vars(beliefs)[name].items() if scores}
+        for name in ("_wider", "_deeper", "_itself")
+    }
+    assert seen == {
+        "_wider": {0: [0.5], 1: [0.25], 2: [0.75]},
+        "_deeper": {0: [0.25, 0.75], 1: [0.75]},
+        "_itself": {1: [0.5, 0.25, 0.75], 2: [0.25, 0.75], 3: [0.75]},
+    }
+
+
+@given(seen=st.lists(st.floats(0, 1), max_size=8), seed=st.integers(0, 99))
+def test_beta_is_the_conjugate_posterior(seen: list[float], seed: int) -> None:
+    rng, n = random.Random(seed), 400
+    a, b = 0.5 + math.fsum(seen), 0.5 + len(seen) - math.fsum(seen)
+    mean = math.fsum(beta(seen, rng) for _ in range(n)) / n
+    assert abs(mean - a / (a + b)) < 6 * math.sqrt(a * b / ((a + b) ** 2 * (a + b + 1)) / n)
+
+
+def test_gaussian_is_the_conjugate_posterior() -> None:
+    # By hand for 0.2 and 0.8: kappa = 3, nu = 3, m = 1/3, nu tau^2 = 0.1 + 0.18 + 2/3 * 0.25; the mean is a Student t with
+    # 3 degrees of freedom around m, scaled by sqrt(tau^2 / kappa).
+    rng, n = random.Random(0), 20_000
+    scale = math.sqrt((0.1 + 0.18 + 0.5 / 3) / 3 / 3)
+    drawn = [(gaussian([0.2, 0.8], rng) - 1 / 3) / scale for _ in range(n)]
+    for quantile, probability in ((-3.182, 0.025), (-0.765, 0.25), (0.0, 0.5), (0.765, 0.75), (3.182, 0.975)):
+        below = sum(value <= quantile for value in drawn) / n
+        assert abs(below - probability) < 6 * math.sqrt(probability * (1 - probability) / n) + 2e-4
+
+
+def test_beta_refuses_what_is_no_share() -> None:
+    with pytest.raises(ProblemError, match=r"1\.5.*search\.posterior=gaussian"):
+        beta([0.5, 1.5], random.Random(0))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"n": 0}, r"search\.n=0"),
+        ({"parallel": 0}, r"search\.parallel=0"),
+        ({"posterior": "normal"}, r"search\.posterior=normal.*beta, gaussian"),
+        ({"prompt": "again"}, r"search\.prompt='again'"),
+        ({"selection": "best"}, r"search\.selection=best"),
+        ({"aggregator": "median"}, r"search\.aggregator=median"),
+    ],
+)
+def test_wrong_settings_are_named(wrong: dict[str, Any], message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        ABMCTS(**{"n": 4, **wrong})

@@ -1,0 +1,309 @@
+"""Laws of the particle filter and of particle Gibbs."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import random
+from collections import Counter
+from collections.abc import AsyncGenerator, Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from search.particle_filter import ParticleFilter
+from search.particle_gibbs import ParticleGibbs
+from search.particles import ParticleTree, Weighting
+from search.resampling import POTENTIALS, conditional_systematic, normalised, systematic
+from tests.search.helpers import PlainGrader
+from tests.search.toy import Toy, check_step_search, toys
+from tts.errors import ProblemError, UserError
+from tts.tree import ROOT, choose
+from tts.types import Problem, SearchResult, Solution, Verdict
+
+weights = (
+    st.lists(st.floats(0.0, 1.0), min_size=1, max_size=12)
+    .filter(any)
+    .map(lambda values: [value / math.fsum(values) for value in values])
+)
+
+options = st.fixed_dictionaries(
+    {
+        "n": st.integers(2, 6),
+        "potential": st.sampled_from(list(POTENTIALS)),
+        "temperature": st.sampled_from([0.1, 1.0]),
+        "start_temperature": st.sampled_from([None, 5.0]),
+        "annealing": st.integers(1, 3),
+        "selection": st.sampled_from(["argmax", "weighted_vote"]),
+    }
+)
+
+
+@given(weights=weights, n=st.integers(1, 40), offset=st.floats(0, 1, exclude_max=True))
+def test_systematic_counts_are_within_one_of_what_is_expected(weights: list[float], n: int, offset: float) -> None:
+    drawn = systematic(weights, n, offset)
+    assert len(drawn) == n
+    for i, weight in enumerate(weights):
+        assert math.floor(n * weight - 1e-9) <= drawn.count(i) <= math.ceil(n * weight + 1e-9)
+        assert weight or i not in drawn
+
+
+@given(weights=weights, n=st.integers(1, 20), seed=st.integers(0, 1000))
+def test_the_kept_particle_survives_and_the_others_are_drawn_as_ever(weights: list[float], n: int, seed: int) -> None:
+    drawn = conditional_systematic(weights, n, random.Random(seed))
+    assert len(drawn) == n
+    assert drawn[0] == 0
+    if n * weights[0] > 1e-6:
+        for i, weight in enumerate(weights):
+            assert math.floor(n * weight - 1e-9) <= drawn.count(i) <= math.ceil(n * weight + 1e-9)
+
+
+def test_the_conditional_draw_is_the_turned_systematic_one_given_its_first() -> None:
+    """Chopin & Singh 2015: drawn directly here, by rejection there."""
+    shares, n, runs, rng = [0.4, 0.25, 0.35], 4, 20_000, random.Random(0)
+    direct = Counter(tuple(conditional_systematic(shares, n, rng)) for _ in range(runs))
+    rejected: Counter[tuple[int, ...]] = Counter()
+    while rejected.total() < runs:
+        drawn, turn = systematic(shares, n, rng.random()), rng.randrange(n)
+        if drawn[turn] == 0:
+            rejected[tuple(drawn[turn:] + drawn[:turn])] += 1
+    assert len(rejected) == 3
+    for outcome in set(direct) | set(rejected):
+        # Six standard errors of a difference of two shares.
+        assert abs(direct[outcome] - rejected[outcome]) / runs < 6 * math.sqrt(0.5 / runs)
+
+
+@given(toy=toys, settings_=options)
+async def test_the_laws_of_step_searches(toy: Toy, settings_: dict[str, Any]) -> None:
+    await check_step_search(toy, lambda: ParticleFilter(**settings_))
+
+
+@given(toy=toys, settings_=options, iterations=st.integers(1, 4))
+async def test_the_laws_of_step_searches_for_gibbs(toy: Toy, settings_: dict[str, Any], iterations: int) -> None:
+    await check_step_search(toy, lambda: ParticleGibbs(**settings_, iterations=iterations))
+
+
+@given(toy=toys, settings_=options)
+async def test_one_iteration_of_gibbs_is_the_filter(toy: Toy, settings_: dict[str, Any]) -> None:
+    one = await toy.search(ParticleFilter(**settings_))
+    other = await toy.search(ParticleGibbs(**settings_, iterations=1))
+    assert one.candidates == other.candidates
+    assert one.chosen == other.chosen
+
+
+@given(toy=toys, settings_=options, iterations=st.integers(1, 4))
+async def test_weights_are_a_distribution_and_the_choice_follows_from_them(
+    toy: Toy, settings_: dict[str, Any], iterations: int
+) -> None:
+    result = await toy.search(ParticleGibbs(**settings_, iterations=iterations))
+    weighed = [node["weight"] for _, node in result.tree.nodes(data=True) if "weight" in node]
+    assert math.fsum(weighed) == pytest.approx(1)
+    assert choose(result.tree) == result.tree.graph["chosen"]
+
+
+@given(scores=st.lists(st.none() | st.floats(0, 1), min_size=1, max_size=6), t=st.integers(0, 9))
+def test_weights_are_the_annealed_softmax(scores: list[float | None], t: int) -> None:
+    heat = 4.0 + (1.0 - 4.0) * min(t, 6) / 6
+    got = Weighting("linear", 1.0, 4.0, 6).weights(scores, t)
+    raw = [0.0 if score is None else math.exp(score / heat) for score in scores]
+    if not any(raw):
+        raw = [1.0] * len(raw)
+    assert got == pytest.approx([value / math.fsum(raw) for value in raw])
+
+
+def test_potentials() -> None:
+    odds = normalised([POTENTIALS["logit"](score) for score in (0.5, 0.75, 0.9)], 1.0)
+    assert odds == pytest.approx([1 / 13, 3 / 13, 9 / 13])
+    probabilities = normalised([POTENTIALS["log"](score) for score in (0.5, 0.75, 0.25)], 1.0)
+    assert probabilities == pytest.approx([1 / 3, 1 / 2, 1 / 6])
+    assert POTENTIALS["linear"](-7.5) == -7.5
+    for name in ("logit", "log"):
+        assert math.isfinite(POTENTIALS[name](0.0))
+        assert math.isfinite(POTENTIALS[name](1.0))
+        with pytest.raises(ProblemError, match=r"1\.5 .*search\.potential=linear"):
+            POTENTIALS[name](1.5)
+
+
+@dataclass
+class Letters:
+    """Writes three letters, each with a known probability given those before; the verifier's scores are known too."""
+
+    depth: int = 3
+    votes: int = 1
+    splits: bool = True
+
+    def probability(self, word: str) -> float:
+        shares = {"a": 1 + len(word), "b": 2.0, "c": 3.0 if word[:-1].endswith("a") else 1.0}
+        return shares[word[-1]] / math.fsum(shares.values())
+
+    def score(self, word: str) -> float:
+        return {"a": 0.4, "b": 0.7, "c": 0.55}[word[-1]] + (0.2 if word.endswith(("ab", "ca")) else 0.0)
+
+    async def steps(self, problem: Problem, prefix: Solution, n: int, first: int = 0) -> AsyncGenerator[Solution, None]:
+        word = "".join(step[0] for step in prefix.steps)
+        for index in range(first, first + n):
+            letters = [self.probability(word + letter) for letter in "abc"]
+            letter = random.Random(f"{problem.id} {word} {index}").choices("abc", letters)[0]
+            yield self.solution(word + letter, index)
+
+    def solution(self, word: str, index: int) -> Solution:
+        last = len(word) == self.depth
+        steps = (*word[:-1], f"{word[-1]} \\boxed{{{word}}}" if last else word[-1])
+        return Solution("\n\n".join(steps), steps, "stop" if last else "step", index, len(steps))
+
+    async def verify(self, problem: Problem, solution: Solution, prior: Verdict | None = None) -> Verdict:
+        word = "".join(step[0] for step in solution.steps)
+        return Verdict(tuple(self.score(word[: end + 1]) for end in range(len(word))))
+
+    def words(self, length: int) -> list[str]:
+        return ["".join(letters) for letters in itertools.product("abc", repeat=length)]
+
+    def posterior(self, length: int, weight: Callable[[float], float]) -> dict[str, float]:
+        """Returns the exact target: the policy's probability times the product of the weights."""
+        mass = {
+            word: math.prod(
+                self.probability(word[:end]) * weight(self.score(word[:end])) for end in range(1, length + 1)
+            )
+            for word in self.words(length)
+        }
+        return {word: share / math.fsum(mass.values()) for word, share in mass.items()}
+
+    def variance(self, target: str, weight: Callable[[float], float]) -> float:
+        """Returns n times the asymptotic variance of a multinomial filter's share of `target` (Chopin 2004, theorem 1)."""
+        last = self.posterior(self.depth, weight)
+        total = 0.0
+        for length in range(1, self.depth + 1):
+            before = self.posterior(length - 1, weight)
+            for word in self.words(length):
+                after = math.fsum(share for other, share in last.items() if other.startswith(word))
+                mean = last[target] / after if target.startswith(word) else 0.0
+                total += after**2 / (before[word[:-1]] * self.probability(word)) * (mean - last[target]) ** 2
+        return total
+
+    async def shares(self, strategy: Any, name: str) -> Counter[str]:
+        """Returns what share of the weights each word has."""
+        result: SearchResult = await strategy.search(Problem(name, "?"), self, self, PlainGrader())
+        shares: Counter[str] = Counter()
+        for _, node in result.tree.nodes(data=True):
+            if "weight" in node:
+                shares[node["answer"]] += node["weight"]
+        return shares
+
+
+def odds(score: float) -> float:
+    return score / (1 - score)
+
+
+@pytest.mark.parametrize(
+    ("potential", "weight"), [("logit", odds), ("log", float), ("linear", math.exp)], ids=["logit", "log", "linear"]
+)
+async def test_the_filter_converges_to_the_exact_posterior(potential: str, weight: Callable[[float], float]) -> None:
+    letters, n = Letters(), 3000
+    shares = await letters.shares(ParticleFilter(n, potential=potential), "converges")
+    for word, exact in letters.posterior(3, weight).items():
+        # Systematic resampling varies less than multinomial, so that six of the latter's standard errors are left with a
+        # probability below 27 words x 2e-9.
+        assert abs(shares[word] - exact) < 6 * math.sqrt(letters.variance(word, weight) / n)
+
+
+async def test_temperature_is_a_power_of_the_weights() -> None:
+    letters, n = Letters(), 3000
+    shares = await letters.shares(ParticleFilter(n, temperature=0.5), "cold")
+    exact = letters.posterior(3, lambda score: odds(score) ** 2)
+    for word, share in exact.items():
+        assert abs(shares[word] - share) < 6 * math.sqrt(letters.variance(word, lambda score: odds(score) ** 2) / n)
+
+
+@pytest.mark.parametrize("n", [2, 3])
+async def test_a_sweep_that_keeps_a_draw_from_the_posterior_gives_back_the_posterior(n: int) -> None:
+    """What makes particle Gibbs exact however few its particles (Andrieu et al. 2010, theorem 5)."""
+    letters, runs, rng = Letters(), 4000, random.Random(n)
+    exact = letters.posterior(3, lambda score: odds(score) ** 2)
+    weighting = Weighting("logit", 0.5, 0.5, 1)
+    seen: dict[str, list[float]] = {word: [] for word in exact}
+    for run in range(runs):
+        tree = ParticleTree(Problem(f"run {run}", "?"), letters, letters)
+        (word,) = rng.choices(list(exact), list(exact.values()))
+        kept = [ROOT]
+        for end in range(1, 4):
+            solution = letters.solution(word[:end], -1)
+            kept.append(tree.add(kept[-1], solution))
+            await tree.judge_step(kept[-1])
+        particles, shares = await tree.sweep(n, 40, weighting, rng, kept[1:])
+        assert kept[-1] in particles
+        found: Counter[str] = Counter()
+        for node, share in zip(particles, shares, strict=True):
+            found["".join(step[0] for step in tree.solution(node).steps)] += share
+        for word in exact:
+            seen[word].append(found[word])
+    for word, truth in exact.items():
+        mean = math.fsum(seen[word]) / runs
+        # A share is a number in [0, 1], so that its variance is at most truth * (1 - truth).
+        assert abs(mean - truth) < 6 * math.sqrt(truth * (1 - truth) / runs)
+
+
+async def test_the_kept_particle_has_as_many_copies_as_its_being_kept_makes_likely() -> None:
+    letters, runs, rng, surplus = Letters(), 8000, random.Random(0), 0.0
+    weighting = Weighting("logit", 0.5, 0.5, 1)
+    for run in range(runs):
+        tree = ParticleTree(Problem(f"run {run}", "?"), letters, letters)
+        first = tree.add(ROOT, letters.solution("b", -1))
+        second = tree.add(first, letters.solution("bb", -1))
+        for node in (first, second):
+            await tree.judge_step(node)
+        particles, _ = await tree.sweep(2, 2, weighting, rng, [first, second])
+        other = next(node for node in (1, 2, 3) if node not in (first, second))
+        weight = weighting.weights([tree.score(first), tree.score(other)], 0)[0]
+        surplus += (tree.way(particles[1])[0] == first) - max(0.0, (2 * weight - 1) / weight)
+    assert abs(surplus / runs) < 6 * math.sqrt(0.25 / runs)
+
+
+async def test_gibbs_corrects_what_filters_as_small_get_wrong() -> None:
+    letters = Letters()
+    exact = letters.posterior(3, lambda score: odds(score) ** 2)
+    favourite = max(exact, key=exact.__getitem__)
+
+    async def error(strategy: Callable[[int], Any], chains: int) -> tuple[float, float]:
+        """Returns how far the mean over independent chains is from the truth, and its standard error."""
+        runs = [(await letters.shares(strategy(k), f"chain {k}"))[favourite] for k in range(chains)]
+        mean = math.fsum(runs) / chains
+        spread = math.fsum((run - mean) ** 2 for run in runs) / (chains - 1)
+        return abs(mean - exact[favourite]), math.sqrt(spread / chains)
+
+    far, deviation = await error(lambda seed: ParticleGibbs(3, 60, temperature=0.5, seed=seed), 40)
+    assert far < 6 * deviation
+    # As many filters of three particles, averaged, are off by far more than chance.
+    far, deviation = await error(lambda seed: ParticleFilter(3, temperature=0.5, seed=seed), 2400)
+    assert far > 6 * deviation
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"n": 0}, r"search\.n=0"),
+        ({"depth": 0}, r"search\.depth=0"),
+        ({"potential": "odds"}, r"search\.potential=odds.*logit, log, linear"),
+        ({"temperature": 0.0}, r"search\.temperature=0"),
+        ({"temperature": math.inf}, r"search\.temperature=inf"),
+        ({"start_temperature": -1.0}, r"search\.start_temperature=-1"),
+        ({"annealing": 0}, r"search\.annealing=0"),
+        ({"selection": "best"}, r"search\.selection=best"),
+        ({"aggregator": "median"}, r"search\.aggregator=median"),
+    ],
+)
+@pytest.mark.parametrize("strategy", [ParticleFilter, ParticleGibbs])
+def test_wrong_settings_are_named(strategy: Any, wrong: dict[str, Any], message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        strategy(**{"n": 4, **wrong})
+
+
+def test_gibbs_needs_iterations_and_particles_beside_the_kept_one() -> None:
+    with pytest.raises(UserError, match=r"search\.iterations=0"):
+        ParticleGibbs(4, 0)
+    with pytest.raises(UserError, match=r"search\.n=1.*at least 2"):
+        ParticleGibbs(1, 2)
+    assert ParticleGibbs(1, 1).samples == 1
+    assert ParticleGibbs(4, 3).samples == 10
