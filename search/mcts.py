@@ -40,7 +40,8 @@ class MCTS:
         rollout: Weight of the rollout in a node's worth: 0 for the verifier alone, 1 for rollouts alone.
         parallel: Simulations in flight.
         virtual_loss: As how many visits worth 0 a simulation in flight counts.
-        final: What a finished solution is chosen by: the mean `value` of its simulations, or its `visits`.
+        final: What a finished solution is chosen by: the mean `value` of its simulations, or its `visits` (rollouts have
+            none and stand behind).
         aggregator: How step scores make a score; None for the verifier's published default.
         selection: How one of the finished solutions is chosen by that, a key of `tts.selection.SELECTIONS`.
     """

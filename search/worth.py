@@ -65,7 +65,7 @@ class WorthTree(StepTree):
             ways = [self.add(node, solution, "rollout") async for solution in landing]
         for way in ways:
             await self._judge(way)
-            self.note(way, visits=1, value=self.value(way))
+            self.note(way, value=self.value(way))
         return (1 - self._rollout) * self.value(node) + self._rollout * sum(map(self.value, ways))
 
     async def _judge(self, node: int) -> None:

@@ -98,7 +98,8 @@ class SearchTree:
         self._graph.nodes[node].update(
             scores=list(verdict.scores), score=score, votes=votes, judged_s=round(current().wall_s, 4)
         )
-        self._graph.graph["aggregator"] = self._aggregator or verdict.aggregator
+        if score is not None:  # a verdict without one, as where the budget is used up, need not know the rule
+            self._graph.graph["aggregator"] = self._aggregator or verdict.aggregator
         return score
 
     def note(self, node: int, **attributes: float) -> None:

@@ -105,22 +105,37 @@ def test_confidence_grows_with_the_lead_and_falls_with_every_rival(counts: tuple
 
 
 @pytest.mark.parametrize("rule", RULES)
-@given(answers=answers_, window=st.integers(1, 8), latency=st.integers(0, 100))
+@given(answers=answers_, threshold=st.floats(0.55, 0.99), window=st.integers(1, 8), latency=st.integers(0, 100))
 async def test_where_it_stops_depends_on_the_samples_alone(
-    rule: str, answers: list[str], window: int, latency: int
+    rule: str, answers: list[str], threshold: float, window: int, latency: int
 ) -> None:
     n = len(answers)
-    result = await searched(AdaptiveConsistency(n, rule, 0.9, window), policy := Answers(answers, latency))
-    serial = await searched(AdaptiveConsistency(n, rule, 0.9, 1), Answers(answers))
+    result = await searched(AdaptiveConsistency(n, rule, threshold, window), policy := Answers(answers, latency))
+    serial = await searched(AdaptiveConsistency(n, rule, threshold, 1), Answers(answers))
     assert shape(result) == shape(serial)
     # The first samples, up to the first after which the rule holds.
     drawn = len(result.candidates)
     assert [candidate.solution.index for candidate in result.candidates] == list(range(drawn))
     for seen in range(1, drawn + 1):
-        assert settled(rule, answers[:seen], 0.9) == (seen == drawn) or seen == n
+        assert settled(rule, answers[:seen], threshold) == (seen == drawn) or seen == n
     assert policy.most_in_flight <= window
     assert len(policy.asked) < drawn + window
     assert policy.in_flight == 0
+
+
+async def test_samples_in_flight_are_cancelled_when_it_stops() -> None:
+    class Stuck(Answers):
+        async def solutions(
+            self, problem: Problem, prefix: Solution, n: int, first: int = 0
+        ) -> AsyncGenerator[Solution, None]:
+            if first >= 4:
+                await asyncio.Event().wait()
+            async for solution in super().solutions(problem, prefix, n, first):
+                yield solution
+
+    async with asyncio.timeout(60):  # for ever, if it fails
+        result = await searched(AdaptiveConsistency(16, window=8), Stuck(["1"] * 16))
+    assert len(result.candidates) == 4
 
 
 @pytest.mark.parametrize("rule", RULES)

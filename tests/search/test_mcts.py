@@ -59,6 +59,8 @@ def counts(result: SearchResult) -> list[tuple[int, dict[str, Any], list[dict[st
     """Returns the nodes that simulations went on from, with their children."""
     tree = result.tree
     found = [(node, tree.nodes[node], [tree.nodes[child] for child in tree[node]]) for node in tree]
+    # Rollouts are no part of the tree that is searched.
+    found = [(node, own, [child for child in below if "visits" in child]) for node, own, below in found]
     return [(node, own, below) for node, own, below in found if any(child["visits"] for child in below)]
 
 
@@ -80,13 +82,15 @@ async def test_simulations_are_exact_and_virtual_losses_undone(toy: Toy, setting
 
 
 @given(toy=toys, settings_=options, rollout=st.sampled_from([0.3, 1.0]))
-async def test_rollouts_are_the_visits_of_a_node_itself(toy: Toy, settings_: dict[str, Any], rollout: float) -> None:
+async def test_the_laws_hold_with_rollouts(toy: Toy, settings_: dict[str, Any], rollout: float) -> None:
     changes = {"branching": toy.branching, "depth": toy.depth, "seed": toy.seed, "repeats": True}
     toys_ = [RollingToy(**changes, latency=latency) for latency in (1, 2)]
     results = [await one.search(MCTS(**settings_, rollout=rollout)) for one in toys_]
     assert shape(results[0]) == shape(results[1])
-    for node, own, below in counts(results[0]):
-        assert own["visits"] == (node == 0) + sum(child["visits"] for child in below)
+    for _, own, below in counts(results[0]):
+        assert own["visits"] == 1 + sum(child["visits"] for child in below)
+    assert results[0].tree.nodes[0]["visits"] == 1 + settings_["simulations"]
+    assert choose(results[0].tree) == results[0].tree.graph["chosen"] is not None
     if rollout == 1.0:
         nodes = results[0].tree.nodes
         judged = [nodes[node] for node in nodes if "score" in nodes[node]]

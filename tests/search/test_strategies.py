@@ -19,7 +19,7 @@ from tts.aggregate import AGGREGATORS, aggregate
 from tts.errors import UserError
 from tts.selection import SELECTIONS
 from tts.tree import choose, load_tree, save_tree, tree_path
-from tts.types import Problem, SearchResult
+from tts.types import Problem, SearchResult, Solution, Verdict
 
 PROBLEM = Problem("p", "?", "1")
 
@@ -125,6 +125,22 @@ async def test_the_choice_follows_from_the_saved_tree_alone(
         tree = load_tree(tree_path(Path(folder), PROBLEM.id))
     assert nx.utils.graphs_equal(tree, result.tree)
     assert choose(tree) == tree.graph["chosen"] == (None if result.chosen is None else result.chosen + 1)
+
+
+@given(case=cases(), judged=st.integers(0, 12))
+async def test_the_choice_follows_from_the_tree_also_where_the_budget_ended_the_judging(
+    case: tuple, judged: int
+) -> None:
+    answers, given_scores, arrival = case
+
+    class Tiring(GivenVerifier):
+        async def verify(self, problem: Problem, solution: Solution, prior: Verdict | None = None) -> Verdict:
+            verdict = await super().verify(problem, solution, prior)
+            return verdict if len(self.asked) <= judged else Verdict((None,) * len(solution.steps))
+
+    policy, verifier = GivenPolicy(answers, arrival), Tiring(given_scores, "min")
+    tree = (await BestOfN(len(answers)).search(PROBLEM, policy, verifier, PlainGrader())).tree
+    assert choose(tree) == tree.graph["chosen"]
 
 
 @given(case=cases())

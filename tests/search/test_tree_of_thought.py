@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import networkx as nx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 from search.tree_of_thought import TreeOfThought
 from tests.search.toy import Steps, Toy, again, check_step_search, toys
 from tts.errors import UserError
+from tts.types import FinishReason
 
 settings = st.tuples(st.integers(1, 4), st.integers(1, 3))
 thresholds = st.sampled_from([0.0, 0.3, 0.5, 0.7])
@@ -60,6 +62,22 @@ async def test_it_does_what_every_step_search_must(
     await check_step_search(toy, lambda: TreeOfThought(width * k, width, order, threshold, depth))
 
 
+@pytest.mark.parametrize("order", ["bfs", "dfs"])
+@given(seed=st.integers(0, 1000), setting=settings, depth=st.integers(1, 4))
+async def test_it_keeps_to_its_bounds_where_nothing_is_found(
+    order: str, seed: int, setting: tuple[int, int], depth: int
+) -> None:
+    class Endless(Toy):
+        def end(self, node: Steps) -> FinishReason:
+            return "step"
+
+    width, k = setting
+    toy = Endless(seed, repeats=True, unusable=0.0)
+    result = await toy.search(TreeOfThought(width * k, width, order, 0, depth))
+    assert len(toy.drawn) <= width * k * depth
+    assert nx.dag_longest_path_length(result.tree) <= depth
+
+
 @given(toy=toys, setting=settings, threshold=thresholds, depth=st.integers(1, 4))
 async def test_bfs_is_algorithm_1(toy: Toy, setting: tuple[int, int], threshold: float, depth: int) -> None:
     width, k = setting
@@ -69,9 +87,11 @@ async def test_bfs_is_algorithm_1(toy: Toy, setting: tuple[int, int], threshold:
         assert {c.solution.steps for c in result.candidates} == expected
 
 
-@given(toy=toys, setting=settings, threshold=thresholds)
-async def test_dfs_is_algorithm_2_up_to_its_bounds(toy: Toy, setting: tuple[int, int], threshold: float) -> None:
-    width, k = setting
+@given(toy=toys, branching=st.integers(2, 4), width=st.integers(1, 3), k=st.integers(2, 4), threshold=st.floats(0, 0.5))
+async def test_dfs_is_algorithm_2_up_to_its_bounds(
+    toy: Toy, branching: int, width: int, k: int, threshold: float
+) -> None:
+    toy = again(toy, branching=branching)
     result = await toy.search(TreeOfThought(width * k, width, "dfs", threshold, 40))
     expected = depth_first(toy, (), k, threshold, 40)[:width]
     if expected:

@@ -149,6 +149,7 @@ def shape(result: SearchResult) -> Any:
 async def check_step_search(toy: Toy, strategy: Callable[[], Any], distinct: bool = True) -> None:
     """Checks what holds for every search over steps; `distinct`: that it draws no sample twice."""
     result = await toy.search(strategy())
+    assert len(toy.drawn) <= strategy().token_bound(toy)
     # Nothing is judged twice, and everything once.
     assert toy.judged_steps == len(result.tree) - 1
     # No sample is drawn twice: nodes that say the same get different ones.
