@@ -158,7 +158,7 @@ class SearchTree:
         tree: nx.DiGraph[int] = nx.DiGraph(
             problem=self._problem.id,
             selection=selection,
-            aggregator=self._graph.graph.get("aggregator"),
+            aggregator=self._graph.graph.get("aggregator", self._aggregator),
             chosen=None if chosen is None else order[nodes[chosen]],
         )
         if by:
@@ -181,7 +181,8 @@ def choose(tree: nx.DiGraph[int]) -> int | None:
     attributes: dict[int, dict[str, Any]] = {node: tree.nodes[node] for node in tree if "candidate" in tree.nodes[node]}
     nodes = sorted(attributes, key=lambda node: attributes[node]["candidate"])
     rule, by = tree.graph["aggregator"], tree.graph.get("by")
-    scores = [aggregate(attributes[n]["scores"], rule) if attributes[n].get("scores") else None for n in nodes]
+    # Without a rule nothing had a usable score.
+    scores = [aggregate(attributes[n]["scores"], rule) if rule and "scores" in attributes[n] else None for n in nodes]
     if by:
         scores = [attributes[node].get(by) for node in nodes]
     chosen = SELECTIONS[tree.graph["selection"]](scores, [attributes[node]["group"] for node in nodes])
