@@ -31,6 +31,7 @@ from tts.tasks.grading import Grader
 from tts.types import Problem, SearchResult, Solution, Verdict
 
 STEPS = 4  # of a solution
+IN_MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None  # what making a file costs is the file system's affair
 BUDGET = Budget(Limits(tokens=10**9), Limits(flops=1e30))  # some limits to check, none to reach
 
 
@@ -138,7 +139,7 @@ async def searched(strategy: SearchStrategy, count: int, progress: Silent) -> tu
     async def search(problem: Problem) -> SearchResult:
         return await strategy.search(problem, policy, verifier, grader)
 
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(dir=IN_MEMORY) as folder:
         runner = Runner(search, grader, Path(folder), 64, BUDGET)
         started = time.process_time()
         await runner.run(problems(count), progress, {})

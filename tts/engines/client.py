@@ -48,6 +48,7 @@ class Client:
                 yield completion if index == completion.index else replace(completion, index=index)
 
     async def complete(self, prompt: str, sampling: Sampling, index: int) -> Completion:
-        """Returns the prompt's `index`-th sample."""
-        (completion,) = [completion async for completion in self.sample(prompt, sampling, [index])]
-        return completion
+        """Returns the prompt's `index`-th sample; errors as for `sample`."""
+        request = Request(prompt, sampling, (derive_seed(self._seed, prompt, index),))
+        async with aclosing(self.engine.generate(request)) as completions:
+            return replace(await anext(completions), index=index)
