@@ -51,6 +51,9 @@ train-embedded: setup
 	OMP_NUM_THREADS=1 $(RUN) -m verifiers.embedded.train
 
 benchmark: setup
+	$(RUN) -m benchmarks.sandbox
+	$(RUN) -m benchmarks.overhead
+	$(RUN) -m benchmarks.scheduling
 	$(RUN) -m benchmarks.engine
 	$(RUN) -m benchmarks.genprm
 	$(RUN) -m benchmarks.embedded
