@@ -63,7 +63,9 @@ class Host:
             os.chown(self.canary, 65534, 65534)  # the user that root's jails become
         self.canary.chmod(0o666)
         os.utime(self.canary, (TIME, TIME))
-        self.victim = subprocess.Popen(["sleep", "600"], stdout=subprocess.DEVNULL)
+        self.victim = subprocess.Popen(  # holds no pipe of this process's open
+            ["sleep", "600"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
         self._before = self._state()
 
     def _state(self) -> dict[str, object]:

@@ -52,13 +52,19 @@ def main() -> None:
     # What an attack leaves behind becomes a child of this process, and is seen.
     kernel.prctl("prctl(PR_SET_CHILD_SUBREAPER)", _PR_SET_CHILD_SUBREAPER, 1)
     host = Host()
+    try:
+        _try_all(host, name, denied)
+    finally:
+        host.close()
+
+
+def _try_all(host: Host, name: str, denied: list[str]) -> None:
     if denied:
         deny(denied)
     try:
         executor, layers = _make(name)
     except UserError as error:
         _print({"unavailable": str(error)})
-        host.close()
         return
     _print({"layers": layers})
     target = Range(host, executor)
@@ -68,7 +74,6 @@ def main() -> None:
             shown = {key: str(value)[:2000] for key, value in dataclasses.asdict(result).items()}
             _print({"name": title, "signs": signs, "result": shown})
     executor.close()
-    host.close()
 
 
 if __name__ == "__main__":
