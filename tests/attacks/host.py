@@ -170,9 +170,10 @@ def descendants() -> set[int]:
 
 def _children(process: int) -> set[int]:
     found: set[int] = set()
-    for file in Path(f"/proc/{process}/task").glob("*/children"):
-        with contextlib.suppress(OSError):
-            found.update(map(int, file.read_text().split()))
+    with contextlib.suppress(OSError):  # it may end while it is looked at
+        for task in os.listdir(f"/proc/{process}/task"):
+            with contextlib.suppress(OSError):
+                found.update(map(int, Path(f"/proc/{process}/task/{task}/children").read_text().split()))
     return {child for child in found if _status(child) not in ("Z", "")}
 
 
