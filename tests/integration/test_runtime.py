@@ -133,7 +133,12 @@ def test_ctrl_c_keeps_and_sums_up_what_was_finished(tmp_path: Path) -> None:
     run = command(
         folder, "clock=real", "in_flight.problems=3", "policy.engine.tick_base=0.002", "verifier.engine.tick_base=0.001"
     )
-    with subprocess.Popen(run, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+
+    def heed() -> None:  # who runs the tests in the background may have had the signal ignored
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+    pipe = subprocess.PIPE
+    with subprocess.Popen(run, cwd=ROOT, stdout=pipe, stderr=pipe, text=True, preexec_fn=heed) as process:
         deadline = time.monotonic() + 120
         while time.monotonic() < deadline and not (folder.joinpath("results.jsonl").exists() and records(folder)):
             time.sleep(0.05)
