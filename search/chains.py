@@ -6,6 +6,7 @@ What `critique_refine` and its control `resample` share; they differ in where th
 from __future__ import annotations
 
 import asyncio
+from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
@@ -22,7 +23,7 @@ from verifiers.base import Verifier
 _KEEP = ("last", "best")
 
 
-class Chains:
+class Chains(ABC):
     """Parallel chains of solutions.
 
     Args:
@@ -65,6 +66,7 @@ class Chains:
         """Returns the bound of n solutions and their T successors each."""
         return policy.token_bound(self.samples)
 
+    @abstractmethod
     def following(
         self, problem: Problem, policy: Policy, solution: Solution, verdict: Verdict, wrong: int, index: int
     ) -> AsyncGenerator[Solution, None]:
@@ -78,7 +80,6 @@ class Chains:
             wrong: Its first wrong step.
             index: A sample index that no other solution of the search has.
         """
-        raise NotImplementedError
 
     async def search(self, problem: Problem, policy: Policy, verifier: Verifier, grader: Grader) -> SearchResult:
         """Runs each chain on its own from the moment its first solution lands."""
