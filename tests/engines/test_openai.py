@@ -414,6 +414,19 @@ async def test_closing_early_cancels_what_has_not_landed() -> None:
         go.set()
 
 
+async def test_whenever_a_request_is_cancelled_the_next_one_is_answered() -> None:
+    with serve(lambda body: completion(body, "x" * 5000)) as server:
+        engine = OpenAIEngine("m", server.url)
+        for moment in range(400):
+            cancelled = asyncio.ensure_future(anext(engine.generate(Request("p", Sampling(), (0, 1)))))
+            await asyncio.sleep(moment % 40 * 1e-4)
+            cancelled.cancel()
+            await asyncio.gather(cancelled, return_exceptions=True)
+            async with asyncio.timeout(30):
+                assert await anext(engine.generate(Request("p", Sampling(), (2,))))
+        await engine.close()
+
+
 @pytest.mark.parametrize(
     ("settings", "says"),
     [

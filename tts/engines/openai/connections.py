@@ -16,7 +16,7 @@ class Connections(httpx.AsyncBaseTransport):
 
     def __init__(self) -> None:
         self._context = httpx.create_ssl_context()  # shared: making one takes 10 to 20 ms
-        self._all: list[httpx.AsyncHTTPTransport] = []
+        self._all: set[httpx.AsyncHTTPTransport] = set()
         self._free: list[httpx.AsyncHTTPTransport] = []
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
@@ -25,8 +25,12 @@ class Connections(httpx.AsyncBaseTransport):
         try:
             response = await connection.handle_async_request(request)
             await response.aread()  # it is free only then
-        finally:
-            self._free.append(connection)
+        except BaseException:
+            # What a cancelled request leaves behind may count as taken for ever (httpcore 1.0), and whoever is next waits.
+            self._all.remove(connection)
+            await connection.aclose()
+            raise
+        self._free.append(connection)
         return response
 
     async def aclose(self) -> None:
@@ -39,5 +43,5 @@ class Connections(httpx.AsyncBaseTransport):
         proxy = None if proxy_bypass(url.host) else getproxies().get(url.scheme)
         limits = httpx.Limits(max_connections=1, max_keepalive_connections=1)
         connection = httpx.AsyncHTTPTransport(verify=self._context, limits=limits, proxy=proxy)
-        self._all.append(connection)
+        self._all.add(connection)
         return connection
