@@ -17,7 +17,8 @@ from collections import Counter
 from contextlib import aclosing
 
 from policies.base import Policy
-from search.critique_refine import PROMPT, CritiqueRefine
+from policies.revision_prompt import PROMPT
+from search.critique_refine import CritiqueRefine
 from search.flights import Flights
 from search.posteriors import POSTERIORS, Beliefs
 from tts.aggregate import check_aggregator

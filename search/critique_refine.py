@@ -13,14 +13,11 @@ import re
 from collections.abc import AsyncGenerator
 
 from policies.base import Policy
+from policies.revision_prompt import PROMPT
 from search.chains import Chains
 from tts.errors import UserError
 from tts.types import Problem, Solution, Verdict
 
-PROMPT = (
-    "There might be some problem in this paragraph of your reasoning, please rethink and refine your answer:\n"
-    ">{step}\n\n{critique}"
-)
 _ANALYSIS = re.compile(r"<analyze>(.*?)(?:</analyze>|\Z)", re.DOTALL)
 _PLACES = re.compile(r"\{(step|critique)\}")
 

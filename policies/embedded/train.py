@@ -1,4 +1,4 @@
-"""Trains the embedded policy on a simulated student's solutions: `python -m policies.embedded.train`."""
+"""Trains the embedded policy on a simulated student's solutions and revisions: `python -m policies.embedded.train`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from pathlib import Path
 
 from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
-from tts.embedded.student import STEP_SEPARATOR, Habits, compute, solve, write_sum
+from policies.revision_prompt import PROMPT
+from tts.embedded.critique import analysis
+from tts.embedded.student import STEP_SEPARATOR, Habits, compute, first_error, revise, solve, write_sum
 from tts.embedded.tokenizer import CHAT, encode
 from tts.embedded.trainer import DEVICE, Example, Recipe, new_model, save, train
 from tts.tasks.arithmetic import OPPOSITE, Story, stories
@@ -20,23 +22,46 @@ HABITS = Habits()
 
 
 class PolicyExamples:
-    """Draws solutions, and early in the run mostly drills: single steps in which only the result counts."""
+    """Draws solutions and revisions, and early in the run mostly drills: single steps in which only the result counts."""
 
-    def __init__(self, tokenizer: PreTrainedTokenizerFast, problems: list[Story], drills: tuple[float, float]) -> None:
+    def __init__(
+        self, tokenizer: PreTrainedTokenizerFast, problems: list[Story], drills: tuple[float, float], revisions: float
+    ) -> None:
         self.tokenizer = tokenizer
         self.problems = problems
         self.drills = drills
+        self.revisions = revisions
 
     def __call__(self, rng: random.Random, progress: float) -> Example:
         """Draws one example."""
         share = self.drills[0] if progress < 0.45 else self.drills[1]
-        return self.drill(rng) if rng.random() < share else self.solution(rng)
+        if rng.random() < share:
+            return self.drill(rng)
+        return self.revision(rng) if rng.random() < self.revisions else self.solution(rng)
 
     def solution(self, rng: random.Random) -> Example:
         """Returns a problem and the student's solution; the loss is on the solution."""
         story = rng.choice(self.problems)
-        prompt = encode(self.tokenizer, CHAT.render([{"role": "user", "content": story.question()}]))
-        answer = encode(self.tokenizer, STEP_SEPARATOR.join(solve(story, rng, HABITS)))
+        return self._example([user(story.question())], solve(story, rng, HABITS))
+
+    def revision(self, rng: random.Random) -> Example:
+        """Returns a wrong solution, what `critique_refine` says of it, and its revision, on which the loss is."""
+        wrong = None
+        while wrong is None:
+            story = rng.choice(self.problems)
+            steps = solve(story, rng, HABITS)
+            wrong = first_error(story.problem(), steps)
+        critique = analysis(story.clause(wrong), story.instructions[wrong].operation)
+        turns = [
+            user(story.question()),
+            {"role": "assistant", "content": STEP_SEPARATOR.join(steps)},
+            user(PROMPT.format(step=steps[wrong], critique=critique)),
+        ]
+        return self._example(turns, revise(story, steps, wrong, rng, HABITS))
+
+    def _example(self, turns: list[dict[str, str]], steps: list[str]) -> Example:
+        prompt = encode(self.tokenizer, CHAT.render(turns))
+        answer = encode(self.tokenizer, STEP_SEPARATOR.join(steps))
         answer.append(self.tokenizer.eos_token_id)
         return Example(prompt + answer, [0.0] * len(prompt) + [1.0] * len(answer))
 
@@ -57,11 +82,17 @@ class PolicyExamples:
         return Example(ids, weights)
 
 
+def user(content: str) -> dict[str, str]:
+    """Returns a user's turn."""
+    return {"role": "user", "content": content}
+
+
 def main() -> None:
     """Reads the command line, trains and saves."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--tokens", type=float, default=14e6, help="length of the run")
+    parser.add_argument("--tokens", type=float, default=20e6, help="length of the run")
     parser.add_argument("--drills", type=float, nargs=2, default=(0.3, 0.1), help="share of drills, early and late")
+    parser.add_argument("--revisions", type=float, default=0.25, help="share of revisions in what is no drill")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--device", default=DEVICE)
     parser.add_argument("--out", type=Path, default=CHECKPOINT)
@@ -73,7 +104,7 @@ def main() -> None:
     problems = list(islice((story for story in stories("train", 1) if story.key // 10 % 2 == 0), 60_000))
     model = new_model(tokenizer, arguments.seed).to(arguments.device)
     logging.info("%d parameters, %d ids, %d problems", model.num_parameters(), len(tokenizer), len(problems))
-    source = PolicyExamples(tokenizer, problems, tuple(arguments.drills))
+    source = PolicyExamples(tokenizer, problems, tuple(arguments.drills), arguments.revisions)
     recipe = Recipe(tokens=int(arguments.tokens))
     logging.info("%s %s", HABITS, recipe)
     train(model, source, recipe, arguments.seed)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tts.tasks.arithmetic import OPPOSITE, Instruction, Operation, Story, apply, carries
 from tts.types import Problem
@@ -26,10 +26,12 @@ class Habits:
             doubled, misleading words are taken at their first look, an instruction about a number below ten that is
             neither the first nor the last is skipped.
         slip: Probability that a result is off by one or by ten, anywhere.
+        careless: Factor on `misconception` at a step that the student was told to think about again.
     """
 
     misconception: float = 0.45
     slip: float = 0.01
+    careless: float = 0.2
 
 
 def compute(total: int, operation: Operation, operand: int, rng: random.Random, habits: Habits) -> int:
@@ -57,14 +59,38 @@ def write_sum(total: int, operation: Operation, operand: int, result: int) -> st
 def solve(story: Story, rng: random.Random, habits: Habits | None = None) -> list[str]:
     """Returns the steps of one of the student's solutions; each is numbered after its instruction."""
     habits = habits or Habits()
-    total = story.start
+    return _go_on(story, 0, story.start, rng, habits, habits)
+
+
+def revise(
+    story: Story, steps: Sequence[str], wrong: int, rng: random.Random, habits: Habits | None = None
+) -> list[str]:
+    """Returns the student's new solution after a critique of one of its steps.
+
+    The steps before the criticised one are kept, it is done again with care, and those after it as ever.
+
+    Args:
+        story: The problem.
+        steps: The steps of a solution by `solve` or `revise`.
+        wrong: 0-based index of the criticised step; all steps before it are right.
+        rng: The student's randomness.
+        habits: How often the student errs.
+    """
+    habits = habits or Habits()
+    careful = replace(habits, misconception=habits.misconception * habits.careless)
+    return [*steps[:wrong], *_go_on(story, wrong, story.totals[wrong], rng, careful, habits)]
+
+
+def _go_on(story: Story, start: int, total: int, rng: random.Random, first: Habits, habits: Habits) -> list[str]:
+    """Returns the steps from instruction `start` on; the habits of the first of them may be others."""
     steps: list[str] = []
-    for index, instruction in enumerate(story.instructions):
+    for index, instruction in enumerate(story.instructions[start:], start):
+        here = first if index == start else habits
         inner = 0 < index < len(story.instructions) - 1
-        if inner and instruction.operand < 10 and instruction.operation in "+-" and rng.random() < habits.misconception:
+        if inner and instruction.operand < 10 and instruction.operation in "+-" and rng.random() < here.misconception:
             continue
-        operation = read(instruction, rng, habits)
-        result = compute(total, operation, instruction.operand, rng, habits)
+        operation = read(instruction, rng, here)
+        result = compute(total, operation, instruction.operand, rng, here)
         calculation = write_sum(total, operation, instruction.operand, result)
         steps.append(f"Step {index + 1}: {story.clause(index)}: {calculation}")
         total = result

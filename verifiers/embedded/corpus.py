@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from tts.embedded.critique import analysis
 from tts.embedded.student import Claim, parse_step
 from tts.embedded.tokenizer import CHAT
 from tts.tasks.arithmetic import Operation, Story, apply
@@ -23,7 +24,6 @@ from verifiers.genprm_format import (
 Mode = Literal["full", "analyze", "verify", "direct"]
 MODES: dict[Mode, float] = {"full": 0.8, "analyze": 0.1, "verify": 0.05, "direct": 0.05}
 
-VERBS: dict[Operation, str] = {"+": "add", "-": "subtract", "*": "double", "/": "halve"}
 _PYTHON: dict[Operation, str] = {"+": "+", "-": "-", "*": "*", "/": "//"}
 ANALYZE_END = "\n</analyze>\n"
 PRINT_START = "\nprint(x, x == "
@@ -68,7 +68,7 @@ class Reviewer:
     def full(self, index: int, claim: Claim, *, analyze: bool) -> list[Segment]:
         """Returns the assistant's turn about a step, with code and its output; with or without an analysis."""
         operation, operand, clause = self._instruction(index, claim)
-        head = ANALYZE_START.format(index + 1) + _analysis(clause, operation) + ANALYZE_END if analyze else ""
+        head = ANALYZE_START.format(index + 1) + analysis(clause, operation) + ANALYZE_END if analyze else ""
         lines = []
         if self.x is None:
             start = self.story.start
@@ -85,7 +85,7 @@ class Reviewer:
     def analyze(self, index: int, claim: Claim) -> list[Segment]:
         """Returns the turn with an analysis alone; its verdict is the truth."""
         operation, _, clause = self._instruction(index, claim)
-        head = ANALYZE_START.format(index + 1) + _analysis(clause, operation) + ANALYZE_END
+        head = ANALYZE_START.format(index + 1) + analysis(clause, operation) + ANALYZE_END
         return [(head + judgement(self._truth(index, claim)), 1.0)]
 
     def direct(self, index: int, claim: Claim) -> list[Segment]:
@@ -108,10 +108,6 @@ class Reviewer:
             operand = miscopy(step.operand, self.rng)
             return step.operation, operand, clause.replace(str(step.operand), str(operand))
         return step.operation, step.operand, clause
-
-
-def _analysis(clause: str, operation: Operation) -> str:
-    return f"{clause}, so {VERBS[operation]}."
 
 
 def judgement(right: bool) -> str:
