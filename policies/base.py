@@ -7,12 +7,16 @@ from typing import Protocol
 
 from tts.types import Problem, Solution
 
+GREEDY = -1
+"""Number of the sample that is not drawn at random: at every token the likeliest. Asked for alone (`n` = 1)."""
+
 
 class Policy(Protocol):
     """Proposes solutions. Closing an iterator before its end (`contextlib.aclosing`) cancels what it still waits for.
 
     Samples are numbered: the sample `index` of a prefix is fixed by the prefix, the index and the run's seed, so asking
-    for more of them later goes on where the first request ended (`first`), and asking again gives the same.
+    for more of them later goes on where the first request ended (`first`), and asking again gives the same. Number `GREEDY`
+    is the greedy one; a policy that has no such thing may give any other for it, always the same.
 
     A policy that cannot do all of this names what it cannot do in an attribute `lacks`: `steps` (it does not go on from a
     prefix), `revisions`. A strategy that needs it is then refused before anything is computed.

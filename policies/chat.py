@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 from dataclasses import replace
 
+from policies.base import GREEDY
 from policies.steps import step_format
 from tts.chat import check_format, render
 from tts.engines.base import Completion, Engine, Sampling
@@ -107,6 +108,8 @@ class ChatPolicy:
         return replace(sampling, max_tokens=max(1, min(sampling.max_tokens, left)))
 
     def _sample(self, prompt: str, sampling: Sampling, n: int, first: int) -> AsyncGenerator[Completion, None]:
+        if first == GREEDY:
+            sampling = replace(sampling, temperature=0.0)
         return self._client.sample(prompt, sampling, range(first, first + n))
 
     def _solution(self, prefix: Solution, opened: str, completion: Completion) -> Solution:

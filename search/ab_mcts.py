@@ -5,7 +5,7 @@ Every node is a whole solution. From the root down Thompson sampling decides: wi
 anew, which at the root means a new solution and elsewhere a revision of the node's) or deeper (CONT: on to a child,
 by Thompson sampling again). What a new solution scored is told to its parent's GEN, to itself, and on the way up to
 every node and to the CONT that it was reached by. Priors as in treequest: Beta(1/2, 1/2), or
-normal-inverse-chi-squared with m = 0, kappa = 1, nu = 1, tau^2 = 0.1. Different: one that was cut at a token limit
+normal-inverse-chi-squared with m = 0, kappa = 1, nu = 1, tau^2 = 0.1. Different: one that was cut at a length limit
 scores 0; one without a usable verdict tells nothing, instead of a made-up number; several are in work at a time, and
 what they tell is counted in the order in which they began, so that results do not depend on the engines' speed.
 """

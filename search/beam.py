@@ -1,10 +1,9 @@
 """Beam search over steps: keep the best partial solutions, expand each, judge, keep the best again.
 
 Source: Snell et al. 2024 (arXiv 2408.03314), sec. 5.2, and its lookahead search; search-and-learn's `beam_search`. Different
-from the latter: a solution that was cut at a token limit is not finished and is kept only where there is nothing else,
+from the latter: a solution that was cut at a length limit is not finished and is kept only where there is nothing else,
 fewer solutions than the width are all kept, a finished solution keeps its place in the beam instead of being sampled
-again, and partial solutions that say the same get different continuations. Lookahead samples as the policy does, where
-both take temperature 0.
+again, and partial solutions that say the same get different continuations. Lookahead takes greedy steps, as in both.
 """
 
 from __future__ import annotations
@@ -12,15 +11,13 @@ from __future__ import annotations
 import asyncio
 
 from policies.base import Policy
-from search.steps import Rank, StepTree, check_step_search, check_width
+from search.checks import check_step_search, check_width
+from search.steps import Rank, StepTree
 from tts.errors import UserError
 from tts.tasks.grading import Grader
 from tts.tree import ROOT
 from tts.types import Problem, SearchResult
 from verifiers.base import Verifier
-
-_LOOKAHEAD = 1 << 16
-"""Index of the samples that look ahead: none of those that a search goes on from."""
 
 
 class Beam:
@@ -30,7 +27,8 @@ class Beam:
         n: Partial solutions that are judged at every depth.
         width: How many of them are kept; each of them gets n / width continuations.
         depth: Most steps of a solution.
-        lookahead: How many steps a partial solution is rolled out by before it is ranked, with the score of where that led.
+        lookahead: How many greedy steps a partial solution is rolled out by before it is ranked, with the score of where
+            that led.
         aggregator: How step scores make a partial solution's score; None for the verifier's published default.
         selection: How one of the finished solutions is chosen in the end, a key of `tts.selection.SELECTIONS`.
     """
@@ -81,7 +79,7 @@ class Beam:
         async def look_ahead(node: int) -> None:
             async with asyncio.TaskGroup() as both:
                 both.create_task(tree.judge_step(node))
-                rolling = both.create_task(tree.roll_out(node, self._lookahead, _LOOKAHEAD + first))
+                rolling = both.create_task(tree.roll_out(node, self._lookahead))
             ends[node] = rolling.result()
             if ends[node] != node:
                 await tree.judge_step(ends[node])

@@ -14,7 +14,6 @@ from policies.base import Policy
 from tts.aggregate import check_aggregator
 from tts.errors import UserError
 from tts.selection import argmax, check_selection
-from tts.tasks.answers import answer_of
 from tts.tasks.grading import Grader
 from tts.tree import ROOT, SearchTree
 from tts.types import Problem, SearchResult, Solution, Verdict
@@ -102,7 +101,7 @@ class Chains(ABC):
                         chain.append(tree.add(chain[-1] if self.kind else ROOT, new, self.kind))
                 if tree.solution(chain[-1]) is solution:  # the budget is used up
                     break
-            return self._kept(tree, chain)
+            return self._kept(tree, chain, grader)
 
         async with (
             asyncio.TaskGroup() as running,
@@ -111,10 +110,10 @@ class Chains(ABC):
             chains = [running.create_task(run(tree.add(ROOT, solution))) async for solution in landing]
         return await tree.result(self._selection, grader, [chain.result() for chain in chains])
 
-    def _kept(self, tree: SearchTree, chain: list[int]) -> int:
-        """Returns what the chain hands on: a revision that was cut at a token limit does not replace a finished solution."""
+    def _kept(self, tree: SearchTree, chain: list[int], grader: Grader) -> int:
+        """Returns what the chain hands on: a revision cut at a length limit does not replace a finished solution."""
         if self._keep == "last":
             return next((node for node in reversed(chain) if tree.solution(node).finished), chain[-1])
-        answered = [0 if answer_of(tree.solution(node)) is not None else None for node in chain]
+        answered = [None if grader.answer(tree.solution(node)) is None else 0 for node in chain]
         best = argmax([tree.score(node) for node in chain], answered)
         return chain[best or 0]

@@ -11,7 +11,8 @@ import asyncio
 
 from policies.base import Policy
 from search.beam import Beam
-from search.steps import StepTree, check_width
+from search.checks import check_width
+from search.steps import StepTree
 from tts.tasks.grading import Grader
 from tts.types import Problem, SearchResult
 from verifiers.base import Verifier

@@ -43,7 +43,7 @@ class Majority:
         async with aclosing(policy.solutions(problem, Solution(), self.samples)) as landing:
             async for solution in landing:
                 tree.add(ROOT, solution)
-                if self._stop_when_settled and self._settled(await grader.group(tree.answers())):
+                if self._stop_when_settled and self._settled(await grader.group(tree.answers(grader))):
                     break
         return await tree.result("majority", grader)
 

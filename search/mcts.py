@@ -13,8 +13,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from policies.base import Policy
+from search.checks import check_step_search
 from search.flights import Flights
-from search.steps import check_step_search
 from search.visits import Visits
 from search.worth import WorthTree
 from tts.errors import UserError
@@ -29,7 +29,7 @@ class MCTS:
     """Monte Carlo tree search.
 
     A node is worth (1 - rollout) * its score + rollout * the score of a solution that goes on from it; what cannot become an
-    answer (cut at a token limit, too deep) and what has no usable verdict is worth 0.
+    answer (cut at a length limit, too deep) and what has no usable verdict is worth 0.
 
     Args:
         simulations: How many.

@@ -17,8 +17,8 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from policies.base import Policy
+from search.checks import check_step_search
 from search.particles import ParticleTree, Weighting
-from search.steps import check_step_search
 from tts.errors import UserError
 from tts.tasks.grading import Grader
 from tts.types import Problem, SearchResult

@@ -12,7 +12,8 @@ import math
 from collections.abc import Sequence
 
 from policies.base import Policy
-from search.steps import StepTree, check_step_search
+from search.checks import check_step_search
+from search.steps import StepTree
 from tts.errors import UserError
 from tts.tasks.grading import Grader
 from tts.tree import ROOT

@@ -94,7 +94,7 @@ class SelfRefine:
                 if new is None:
                     break
                 node = new
-                # What was cut at a token limit does not replace a finished solution.
+                # What was cut at a length limit does not replace a finished solution.
                 kept = node if tree.solution(node).finished else kept
             if self.verifies:
                 tree.judge(kept, await verifier.verify(problem, tree.solution(kept)))

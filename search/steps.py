@@ -9,10 +9,7 @@ from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import aclosing
 from typing import Any
 
-from policies.base import Policy
-from tts.aggregate import check_aggregator
-from tts.errors import UserError
-from tts.selection import check_selection
+from policies.base import GREEDY, Policy
 from tts.tree import SearchTree
 from tts.types import Problem
 from verifiers.base import Verifier
@@ -72,18 +69,12 @@ class StepTree(SearchTree):
         prior = next((verdict for above in self._above(node) if (verdict := self.verdict(above)) is not None), None)
         self.judge(node, await self._verifier.verify(self._problem, self.solution(node), prior))
 
-    async def roll_out(self, node: int, steps: int, index: int) -> int:
-        """Goes on from a node by so many single steps, or to the solution's end, and returns where that led; judges nothing.
-
-        Args:
-            node: The node.
-            steps: How many.
-            index: Which sample of each text is taken.
-        """
+    async def roll_out(self, node: int, steps: int) -> int:
+        """Goes on from a node by so many greedy steps, or to its end, and returns where that led; judges nothing."""
         for _ in range(steps):
             if not self.is_open(node):
                 break
-            async with aclosing(self._policy.steps(self._problem, self.solution(node), 1, index)) as landing:
+            async with aclosing(self._policy.steps(self._problem, self.solution(node), 1, GREEDY)) as landing:
                 # None lands where the budget is used up.
                 grown = [self.add(node, solution, "rollout") async for solution in landing]
             if not grown:
@@ -97,13 +88,13 @@ class StepTree(SearchTree):
             yield node
 
     def is_open(self, node: int) -> bool:
-        """Whether a node can be gone on from: it is neither finished nor cut at a token limit."""
+        """Whether a node can be gone on from: it is neither finished nor cut at a length limit."""
         return self.solution(node).finish_reason == "step"
 
     def rank(self, node: int, judged: int | None = None) -> Rank:
         """Returns a key that sorts the best nodes to the front.
 
-        What was cut at a token limit comes behind all that can still become an answer, what has no score behind all that
+        What was cut at a length limit comes behind all that can still become an answer, what has no score behind all that
         have one; of equals the one first in the tree is better.
 
         Args:
@@ -113,24 +104,3 @@ class StepTree(SearchTree):
         cut = self.solution(node).finish_reason == "length"
         score = self.score(node if judged is None else judged)
         return cut, math.inf if score is None else -score, self.path(node)
-
-
-def check_step_search(depth: int, aggregator: str | None, selection: str) -> None:
-    """Raises UserError where a setting that all searches over steps have cannot be."""
-    if depth < 1:
-        raise UserError(f"search.depth={depth}: at least one step is needed")
-    if aggregator is not None:
-        check_aggregator(aggregator, "search.aggregator")
-    check_selection(selection, "search.selection")
-
-
-def check_width(n: int, width: int) -> None:
-    """Raises UserError where n is no multiple of the width."""
-    for key, number in (("n", n), ("width", width)):
-        if number < 1:
-            raise UserError(f"search.{key}={number}: it must be 1 or more")
-    if n % width:
-        near = sorted({max(1, n // width) * width, (n // width + 1) * width})
-        raise UserError(
-            f"search.n={n}, search.width={width}: n must be a multiple of the width, such as {' or '.join(map(str, near))}"
-        )

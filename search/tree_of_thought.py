@@ -10,7 +10,8 @@ bounded by as many expanded states as BFS can expand (the paper's crosswords: 10
 from __future__ import annotations
 
 from policies.base import Policy
-from search.steps import StepTree, check_step_search, check_width
+from search.checks import check_step_search, check_width
+from search.steps import StepTree
 from tts.errors import UserError
 from tts.tasks.grading import Grader
 from tts.tree import ROOT

@@ -14,7 +14,7 @@ from verifiers.base import Verifier
 class WorthTree(StepTree):
     """A tree whose nodes are expanded one by one and have a worth.
 
-    What cannot become an answer (cut at a token limit, too deep) and what has no usable verdict is worth 0.
+    What cannot become an answer (cut at a length limit, too deep) and what has no usable verdict is worth 0.
 
     Args:
         problem: The problem.

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hydra import compose, initialize_config_module
 from omegaconf import OmegaConf
 
 import tts.compose
+from policies.base import GREEDY
 from policies.chat import ChatPolicy
 from tts.engines.base import Completion
 from tts.engines.client import derive_seed
@@ -101,6 +104,17 @@ async def test_a_prefix_is_continued_where_it_ends() -> None:
     assert three.finished
     assert whole.finished
     assert three.tokens > two.tokens > one.tokens
+
+
+@pytest.mark.parametrize("way", ["steps", "solutions"])
+async def test_one_sample_is_greedy(way: str) -> None:
+    engine = ScriptedEngine(lambda prompt, seed: "\\boxed{2}")
+    policy = preset("qwen2.5", engine)
+    await collect(getattr(policy, way)(PROBLEM, Solution(), 1))
+    (greedy,) = await collect(getattr(policy, way)(PROBLEM, Solution(), 1, GREEDY))
+    drawn, likeliest = (request.sampling for request in engine.requests)
+    assert likeliest == replace(drawn, temperature=0.0) != drawn
+    assert greedy.index == GREEDY
 
 
 async def test_numbered_steps_are_forced() -> None:

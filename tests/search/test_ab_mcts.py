@@ -5,11 +5,14 @@ from __future__ import annotations
 import math
 import random
 from collections import Counter
+from collections.abc import AsyncGenerator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import integrate, stats
 
 from search.ab_mcts import ABMCTS
 from search.posteriors import Beliefs, beta, gaussian
@@ -17,7 +20,7 @@ from tests.search.helpers import PlainGrader
 from tests.search.refinement import PROBLEM, Editor, Judge, Latencies, timeless
 from tts.errors import ProblemError, UserError
 from tts.tree import choose
-from tts.types import SearchResult, Solution
+from tts.types import Problem, SearchResult, Solution, Verdict, Vote
 
 marks = st.lists(st.booleans(), min_size=1, max_size=4).map(tuple)
 options = st.fixed_dictionaries(
@@ -104,6 +107,87 @@ def test_thompson_sampling_comes_to_prefer_the_best_child() -> None:
         beliefs.tell(way, node, {1: 0.1, 2: 0.9, 3: 0.5}.get(way[1] if len(way) > 1 else 0, 0.3))
     last = Counter(way[1] if len(way := beliefs.descend()) > 1 else 0 for _ in range(200))
     assert last[2] > 150
+
+
+@dataclass
+class NoisyArms:
+    """A new solution is right with one probability, a revision of anything with another; the verifier sees which are."""
+
+    new: float
+    revised: float
+    votes: int = 1
+    splits: bool = True
+
+    async def solutions(
+        self, problem: Problem, prefix: Solution, n: int, first: int = 0
+    ) -> AsyncGenerator[Solution, None]:
+        yield Solution(f"new {first}", ("new",), "stop", first)
+
+    async def revisions(
+        self, problem: Problem, solution: Solution, critique: str, n: int, first: int = 0
+    ) -> AsyncGenerator[Solution, None]:
+        yield Solution(f"{solution.text} {first}", ("revised",), "stop", first)
+
+    async def verify(self, problem: Problem, solution: Solution, prior: Verdict | None = None) -> Verdict:
+        chance = self.new if solution.steps == ("new",) else self.revised
+        score = float(random.Random(f"{problem.id} {solution.text}").random() < chance)
+        return Verdict((score,), (Vote((score,), ("so",)),))
+
+    async def share_of_revisions(self, posterior: str, n: int) -> float:
+        """Returns the share among n solutions, the mean over five problems."""
+        wide = 0
+        for number in range(5):
+            search = ABMCTS(n, posterior, seed=number).search(Problem(f"p{number}", "?"), self, self, PlainGrader())
+            wide += len((await search).tree[0])
+        return 1 - wide / (5 * n)
+
+
+@pytest.mark.parametrize("posterior", ["gaussian", "beta"])
+async def test_where_luck_plays_a_part_solutions_still_go_more_and_more_to_the_better_of_wider_and_deeper(
+    posterior: str,
+) -> None:
+    for chances, worse in (((0.7, 0.3), lambda share: share), ((0.3, 0.7), lambda share: 1 - share)):
+        shares = [worse(await NoisyArms(*chances).share_of_revisions(posterior, n)) for n in (40, 400)]
+        assert shares[1] < min(0.08, shares[0] / 3)
+
+
+def posterior_of(kind: str, seen: Sequence[float]) -> Any:
+    """Returns what is believed of a mean after these scores, in closed form."""
+    n, total = len(seen), math.fsum(seen)
+    if kind == "beta":
+        return stats.beta(0.5 + total, 0.5 + n - total)
+    mean = total / n
+    squares = 0.1 + math.fsum((score - mean) ** 2 for score in seen) + n / (n + 1) * mean**2
+    return stats.t(n + 1, total / (n + 1), math.sqrt(squares / (n + 1) / (n + 1)))
+
+
+def largest(first: Any, *others: Any) -> float:
+    """Returns the probability that the first of independent variables is the largest."""
+    low, high = (0.0, 1.0) if first.dist.name == "beta" else (-30.0, 30.0)
+
+    def density(x: float) -> float:
+        return float(first.pdf(x)) * math.prod(float(other.cdf(x)) for other in others)
+
+    return float(integrate.quad(density, low, high, points=[0.2, 0.5, 0.8], limit=500)[0])
+
+
+@pytest.mark.parametrize("kind", ["gaussian", "beta"])
+def test_every_decision_is_taken_with_the_posterior_probability_that_it_is_right(kind: str) -> None:
+    beliefs, runs = Beliefs(kind, random.Random(0)), 6000
+    for way, node, score in (([0], 1, 0.2), ([0], 2, 0.7), ([0], 3, 0.5), ([0, 1], 4, 0.9), ([0, 2], 5, 0.1)):
+        beliefs.tell(way, node, score)
+    wider, deeper = posterior_of(kind, [0.2, 0.7, 0.5]), posterior_of(kind, [0.9, 0.1])
+    children = [posterior_of(kind, seen) for seen in ([0.2, 0.9], [0.7, 0.1], [0.5])]
+    exact = {0: largest(wider, deeper)}
+    for number, child in enumerate(children):
+        others = [other for other in children if other is not child]
+        exact[number + 1] = (1 - exact[0]) * largest(child, *others)
+    assert math.fsum(exact.values()) == pytest.approx(1, abs=1e-4)
+    taken = Counter(way[1] if len(way := beliefs.descend()) > 1 else 0 for _ in range(runs))
+    for decision, probability in exact.items():
+        assert 0.02 < probability < 0.98
+        # Six standard errors.
+        assert abs(taken[decision] / runs - probability) < 6 * math.sqrt(probability * (1 - probability) / runs)
 
 
 def test_what_a_solution_scored_is_told_to_all_that_had_a_part_in_it_and_nobody_else() -> None:

@@ -15,7 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import integrate, stats
 
-from search.adaptive_consistency import RULES, AdaptiveConsistency, confidence
+from search.adaptive_consistency import RULES, AdaptiveConsistency
+from search.dirichlet import confidence
 from search.majority import Majority
 from tests.search.helpers import GivenVerifier, PlainGrader
 from tests.search.toy import PROBLEM, shape

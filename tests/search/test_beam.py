@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from policies.base import GREEDY
 from search.beam import Beam
 from search.dvts import DVTS
 from tests.search.toy import Steps, Toy, again, check_step_search, shape, toys
@@ -24,7 +25,7 @@ def plain_beam(toy: Toy, n: int, width: int, depth: int, lookahead: int, first: 
         end = node
         for _ in range(lookahead):
             if toy.end(end) == "step":
-                end = toy.child(end, (1 << 16) + first) or end
+                end = toy.child(end, GREEDY) or end
         score = toy.score(end)
         return toy.end(node) == "length", score is None, 0 if score is None else -score, path
 

@@ -1,0 +1,187 @@
+"""What holds for every strategy in `conf/search`, whatever it does."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import math
+import random
+from collections.abc import AsyncGenerator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hydra.utils import get_class
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.search.toy import Steps, Toy, shape
+from tts.compose import build
+from tts.errors import EngineError, UserError
+from tts.types import FinishReason, Problem, Solution, Verdict, Vote
+
+CONF = Path(__file__).resolve().parents[2] / "conf" / "search"
+NODES: dict[str, dict[str, Any]] = {path.stem: yaml.safe_load(path.read_text()) for path in sorted(CONF.glob("*.yaml"))}
+EVERY = pytest.mark.parametrize("name", NODES)
+
+
+def strategy(name: str, **changes: Any) -> Any:
+    return build({**NODES[name], **changes}, "search", seed=0)
+
+
+class World(Toy):
+    """A toy that does all that any strategy asks for: whole solutions, revisions, critiques.
+
+    Attributes:
+        flat: Whether every score is the same.
+        fails_after: Samples and verdicts after which the engine fails for good; None: it never does.
+    """
+
+    flat: bool = False
+    fails_after: int | None = None
+    calls: int = 0
+
+    def score(self, node: Steps) -> float | None:
+        return 0.4 if self.flat else super().score(node)
+
+    def _called(self) -> None:
+        self.calls += 1
+        if self.fails_after is not None and self.calls > self.fails_after:
+            raise EngineError("the server is gone")
+
+    async def steps(self, problem: Problem, prefix: Solution, n: int, first: int = 0) -> AsyncGenerator[Solution, None]:
+        async for solution in super().steps(problem, prefix, n, first):
+            self._called()
+            yield solution
+
+    async def solutions(
+        self, problem: Problem, prefix: Solution, n: int, first: int = 0
+    ) -> AsyncGenerator[Solution, None]:
+        async for solution in self._shuffled(prefix, f"{prefix.text}", n, first):
+            yield solution
+
+    async def revisions(
+        self, problem: Problem, solution: Solution, critique: str, n: int, first: int = 0
+    ) -> AsyncGenerator[Solution, None]:
+        async for revised in self._shuffled(Solution(), f"{solution.text} {critique}", n, first):
+            yield revised
+
+    async def _shuffled(self, prefix: Solution, read: str, n: int, first: int) -> AsyncGenerator[Solution, None]:
+        order = list(range(first, first + n))
+        self._delays.shuffle(order)
+        for index in order:
+            await self._wait()
+            self._called()
+            yield self._whole(prefix.steps, random.Random(f"{self.seed} {read} {index}"), index)
+
+    def _whole(self, steps: Steps, dice: random.Random, index: int) -> Solution:
+        end: FinishReason = self.end(steps)
+        while end == "step":
+            child = self.child(steps, dice.randrange(self.width(steps)))
+            assert child is not None
+            steps, end = child, self.end(child)
+        return Solution("\n\n".join(steps), steps, end, index, len(steps))
+
+    async def verify(self, problem: Problem, solution: Solution, prior: Verdict | None = None) -> Verdict:
+        verdict = await super().verify(problem, solution, prior)
+        self._called()
+        critiques = tuple(f"{step}: {score}" for step, score in zip(solution.steps, verdict.scores, strict=True))
+        return Verdict(verdict.scores, (Vote(verdict.scores, critiques),), "last")
+
+
+def world(seed: int, latency: int = 0, **changes: Any) -> World:
+    made = World(seed, branching=4, depth=5, repeats=True, cut=0.15, latency=latency)
+    for key, value in changes.items():
+        setattr(made, key, value)
+    return made
+
+
+@EVERY
+@settings(max_examples=12)
+@given(seed=st.integers(0, 1000), latency=st.integers(1, 1000), flat=st.booleans())
+async def test_the_order_in_which_things_land_changes_nothing(name: str, seed: int, latency: int, flat: bool) -> None:
+    """Not even where all scores are the same: no tie is settled by who came first."""
+    at_once = await world(seed, flat=flat).search(strategy(name))
+    assert shape(await world(seed, latency, flat=flat).search(strategy(name))) == shape(at_once)
+
+
+@EVERY
+@settings(max_examples=12)
+@given(seed=st.integers(0, 1000))
+async def test_what_was_cut_is_not_finished_and_never_chosen_before_what_is(name: str, seed: int) -> None:
+    result = await world(seed).search(strategy(name))
+    assert result.candidates
+    finished = [candidate.solution.finished for candidate in result.candidates]
+    assert all((candidate.answer is not None) == candidate.solution.finished for candidate in result.candidates)
+    if any(finished):
+        assert result.chosen is not None
+        assert finished[result.chosen]
+    else:
+        assert result.answer is None
+
+
+@EVERY
+async def test_an_engine_that_fails_is_an_error_and_no_missing_candidate(name: str) -> None:
+    whole = world(5)
+    await whole.search(strategy(name))
+    running = asyncio.all_tasks()
+    for after in {0, whole.calls // 3, whole.calls // 2, whole.calls - 1}:
+        with pytest.raises((EngineError, BaseExceptionGroup)) as caught:
+            await world(5, fails_after=after).search(strategy(name))
+        error: BaseException = caught.value
+        while isinstance(error, BaseExceptionGroup):
+            error = error.exceptions[0]
+        assert isinstance(error, EngineError)
+        # And nothing goes on behind it.
+        assert asyncio.all_tasks() == running
+
+
+def settings_of(name: str, kind: str) -> list[tuple[str, str]]:
+    """Returns the strategy with each of its settings that are of a type."""
+    parameters = inspect.signature(get_class(NODES[name]["_target_"])).parameters.items()
+    return [(name, key) for key, p in parameters if kind in str(p.annotation).split(" | ") and key != "seed"]
+
+
+NUMBERS = [pair for name in NODES for pair in settings_of(name, "int")]
+SHARES = [pair for name in NODES for pair in settings_of(name, "float")]
+RULES = [pair for name in NODES for pair in settings_of(name, "str") if pair[1] not in ("prompt", "feedback", "stop")]
+ALLOWED = r"1 or more|[Aa]t least|it must be|a number of steps, 0 for none|a probability above"
+
+
+def test_there_is_something_to_check() -> None:
+    assert {name for name, _ in NUMBERS} == set(NODES)
+    assert {key for _, key in NUMBERS} >= {"n", "width", "simulations", "turns", "depth", "iterations", "parallel"}
+    assert {key for _, key in SHARES} >= {"threshold", "temperature", "rollout", "exploration"}
+    assert {key for _, key in RULES} >= {"aggregator", "selection", "rule", "order", "keep", "posterior", "potential"}
+
+
+@pytest.mark.parametrize(("name", "key"), NUMBERS)
+@pytest.mark.parametrize("number", [0, -1])
+def test_no_count_is_below_one(name: str, key: str, number: int) -> None:
+    if (key, number) == ("lookahead", 0):  # none
+        strategy(name, **{key: number})
+        return
+    with pytest.raises(UserError, match=rf"^search\.{key}={number}: .*({ALLOWED})"):
+        strategy(name, **{key: number})
+
+
+@pytest.mark.parametrize(("name", "key"), SHARES)
+@pytest.mark.parametrize("number", [math.nan, -0.5, math.inf])
+def test_no_number_is_out_of_range(name: str, key: str, number: float) -> None:
+    with pytest.raises(UserError, match=rf"^search\.{key}={number}: .*({ALLOWED})"):
+        strategy(name, **{key: number})
+
+
+@pytest.mark.parametrize(("name", "key"), RULES)
+def test_a_rule_that_nobody_knows_is_named_with_those_that_there_are(name: str, key: str) -> None:
+    with pytest.raises(UserError, match=rf"^search\.{key}=loudest: .*choose one of \w+, \w+"):
+        strategy(name, **{key: "loudest"})
+
+
+@pytest.mark.parametrize("name", [name for name in NODES if {"n", "width"} <= set(NODES[name])])
+@pytest.mark.parametrize(("n", "width"), [(6, 4), (2, 4), (1, 2)])
+def test_n_is_a_multiple_of_the_width(name: str, n: int, width: int) -> None:
+    """Also where n is less than the width, which other programs take for "keep all"."""
+    with pytest.raises(UserError, match=rf"^search\.n={n}, search\.width={width}: n must be a multiple .* such as"):
+        strategy(name, n=n, width=width)
