@@ -81,6 +81,8 @@ FORMATS = {
         assistant="<start_of_turn>model\n{}<end_of_turn>\n",
         answer="<start_of_turn>model\n",
     ),
+    # No chat: the turns' texts as they stand, for models that were trained to continue text.
+    "plain": ChatFormat(start="", system="{}", user="{}", assistant="{}", answer=""),
 }
 
 TEMPLATE = "template"

@@ -7,9 +7,7 @@ any case; an analysis that ends early is closed before code is asked for; code c
 
 from __future__ import annotations
 
-import asyncio
 import logging
-import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -25,6 +23,8 @@ from tts.sandbox.base import Chain, Sandbox
 from tts.shared import SharedWork
 from tts.types import Problem, Solution, Verdict, Vote
 from verifiers import genprm_format as wire
+from verifiers.stepwise import FALLING, judged_steps, until_first_error
+from verifiers.voting import VotingVerifier
 
 _log = logging.getLogger(__name__)
 
@@ -50,7 +50,7 @@ class Judgement:
 JudgedChain = tuple[Judgement, ...]
 
 
-class GenPRM:
+class GenPRM(VotingVerifier):
     """Judges steps with a released GenPRM, or any model trained on its format.
 
     Every vote is a chain of its own through the solution's steps: it reads its own earlier judgements (eq. 7) and keeps its
@@ -103,20 +103,21 @@ class GenPRM:
         fallback_tokens: int = 20,
         seed: int = 0,
     ) -> None:
-        for key, number in (("votes", votes), ("code_rounds", code_rounds), ("fallback_tokens", fallback_tokens)):
+        super().__init__(votes, "min")
+        for key, number in (("code_rounds", code_rounds), ("fallback_tokens", fallback_tokens)):
             if number < 1:
                 raise UserError(f"verifier.{key}={number}: at least 1 is needed")
         check_format(chat, "verifier.chat")
         _check_choices(
             first_turn=(first_turn, wire.FIRST_TURN), readout=(readout, wire.READOUTS), history=(history, _HISTORIES)
         )
-        self.votes = votes
         self._client = Client(engine, seed)
         self._sandbox = sandbox
         self._chat, self._first_turn, self._assistant_tag = chat, first_turn, assistant_tag
         self._analyze, self._writes_code, self._execute = analyze, verify, verify and execute and sandbox.executes
         self._readout: wire.Readout = readout
         self._shared_history, self._stop_at_first_error = history == "shared", stop_at_first_error
+        self.aggregators = FALLING if stop_at_first_error else None
         self._sampling = Sampling(max_tokens, temperature, top_p, top_k, repetition_penalty, include_stop=True)
         self._max_tokens, self._code_rounds, self._fallback_tokens = max_tokens, code_rounds, fallback_tokens
         # Kept as long as somebody holds the problem.
@@ -131,39 +132,44 @@ class GenPRM:
         """Returns K times the bound of a turn and its forced verdict, for every step."""
         return self.votes * steps * (self._max_tokens + self._fallback_tokens)
 
+    def preview(self, problem: Problem, solution: Solution) -> str:
+        """Returns the prompt of the first request, with a mark where the model goes on."""
+        opening = wire.VERIFY_START if self._writes_code else wire.OUTPUT_START
+        if self._analyze:
+            opening = wire.ANALYZE_START.format(1)
+        return self._prompt(problem, solution.steps[:1], ()) + opening + "⟦…⟧"
+
     async def verify(self, problem: Problem, solution: Solution, prior: Verdict | None = None) -> Verdict:
         """Judges every step after those that `prior` judged."""
-        steps = solution.steps
-        while steps and not steps[-1].strip():
-            steps = steps[:-1]
-        chains: tuple[JudgedChain, ...] = prior.state if prior is not None else ((),) * self.votes
-        # Votes are independent and each runs to the end on its own, unless what follows depends on all of them.
-        in_step = self._shared_history or self._stop_at_first_error
-        ends = range(len(chains[0]) + 1, len(steps) + 1) if in_step else [len(steps)]
-        for end in ends:
-            if self._stop_at_first_error and Verdict(_means(chains)).first_error(_THRESHOLD) is not None:
-                break
-            histories = [chains[0] if self._shared_history else chain for chain in chains]
-            async with asyncio.TaskGroup() as voting:
-                tasks = [
-                    voting.create_task(self._extend(problem, steps[:end], chain, history, vote))
-                    for vote, (chain, history) in enumerate(zip(chains, histories, strict=True))
-                ]
-            chains = tuple(task.result() for task in tasks)
-        votes = tuple(Vote(tuple(j.score for j in chain), tuple(j.text for j in chain)) for chain in chains)
-        return Verdict(_means(chains), votes, "min", chains)
+        if self._stop_at_first_error:
+            return await until_first_error(super().verify, problem, solution, prior, _THRESHOLD)
+        return await super().verify(problem, solution, prior)
 
-    async def _extend(
-        self, problem: Problem, steps: Sequence[str], chain: JudgedChain, history: JudgedChain, vote: int
-    ) -> JudgedChain:
+    async def vote(self, problem: Problem, solution: Solution, number: int, prior: Verdict | None = None) -> Verdict:
+        """Judges, with chain `number`, every step after those that `prior` judged."""
+        steps = judged_steps(solution)
+        chain: JudgedChain
+        history: JudgedChain  # what the next judgement reads: the chain's own ones, or the first chain's
+        chain, history = prior.state if prior is not None else ((), ())
+        reads_first = self._shared_history and number > 0
+        for end in range(len(chain) + 1, len(steps) + 1):
+            chain = (*chain, await self._judgement(problem, steps[:end], history, number))
+            history = await self._extend(problem, steps[:end], history, 0) if reads_first else chain
+        single = Vote(tuple(j.score for j in chain), tuple(j.text for j in chain))
+        return Verdict(single.scores, (single,), self.aggregator, (chain, history))
+
+    async def _extend(self, problem: Problem, steps: Sequence[str], chain: JudgedChain, vote: int) -> JudgedChain:
         """Judges the steps of `steps` that `chain` has not judged yet, one after the other."""
-        shared = self._judgements.setdefault(problem, SharedWork())
-        for number in range(len(chain), len(steps)):
-            prompt = self._prompt(problem, steps[: number + 1], history)
-            code = tuple(piece for judgement in history for piece in judgement.code)
-            judgement = await shared.get((vote, prompt), partial(self._judge, prompt, number + 1, vote, code))
-            chain, history = (*chain, judgement), (*history, judgement)
+        for end in range(len(chain) + 1, len(steps) + 1):
+            chain = (*chain, await self._judgement(problem, steps[:end], chain, vote))
         return chain
+
+    async def _judgement(self, problem: Problem, steps: Sequence[str], history: JudgedChain, vote: int) -> Judgement:
+        """Judges the last of `steps`, once for all who ask with the same history."""
+        shared = self._judgements.setdefault(problem, SharedWork())
+        prompt = self._prompt(problem, steps, history)
+        code = tuple(piece for judgement in history for piece in judgement.code)
+        return await shared.get((vote, prompt), partial(self._judge, prompt, len(steps), vote, code))
 
     def _prompt(self, problem: Problem, steps: Sequence[str], history: JudgedChain) -> str:
         """Renders the conversation up to where the judgement of the last of `steps` begins."""
@@ -258,15 +264,6 @@ class GenPRM:
         alternatives = 20 if wire.OUTPUT_STOP in stop and self._readout != "hard" else 0
         sampling = replace(self._sampling, max_tokens=max_tokens, stop=stop, alternatives=alternatives)
         return await self._client.complete(prompt, sampling, vote)
-
-
-def _means(chains: Sequence[JudgedChain]) -> tuple[float | None, ...]:
-    """Returns each step's mean score over the chains that have one (eq. 7)."""
-    means: list[float | None] = []
-    for judgements in zip(*chains, strict=True):
-        usable = [judgement.score for judgement in judgements if judgement.score is not None]
-        means.append(math.fsum(usable) / len(usable) if usable else None)
-    return tuple(means)
 
 
 def _check_choices(**settings: tuple[str, Iterable[str]]) -> None:

@@ -1,0 +1,73 @@
+"""Verifiers that say what a test tells them to, and count what they are asked."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from tts.types import Problem, Solution, Verdict, Vote
+from verifiers.stepwise import judged_steps
+from verifiers.voting import VotingVerifier
+
+PROBLEM = Problem("p", "?")
+
+
+def solution_of(steps: int) -> Solution:
+    texts = tuple(f"step {number}" for number in range(steps))
+    return Solution("\n\n".join(texts), texts, "stop")
+
+
+class Judge:
+    """Scores step t as `scores[t]` says; `asked` counts the judgements of each step."""
+
+    def __init__(self, scores: Sequence[float | None], lacks: tuple[str, ...] = (), votes: int = 1) -> None:
+        self.scores, self.lacks, self.votes = tuple(scores), lacks, votes
+        self.asked: Counter[int] = Counter()
+        self.checked = 0
+
+    async def verify(self, problem: Problem, solution: Solution, prior: Verdict | None = None) -> Verdict:
+        steps = len(judged_steps(solution))
+        done = 0 if prior is None else prior.state
+        assert done <= steps
+        self.asked.update(range(done, steps))
+        return Verdict(self.scores[:steps], (Vote(self.scores[:steps]),), "min", steps)
+
+    def token_bound(self, steps: int) -> int | None:
+        return 10 * self.votes * steps
+
+    def check(self) -> None:
+        self.checked += 1
+
+
+class Voter(VotingVerifier):
+    """Vote k scores step t as `ballots[k][t]` says; `asked` counts the judgements of each vote and step."""
+
+    def __init__(self, ballots: Sequence[Sequence[float | None]], votes: int | None = None) -> None:
+        super().__init__(len(ballots) if votes is None else votes, "min")
+        self.ballots = ballots
+        self.asked: Counter[tuple[int, int]] = Counter()
+
+    async def vote(self, problem: Problem, solution: Solution, number: int, prior: Verdict | None = None) -> Verdict:
+        steps = len(judged_steps(solution))
+        done = 0 if prior is None else prior.state[1]
+        assert prior is None or prior.state[0] == number
+        self.asked.update((number, step) for step in range(done, steps))
+        scores = tuple(self.ballots[number][:steps])
+        critiques = tuple(f"vote {number} on step {step}" for step in range(steps))
+        return Verdict(scores, (Vote(scores, critiques),), "min", (number, steps))
+
+    def token_bound(self, steps: int) -> int | None:
+        return 10 * self.votes * steps
+
+    def check(self) -> None:
+        pass
+
+
+async def through(verifier: Any, solution: Solution, ends: Sequence[int], view: Callable[[Verdict], Any]) -> Any:
+    """Verifies the beginnings that end at `ends`, each going on from the last, and then the whole solution."""
+    verdict = None
+    for end in ends:
+        steps = solution.steps[:end]
+        verdict = await verifier.verify(PROBLEM, Solution("\n\n".join(steps), steps), verdict)
+    return view(await verifier.verify(PROBLEM, solution, verdict))

@@ -1,0 +1,267 @@
+"""The state machine: what is asked, in which order, and what becomes of it."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from search.critique_refine import critique_of
+from tests.verifiers.generative.helpers import PROBLEM, SOLUTION, STEPS, first, model, slot
+from tts.budget import scope
+from tts.engines.base import Completion
+from tts.engines.client import derive_seed
+from tts.engines.scripted import ScriptedEngine
+from tts.errors import UserError
+from tts.types import Solution
+from verifiers.generative.direct import Direct
+from verifiers.generative.genrm import GenRM
+from verifiers.generative.r_prm import QUESTION, RPRM
+from verifiers.generative.think_prm import TRIGGERS, ThinkPRM
+from verifiers.generative.verifier import GenerativeVerifier
+
+HEAD = "<｜begin▁of▁sentence｜><｜User｜>"
+SURE = {" yes": 0.9, " no": 0.1}
+
+
+def thinking(engine: ScriptedEngine, grammar: ThinkPRM | None = None, **settings: object) -> GenerativeVerifier:
+    settings = {"chat": "deepseek-r1", "max_tokens": 100, **settings}
+    return GenerativeVerifier(engine, grammar or ThinkPRM(), **settings)  # type: ignore[arg-type]
+
+
+def stepwise(engine: ScriptedEngine, **settings: object) -> GenerativeVerifier:
+    settings = {"chat": "chatml", "temperature": 0.95, "top_p": 0.95, **settings}
+    return GenerativeVerifier(engine, RPRM(), **settings)  # type: ignore[arg-type]
+
+
+async def test_a_round_and_a_forced_decision() -> None:
+    engine = model(" Step 1 adds.\nIs the solution correct? never read", SURE)
+    verdict = await thinking(engine).verify(PROBLEM, SOLUTION)
+    thought, decision = engine.requests
+    assert thought.prompt.startswith(HEAD + "You are given a math problem")
+    assert thought.prompt.endswith("<｜Assistant｜>\nLet's verify step by step:")
+    assert thought.sampling.stop == ("Is the solution correct?", "</think>", "Step 4:")
+    assert (thought.sampling.temperature, thought.sampling.max_tokens, thought.sampling.alternatives) == (0.0, 100, 0)
+    assert decision.prompt == thought.prompt + " Step 1 adds.\n\nIs the solution correct?"
+    assert (decision.sampling.max_tokens, decision.sampling.temperature) == (1, 0.0)
+    assert decision.sampling.alternatives == 20
+    assert verdict.scores == (pytest.approx(0.9),)
+    assert verdict.votes[0].critiques == (" Step 1 adds.\n\nIs the solution correct? yes",)
+    assert verdict.aggregator == "last"
+
+
+@pytest.mark.parametrize("rounds", [1, 2, 3, 4])
+async def test_rounds_think_on_after_the_published_phrases(rounds: int) -> None:
+    engine = model("Fine.\n</think>never read", SURE)
+    verdict = await thinking(engine, ThinkPRM(rounds)).verify(PROBLEM, SOLUTION)
+    start = engine.requests[0].prompt
+    written = ["".join(f"Fine.\n{TRIGGERS[done]}" for done in range(number)) for number in range(rounds)]
+    assert [request.prompt for request in engine.requests[:-1]] == [start + text for text in written]
+    assert engine.requests[-1].prompt == start + written[-1] + "Fine.\n\nIs the solution correct?"
+    assert verdict.scores == (pytest.approx(0.9),)
+
+
+async def test_what_the_length_limit_cuts_is_decided_on_as_it_stands() -> None:
+    cut = Completion("Let me see", "length", completion_tokens=100)
+    engine = model(lambda prompt, seed: cut, SURE)
+    verdict = await thinking(engine).verify(PROBLEM, SOLUTION)
+    assert engine.requests[-1].prompt.endswith("Let me see\nIs the solution correct?")
+    assert verdict.scores == (pytest.approx(0.9),)
+
+    engine = model(lambda prompt, seed: cut, {" Yes": 0.2, " No": 0.6})
+    verdict = await stepwise(engine).verify(PROBLEM, first(1))
+    late = "\nBased on your analysis. Is the answer correct (Yes/No)?"
+    assert engine.requests[-1].prompt.endswith("Let me see" + late)
+    assert verdict.scores == (pytest.approx(0.25),)
+    assert verdict.votes[0].critiques == (f"Let me see{late} No",)
+
+
+async def test_a_decision_that_is_not_among_the_alternatives_is_none() -> None:
+    engine = model("Fine.", {"Yes": 0.5, "\n": 0.5})
+    verdict = await thinking(engine, votes=2, temperature=0.4).verify(PROBLEM, SOLUTION)
+    assert verdict.scores == (None,)
+    assert [vote.scores for vote in verdict.votes] == [(None,), (None,)]
+    assert verdict.votes[0].critiques == ("Fine.\nIs the solution correct?",)
+
+
+async def test_a_beginning_that_the_words_share_is_written_out_and_read_behind() -> None:
+    def decide(prompt: str, seed: int) -> str | Completion:
+        if prompt.endswith("correct?"):
+            return slot({" ": 0.7, "\n": 0.3})
+        return slot({"yes": 0.06, "no": 0.02, "maybe": 0.9}) if prompt.endswith("correct? ") else "Fine."
+
+    engine = ScriptedEngine(decide)
+    verdict = await thinking(engine).verify(PROBLEM, SOLUTION)
+    assert len(engine.requests) == 3
+    assert engine.requests[-1].prompt == engine.requests[-2].prompt + " "
+    assert verdict.scores == (pytest.approx(0.75),)
+
+
+async def test_an_engine_without_probabilities_says_one_or_zero(caplog: pytest.LogCaptureFixture) -> None:
+    for word, score in ((" yes", 1.0), (" no", 0.0), (" perhaps", None)):
+        engine = ScriptedEngine(lambda prompt, seed, word=word: word if prompt.endswith("correct?") else "Fine.")
+        assert (await thinking(engine).verify(PROBLEM, SOLUTION)).scores == (score,)
+    assert "reports no token probabilities" in caplog.text
+
+
+async def test_steps_are_judged_each_in_a_conversation_of_its_own() -> None:
+    engine = model(f"Sound.\nVerification: {QUESTION} Yes", {" Yes": 0.8, " No": 0.2})
+    verdict = await stepwise(engine, votes=2).verify(PROBLEM, SOLUTION)
+    assert verdict.scores == (pytest.approx(0.8),) * 3
+    assert len(engine.requests) == 2 * 3 * 2
+    thoughts = [r for r in engine.requests if r.prompt.endswith("<|im_start|>assistant\n")]
+    assert all(r.sampling.stop == (QUESTION,) for r in thoughts)
+    decisions = {r.prompt for r in engine.requests} - {r.prompt for r in thoughts}
+    assert decisions == {r.prompt + f"Sound.\nVerification: {QUESTION}" for r in thoughts}
+    assert verdict.votes[1].critiques == (f"Sound.\nVerification: {QUESTION} Yes",) * 3
+
+
+async def test_a_prior_verdict_spares_the_steps_that_it_judged() -> None:
+    def undecided(prompt: str) -> dict[str, float]:
+        share = 0.1 + 0.8 * random.Random(prompt).random()
+        return {" Yes": share, " No": 1 - share}
+
+    def verifier() -> tuple[GenerativeVerifier, ScriptedEngine]:
+        engine = model(lambda prompt, seed: f"({seed}) {QUESTION}", undecided)
+        return stepwise(engine, votes=3), engine
+
+    whole = await verifier()[0].verify(PROBLEM, SOLUTION)
+    prior = await verifier()[0].verify(PROBLEM, first(2))
+    fresh, engine = verifier()
+    assert await fresh.verify(PROBLEM, SOLUTION, prior) == whole
+    assert len(engine.requests) == 3 * 2
+    assert await fresh.verify(PROBLEM, SOLUTION, whole) == whole
+    assert len(engine.requests) == 3 * 2
+
+
+async def test_whole_solutions_are_judged_again() -> None:
+    engine = model("Fine.", SURE)
+    verifier = thinking(engine)
+    prior = await verifier.verify(PROBLEM, first(2))
+    verdict = await verifier.verify(PROBLEM, SOLUTION, prior)
+    assert len(verdict.scores) == 1
+    assert "Step 3: The answer" in engine.requests[-1].prompt
+
+
+async def test_every_beginning_can_be_judged_as_a_whole() -> None:
+    engine = model("Fine.", SURE)
+    verdict = await thinking(engine, ThinkPRM(per_step=True)).verify(PROBLEM, SOLUTION)
+    assert len(verdict.scores) == 3
+    assert {r.sampling.stop[-1] for r in engine.requests if r.sampling.stop} == {"Step 2:", "Step 3:", "Step 4:"}
+
+
+async def test_judgements_that_are_the_same_are_made_and_charged_once() -> None:
+    engine = model(f"Sound. {QUESTION}", {" Yes": 0.8, " No": 0.2})
+    other = Solution("", (*STEPS[:2], "It is \\boxed{4}."))
+    verifier = stepwise(engine, votes=2)
+    with scope() as meter:
+        await asyncio.gather(*(verifier.verify(PROBLEM, each) for each in (SOLUTION, other, SOLUTION)))
+    assert meter.usage["verifier"].verifications == 2 * (3 + 1)
+    assert len(engine.requests) == 2 * (3 + 1) * 2
+
+
+@pytest.mark.parametrize("grammar", [ThinkPRM(), GenRM(cot=False)])
+async def test_votes_that_cannot_differ_are_cast_once(grammar: ThinkPRM | GenRM) -> None:
+    engine = model("Fine.", {" yes": 0.9, " no": 0.1, " Yes": 0.9, " No": 0.1})
+    verifier = GenerativeVerifier(engine, grammar, votes=4, chat="plain", max_tokens=7)
+    verdict = await verifier.verify(PROBLEM, SOLUTION)
+    assert len(verdict.votes) == 4
+    assert len(engine.requests) == grammar.rounds + 1
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    shares=st.lists(st.one_of(st.none(), st.floats(0.01, 0.99)), min_size=4, max_size=4),
+    order=st.permutations(range(8)),
+)
+async def test_a_score_is_the_mean_over_readable_votes_in_whatever_order_they_land(
+    shares: list[float | None], order: list[int]
+) -> None:
+    class Slow(ScriptedEngine):
+        async def generate(self, request):  # type: ignore[override]
+            for _ in range(order[len(self.requests) % 8]):
+                await asyncio.sleep(0)
+            async for completion in super().generate(request):
+                yield completion
+
+    def answer(prompt: str, seed: int) -> str | Completion:
+        if not prompt.endswith(QUESTION):
+            return f"vote {seed} {QUESTION}"
+        share = shares[int(prompt.split("vote ")[1].split()[0]) - first_seed]
+        return slot({"?": 1.0} if share is None else {" Yes": share, " No": 1 - share})
+
+    verifier = stepwise(Slow(answer), votes=4)
+    # Consecutive votes on one prompt have consecutive seeds.
+    first_seed = derive_seed(0, verifier.preview(PROBLEM, first(1)).removesuffix("⟦…⟧"), 0)
+    verdict = await verifier.verify(PROBLEM, first(1))
+    usable = [share for share in shares if share is not None]
+    assert [vote.scores[0] for vote in verdict.votes] == [None if s is None else pytest.approx(s) for s in shares]
+    assert verdict.scores[0] == (pytest.approx(sum(usable) / len(usable)) if usable else None)
+
+
+async def test_a_vote_alone_is_the_vote_in_the_verdict() -> None:
+    verifier = stepwise(model(lambda prompt, seed: f"({seed}) {QUESTION}", {" Yes": 0.8, " No": 0.2}), votes=3)
+    verdict = await verifier.verify(PROBLEM, SOLUTION)
+    alone = [await verifier.vote(PROBLEM, SOLUTION, number) for number in (2, 0, 1)]
+    assert [single.votes[0] for single in alone] == [verdict.votes[k] for k in (2, 0, 1)]
+    assert len({single.votes[0].critiques for single in alone}) == 3
+
+
+async def test_a_critique_says_what_refinement_reads() -> None:
+    def doubtful(prompt: str) -> dict[str, float]:
+        return {" Yes": 0.1, " No": 0.9} if "Now Step: Step 2" in prompt else {" Yes": 0.9, " No": 0.1}
+
+    verdict = await stepwise(model(f"Wrong sum.\n{QUESTION}", doubtful)).verify(PROBLEM, SOLUTION)
+    assert verdict.first_error() == 1
+    assert critique_of(verdict, 1) == f"Wrong sum.\n{QUESTION} No"
+
+
+async def test_blank_text_behind_the_last_step_and_nothing_at_all() -> None:
+    verifier = stepwise(model(QUESTION, {" Yes": 0.8, " No": 0.2}))
+    assert len((await verifier.verify(PROBLEM, Solution("", (*STEPS, "  ")))).scores) == 3
+    for empty in (verifier, thinking(model("Fine.", SURE))):
+        assert (await empty.verify(PROBLEM, Solution())).scores == ()
+
+
+async def test_what_a_format_lacks() -> None:
+    assert thinking(model("", SURE)).lacks == ()
+    for grammar in (GenRM(cot=False), Direct()):
+        verifier = GenerativeVerifier(model("", {" Yes": 1.0, "Yes": 1.0}), grammar, chat="llama-3")
+        assert "critiques" in verifier.lacks
+        assert (await verifier.verify(PROBLEM, SOLUTION)).votes[0].critiques == ()
+
+
+async def test_a_preview_is_the_first_request_with_a_mark() -> None:
+    for grammar in (ThinkPRM(), ThinkPRM(per_step=True), RPRM(), GenRM(), GenRM(cot=False), Direct()):
+        engine = model("", {" Yes": 1.0})
+        verifier = GenerativeVerifier(engine, grammar, chat="llama-3")
+        await verifier.verify(PROBLEM, SOLUTION)
+        assert verifier.preview(PROBLEM, SOLUTION) == engine.requests[0].prompt + "⟦…⟧"
+        assert verifier.preview(PROBLEM, Solution()).endswith("⟦…⟧")
+
+
+def test_bounds() -> None:
+    engine = model("", SURE)
+    assert thinking(engine, ThinkPRM(3), votes=2, temperature=0.4).token_bound(5) == 2 * 5 * (3 * 100 + 2)
+    assert stepwise(engine, votes=10, max_tokens=50).token_bound(1) == 10 * 52
+
+
+@pytest.mark.parametrize(
+    ("make", "named"),
+    [
+        (lambda: ThinkPRM(rounds=0), r"verifier\.grammar\.rounds=0"),
+        (lambda: ThinkPRM(rounds=5), r"verifier\.grammar\.rounds=5"),
+        (lambda: Direct(first_turn="{problem}"), r"must hold \{step\} once"),
+        (lambda: Direct(positive="No", negative="Nope"), "neither may be empty or begin the other"),
+        (lambda: thinking(model("", SURE), votes=0), r"verifier\.votes=0"),
+        (lambda: thinking(model("", SURE), chat="vicuna"), r"verifier\.chat=vicuna"),
+        (lambda: thinking(model("", SURE), top_p=0.0), r"top_p=0\.0"),
+        (lambda: thinking(model("", SURE), chat="template").check(), "no chat template"),
+    ],
+)
+def test_wrong_settings_are_named(make: object, named: str) -> None:
+    with pytest.raises(UserError, match=named):
+        make()  # type: ignore[operator]

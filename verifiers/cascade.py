@@ -1,0 +1,71 @@
+"""A cheap verifier first, the next one where it is unsure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from tts.aggregate import check_aggregator
+from tts.errors import UserError
+from tts.types import Problem, Solution, Verdict
+from verifiers.base import Verifier
+from verifiers.combinator import Combinator, lacks, score_at
+from verifiers.stepwise import beginning, judged_steps
+
+
+class Cascade(Combinator):
+    """Stages of verifiers: each judges what those before it were unsure about.
+
+    A step's score is that of the last stage that was asked about it. A stage is unsure about a step where its score is
+    inside the band or where it has none. The next stage then judges the solution's beginning up to the last such step, for
+    it has to know what comes before; its scores of steps that an earlier stage was sure about are not used, so that a
+    step's score never depends on the steps behind it. A stage that judged fewer steps stays with its last score.
+
+    Args:
+        stages: The verifiers by name, the cheapest first.
+        unsure: The lowest and the highest score of the band, both inside it; None: unsure only where there is no score.
+            GenPRM's ladder with threshold tau is [tau, 1 - tau].
+        aggregator: How the step scores make a score of the solution.
+    """
+
+    def __init__(
+        self, stages: Mapping[str, Verifier], unsure: Sequence[float] | None = (0.2, 0.8), aggregator: str = "min"
+    ) -> None:
+        if not stages:
+            raise UserError("verifier.stages: a cascade needs at least one stage")
+        if unsure is not None and not (_numbers(unsure) and len(unsure) == 2 and 0 <= unsure[0] <= unsure[1] <= 1):
+            raise UserError(
+                f"verifier.unsure={unsure}: set the lowest and the highest score of the band, such as [0.2, 0.8]; null "
+                "for none"
+            )
+        check_aggregator(aggregator, "verifier.aggregator")
+        super().__init__(stages)
+        self._unsure, self._aggregator = unsure, aggregator
+
+    async def verify(self, problem: Problem, solution: Solution, prior: Verdict | None = None) -> Verdict:
+        """Returns the last asked stages' scores; the state holds each stage's verdict, None of one that was never asked."""
+        own: list[Verdict | None] = [None] * len(self.parts) if prior is None else list(prior.state)
+        total = len(judged_steps(solution))
+        scores: list[float | None] = [None] * total
+        open_steps = list(range(total))
+        for number, stage in enumerate(self.parts.values()):
+            if not open_steps and number:
+                break
+            whole = number == 0 or "prefixes" in lacks(stage)
+            asked = beginning(solution, total if whole else open_steps[-1] + 1)
+            verdict = own[number]
+            if verdict is None or len(verdict.scores) < len(judged_steps(asked)):
+                verdict = own[number] = await stage.verify(problem, asked, verdict)
+            for step in open_steps:
+                scores[step] = score_at(verdict, step)
+            open_steps = [step for step in open_steps if self._is_unsure(scores[step])]
+        votes = tuple(vote for verdict in own if verdict is not None for vote in verdict.votes)
+        return Verdict(tuple(scores), votes, self._aggregator, tuple(own))
+
+    def _is_unsure(self, score: float | None) -> bool:
+        return score is None or (self._unsure is not None and self._unsure[0] <= score <= self._unsure[1])
+
+
+def _numbers(values: Sequence[object]) -> bool:
+    return not isinstance(values, str) and all(
+        isinstance(value, int | float) and not isinstance(value, bool) for value in values
+    )

@@ -1,0 +1,77 @@
+"""Several verifiers at once: the weighted mean of their step scores."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+from tts.aggregate import check_aggregator
+from tts.errors import UserError
+from tts.types import Problem, Solution, Verdict
+from verifiers.base import Verifier
+from verifiers.combinator import Combinator, all_of, score_at
+from verifiers.stepwise import judged_steps
+
+
+class Ensemble(Combinator):
+    """Scores every step by the weighted mean over its members.
+
+    A member that has no score for a step has no part in it, and the others' weights count alone; where none has, there is
+    none. A member that judged fewer steps, as it stopped at an error or rewards solutions as wholes, stays with its last
+    score.
+
+    Args:
+        members: The verifiers, by name.
+        weights: A positive weight for every member; None for equal ones. Only their ratios matter.
+        aggregator: How the step scores make a score of the solution.
+    """
+
+    def __init__(
+        self, members: Mapping[str, Verifier], weights: Mapping[str, float] | None = None, aggregator: str = "min"
+    ) -> None:
+        if not members:
+            raise UserError("verifier.members: an ensemble needs at least one member")
+        check_aggregator(aggregator, "verifier.aggregator")
+        super().__init__(members)
+        self._weights = _weights(list(members), weights)
+        self._aggregator = aggregator
+
+    async def verify(self, problem: Problem, solution: Solution, prior: Verdict | None = None) -> Verdict:
+        """Returns the weighted mean of the members' verdicts, which are made concurrently and held by the state."""
+        priors = (None,) * len(self.parts) if prior is None else prior.state
+        verdicts = await all_of(
+            *(part.verify(problem, solution, own) for part, own in zip(self.parts.values(), priors, strict=True))
+        )
+        scores = tuple(
+            _weighted_mean([score_at(verdict, step) for verdict in verdicts], self._weights)
+            for step in range(len(judged_steps(solution)))
+        )
+        return Verdict(
+            scores, tuple(v for verdict in verdicts for v in verdict.votes), self._aggregator, tuple(verdicts)
+        )
+
+
+def _weights(members: list[str], weights: Mapping[str, float] | None) -> list[float]:
+    """Returns the members' weights, which add up to 1.
+
+    Raises:
+        UserError: A member has none, one is nobody's, or one is not a positive number.
+    """
+    if weights is None:
+        return [1 / len(members)] * len(members)
+    for name in (*members, *weights):
+        if name not in weights:
+            raise UserError(f"verifier.weights: set verifier.weights.{name}=..., the weight of that member")
+        if name not in members:
+            raise UserError(f"verifier.weights.{name}: no such member; there are {', '.join(members)}")
+        weight = weights[name]
+        if not isinstance(weight, int | float) or isinstance(weight, bool) or not 0 < weight < math.inf:
+            raise UserError(f"verifier.weights.{name}={weight}: a weight is a positive number")
+    total = math.fsum(weights.values())
+    return [weights[name] / total for name in members]
+
+
+def _weighted_mean(scores: list[float | None], weights: list[float]) -> float | None:
+    there = [(weight, score) for weight, score in zip(weights, scores, strict=True) if score is not None]
+    total = math.fsum(weight for weight, _ in there)
+    return math.fsum(weight / total * score for weight, score in there) if there else None

@@ -1,0 +1,68 @@
+"""Direct generative judgement: Yes or No for each step, without a word of reasoning.
+
+Steps are the user's turns of one conversation, and the steps before the one that is judged were all found right: what
+RLHFlow's process reward models are trained on (RLHFlow/RLHF-Reward-Modeling, math-rm, at fc39179). The default words ask any
+instruction-tuned model, with the system prompt of GenPRM's direct mode (RyanLiu112/GenPRM at cc80f47).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from tts.errors import UserError
+from tts.types import Conversation, Problem
+from verifiers.generative.grammar import Grammar
+from verifiers.generative.slot import Slot
+from verifiers.genprm_format import SYSTEM_DIRECT
+
+_PLACES = re.compile(r"\{(problem|step)\}")
+
+
+class Direct(Grammar):
+    """A score per step from one token: p(yes) / (p(yes) + p(no)).
+
+    Args:
+        system: The system prompt, None for none.
+        first_turn: The first user turn, with `{problem}` and `{step}` in it; further turns are the steps alone.
+        opening: What stands before the word in the model's turn.
+        positive: The word for a step that is right.
+        negative: The word for one that is wrong.
+        closing: What stands behind the word in the turns of earlier steps.
+    """
+
+    per_step = True
+    aggregator = "min"
+    rounds = 0
+    lacks = ("critiques",)
+
+    def __init__(
+        self,
+        system: str | None = SYSTEM_DIRECT,
+        first_turn: str = "Question: {problem}\n\n{step}",
+        opening: str = "\\boxed{",
+        positive: str = "Yes",
+        negative: str = "No",
+        closing: str = "}",
+    ) -> None:
+        for part in ("{problem}", "{step}"):
+            if first_turn.count(part) != 1:
+                raise UserError(f"verifier.grammar.first_turn={first_turn!r}: it must hold {part} once")
+        if not positive or not negative or positive.startswith(negative) or negative.startswith(positive):
+            raise UserError(
+                f"verifier.grammar: positive={positive!r} and negative={negative!r}: neither may be empty or begin the other"
+            )
+        self._system = [{"role": "system", "content": system}] if system else []
+        self._first_turn = first_turn
+        self.opening = opening
+        self.slot = Slot(positive, negative)
+        self._right = {"role": "assistant", "content": opening + positive + closing}
+
+    def conversation(self, problem: Problem, steps: Sequence[str]) -> Conversation:
+        """Shows the steps one by one, all but the last judged right."""
+        parts = {"problem": problem.question, "step": steps[0]}
+        first = _PLACES.sub(lambda place: parts[place[1]], self._first_turn)
+        turns = [*self._system, {"role": "user", "content": first}]
+        for step in steps[1:]:
+            turns += [self._right, {"role": "user", "content": step}]
+        return turns

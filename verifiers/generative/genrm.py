@@ -1,0 +1,62 @@
+"""GenRM and GenRM-CoT: the probability that the answer to "Is the answer correct (Yes/No)?" is Yes.
+
+Source: arXiv 2408.15240; the released rationales, genrm-star/genrm-critiques at 083c3a2. The strings are exact. The models
+were not released.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tts.types import Conversation, Problem
+from verifiers.generative.grammar import Grammar
+from verifiers.generative.slot import Slot
+
+QUESTION = "Verification: Is the answer correct (Yes/No)?"
+PROMPT = """Solve the math problems and provide step-by-step solutions, \
+ending with "The answer is [Insert Final Answer Here]".
+When asked "Verification: Is the answer correct (Yes/No)?", \
+respond with " Yes" or " No" based on the answer's correctness.
+When asked "Verification: Let's verify step by step.", verify every step of the solution \
+and conclude with "Verification: Is the answer correct (Yes/No)?" followed by " Yes" or " No".
+
+Q: {problem}
+A: Let's think step by step.
+{solution}"""
+
+_WORDS = Slot(" Yes", " No")
+
+
+class GenRM(Grammar):
+    """GenRM's format: one score for a finished solution.
+
+    Args:
+        cot: Whether the model first writes a verification (GenRM-CoT, whose score is the mean over K of them); else it
+            answers at once.
+    """
+
+    per_step = False
+    aggregator = "last"
+    slot = _WORDS
+
+    def __init__(self, cot: bool = True) -> None:
+        self.rounds = 1 if cot else 0
+        self.opening = "\nVerification: Let's verify step by step.\n" if cot else "\n"
+        # The question is about the answer, which a beginning of a solution has not got.
+        self.lacks = ("prefixes",) if cot else ("prefixes", "critiques")
+
+    def conversation(self, problem: Problem, steps: Sequence[str]) -> Conversation:
+        """Shows the problem and its solution."""
+        content = PROMPT.format(problem=problem.question, solution="\n\n".join(steps))
+        return [{"role": "user", "content": content}]
+
+    def stops(self, steps: Sequence[str]) -> tuple[str, ...]:
+        """Ends the verification with its verdict; some quote the question, without an answer, before."""
+        return tuple(QUESTION + word for word in (_WORDS.yes, _WORDS.no))
+
+    def concluded(self, text: str, stop: str | None) -> str:
+        """Asks for the verdict, in a paragraph of its own where the model did not get there."""
+        if stop or not text:
+            return text + QUESTION
+        before, asked, _ = text.rpartition(QUESTION)
+        return before + asked if asked else f"{text.rstrip()}\n\n{QUESTION}"

@@ -1,0 +1,50 @@
+"""R-PRM: judges one step in five analyses and a conclusion.
+
+Source: arXiv 2503.21295; `src/evaluate/GenPRM/evaluate-PRM-CoT.py` of NJUNLP/R-PRM at e3dd605; `r_prm.txt` is its prompt.
+Different from the official code: the analysis is read as the model wrote it, where the official code strips its lines.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from tts.types import Conversation, Problem
+from verifiers.generative.grammar import Grammar
+from verifiers.generative.slot import Slot
+
+PROMPT = Path(__file__).with_suffix(".txt").read_text("utf-8")
+SYSTEM = "You are a helpful assistant."
+NO_STEPS = "Since the Now Step is the first step, there are no Previous Steps."
+QUESTION = "Is the step correct (Yes/No)?"
+LATE_QUESTION = "\nBased on your analysis. Is the answer correct (Yes/No)?"
+
+_NUMBER = re.compile(r"\A\s*Step \d+:\s*")
+
+
+class RPRM(Grammar):
+    """R-PRM's format, for the models kevinpro/R-PRM-7B-SFT and -DPO: each step is judged without the others' analyses.
+
+    The score is p(" Yes") / (p(" Yes") + p(" No")) behind the first "Is the step correct (Yes/No)?". An analysis that ends
+    without this question is asked another one, as in the official code.
+    """
+
+    per_step = True
+    # Guided search ranks candidates by the reward of their newest step.
+    aggregator = "last"
+    slot = Slot(" Yes", " No")
+
+    def conversation(self, problem: Problem, steps: Sequence[str]) -> Conversation:
+        """Asks for the five analyses of the last of `steps`; a number that the policy put before a step is taken off."""
+        *previous, now = (f"Step {k}: {_NUMBER.sub('', step, count=1)}" for k, step in enumerate(steps, 1))
+        asked = PROMPT.format(problem.question, "\n".join(previous) or NO_STEPS, now)
+        return [{"role": "system", "content": SYSTEM}, {"role": "user", "content": asked}]
+
+    def stops(self, steps: Sequence[str]) -> tuple[str, ...]:
+        """Ends the analysis where the model asks itself for the decision."""
+        return (QUESTION,)
+
+    def concluded(self, text: str, stop: str | None) -> str:
+        """Asks for the decision with the model's own question, or with another one where it did not get there."""
+        return text + (QUESTION if stop else LATE_QUESTION)

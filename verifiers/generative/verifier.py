@@ -1,0 +1,155 @@
+"""The state machine of generative verifiers: rounds of writing, then a decision, for any grammar on any engine."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+from itertools import chain
+from weakref import WeakKeyDictionary
+
+from tts.budget import Usage, charge
+from tts.chat import TEMPLATE, check_format, render
+from tts.engines.base import Completion, Engine, Sampling
+from tts.engines.client import Client
+from tts.shared import SharedWork
+from tts.types import Problem, Solution, Verdict, Vote
+from verifiers.generative.grammar import Grammar
+from verifiers.generative.slot import READ, Slot
+from verifiers.stepwise import judged_steps
+from verifiers.voting import VotingVerifier
+
+_log = logging.getLogger(__name__)
+
+
+class GenerativeVerifier(VotingVerifier):
+    """Judges with a language model that writes, or says, what it thinks of a solution in a published format.
+
+    A format that judges single steps judges only those behind `prior`, all at once, since none of them reads another's
+    judgement. One that judges solutions as wholes judges the longer solution again from its beginning, whatever `prior`
+    holds. A decision that cannot be read is None. Judgements whose conversation is the same, as those of the common first
+    steps of two candidates, are made once, and so are votes that cannot differ: greedy ones, and those without a round.
+
+    Args:
+        engine: The model.
+        grammar: The format.
+        votes: K; the score of a step is the mean over them, unless the grammar publishes another rule.
+        chat: Chat format, see `tts.chat`.
+        temperature: Sampling temperature of the rounds; the decision is read from the model's own distribution.
+        top_p: Nucleus.
+        top_k: 0 switches it off.
+        repetition_penalty: 1 switches it off.
+        max_tokens: Bound of each round. What is cut by it is decided on as it stands.
+        seed: The run's seed.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        grammar: Grammar,
+        votes: int = 1,
+        chat: str = TEMPLATE,
+        temperature: float = 0.0,
+        top_p: float = 1.0,
+        top_k: int = 0,
+        repetition_penalty: float = 1.0,
+        max_tokens: int = 8192,
+        seed: int = 0,
+    ) -> None:
+        super().__init__(votes, grammar.aggregator)
+        check_format(chat, "verifier.chat")
+        self.lacks = grammar.lacks
+        self.by_step = grammar.per_step
+        self._client = Client(engine, seed)
+        self._grammar = grammar
+        self._chat = chat
+        self._sampling = Sampling(max_tokens, temperature, top_p, top_k, repetition_penalty)
+        self._votes_differ = grammar.rounds > 0 and temperature > 0
+        # Kept as long as somebody holds the problem.
+        self._judgements: WeakKeyDictionary[Problem, SharedWork[Vote]] = WeakKeyDictionary()
+        self._warned = False
+
+    def check(self) -> None:
+        """Raises UserError where the chat template that is asked for is not there."""
+        self._prompt(Problem("", ""), [""])
+
+    def token_bound(self, steps: int) -> int | None:
+        """Returns a judgement's bound for every vote and step; a search has whole solutions judged again with every step."""
+        slot = self._grammar.slot.tokens if self._grammar.slot is not None else 0
+        judgement = self._grammar.rounds * self._sampling.max_tokens + slot
+        return self.votes * steps * judgement
+
+    def preview(self, problem: Problem, solution: Solution) -> str:
+        """Returns the prompt of the first request, with a mark where the model goes on."""
+        steps = judged_steps(solution) or ("",)
+        prompt = self._prompt(problem, steps[:1] if self._grammar.per_step else steps)
+        return prompt + ("" if self._grammar.rounds else self._grammar.concluded("", None)) + "⟦…⟧"
+
+    async def verify(self, problem: Problem, solution: Solution, prior: Verdict | None = None) -> Verdict:
+        """Judges with all votes; what `prior` spares is said above."""
+        verdict = await super().verify(problem, solution, prior)
+        return replace(verdict, scores=self._grammar.merged(verdict))
+
+    async def vote(self, problem: Problem, solution: Solution, number: int, prior: Verdict | None = None) -> Verdict:
+        """Judges with vote `number` alone."""
+        steps = judged_steps(solution)
+        known = prior.votes[0] if prior is not None and self._grammar.per_step else Vote()
+        ends = range(len(known.scores) + 1, len(steps) + 1) if self._grammar.per_step else [len(steps)] if steps else []
+        async with asyncio.TaskGroup() as judging:
+            tasks = [judging.create_task(self._judgement(problem, steps[:end], number)) for end in ends]
+        parts = [known, *(task.result() for task in tasks)]
+        single = Vote(
+            tuple(chain.from_iterable(part.scores for part in parts)),
+            tuple(chain.from_iterable(part.critiques for part in parts)),
+        )
+        return Verdict(single.scores, (single,), self.aggregator)
+
+    async def _judgement(self, problem: Problem, steps: Sequence[str], number: int) -> Vote:
+        """Judges `steps`, once for all who ask for the same."""
+        index = number if self._votes_differ else 0
+        prompt = self._prompt(problem, steps)
+        shared = self._judgements.setdefault(problem, SharedWork())
+        return await shared.get((index, prompt), partial(self._judge, prompt, steps, index))
+
+    def _prompt(self, problem: Problem, steps: Sequence[str]) -> str:
+        """Renders the conversation up to where the model goes on."""
+        turns = self._grammar.conversation(problem, steps)
+        return render(self._chat, turns, self._client.engine) + self._grammar.opening
+
+    async def _judge(self, prompt: str, steps: Sequence[str], number: int) -> Vote:
+        """Runs the state machine once."""
+        charge("verifier", Usage(verifications=1))
+        grammar = self._grammar
+        sampling = replace(self._sampling, stop=grammar.stops(steps))
+        text, stop = "", None
+        for done in range(grammar.rounds):
+            if done:
+                text += grammar.trigger(done - 1)
+            completion = await self._client.complete(prompt + text, sampling, number)
+            text, stop = text + completion.text, completion.stop
+        if grammar.slot is None:
+            return grammar.read(text, steps)
+        text = grammar.concluded(text, stop)
+        score = await self._decide(prompt + text, grammar.slot, number)
+        written = () if "critiques" in grammar.lacks else (text + grammar.slot.said(score),)
+        return Vote((score,), written)
+
+    async def _decide(self, prompt: str, slot: Slot, number: int) -> float | None:
+        """Returns the probability of the slot's `yes` behind `prompt`."""
+        completion = await self._client.complete(prompt, READ, number)
+        top = completion.tokens[0].top if completion.tokens else self._word(completion)
+        score = slot.read(top)
+        beginning = slot.shared(top) if score is None else ""
+        return await self._decide(prompt + beginning, slot.after(beginning), number) if beginning else score
+
+    def _word(self, completion: Completion) -> dict[str, float]:
+        """Returns the word that an engine without probabilities said as the only one that there is."""
+        if completion.tokens is None and not self._warned:
+            self._warned = True
+            _log.warning(
+                "the engine '%s' reports no token probabilities: decisions are read as plain 1 and 0",
+                self._client.engine.name,
+            )
+        return {completion.text: 0.0}

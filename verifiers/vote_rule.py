@@ -1,0 +1,106 @@
+"""How the votes on a step make its score: by their mean, by their majority, or by the harshest of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from itertools import zip_longest
+
+from tts.errors import UserError
+from tts.types import Problem, Solution, Verdict
+from verifiers.combinator import Combinator, all_of, check_threshold
+from verifiers.voting import VotingVerifier, mean
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A rule that turns the votes on a step into its score.
+
+    The step is right where the mean of the votes' values reaches what is needed; the score is on the same side of the
+    threshold (`majority`: of one half).
+
+    Attributes:
+        value: A vote's value in [0, 1], of its score and the threshold.
+        needed: The mean that the values must reach, of the threshold.
+        score: The step's score, of the votes' scores and their values.
+    """
+
+    value: Callable[[float, float], float]
+    needed: Callable[[float], float]
+    score: Callable[[Sequence[float], Sequence[float]], float | None]
+
+
+def _hard(score: float, threshold: float) -> float:
+    return float(score >= threshold)
+
+
+RULES = {
+    "mean": Rule(lambda score, threshold: score, lambda threshold: threshold, lambda scores, values: mean(values)),
+    "majority": Rule(_hard, lambda threshold: 0.5, lambda scores, values: mean(values)),
+    "min": Rule(_hard, lambda threshold: 1.0, lambda scores, values: min(scores)),
+}
+
+
+class VoteRule(Combinator):
+    """Judges by the votes of another verifier, by a rule of its own.
+
+    Args:
+        of: Whose votes.
+        votes: K; None for the other's own.
+        rule: `mean` of the votes' scores (paper, eq. 7); `majority`: the share of the votes whose score reaches the
+            threshold; `min`: the lowest score.
+        threshold: From which score on a vote holds a step for right.
+    """
+
+    def __init__(
+        self, of: VotingVerifier, votes: int | None = None, rule: str = "mean", threshold: float = 0.5
+    ) -> None:
+        if votes is not None and votes < 1:
+            raise UserError(f"verifier.votes={votes}: at least 1 is needed")
+        if rule not in RULES:
+            raise UserError(f"verifier.rule={rule}: choose one of {', '.join(RULES)}")
+        check_threshold(threshold, "verifier.threshold")
+        super().__init__({"of": of})
+        self._of = of
+        self._k = of.votes if votes is None else votes
+        self._rule = RULES[rule]
+        self._threshold = threshold
+
+    @property
+    def votes(self) -> int:
+        """K."""
+        return self._k
+
+    def token_bound(self, steps: int) -> int | None:
+        """Returns the bound of K votes."""
+        bound = self._of.token_bound(steps)
+        return None if bound is None else -(-bound * self._k // self._of.votes)
+
+    async def verify(self, problem: Problem, solution: Solution, prior: Verdict | None = None) -> Verdict:
+        """Returns what the rule makes of K votes, which are cast concurrently; the state holds their verdicts."""
+        ballots = await self._cast(problem, solution, range(self._k), () if prior is None else prior.state)
+        return self._verdict([self._score(said) for said in by_steps(ballots)], ballots)
+
+    async def _cast(
+        self, problem: Problem, solution: Solution, numbers: Iterable[int], priors: Sequence[Verdict]
+    ) -> list[Verdict]:
+        """Returns the votes of these numbers, each going on from its own earlier verdict where there is one."""
+        own = dict(enumerate(priors))
+        return await all_of(*(self._of.vote(problem, solution, number, own.get(number)) for number in numbers))
+
+    def _score(self, said: Sequence[float | None]) -> float | None:
+        """Returns the score of a step of which the votes said this."""
+        scores = [score for score in said if score is not None]
+        return self._rule.score(scores, self._values(said)) if scores else None
+
+    def _values(self, said: Sequence[float | None]) -> list[float]:
+        return [self._rule.value(score, self._threshold) for score in said if score is not None]
+
+    def _verdict(self, scores: Sequence[float | None], ballots: Sequence[Verdict]) -> Verdict:
+        votes = tuple(single for ballot in ballots for single in ballot.votes)
+        return Verdict(tuple(scores), votes, self._of.aggregator, tuple(ballots))
+
+
+def by_steps(ballots: Sequence[Verdict]) -> list[tuple[float | None, ...]]:
+    """Returns for every step what each vote says of it, None of one that ends before."""
+    return list(zip_longest(*(ballot.scores for ballot in ballots)))
