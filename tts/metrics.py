@@ -1,10 +1,19 @@
-"""Metrics and their uncertainty."""
+"""Metrics and their uncertainty.
+
+Those over arrays take counts that were summed with any number of weightings at once (resamples) and are undefined, NaN,
+where they divide by nothing.
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -26,8 +35,7 @@ class FirstErrorScore:
     @property
     def f1(self) -> float:
         """The harmonic mean of both accuracies, ProcessBench's F1; 0 where both are 0."""
-        total = self.acc_error + self.acc_correct
-        return 2 * self.acc_error * self.acc_correct / total if total else 0.0
+        return float(harmonic_mean(np.array(self.acc_error), np.array(self.acc_correct)))
 
 
 def first_error_score(labels: Sequence[int | None], predictions: Sequence[int | None]) -> FirstErrorScore:
@@ -57,3 +65,47 @@ def wilson_interval(successes: int, trials: int, z: float = 1.959964) -> tuple[f
     middle = (rate + weight / 2) / (1 + weight)
     half = z / (1 + weight) * math.sqrt(rate * (1 - rate) / trials + weight / (4 * trials))
     return max(0.0, middle - half), min(1.0, middle + half)
+
+
+def ratio(part: Array, whole: Array) -> Array:
+    """Returns part / whole, NaN where `whole` is 0."""
+    result: Array = np.divide(part, whole, out=np.full(np.shape(whole), np.nan), where=whole != 0)
+    return result
+
+
+def harmonic_mean(a: Array, b: Array) -> Array:
+    """Returns the harmonic mean of two rates; 0 where both are 0, its limit there."""
+    total = a + b
+    result: Array = np.divide(2 * a * b, total, out=np.zeros(np.shape(total)), where=total != 0)
+    return result
+
+
+def f1(hits: Array, false_alarms: Array, misses: Array) -> Array:
+    """Returns the F1 of a class, 2 hits / (2 hits + false alarms + misses).
+
+    NaN where the class neither occurs nor is predicted: PRMBench's code gives -1 then, and also where there are no hits at
+    all, for which this gives 0.
+    """
+    return ratio(2 * hits, 2 * hits + false_alarms + misses)
+
+
+def auc(scores: Array, positive: NDArray[np.bool_], weights: Array) -> Array:
+    """Returns the area under the ROC curve: how often a positive item scores above a negative one, ties counting half.
+
+    Args:
+        scores: (items,).
+        positive: (items,).
+        weights: (resamples, items), how often each item counts.
+
+    Returns:
+        (resamples,); NaN where there are no positive or no negative items.
+    """
+    order = np.argsort(scores, kind="stable")
+    scores, positive, weights = scores[order], positive[order], weights[:, order]
+    if not len(scores):
+        return np.full(len(weights), np.nan)
+    starts = np.flatnonzero(np.r_[True, scores[1:] != scores[:-1]])
+    ups = np.add.reduceat(weights * positive, starts, axis=1)
+    downs = np.add.reduceat(weights * ~positive, starts, axis=1)
+    below = np.cumsum(downs, axis=1) - downs
+    return ratio((ups * (below + downs / 2)).sum(axis=1), ups.sum(axis=1) * downs.sum(axis=1))

@@ -27,7 +27,8 @@ class DatasetTask:
         config: Its configuration, where it has several.
         split: Its split.
         fields: Which field holds the `id`, the `question` and the `answer`: a name, several (the first that a row has),
-            or None for none. Rows without an id get `name-row`, counted from 0.
+            or None for none. A name with braces, such as `{class}_{idx}`, puts several fields together. Rows without an id
+            get `name-row`, counted from 0.
         answer_pattern: Where the answer is part of its field: a regular expression whose last match's group 1 is it.
         require_answer: Whether every row must have an answer.
         keep: Fields to keep as the problem's metadata.
@@ -70,6 +71,10 @@ class DatasetTask:
         Raises:
             UserError: The data is not there or a row is wrong; names file, line (in a JSON array: row) and remedy.
         """
+        return (problem for _, problem in self.placed_problems())
+
+    def placed_problems(self) -> Iterator[tuple[str, Problem]]:
+        """As `problems`, each with its place, by which a message can name its row."""
         self._check_settings()
         end = None if self._limit is None else self._offset + self._limit
         return islice(self._all_problems(), self._offset, end)
@@ -113,7 +118,7 @@ class DatasetTask:
         if groups < 1:
             raise UserError(f"task.answer_pattern {self._answer_pattern!r} needs a group around the answer: (...)")
 
-    def _all_problems(self) -> Iterator[Problem]:
+    def _all_problems(self) -> Iterator[tuple[str, Problem]]:
         rows = read_rows(self._path) if self._path is not None else self._hub_rows()
         seen: dict[str, str] = {}
         for number, (place, row) in enumerate(rows):
@@ -124,7 +129,7 @@ class DatasetTask:
                     "(task.fields.id=null numbers the rows instead)"
                 )
             seen[problem.id] = place
-            yield problem
+            yield place, problem
 
     def _problem(self, number: int, place: str, row: object) -> Problem:
         if not isinstance(row, Mapping):
@@ -162,7 +167,7 @@ class DatasetTask:
         return answer.strip()
 
     def _value(self, role: str, row: Mapping[str, Any]) -> Any:
-        return next((row[name] for name in self._fields.get(role, ()) if row.get(name) is not None), None)
+        return next((value for name in self._fields.get(role, ()) if (value := _field(row, name)) is not None), None)
 
     def _missing(self, role: str, place: str, row: Mapping[str, Any]) -> UserError:
         wanted = " or ".join(f"'{name}'" for name in self._fields.get(role, ())) or "(none set)"
@@ -187,3 +192,13 @@ class DatasetTask:
                 "give a local copy with task.path=FILE"
             ) from error
         return ((f"{self._hub}, row {number}", row) for number, row in enumerate(rows))
+
+
+def _field(row: Mapping[str, Any], name: str) -> Any:
+    """Returns a field of a row, or the text that a name with braces makes of several; None where there is none."""
+    if "{" not in name:
+        return row.get(name)
+    try:
+        return name.format_map(row)
+    except (LookupError, ValueError, AttributeError):
+        return None

@@ -1,0 +1,9 @@
+"""The command line: `python -m tts.judge [overrides]`."""
+
+from __future__ import annotations
+
+from tts.command import command
+from tts.judge.app import run_job
+
+if __name__ == "__main__":
+    command("judge", run_job)

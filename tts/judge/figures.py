@@ -1,0 +1,149 @@
+"""The figures of a verifier on labelled solutions, each with its source and its name in `summary.json`.
+
+All but the AUCs are formulas over counts: `columns` counts what every solution adds, the sums over solutions, with any
+weights, give the figures. So a bootstrap of a thousand resamples is a matrix product.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+
+from tts.bootstrap import in_parts
+from tts.judge.judged import NO_ERROR, Judged
+from tts.metrics import Array, auc, f1, harmonic_mean, ratio
+
+Sums = Mapping[str, Array]
+
+
+def acc_error(sums: Sums) -> Array:
+    """Share of the erroneous solutions whose first error is found exactly (ProcessBench, arXiv 2412.06559)."""
+    return ratio(sums["error_hit"], sums["error"])
+
+
+def acc_correct(sums: Sums) -> Array:
+    """Share of the correct solutions in which no error is found (ProcessBench)."""
+    return ratio(sums["correct_hit"], sums["correct"])
+
+
+def first_error_f1(sums: Sums) -> Array:
+    """ProcessBench's F1: the harmonic mean of both accuracies; 0 where both are 0, undefined where one is."""
+    return harmonic_mean(acc_error(sums), acc_correct(sums))
+
+
+def solution_f1(sums: Sums) -> Array:
+    """ThinkPRM's F1 (arXiv 2504.16828): binary, "does the solution contain a mistake", the place making no difference."""
+    return f1(sums["mistake_hit"], sums["mistake_false"], sums["mistake_missed"])
+
+
+def prm_score(sums: Sums) -> Array:
+    """PRMBench's PRMScore: mean of the F1 of right and of wrong steps, over the steps that the verifier judged."""
+    return (step_f1_right(sums) + step_f1_wrong(sums)) / 2
+
+
+def step_f1_right(sums: Sums) -> Array:
+    """PRMBench's F1: of right steps, among the judged ones."""
+    return f1(sums["right_hit"], sums["right_false"], sums["right_missed"])
+
+
+def step_f1_wrong(sums: Sums) -> Array:
+    """PRMBench's negative F1: of wrong steps, among the judged ones."""
+    return f1(sums["wrong_hit"], sums["wrong_false"], sums["wrong_missed"])
+
+
+def step_macro_f1(sums: Sums) -> Array:
+    """VisualProcessBench's macro-F1 over all labelled steps: one that the verifier left unjudged counts as missed."""
+    right = f1(sums["right_hit"], sums["right_false"], sums["right_missed"] + sums["right_unjudged"])
+    wrong = f1(sums["wrong_hit"], sums["wrong_false"], sums["wrong_missed"] + sums["wrong_unjudged"])
+    return (right + wrong) / 2
+
+
+FIGURES: dict[str, Callable[[Sums], Array]] = {
+    "acc_error": acc_error,
+    "acc_correct": acc_correct,
+    "f1": first_error_f1,
+    "solution_f1": solution_f1,
+    "prm_score": prm_score,
+    "step_f1_right": step_f1_right,
+    "step_f1_wrong": step_f1_wrong,
+    "step_macro_f1": step_macro_f1,
+}
+"""By their names in `summary.json`. Those over steps are undefined unless every step is labelled."""
+
+
+def figures(judged: Sequence[Judged], threshold: float, weights: Array) -> dict[str, Array]:
+    """Returns all figures, with two AUCs besides that need no threshold.
+
+    `auc`: solutions, by their lowest step score: how often a correct one is above an erroneous one. `step_auc`: the same of
+    labelled steps. What has no score has no part in them.
+
+    Args:
+        judged: The solutions.
+        threshold: A step with a score below it is predicted to be wrong.
+        weights: (1 + resamples, solutions), how often each counts.
+
+    Returns:
+        (1 + resamples,) each; NaN where a figure is undefined.
+    """
+    if not judged:
+        return {name: np.full(len(weights), np.nan) for name in (*FIGURES, "auc", "step_auc")}
+    table = columns(judged, threshold)
+    solutions = _ranked([(i, min(one.usable), one.label == NO_ERROR) for i, one in enumerate(judged) if one.usable])
+    steps = _ranked(
+        [
+            (i, score, label)
+            for i, one in enumerate(judged)
+            for label, score in zip(one.labels, one.scores, strict=False)
+            if label is not None and score is not None
+        ]
+    )
+
+    def of(part: Array) -> dict[str, Array]:
+        sums = dict(zip(table, (part @ np.stack(list(table.values()), axis=1)).T, strict=True))
+        return {name: formula(sums) for name, formula in FIGURES.items()} | {
+            "auc": auc(solutions[1], solutions[2] > 0, part[:, solutions[0].astype(int)]),
+            "step_auc": auc(steps[1], steps[2] > 0, part[:, steps[0].astype(int)]),
+        }
+
+    return in_parts(weights, of)
+
+
+def columns(judged: Sequence[Judged], threshold: float) -> dict[str, Array]:
+    """Returns what every solution adds to each count, (solutions,) each."""
+    rows = [{**_of_solution(one, threshold), **_of_steps(one, threshold)} for one in judged]
+    return {name: np.array([row[name] for row in rows], dtype=float) for name in rows[0]}
+
+
+def _of_solution(one: Judged, threshold: float) -> dict[str, int]:
+    prediction, erroneous = one.prediction(threshold), one.label != NO_ERROR
+    hit, says_mistake = prediction == one.label, prediction not in (None, NO_ERROR)
+    return {
+        "error": erroneous,
+        "error_hit": erroneous and hit,
+        "correct": not erroneous,
+        "correct_hit": not erroneous and hit,
+        "mistake_hit": erroneous and says_mistake,
+        # No prediction is a wrong one.
+        "mistake_false": not erroneous and not hit,
+        "mistake_missed": erroneous and not says_mistake,
+    }
+
+
+def _of_steps(one: Judged, threshold: float) -> dict[str, int]:
+    pairs = one.steps(threshold) if one.complete else []
+    return {
+        "right_hit": pairs.count((True, True)),
+        "right_false": pairs.count((False, True)),
+        "right_missed": pairs.count((True, False)),
+        "right_unjudged": pairs.count((True, None)),
+        "wrong_hit": pairs.count((False, False)),
+        "wrong_false": pairs.count((True, False)),
+        "wrong_missed": pairs.count((False, True)),
+        "wrong_unjudged": pairs.count((False, None)),
+    }
+
+
+def _ranked(rows: Sequence[tuple[int, float, bool]]) -> Array:
+    """Returns (3, rows): whose weight it is, score, whether it is right."""
+    return np.array(rows, dtype=float).reshape(-1, 3).T

@@ -1,0 +1,57 @@
+"""A labelled solution beside what a verifier made of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tts.tasks.step_labels import Labels
+
+NO_ERROR = -1
+"""ProcessBench's label of a solution without an error."""
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A labelled solution beside what a verifier made of it.
+
+    Attributes:
+        labels: One per step: whether it is right, None where nobody says.
+        complete: Whether every step is labelled, those behind the first error too.
+        scores: The verifier's, from the first step on; None where it gave no usable one. Fewer than steps where it stopped.
+    """
+
+    labels: Labels
+    complete: bool
+    scores: tuple[float | None, ...]
+
+    @property
+    def label(self) -> int:
+        """The index of the first wrong step, -1 where there is none."""
+        return self.labels.index(False) if False in self.labels else NO_ERROR
+
+    @property
+    def usable(self) -> list[float]:
+        """The scores that are there."""
+        return [score for score in self.scores if score is not None]
+
+    def prediction(self, threshold: float) -> int | None:
+        """Returns the index of the first step with a score below the threshold, -1 where none is.
+
+        None where the verifier gave no usable score at all: that is no prediction, and wrong whatever the label is, as
+        ProcessBench counts a judgement that cannot be read. Single steps without a score are passed over.
+        """
+        if not self.usable:
+            return None
+        return next((i for i, score in enumerate(self.scores) if score is not None and score < threshold), NO_ERROR)
+
+    def steps(self, threshold: float) -> list[tuple[bool, bool | None]]:
+        """Returns, for every labelled step, whether it is right and what is predicted, None where nothing is."""
+        missing = (None,) * (len(self.labels) - len(self.scores))
+        pairs = zip(self.labels, (*self.scores, *missing), strict=False)
+        return [(label, None if score is None else score >= threshold) for label, score in pairs if label is not None]
+
+
+def counts(judged: Sequence[Judged], of: bool) -> int:
+    """Returns how many solutions have an error (`of` is True) or none."""
+    return sum((one.label != NO_ERROR) == of for one in judged)

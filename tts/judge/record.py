@@ -1,0 +1,115 @@
+"""What is kept of every labelled solution in a line of `results.jsonl`, and which of it a later run can go on from."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from tts.budget import Scope
+from tts.compose import config_hash
+from tts.errors import UserError
+from tts.judge.judged import Judged
+from tts.record import Record, cost, rounded
+from tts.tasks.labelled import LabelledSolution
+from tts.types import Verdict
+
+_SHAPE_VERDICTS = ("verifier", "sandbox", "seed")
+
+
+def record(item: LabelledSolution, verdict: Verdict | None, meter: Scope, key: str, started: float) -> Record:
+    """Returns the record of one solution; its `prediction` is put in at the end, when the threshold is known.
+
+    Args:
+        item: The solution.
+        verdict: The verifier's, None where it ended with an error.
+        meter: What it cost.
+        key: What it depends on, see `key_of`.
+        started: Time of day, in seconds since 1970.
+    """
+    scores = () if verdict is None else verdict.scores
+    votes = () if verdict is None else verdict.votes
+    spent, wall = cost(meter), round(meter.wall_s, 3)
+    return {
+        "id": item.problem.id,
+        "subset": item.subset,
+        "label": Judged(item.labels, item.complete, ()).label,
+        "prediction": None,
+        "steps": len(item.solution.steps),
+        "scores": [rounded(score) for score in scores],
+        "votes": [[rounded(score) for score in vote.scores] for vote in votes],
+        "usage": spent["usage"]["verifier"],
+        "limits_hit": spent["limits_hit"],
+        "error": None,
+        "wall_s": wall,
+        "ended_at": round(started + wall, 3),
+        "key": key,
+    }
+
+
+def judged(item: LabelledSolution, row: Record) -> Judged:
+    """Returns a solution beside its recorded scores."""
+    return Judged(item.labels, item.complete, tuple(row["scores"]))
+
+
+def verdicts_hash(config: Mapping[str, Any], stops: float | None) -> str:
+    """Returns what identifies the configuration of a verdict: all that can shape one.
+
+    The threshold, where it only decides what a score means, is not part of it, nor is the run's budget: another one, or more
+    of the same task, takes the verdicts that are there.
+
+    Args:
+        config: The resolved configuration.
+        stops: The threshold where it also ends the asking.
+    """
+    shaping = {name: config[name] for name in _SHAPE_VERDICTS}
+    return config_hash({**shaping, "budget": config["budget"]["problem"], "stops": stops})
+
+
+def key_of(item: LabelledSolution, configuration: str) -> str:
+    """Returns what a record depends on: the configuration of the verdict and the texts that are judged."""
+    content = json.dumps([configuration, item.problem.question, item.solution.steps])
+    return hashlib.sha256(content.encode()).hexdigest()[:16]
+
+
+class Resume:
+    """Takes the records of an earlier run that hold now too.
+
+    Those that ended with an error, or were cut short by a limit of the whole run, are made again.
+
+    Args:
+        items: The task's solutions.
+        configuration: The configuration's `verdicts_hash`.
+    """
+
+    def __init__(self, items: Sequence[LabelledSolution], configuration: str) -> None:
+        self._numbers = {item.problem.id: number for number, item in enumerate(items)}
+        self._keys = [key_of(item, configuration) for item in items]
+        self.records: dict[int, Record] = {}
+
+    def key(self, number: int) -> str:
+        """Returns the key of an item's record."""
+        return self._keys[number]
+
+    def take(self, place: str, row: Any) -> int | None:
+        """Returns the number of the item that a record is of, None where it is to be made again.
+
+        Raises:
+            UserError: The record is of another task or configuration, or no such record at all.
+        """
+        elsewhere = "give this run a folder of its own (hydra.run.dir=...), or delete the file to begin anew"
+        if not isinstance(row, dict) or not {"id", "key", "scores", "usage", "error", "limits_hit"} <= row.keys():
+            raise UserError(f"{place}: not a record of python -m tts.judge; {elsewhere}")
+        number = self._numbers.get(row["id"])
+        if number is None:
+            raise UserError(f"{place}: '{row['id']}' is not in this task; {elsewhere}")
+        if row["key"] != self._keys[number]:
+            raise UserError(
+                f"{place}: '{row['id']}' was judged with another configuration (verifier, sandbox, seed, budget.problem) or "
+                f"had another text; {elsewhere}"
+            )
+        if row["error"] is not None or any(limit.startswith("run.") for limit in row["limits_hit"]):
+            return None
+        self.records[number] = row
+        return number

@@ -1,0 +1,148 @@
+"""From which score on a step counts as right, and how far a verifier is asked: the rules by name."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from tts.errors import UserError
+from tts.judge.judged import NO_ERROR, Judged, counts
+from tts.metrics import Array, harmonic_mean, ratio
+from tts.types import Problem, Solution, Verdict
+
+
+class Threshold:
+    """The decision about steps.
+
+    Args:
+        rule: A key of `RULES`.
+        value: A step with a score below it is wrong; what `tuned` finds goes in its place.
+        subset: Where `tuned` looks for it.
+
+    Raises:
+        UserError: There is no such rule, or a value is out of place.
+    """
+
+    def __init__(self, rule: str = "fixed", value: float = 0.5, subset: str | None = None) -> None:
+        if rule not in RULES:
+            raise UserError(f"threshold.rule={rule}: choose one of {', '.join(RULES)}")
+        if not math.isfinite(value):
+            raise UserError(f"threshold.value={value}: a threshold is a finite number")
+        if (subset is not None) != (rule == "tuned"):
+            raise UserError(
+                f"threshold.rule={rule} threshold.subset={subset}: rule=tuned needs the subset to tune on, and no other does"
+            )
+        self.rule, self.value, self.subset = rule, value, subset
+
+    @property
+    def stops(self) -> float | None:
+        """The score below which a solution's further steps are not asked about, None where all are."""
+        return self.value if RULES[self.rule].ask is step_by_step else None
+
+    def check(self, subsets: Mapping[str, Sequence[Judged]]) -> None:
+        """Raises UserError where there is nothing to tune on, or nothing besides."""
+        if self.subset is None:
+            return
+        if self.subset not in subsets:
+            raise UserError(f"threshold.subset={self.subset}: no such subset; the task has {', '.join(subsets)}")
+        if len(subsets) < 2:
+            raise UserError(
+                f"threshold.subset={self.subset} is the only subset: a threshold tuned on it says nothing on itself; add "
+                "another one to the task, or set threshold.rule=fixed"
+            )
+        if not counts(subsets[self.subset], of=True) or not counts(subsets[self.subset], of=False):
+            raise UserError(f"threshold.subset={self.subset}: to tune takes erroneous and correct solutions")
+
+    async def ask(self, verifier: Any, problem: Problem, solution: Solution) -> Verdict:
+        """Returns the verdict that the decision needs."""
+        return await RULES[self.rule].ask(verifier, problem, solution, self.value)
+
+    def choose(self, subsets: Mapping[str, Sequence[Judged]]) -> float:
+        """Returns the threshold to decide with."""
+        return RULES[self.rule].choose(self, subsets)
+
+
+async def whole(verifier: Any, problem: Problem, solution: Solution, value: float) -> Verdict:
+    """Asks about all steps at once."""
+    verdict: Verdict = await verifier.verify(problem, solution)
+    return verdict
+
+
+async def step_by_step(verifier: Any, problem: Problem, solution: Solution, value: float) -> Verdict:
+    """Asks about one step more at a time and ends with the first negative one, as RLHFlow's evaluation does.
+
+    Each step is judged with all steps before it taken for right; what is behind the first negative one is never paid.
+    """
+    verdict: Verdict | None = None
+    for end in range(1, len(solution.steps) + 1):
+        steps = solution.steps[:end]
+        # Nobody is to see from its end how long the solution will be.
+        finish = solution.finish_reason if end == len(solution.steps) else "step"
+        verdict = await verifier.verify(problem, Solution("\n\n".join(steps), steps, finish), verdict)
+        if verdict.first_error(value) is not None:
+            break
+    assert verdict is not None
+    return verdict
+
+
+def given(threshold: Threshold, subsets: Mapping[str, Sequence[Judged]]) -> float:
+    """Returns the configured value."""
+    return threshold.value
+
+
+def tuned(threshold: Threshold, subsets: Mapping[str, Sequence[Judged]]) -> float:
+    """Returns the value with the best ProcessBench F1 on the named subset (as EurusPRM's is tuned on GSM8K).
+
+    Only values between two scores differ in what they decide: the middle of each such gap is tried. Among equal ones the
+    widest gap wins, then the lowest value.
+    """
+    judged = subsets[threshold.subset or ""]
+    scores = np.unique([score for one in judged for score in one.usable])
+    if not len(scores):
+        return threshold.value
+    edges = np.r_[scores[0] - 1, scores, scores[-1] + 1]
+    middles, widths = (edges[1:] + edges[:-1]) / 2, np.diff(edges)
+    f1 = harmonic_mean(*(_share_decided_rightly(judged, erroneous, middles) for erroneous in (True, False)))
+    if np.isnan(f1).any():  # a run that was interrupted may not have come to both kinds
+        return threshold.value
+    best = np.flatnonzero(f1 >= f1.max() - 1e-12)
+    return float(middles[best[np.argmax(widths[best])]])
+
+
+def _right_between(one: Judged) -> tuple[float, float]:
+    """Returns the interval (low, high] of the thresholds with which the solution is decided rightly; empty as (inf, inf)."""
+    if not one.usable:
+        return math.inf, math.inf
+    if one.label == NO_ERROR:
+        return -math.inf, min(one.usable)
+    own = one.scores[one.label] if one.label < len(one.scores) else None
+    before = min((score for score in one.scores[: one.label] if score is not None), default=math.inf)
+    return (own, before) if own is not None and own < before else (math.inf, math.inf)
+
+
+def _share_decided_rightly(judged: Sequence[Judged], erroneous: bool, thresholds: Array) -> Array:
+    """Returns which share of the erroneous, or of the correct, solutions each of the thresholds decides rightly."""
+    intervals = np.array([_right_between(one) for one in judged if (one.label != NO_ERROR) == erroneous]).reshape(-1, 2)
+    low, high = np.sort(intervals, axis=0).T
+    hits = np.searchsorted(low, thresholds, "left") - np.searchsorted(high, thresholds, "left")
+    return ratio(hits.astype(float), np.full(len(thresholds), float(len(intervals))))
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One way to decide: how the verifier is asked, and where the threshold comes from."""
+
+    ask: Callable[[Any, Problem, Solution, float], Awaitable[Verdict]]
+    choose: Callable[[Threshold, Mapping[str, Sequence[Judged]]], float]
+
+
+RULES: dict[str, Rule] = {
+    "fixed": Rule(whole, given),
+    "tuned": Rule(whole, tuned),
+    "greedy": Rule(step_by_step, given),
+}
+"""By name."""

@@ -1,0 +1,237 @@
+"""Tasks whose rows are solutions with labelled steps: what a verifier is scored on."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol, runtime_checkable
+
+from tts.errors import UserError
+from tts.tasks.base import Task
+from tts.tasks.dataset import DatasetTask
+from tts.tasks.step_labels import Labels, reader
+from tts.types import Problem, Solution
+
+_log = logging.getLogger(__name__)
+
+_ENDINGS = (".jsonl", ".jsonl.gz", ".json", ".json.gz")
+_OWN_FIELDS = ("steps", "label", "subset")
+
+Names = str | Sequence[str] | None
+
+
+@dataclass(frozen=True)
+class LabelledSolution:
+    """A solution that somebody labelled step by step.
+
+    Attributes:
+        problem: The problem.
+        solution: The solution.
+        subset: The part of the data that it belongs to; figures are computed for each.
+        labels: One per step: whether it is right, None where that is not labelled or labelled as neutral.
+        complete: Whether the labels go on behind the first error, so that every step can be scored.
+    """
+
+    problem: Problem
+    solution: Solution
+    subset: str
+    labels: Labels
+    complete: bool
+
+
+@runtime_checkable
+class LabelledSource(Task, Protocol):
+    """A task that gives labelled solutions."""
+
+    def solutions(self) -> Iterator[LabelledSolution]:
+        """Yields them in their order; every call starts anew."""
+
+
+class LabelledTask:
+    """Solutions with labelled steps, from one file or several.
+
+    Args:
+        name: What records and reports call the task.
+        path: A file, several, or a folder whose data files are all read in the order of their names. Goes before `hub`.
+        hub: A data set of the Hugging Face hub.
+        config: Its configuration, where it has several.
+        split: Its split, or several.
+        fields: Which field holds the `id`, the `question`, the `steps`, the `label` and the `subset`, as in `DatasetTask`.
+            Without a `subset` it is the file's name without its ending (`math.json`: math), or the split.
+        labels: What the label's field holds: a key of `tts.tasks.step_labels.READERS`.
+        keep: Fields to keep as the problem's metadata.
+        offset: How many rows of each file to leave out at its beginning.
+        limit: How many rows of each file to take then, None for all.
+    """
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        path: str | Sequence[str] | None = None,
+        hub: str | None = None,
+        config: str | None = None,
+        split: str | Sequence[str] | None = None,
+        fields: Mapping[str, Names],
+        labels: str = "first_error",
+        keep: Sequence[str] = (),
+        offset: int = 0,
+        limit: int | None = None,
+    ) -> None:
+        self.name = name
+        self._paths = None if path is None else [Path(each).expanduser() for each in _several(path)]
+        self._hub, self._config, self._splits = hub, config, _several(split)
+        self._fields = {role: tuple(_several(names)) for role, names in fields.items()}
+        self._labels = reader(labels)
+        self._keep = tuple(keep)
+        self._offset, self._limit = offset, limit
+
+    def problems(self) -> Iterator[Problem]:
+        """Yields the problems in their order, each as it is read.
+
+        Raises:
+            UserError: As `solutions`.
+        """
+        return (labelled.problem for labelled in self.solutions())
+
+    def solutions(self) -> Iterator[LabelledSolution]:
+        """Yields the labelled solutions in their order, each as it is read.
+
+        Raises:
+            UserError: The data is not there, or a row is wrong; names file, line (in a JSON array: row) and remedy.
+        """
+        return (labelled for labelled, _ in self._read())
+
+    def check(self) -> None:
+        """Reads all rows.
+
+        Raises:
+            UserError: As `solutions`; also where a file holds no rows, or two files give the same subset.
+        """
+        for _, part in self._parts():
+            part.check()
+        beyond = sum(bool(unknown) for _, unknown in self._read())
+        if beyond:
+            _log.warning("%s: %d rows label steps that the solution does not have; left out", self.name, beyond)
+
+    def count(self) -> int | None:
+        """Returns the number of rows in local files, None for a data set of the hub."""
+        counts = [part.count() for _, part in self._parts()]
+        return None if None in counts else sum(count or 0 for count in counts)
+
+    def _read(self) -> Iterator[tuple[LabelledSolution, int]]:
+        """Yields the labelled solutions, each with the number of labelled steps that it does not have."""
+        seen: dict[str, str] = {}
+        for subset, part in self._parts():
+            for place, problem in part.placed_problems():
+                if problem.id in seen:
+                    raise UserError(
+                        f"{place}: the id '{problem.id}' was already used at {seen[problem.id]}; ids must be unique over "
+                        "all files (task.fields.id=null makes them of file name and row)"
+                    )
+                seen[problem.id] = place
+                yield self._labelled(place, problem, subset)
+
+    def _labelled(self, place: str, problem: Problem, subset: str) -> tuple[LabelledSolution, int]:
+        steps = self._steps(place, problem)
+        labels, unknown = self._read_labels(place, problem, len(steps))
+        given = self._value("subset", problem)
+        kept = {key: problem.metadata[key] for key in self._keep if key in problem.metadata}
+        labelled = LabelledSolution(
+            Problem(problem.id, problem.question, None, kept),
+            Solution("\n\n".join(steps), steps, "stop"),
+            subset if given is None else str(given),
+            labels,
+            self._labels.complete,
+        )
+        return labelled, unknown
+
+    def _parts(self) -> list[tuple[str, DatasetTask]]:
+        """Returns the files or splits, each with the subset that its name says."""
+        if unknown := self._fields.keys() - {"id", "question", *_OWN_FIELDS}:
+            wanted = ", ".join(("id", "question", *_OWN_FIELDS))
+            raise UserError(f"task.fields knows {wanted}, not {', '.join(sorted(unknown))}")
+        named: list[tuple[str, str | None, str | None]]
+        if self._paths is not None:
+            named = [(_stem(file), str(file), None) for path in self._paths for file in _files(path)]
+            if not named:
+                raise UserError("task.path=[] names no file")
+        else:
+            named = [(split, None, split) for split in self._splits]
+            named = named or [(self.name, None, None)]
+        twice = [subset for subset, times in Counter(subset for subset, *_ in named).items() if times > 1]
+        if twice and not self._fields.get("subset"):
+            raise UserError(
+                f"task.path: several files give the subset '{twice[0]}'; rename one, or set task.fields.subset"
+            )
+        fields: dict[str, Names] = {role: self._fields.get(role, ()) for role in ("id", "question")}
+        own = [name for role in _OWN_FIELDS for name in self._fields.get(role, ())]
+        return [
+            (
+                subset,
+                DatasetTask(
+                    name=subset if len(named) > 1 else self.name,
+                    path=path,
+                    hub=self._hub,
+                    config=self._config,
+                    split=split,
+                    fields=fields,
+                    require_answer=False,
+                    keep=[*own, *self._keep],
+                    offset=self._offset,
+                    limit=self._limit,
+                ),
+            )
+            for subset, path, split in named
+        ]
+
+    def _steps(self, place: str, problem: Problem) -> tuple[str, ...]:
+        steps = self._value("steps", problem)
+        if steps is None:
+            raise UserError(f"{place}: no steps: {self._looked_for('steps')}")
+        if not isinstance(steps, list) or not steps or not all(isinstance(step, str) for step in steps):
+            raise UserError(
+                f"{place}: the steps must be a list of texts that is not empty, but are {str(steps)[:40]!r}"
+            )
+        return tuple(steps)
+
+    def _read_labels(self, place: str, problem: Problem, steps: int) -> tuple[Labels, int]:
+        label = self._value("label", problem)
+        if label is None:
+            raise UserError(f"{place}: no label: {self._looked_for('label')}")
+        try:
+            return self._labels.read(label, steps)
+        except ValueError as error:
+            raise UserError(
+                f"{place}: {error}; task.labels={self._labels.name} expects {self._labels.expects}"
+            ) from None
+
+    def _value(self, role: str, problem: Problem) -> object:
+        names = self._fields.get(role, ())
+        return next((problem.metadata[name] for name in names if problem.metadata.get(name) is not None), None)
+
+    def _looked_for(self, role: str) -> str:
+        names = " or ".join(f"'{name}'" for name in self._fields.get(role, ())) or "(none set)"
+        return f"looked for the field {names}; name the right one with task.fields.{role}=NAME"
+
+
+def _several(names: Names) -> list[str]:
+    return [names] if isinstance(names, str) else list(names or ())
+
+
+def _files(path: Path) -> list[Path]:
+    """Returns the file, or the data files of a folder in the order of their names."""
+    if not path.is_dir():
+        return [path]
+    files = sorted(file for file in path.iterdir() if file.name.endswith(_ENDINGS))
+    if not files:
+        raise UserError(f"the folder {path} holds no data files ({', '.join(_ENDINGS)})")
+    return files
+
+
+def _stem(file: Path) -> str:
+    ending = next((ending for ending in _ENDINGS if file.name.endswith(ending)), "")
+    return file.name[: len(file.name) - len(ending)]

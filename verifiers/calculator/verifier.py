@@ -1,0 +1,49 @@
+"""The calculator as a verifier."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+from tts.budget import Usage, charge
+from tts.types import Problem, Solution, Verdict, Vote
+from verifiers.calculator.expression import Number
+from verifiers.calculator.statements import statements
+
+
+class Calculator:
+    """Finds a step wrong where an equation between numbers in it is false; there is no model and no chance in it.
+
+    A step's score is 0 where a false statement is found and 1 where none is, be it that nothing is stated.
+    """
+
+    votes = 1
+
+    def check(self) -> None:
+        """Nothing can be wrong."""
+
+    def token_bound(self, steps: int) -> int | None:
+        """Returns 0: nothing is generated."""
+        return 0
+
+    async def verify(self, problem: Problem, solution: Solution, prior: Verdict | None = None) -> Verdict:
+        """Checks every step after those that `prior` judged; a critique lists what the step states."""
+        scores, critiques = (prior.scores, prior.votes[0].critiques) if prior is not None else ((), ())
+        for step in solution.steps[len(scores) :]:
+            score, critique = judge(step)
+            scores, critiques = (*scores, score), (*critiques, critique)
+            charge("verifier", Usage(verifications=1))
+        return Verdict(scores, (Vote(scores, critiques),), "min")
+
+
+def judge(step: str) -> tuple[float, str]:
+    """Returns the score of a step and what was found in it."""
+    found = list(statements(step))
+    lines = [f"{one.text}: {'right' if one.holds else 'wrong' + _shown(one.computed)}" for one in found]
+    return float(all(one.holds for one in found)), "\n".join(lines) or "no equation between numbers"
+
+
+def _shown(number: Number | None) -> str:
+    if number is None:
+        return ""
+    exact = isinstance(number, Fraction) and number.denominator <= 1000
+    return f", it is {number if exact else f'{float(number):.6g}'}"

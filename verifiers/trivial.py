@@ -1,0 +1,58 @@
+"""Verifiers that know nothing: what every figure has to be compared with."""
+
+from __future__ import annotations
+
+import hashlib
+
+from tts.types import Problem, Solution, Verdict, Vote
+
+
+class AlwaysCorrect:
+    """Finds every step right."""
+
+    votes = 1
+    lacks = ("critiques",)
+
+    def check(self) -> None:
+        """Nothing can be wrong."""
+
+    def token_bound(self, steps: int) -> int | None:
+        """Returns 0: nothing is generated."""
+        return 0
+
+    async def verify(self, problem: Problem, solution: Solution, prior: Verdict | None = None) -> Verdict:
+        """Returns 1 for every step."""
+        scores = (1.0,) * len(solution.steps)
+        return Verdict(scores, (Vote(scores),), "min")
+
+
+class Random:
+    """Scores every step with a random number from [0, 1), so that a threshold is the rate of steps that it finds wrong.
+
+    A step's score depends on nothing but the seed, the question and the steps up to it.
+
+    Args:
+        seed: The run's seed.
+    """
+
+    votes = 1
+    lacks = ("critiques",)
+
+    def __init__(self, seed: int = 0) -> None:
+        self._seed = seed
+
+    def check(self) -> None:
+        """Nothing can be wrong."""
+
+    def token_bound(self, steps: int) -> int | None:
+        """Returns 0: nothing is generated."""
+        return 0
+
+    async def verify(self, problem: Problem, solution: Solution, prior: Verdict | None = None) -> Verdict:
+        """Returns the numbers."""
+        state = hashlib.sha256(f"{self._seed} {problem.question}".encode())
+        scores = []
+        for step in solution.steps:
+            state.update(b"\0" + step.encode())
+            scores.append(int.from_bytes(state.digest()[:6], "big") / 2**48)
+        return Verdict(tuple(scores), (Vote(tuple(scores)),), "min")
