@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from itertools import combinations
 from pathlib import Path
@@ -243,18 +243,20 @@ async def test_math500_references_are_their_solutions_answers(shared_data: Path,
     assert sum(map(bool, right)) / len(rows) >= 0.99
 
 
-async def test_gsm8k_grades_agree_with_the_published_ones(shared_data: Path, grader: Grader) -> None:
+async def test_gsm8k_grades_are_the_published_ones(shared_data: Path, grader: Grader) -> None:
     def stated(solution: str) -> str | None:
         return next(iter(re.findall(r"A:\s*(.+)", solution)[-1:]), None)
 
-    agreement = [
-        await grader.correct(stated(sample["solution"]), stated(row["ground_truth"])) == sample["is_correct"]
-        for row in read(shared_data / "gsm8k/example_model_solutions.jsonl")
-        for sample in row.values()
-        if isinstance(sample, dict)
-    ]
-    assert len(agreement) == 4 * 1319
-    assert sum(agreement) / len(agreement) >= 0.999
+    right: Counter[str] = Counter()
+    for row in read(shared_data / "gsm8k/example_model_solutions.jsonl"):
+        for model, sample in row.items():
+            if isinstance(sample, dict):
+                correct = await grader.correct(stated(sample["solution"]), stated(row["ground_truth"]))
+                assert correct == sample["is_correct"]
+                right[model] += bool(correct)
+    assert right == {
+        "6b_finetuning": 286, "6b_verification": 515, "175b_finetuning": 458, "175b_verification": 742,
+    }  # fmt: skip
 
 
 @pytest.mark.integration

@@ -21,7 +21,8 @@ import networkx as nx
 
 from tts.clock import real_work
 from tts.errors import UserError
-from tts.tasks.answers import normalize
+from tts.tasks.answers import answer_of, normalize
+from tts.types import Problem, Solution
 
 _PLAIN_NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
 _LONGEST_EXPRESSION = 2000
@@ -59,6 +60,16 @@ class Grader:
             self._workers.put(_Worker(timeout))
         self._checks: dict[tuple[str, str, bool], Future[bool]] = {}
         self._unreadable: set[str] = set()
+
+    def answer(self, solution: Solution) -> str | None:
+        """Returns a solution's final answer, None where it has none or is not finished."""
+        return answer_of(solution)
+
+    async def right(self, solution: Solution, problem: Problem) -> bool | None:
+        """Returns whether a solution is right: what its source says of it or, where that says nothing, its answer."""
+        if solution.correct is not None:
+            return solution.correct
+        return await self.correct(self.answer(solution), problem.answer)
 
     async def correct(self, answer: str | None, reference: str | None) -> bool | None:
         """Returns whether an answer is right, None where there is no reference. No answer is a wrong answer."""

@@ -1,0 +1,141 @@
+"""Code tasks: finding code, testing it, grading by it."""
+
+from __future__ import annotations
+
+import ast
+import gzip
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from hydra import compose, initialize_config_module
+from hydra.utils import instantiate
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tts.errors import ProblemError, UserError
+from tts.sandbox.jail import Jail
+from tts.sandbox.none import NoExecution
+from tts.tasks.code import CodeCheck, extract_code, same_code
+from tts.tasks.code_grading import CodeGrader
+from tts.types import Problem, Solution
+
+PROGRAM = "def double(x):\n    '''Doubles.'''\n# SOLUTION\nassert double(2) == 4\nassert double('a') == 'aa'"
+
+code_ = st.text(st.characters(exclude_characters="`", exclude_categories=["Cs"]), min_size=1).filter(
+    lambda text: bool(text.strip()) and "\r" not in text
+)
+
+
+@given(code=code_, before=code_, after=code_)
+def test_the_last_block_is_the_code(code: str, before: str, after: str) -> None:
+    for tag in ("python", "Python", "py", ""):
+        text = f"{before}\n```python\nfirst = 1\n```\n{after}\n```{tag}\n{code}\n```\n{after}"
+        assert extract_code(text) == f"{code}\n".rstrip()
+    assert extract_code(f"{before}\n```python\n{code}") == code.rstrip()
+    # Base models write no block.
+    assert extract_code(code) == code.rstrip()
+    assert extract_code("  \n") is None
+    assert extract_code("```python\n\n```") is not None  # fails its tests, as code
+
+
+def test_codes_that_differ_in_layout_and_comments_are_the_same() -> None:
+    assert same_code("x=1 # one") == same_code("x = 1\n\n") != same_code("x = 2")
+    assert same_code("    return 1") == same_code("return  1")
+    assert same_code("def (") == "def (" != same_code("def ((")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def grader() -> AsyncIterator[CodeGrader]:
+    made = CodeGrader(Jail(workers=2, timeout=5.0))
+    yield made
+    await made.close()
+
+
+@pytest.mark.integration
+@pytest.mark.asyncio(loop_scope="module")
+class TestInTheJail:
+    @pytest.mark.parametrize(
+        ("code", "right"),
+        [
+            ("def double(x):\n    return x + x", True),
+            ("    return 2 * x", True),  # the body that goes on from the prompt
+            ("def double(x):\n    return x + x\nprint('a' * 200000)", True),
+            ("def double(x):\n    return x ** 2", False),
+            ("pass", False),  # the prompt's own stub
+            ("def double(x:", False),
+            ("import os\nos._exit(0)", False),
+            ("raise SystemExit(0)", False),
+            ("import sys\nprint('done', file=sys.stderr)\nsys.exit(0)", False),
+            ("\\1 \\g<0>", False),
+        ],
+    )
+    async def test_code_is_right_where_the_tests_run_to_their_end(
+        self, grader: CodeGrader, code: str, right: bool
+    ) -> None:
+        assert await grader.correct(code, PROGRAM) is right
+
+    async def test_the_answer_is_the_code_of_a_finished_solution(self, grader: CodeGrader) -> None:
+        text = "Twice:\n```python\ndef double(x):\n    return 2 * x\n```"
+        problem = Problem("p", "?", PROGRAM)
+        assert await grader.right(Solution(text, (text,), "stop"), problem) is True
+        assert await grader.right(Solution(text, (text,), "length"), problem) is False
+        assert await grader.right(Solution(text, (text,), "stop"), Problem("p", "?")) is None
+        assert await grader.right(Solution(text, (text,), "stop", correct=False), problem) is False
+        assert await grader.group(["x=1", None, "x = 1", "x = 2"]) == (0, None, 0, 1)
+        assert await grader.equivalent("x=1", "x = 1")
+
+    async def test_a_reference_without_a_place_for_the_code_is_named(self, grader: CodeGrader) -> None:
+        with pytest.raises(ProblemError, match="no line of it reads '# SOLUTION'"):
+            await grader.correct("x = 1", "18")
+
+    @pytest.mark.parametrize("every", [4, pytest.param(1, marks=pytest.mark.slow)])
+    async def test_humanevals_own_solutions_pass_and_mutated_ones_fail(
+        self, grader: CodeGrader, shared_data: Path, every: int
+    ) -> None:
+        path = shared_data / "humaneval" / "HumanEval.jsonl.gz"
+        problems = list(humaneval(f"task.path={path}").problems())
+        with gzip.open(path) as file:
+            rows = [json.loads(line) for line in file]
+        assert [problem.id for problem in problems] == [row["task_id"] for row in rows]
+        assert len(rows) == 164
+        for problem, row in list(zip(problems, rows, strict=True))[::every]:
+            code = row["prompt"] + row["canonical_solution"]
+            block = f"So:\n\n```python\n{code}\n```"
+            assert await grader.right(Solution(block, (block,), "stop"), problem), problem.id
+            assert await grader.correct(row["canonical_solution"], problem.answer), problem.id
+            mutated = ast.unparse(WrongResults(row["entry_point"]).visit(ast.parse(code)))
+            assert not await grader.correct(mutated, problem.answer), problem.id
+
+
+class WrongResults(ast.NodeTransformer):
+    """Makes a function return something that equals nothing."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
+        if node.name == self._name:
+            node.body = [ast.Return(ast.Call(ast.Name("object"), [], []))]
+        return ast.fix_missing_locations(node)
+
+
+def humaneval(*overrides: str) -> Any:
+    with initialize_config_module("conf", version_base="1.3"):
+        return instantiate(compose("config", ["task=humaneval", *overrides]).task)
+
+
+def test_the_task_brings_its_grading() -> None:
+    with initialize_config_module("conf", version_base="1.3"):
+        assert compose("config", ["task=humaneval"]).grading._target_ == "tts.tasks.code_grading.CodeGrader"
+        assert compose("config", []).grading._target_ == "tts.tasks.grading.Grader"
+
+
+def test_a_sandbox_that_runs_nothing_is_refused() -> None:
+    with pytest.raises(UserError, match=r"grading=code runs tests, but 'sandbox=none'"):
+        CodeGrader(NoExecution())
+    with pytest.raises(UserError, match=r"verifier=x"):
+        CodeCheck(NoExecution(), "verifier=x")

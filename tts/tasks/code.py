@@ -1,0 +1,88 @@
+r"""Code tasks: a solution's answer is its code, and the reference is the program that tests it.
+
+The reference is Python in which one line, `# SOLUTION`, stands where the code belongs; the code is right if the program then
+runs to its end. `conf/task/humaneval.yaml` puts such programs together from the fields of a row: the prompt, whose imports
+and helpers the tests may use, then the code, then the tests.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+import secrets
+from textwrap import dedent
+
+from tts.budget import now
+from tts.errors import ProblemError, UserError
+from tts.sandbox.base import Execution, Sandbox
+
+PLACE = "# SOLUTION"
+"""The line of a test program in whose place the code comes."""
+
+_PLACE = re.compile(rf"^{PLACE}[ \t]*$", re.MULTILINE)
+_BLOCK = re.compile(r"^[ \t]*```(?:python|py)?[ \t]*\n(.*?)(?:^[ \t]*```|\Z)", re.MULTILINE | re.DOTALL | re.IGNORECASE)
+
+
+def extract_code(text: str) -> str | None:
+    """Returns the content of a text's last Python block; without any block the whole text, None where that is blank.
+
+    The latter is what base models write: the body that goes on from the prompt.
+    """
+    blocks = [block for block in _BLOCK.findall(text) if block.strip()]
+    code = blocks[-1] if blocks else text
+    return code.rstrip() if code.strip() else None
+
+
+def same_code(code: str) -> str:
+    """Returns a form in which codes are equal that differ in layout and comments alone."""
+    try:
+        return ast.dump(ast.parse(dedent(code)))
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return code
+
+
+class CodeCheck:
+    """Runs code with the programs that test it.
+
+    Args:
+        sandbox: Where it runs.
+        who: What needs the sandbox, for the message where it runs nothing.
+
+    Raises:
+        UserError: The sandbox runs no code.
+    """
+
+    def __init__(self, sandbox: Sandbox, who: str) -> None:
+        if not sandbox.executes:
+            raise UserError(f"{who} runs tests, but 'sandbox=none' runs no code: choose 'sandbox=auto'")
+        self._sandbox = sandbox
+
+    async def passes(self, code: str, program: str) -> tuple[bool, float]:
+        """Returns whether the program runs to its end with the code in it, and how many seconds that took.
+
+        That it does is said by a word that the code cannot know, so that code that ends the process early has not passed.
+
+        Raises:
+            ProblemError: The program has no place for the code, or the sandbox failed.
+        """
+        if not _PLACE.search(program):
+            raise ProblemError(f"the reference answer is no test program: no line of it reads '{PLACE}'")
+        done = secrets.token_hex(16)
+        tested = _PLACE.sub(lambda _: code, program, count=1)
+        started = now()
+        execution = await self._sandbox.run(f"{tested}\nimport sys\nprint('{done}', file=sys.stderr)\n")
+        if execution.failure is not None:
+            raise ProblemError(f"the tests could not be run: {execution.failure}")
+        return _ended(execution) and done in execution.stderr, now() - started
+
+    async def start(self) -> None:
+        """Starts the sandbox; twice does nothing."""
+        await self._sandbox.start()
+
+    async def close(self) -> None:
+        """Ends the sandbox's processes; twice does nothing."""
+        await self._sandbox.close()
+
+
+def _ended(execution: Execution) -> bool:
+    return execution.error_type is None and not execution.timed_out and execution.exit_status == 0

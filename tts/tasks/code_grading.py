@@ -1,0 +1,57 @@
+"""Grading of code tasks: code is right where it passes its tests."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tts.sandbox.base import Sandbox
+from tts.tasks.code import CodeCheck, extract_code, same_code
+from tts.tasks.grading import Grader
+from tts.types import Solution
+
+
+class CodeGrader(Grader):
+    """Takes the code of a solution for its answer, runs the task's tests on it, and groups what is the same program.
+
+    Args:
+        sandbox: Where the tests run.
+
+    Raises:
+        UserError: The sandbox runs no code.
+    """
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        super().__init__()
+        self._code = CodeCheck(sandbox, "grading=code")
+
+    def answer(self, solution: Solution) -> str | None:
+        """Returns a solution's code, None where it has none or is not finished."""
+        return extract_code(solution.text) if solution.finished else None
+
+    async def correct(self, answer: str | None, reference: str | None) -> bool | None:
+        """Returns whether code passes the tests in `reference`, None where there are none. No code is wrong code.
+
+        Raises:
+            ProblemError: The tests cannot be run.
+        """
+        if reference is None or answer is None:
+            return None if reference is None else False
+        await self._code.start()
+        passed, _ = await self._code.passes(answer, reference)
+        return passed
+
+    async def equivalent(self, a: str, b: str) -> bool:
+        """Returns whether two codes differ in layout and comments at most."""
+        return same_code(a) == same_code(b)
+
+    async def group(self, answers: Sequence[str | None]) -> tuple[int | None, ...]:
+        """Numbers the groups of codes that differ in layout and comments at most, by first appearance; None for None."""
+        numbers: dict[str, int] = {}
+        return tuple(
+            None if answer is None else numbers.setdefault(same_code(answer), len(numbers)) for answer in answers
+        )
+
+    async def close(self) -> None:
+        """Ends all processes. Closing twice does nothing."""
+        await super().close()
+        await self._code.close()

@@ -1,0 +1,48 @@
+"""The oracle: it knows the reference answers. For analysis alone, as the bound of what any verifier can reach."""
+
+from __future__ import annotations
+
+from tts.errors import UserError
+from tts.tasks.grading import Grader
+from tts.types import Problem, Solution, Verdict, Vote
+
+
+class OracleVerifier:
+    """Scores 1 where a solution is right, as the run's grader has it, else 0.
+
+    With it best-of-N has the accuracy "any of N". Summary and console mark such a run.
+
+    Args:
+        grader: The run's grader; given by the command.
+
+    Raises:
+        UserError: The command has none: it judges steps, of which a reference answer says nothing.
+    """
+
+    votes = 1
+    lacks = ("prefixes", "critiques")
+    reads_answers = True
+
+    def __init__(self, grader: Grader | None = None) -> None:
+        if grader is None:
+            raise UserError("verifier=oracle knows final answers, not steps: use it with python -m tts")
+        self._grader = grader
+
+    def check(self) -> None:
+        """Does nothing: whether the task has answers is checked where tasks are."""
+
+    def token_bound(self, steps: int) -> int | None:
+        """Returns 0: nothing is generated."""
+        return 0
+
+    async def verify(self, problem: Problem, solution: Solution, prior: Verdict | None = None) -> Verdict:
+        """Returns one score, of the whole solution.
+
+        Raises:
+            UserError: The problem has no reference answer.
+        """
+        right = await self._grader.right(solution, problem)
+        if right is None:
+            raise UserError(f"verifier=oracle: problem {problem.id} has no reference answer")
+        scores = (float(right),)
+        return Verdict(scores, (Vote(scores),), "last")

@@ -1,0 +1,62 @@
+"""Unit tests as verifier of code: a solution scores 1 where its code passes them, else 0."""
+
+from __future__ import annotations
+
+from tts.budget import Usage, charge, current
+from tts.errors import UserError
+from tts.sandbox.base import Sandbox
+from tts.tasks.code import CodeCheck, extract_code
+from tts.types import Problem, Solution, Verdict, Vote
+
+
+class UnitTestVerifier:
+    """Runs a solution's code with tests in the sandbox; see `tts.tasks.code` for what tests look like.
+
+    Args:
+        sandbox: Where they run.
+        tests: The field of a problem's metadata that holds the test program (`task.keep` keeps it): tests that a solver may
+            know, such as the examples of the question. None for the reference answer itself, with which this is the
+            oracle of code tasks; summary and console then mark the run.
+
+    Raises:
+        UserError: The sandbox runs no code.
+    """
+
+    votes = 1
+    lacks = ("prefixes", "critiques")
+
+    def __init__(self, sandbox: Sandbox, tests: str | None = None) -> None:
+        self._check = CodeCheck(sandbox, "verifier=unit_tests")
+        self._field = tests
+        self.reads_answers = tests is None
+
+    def check(self) -> None:
+        """Does nothing: whether the task has answers is checked where tasks are."""
+
+    def token_bound(self, steps: int) -> int | None:
+        """Returns 0: nothing is generated."""
+        return 0
+
+    async def verify(self, problem: Problem, solution: Solution, prior: Verdict | None = None) -> Verdict:
+        """Returns one score, of the whole solution; 0 where it has no code or is not finished.
+
+        Raises:
+            UserError: The problem has no tests.
+            ProblemError: They cannot be run.
+        """
+        program = problem.answer if self._field is None else problem.metadata.get(self._field)
+        if not isinstance(program, str):
+            where = "no reference answer" if self._field is None else f"no text '{self._field}' in its metadata"
+            raise UserError(f"verifier=unit_tests: problem {problem.id} has {where}; see task.keep and verifier.tests")
+        code = extract_code(solution.text) if solution.finished else None
+        charge("verifier", Usage(verifications=1))
+        if code is None:
+            return _verdict(0.0)
+        current().check()
+        passed, seconds = await self._check.passes(code, program)
+        charge("verifier", Usage(code_executions=1, seconds=seconds))
+        return _verdict(float(passed))
+
+
+def _verdict(score: float) -> Verdict:
+    return Verdict((score,), (Vote((score,)),), "last")
