@@ -20,12 +20,13 @@ async def solved(problem: Problem, result: SearchResult, meter: Scope, grader: G
 
     A record is also a row that `policy=recorded` and every task reader take: `id`, `question`, `answer`, `solutions`.
     """
-    correct = [await _correct(candidate, problem, grader) for candidate in result.candidates]
+    correct = [bool(await grader.right(candidate.solution, problem)) for candidate in result.candidates]
     winner = plurality(result.groups)
     record = {
         "id": problem.id,
         "question": problem.question,
         "answer": problem.answer,
+        **_level(problem),
         "prediction": result.answer,
         "chosen": result.chosen,
         "correct": None if problem.answer is None else result.chosen is not None and correct[result.chosen],
@@ -37,7 +38,7 @@ async def solved(problem: Problem, result: SearchResult, meter: Scope, grader: G
             for candidate, group, right in zip(result.candidates, result.groups, correct, strict=True)
         ],
     }
-    return {**record, **_cost(meter), "error": None, "wall_s": round(meter.wall_s, 3)}
+    return {**record, **cost(meter), "error": None, "wall_s": round(meter.wall_s, 3)}
 
 
 def failed(problem: Problem, error: str, meter: Scope) -> Record:
@@ -46,21 +47,21 @@ def failed(problem: Problem, error: str, meter: Scope) -> Record:
         "id": problem.id,
         "question": problem.question,
         "answer": problem.answer,
+        **_level(problem),
         "prediction": None,
         "chosen": None,
         "correct": None,
         "majority_correct": None,
         "solutions": [],
-        **_cost(meter),
+        **cost(meter),
         "error": error,
         "wall_s": round(meter.wall_s, 3),
     }
 
 
-async def _correct(candidate: Candidate, problem: Problem, grader: Grader) -> bool:
-    if candidate.solution.correct is not None:
-        return candidate.solution.correct
-    return bool(await grader.correct(candidate.answer, problem.answer))
+def _level(problem: Problem) -> Record:
+    """Returns the task's own level of difficulty, where it has one: reports tell problems apart by it."""
+    return {"level": problem.metadata["level"]} if "level" in problem.metadata else {}
 
 
 def _solution(candidate: Candidate, group: int | None, correct: bool) -> Record:
@@ -76,13 +77,14 @@ def _solution(candidate: Candidate, group: int | None, correct: bool) -> Record:
         "correct": correct,
     }
     if verdict is not None:
-        row["score"] = _rounded(candidate.score)
-        row["scores"] = [_rounded(score) for score in verdict.scores]
-        row["votes"] = [[_rounded(score) for score in vote.scores] for vote in verdict.votes]
+        row["score"] = rounded(candidate.score)
+        row["scores"] = [rounded(score) for score in verdict.scores]
+        row["votes"] = [[rounded(score) for score in vote.scores] for vote in verdict.votes]
     return row
 
 
-def _cost(meter: Scope) -> Record:
+def cost(meter: Scope) -> Record:
+    """Returns what a scope has spent, by role, and the limits that it ran into."""
     keys = (
         *("calls", "samples", "prompt_tokens", "completion_tokens", "verifications", "code_executions", "flops"),
         "dollars",
@@ -91,5 +93,6 @@ def _cost(meter: Scope) -> Record:
     return {"usage": usage, "limits_hit": sorted(meter.hit)}
 
 
-def _rounded(score: float | None) -> float | None:
+def rounded(score: float | None) -> float | None:
+    """Returns a score as it is written to files."""
     return None if score is None else round(score, _DIGITS)

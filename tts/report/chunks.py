@@ -1,0 +1,48 @@
+"""What report.html holds and decodes only when it is looked at: lines of JSON in compressed blocks."""
+
+from __future__ import annotations
+
+import base64
+import zlib
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+_BLOCK = 1 << 19  # bytes; decoding one takes a browser a few milliseconds
+_LEVEL = 3  # beyond it blocks take several times as long and become a fifth smaller
+
+
+class Chunks:
+    """Collects lines into blocks.
+
+    Args:
+        name: What the blocks' elements are called.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._blocks: list[list[bytes]] = [[]]
+        self._size = 0
+
+    def add(self, line: bytes) -> tuple[int, int]:
+        """Adds a line and returns its place: which block, and which line of it."""
+        if self._size and self._size + len(line) > _BLOCK:
+            self._blocks.append([])
+            self._size = 0
+        # Outside of strings, where JSON allows line breaks, they mean nothing; inside there are none.
+        self._blocks[-1].append(line.replace(b"\n", b" ").replace(b"\r", b" "))
+        self._size += len(line)
+        return len(self._blocks) - 1, len(self._blocks[-1]) - 1
+
+    def elements(self) -> Iterator[bytes]:
+        """Yields the script elements that hold the blocks; a browser runs none of them, and base64 can end none."""
+        with ThreadPoolExecutor() as threads:  # zlib lets other threads run
+            for number, block in enumerate(threads.map(_packed, self._blocks)):
+                yield b'<script type="application/zlib;base64" id="%s-%d">%s</script>\n' % (
+                    self._name.encode(),
+                    number,
+                    block,
+                )
+
+
+def _packed(lines: Iterable[bytes]) -> bytes:
+    return base64.b64encode(zlib.compress(b"\n".join(lines), _LEVEL))

@@ -1,0 +1,163 @@
+"""Curves over N and surfaces over N and K for each family of runs: estimated from its pool, or as its runs measured them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from tts.report.comparison import Comparison
+from tts.report.curves import Curve, curve, rules_of, surface
+from tts.report.pools import Floats
+from tts.report.runs import Run
+from tts.report.statistics import Estimate, means, rate, resamples
+
+
+@dataclass(frozen=True)
+class Line:
+    """An estimated curve.
+
+    Attributes:
+        rule: A key of `tts.report.curves.RULE_NAMES`.
+        at: Numbers of candidates.
+        estimates: The accuracy at each, with its bootstrap interval over problems.
+        error: The standard error owed to drawing, which the interval does not hold; 0 where exact.
+    """
+
+    rule: str
+    at: tuple[int, ...]
+    estimates: tuple[Estimate, ...]
+    error: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Surface:
+    """Accuracy over candidates and votes.
+
+    Attributes:
+        at: Numbers of candidates, N.
+        votes: Numbers of votes, K.
+        estimates: [votes][candidates] accuracy; None where nothing is known.
+        error: [votes][candidates] standard error owed to drawing.
+        tokens: Completion tokens of one candidate, and of one vote on it; NaN where not known.
+        estimated: Whether it is from a pool, rather than of runs.
+    """
+
+    at: tuple[int, ...]
+    votes: tuple[int, ...]
+    estimates: tuple[tuple[Estimate | None, ...], ...]
+    error: tuple[tuple[float, ...], ...]
+    tokens: tuple[float, float]
+    estimated: bool
+
+    def gains(self, row: int, column: int) -> tuple[float, float]:
+        """Returns what one more candidate, and what one more vote on each, adds in a cell; NaN at the last."""
+        return (
+            self._gain((row, column), (row, column + 1), self.at, column),
+            self._gain((row, column), (row + 1, column), self.votes, row),
+        )
+
+    def gains_per_token(self, row: int, column: int) -> tuple[float, float]:
+        """Returns the same for 1,000 tokens: a candidate costs its own and its votes', a vote one on every candidate."""
+        candidate, vote = self.tokens
+        costs = candidate + self.votes[row] * vote, self.at[column] * vote
+        gains = self.gains(row, column)
+        return tuple(1000 * gain / cost if cost else math.nan for gain, cost in zip(gains, costs, strict=True))  # type: ignore[return-value]
+
+    def _gain(self, here: tuple[int, int], there: tuple[int, int], axis: Sequence[int], place: int) -> float:
+        if place + 1 >= len(axis):
+            return math.nan
+        a, b = self.estimates[here[0]][here[1]], self.estimates[there[0]][there[1]]
+        if a is None or b is None or a.mean is None or b.mean is None:
+            return math.nan
+        return (b.mean - a.mean) / (axis[place + 1] - axis[place])
+
+
+@dataclass(frozen=True)
+class Family:
+    """Runs that differ in N and K alone.
+
+    Attributes:
+        label: Its largest run's.
+        selection: The strategy's rule, a key of `tts.report.curves.RULE_NAMES`.
+        lines: Curves from the pool at all votes; () where there is none.
+        surface: None where there is only one N or one K.
+        measured: (N, K, run) of the runs.
+    """
+
+    label: str
+    selection: str
+    lines: tuple[Line, ...]
+    surface: Surface | None
+    measured: tuple[tuple[int, int, int], ...]
+
+
+def families(comparison: Comparison) -> list[Family]:
+    """Returns what can be said of the families that have a pool, or runs at several N and K."""
+    members: dict[str, list[int]] = {}
+    for number, run in enumerate(comparison.runs):
+        members.setdefault(run.source.family, []).append(number)
+    found = [_family(comparison, numbers) for numbers in members.values()]
+    return [family for family in found if family.lines or family.surface]
+
+
+def _family(comparison: Comparison, numbers: list[int]) -> Family:
+    runs = comparison.runs
+    largest = max(numbers, key=lambda i: (runs[i].pool is not None, runs[i].source.n or 0, runs[i].source.k or 0))
+    run = runs[largest]
+    selection = str(run.source.config.get("search", {}).get("selection", "majority"))
+    measured = tuple(
+        sorted((run.source.n, run.source.k or 0, i) for i in numbers if (run := runs[i]).source.n is not None)
+    )
+    return Family(run.label, selection, _lines(run), _surface(comparison, run, selection, measured), measured)
+
+
+def _lines(run: Run) -> tuple[Line, ...]:
+    if run.pool is None:
+        return ()
+    weights = resamples(len(run.pool.groups))
+    return tuple(_line(rule, curve(run.pool, rule), weights) for rule in rules_of(run.pool))
+
+
+def _line(rule: str, found: Curve, weights: Floats) -> Line:
+    return Line(rule, found.at, tuple(means(found.values, weights)), tuple(map(float, found.error)))
+
+
+def _surface(
+    comparison: Comparison, run: Run, selection: str, measured: Sequence[tuple[int, int, int]]
+) -> Surface | None:
+    curves = surface(run.pool, selection) if run.pool is not None and run.pool.verified else {}
+    if len(curves) > 1 and run.pool is not None:
+        weights = resamples(len(run.pool.groups))
+        lines = [_line(selection, found, weights) for found in curves.values()]
+        return Surface(
+            at=lines[0].at,
+            votes=tuple(curves),
+            estimates=tuple(line.estimates for line in lines),
+            error=tuple(line.error for line in lines),
+            tokens=_tokens(run, run.pool.n, max(curves)),
+            estimated=True,
+        )
+    at, votes = sorted({n for n, _, _ in measured}), sorted({k for _, k, _ in measured if k})
+    if len(at) < 2 or len(votes) < 2:
+        return None
+    cells = {(n, k): rate(comparison.runs[i].correct) for n, k, i in measured}
+    largest = comparison.runs[measured[-1][2]]
+    return Surface(
+        at=tuple(at),
+        votes=tuple(votes),
+        estimates=tuple(tuple(cells.get((n, k)) for n in at) for k in votes),
+        error=tuple((0.0,) * len(at) for _ in votes),
+        tokens=_tokens(largest, measured[-1][0], measured[-1][1]),
+        estimated=False,
+    )
+
+
+def _tokens(run: Run, n: int, k: int) -> tuple[float, float]:
+    usable = ~np.isnan(run.correct)
+    if not usable.any():
+        return math.nan, math.nan
+    policy, verifier = (float(run.costs[f"{role}_tokens"][usable].mean()) for role in ("policy", "verifier"))
+    return policy / n, verifier / (n * k)

@@ -1,0 +1,117 @@
+"""The figures that report.html draws, as plain values."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from tts.report.comparison import Comparison
+from tts.report.curves import RULE_NAMES
+from tts.report.estimates import Family, Surface
+from tts.report.runs import UNITS
+from tts.report.statistics import Estimate
+
+Plain = dict[str, Any]
+
+_DIGITS = 5  # significant
+
+
+def figures(comparison: Comparison, families: Sequence[Family]) -> Plain:
+    """Returns everything about a comparison but its problems."""
+    names = comparison.bins[0]
+    in_bins = [comparison.in_bin(number) for number in range(len(names))]
+    costs = {unit: comparison.mean_costs(unit) for unit in comparison.units}
+    savings = comparison.savings("tokens")
+    return {
+        "problems": len(comparison.problems),
+        "units": [{"key": unit, "name": UNITS[unit]} for unit in comparison.units],
+        "bins": names,
+        "best": comparison.best,
+        "runs": [
+            {
+                "label": run.label,
+                "folder": str(run.source.folder),
+                "strategy": run.source.strategy,
+                "n": run.source.n,
+                "k": run.source.k,
+                "seed": run.source.summary.get("seed"),
+                "overrides": list(run.source.overrides),
+                "errors": int(run.failed.sum()),
+                "accuracy": _estimate(comparison.accuracies[i]),
+                "errors_wrong": _number(comparison.accuracy_errors_wrong(i)),
+                "others": {name: _estimate(estimates[i]) for name, estimates in comparison.others.items()},
+                "costs": {unit: _number(cost[i]) for unit, cost in costs.items()},
+                "saving": _number(savings[i]),
+                "bins": [_estimate(estimates[i]) for estimates in in_bins],
+            }
+            for i, run in enumerate(comparison.runs)
+        ],
+        "fronts": {unit: comparison.front(unit) for unit in comparison.units},
+        "pairs": [
+            [i, j, _number(d.mean), _number(d.low), _number(d.high), d.won, d.lost, _number(d.p), d.count]
+            for (i, j), d in comparison.differences.items()
+        ],
+        "choices": {
+            unit: [
+                {
+                    "budget": choice.budget,
+                    "run": choice.run,
+                    "bins": choice.per_bin,
+                    "fixed": _number(choice.fixed),
+                    "adaptive": _number(choice.adaptive),
+                }
+                for choice in found
+            ]
+            for unit, found in comparison.choices.items()
+        },
+        "families": [_family(family) for family in families],
+    }
+
+
+def _family(family: Family) -> Plain:
+    return {
+        "label": family.label,
+        "selection": RULE_NAMES.get(family.selection, family.selection),
+        "lines": [
+            {
+                "rule": RULE_NAMES[line.rule],
+                "at": line.at,
+                "estimates": [_estimate(estimate) for estimate in line.estimates],
+                "error": [_number(error) for error in line.error],
+            }
+            for line in family.lines
+        ],
+        "measured": family.measured,
+        "surface": None if family.surface is None else _surface(family.surface),
+    }
+
+
+def _surface(surface: Surface) -> Plain:
+    return {
+        "at": surface.at,
+        "votes": surface.votes,
+        "estimated": surface.estimated,
+        "cells": [
+            [
+                None
+                if cell is None
+                else {
+                    "estimate": _estimate(cell),
+                    "error": _number(surface.error[row][column]),
+                    "gains": [_number(gain) for gain in surface.gains(row, column)],
+                    "per_token": [_number(gain) for gain in surface.gains_per_token(row, column)],
+                }
+                for column, cell in enumerate(cells)
+            ]
+            for row, cells in enumerate(surface.estimates)
+        ],
+    }
+
+
+def _estimate(estimate: Estimate) -> list[float | None]:
+    return [_number(estimate.mean), _number(estimate.low), _number(estimate.high)]
+
+
+def _number(value: float | None) -> float | None:
+    return None if value is None or not math.isfinite(value) else float(f"{value:.{_DIGITS}g}")

@@ -1,0 +1,135 @@
+"""Pools: N candidates of each problem that are independent samples, so that any n of them are a run of n."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tts.record import Record
+
+Floats = NDArray[np.float64]
+
+_SCALE = 1e9  # records hold nine digits of a score; as whole numbers their sums do not depend on their order
+
+
+@dataclass(frozen=True)
+class Pool:
+    """The candidates of P problems, N each.
+
+    Attributes:
+        groups: (P, N) groups of equivalent answers, -1 where a candidate has no answer.
+        right: (P, N) whether a candidate is right.
+        scores: (P, N) scores, NaN where there is none; all NaN where nothing was verified.
+        votes: (P, N, K, S) the K votes on each of up to S steps, a candidate's last step last, NaN where there is none; None
+            where the scores do not follow from votes.
+        aggregator: How step scores make a score, where there are votes.
+    """
+
+    groups: NDArray[np.int64]
+    right: NDArray[np.bool_]
+    scores: Floats
+    votes: Floats | None = None
+    aggregator: str | None = None
+
+    @property
+    def n(self) -> int:
+        """Candidates of a problem, N."""
+        return int(self.groups.shape[1])
+
+    @property
+    def verified(self) -> bool:
+        """Whether any candidate has a score."""
+        return not bool(np.isnan(self.scores).all())
+
+    def of(self, rows: NDArray[np.bool_]) -> Pool:
+        """Returns the pool of some of the problems."""
+        return replace(self, groups=self.groups[rows], right=self.right[rows], scores=self.scores[rows], votes=None)
+
+
+def sizes(n: int) -> tuple[int, ...]:
+    """Returns the numbers of candidates at which a curve is shown: all up to 16, then a quarter more each time, and n."""
+    found = list(range(1, min(n, 16) + 1))
+    while found[-1] < n:
+        found.append(min(n, math.ceil(found[-1] * 1.25)))
+    return tuple(found)
+
+
+def pool_of(problems: Sequence[Sequence[Record]]) -> Pool | None:
+    """Returns the pool of recorded candidates, None where they are none.
+
+    They are where every problem has the same number of candidates, at least two, that are the samples 0 to N-1 of one
+    prefix. So a search over steps, one that stops early, and one that a budget ended make no pool.
+
+    Args:
+        problems: The `solutions` of each record.
+    """
+    n = len(problems[0]) if problems else 0
+    if n < 2 or any([s["index"] for s in solutions] != list(range(n)) for solutions in problems):
+        return None
+    pool = Pool(
+        groups=np.array([[-1 if s["group"] is None else s["group"] for s in row] for row in problems], np.int64),
+        right=np.array([[s["correct"] for s in row] for row in problems], bool),
+        scores=np.array([[_number(s.get("score")) for s in row] for row in problems], float),
+    )
+    votes = _votes(problems)
+    if votes is None:
+        return pool
+    for rule in VECTORISED:
+        # Which rule made the scores is not recorded; any that gives them all is as good.
+        if np.allclose(vote_scores(votes, rule), pool.scores, rtol=0, atol=1e-6, equal_nan=True):
+            return replace(pool, votes=votes, aggregator=rule)
+    return pool
+
+
+def vote_scores(votes: Floats, aggregator: str) -> Floats:
+    """Returns candidates' scores as a verifier makes them of votes: the mean of the votes on each step, then over steps.
+
+    Args:
+        votes: (..., K, S), the last step last, with NaN where there is no vote.
+        aggregator: A key of `VECTORISED`.
+    """
+    there = ~np.isnan(votes)
+    counts = there.sum(-2)
+    steps = np.where(counts > 0, np.where(there, votes, 0.0).sum(-2) / np.maximum(counts, 1), np.nan)
+    usable = ~np.isnan(steps)
+    return np.where(usable.any(-1), VECTORISED[aggregator](steps, usable), np.nan)
+
+
+VECTORISED: dict[str, Callable[[Floats, NDArray[np.bool_]], Floats]] = {
+    "last": lambda steps, usable: steps[..., -1],
+    "min": lambda steps, usable: np.where(usable, steps, np.inf).min(-1),
+    "max": lambda steps, usable: np.where(usable, steps, -np.inf).max(-1),
+    "mean": lambda steps, usable: np.where(usable, steps, 0.0).sum(-1) / np.maximum(usable.sum(-1), 1),
+    "prod": lambda steps, usable: np.where(usable, steps, 1.0).prod(-1),
+    "sum": lambda steps, usable: np.where(usable, steps, 0.0).sum(-1),
+}
+"""`tts.aggregate.AGGREGATORS` over the last axis, of (..., S) steps and which of them have a score."""
+
+
+def whole(scores: Floats) -> Floats:
+    """Returns scores as whole numbers, exact to the digits that records hold; 0 where there is none."""
+    return np.rint(np.where(np.isnan(scores), 0.0, scores) * _SCALE)
+
+
+def _votes(problems: Sequence[Sequence[Record]]) -> Floats | None:
+    flat: list[list[list[float | None]]] = [s.get("votes") or [] for row in problems for s in row]
+    k = max(map(len, flat))
+    length = max((len(vote) for votes in flat for vote in votes), default=0)
+    if not k or not length or any(len(votes) != k for votes in flat):
+        return None
+    filled = [_aligned(votes, length) for votes in flat]
+    return np.array(filled, float).reshape(len(problems), -1, k, length)
+
+
+def _aligned(votes: list[list[float | None]], length: int) -> list[list[float | None]]:
+    """Pads a candidate's votes so that its last step comes last, whatever the lengths of others."""
+    own = max(map(len, votes))
+    return [[None] * (length - own) + vote + [None] * (own - len(vote)) for vote in votes]
+
+
+def _number(value: float | None) -> float:
+    return math.nan if value is None else value

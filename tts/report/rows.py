@@ -1,0 +1,106 @@
+"""A line of `results.jsonl` as the report needs it."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from tts.record import Record
+
+
+@dataclass(frozen=True)
+class Row:
+    """One problem of one run; attributes as in `tts.report.runs.Run`.
+
+    Attributes:
+        candidates: The record's solutions, where they were asked for and the problem did not fail.
+    """
+
+    key: tuple[str, str]
+    answer: str | None
+    level: str | None
+    correct: float
+    majority: float
+    right: int
+    count: int
+    failed: bool
+    costs: dict[str, float]
+    shown: str
+    candidates: list[Record] | None
+
+
+def read_row(line: bytes, keep: bool) -> Row:
+    """Reads a line.
+
+    Args:
+        line: A line of `results.jsonl`.
+        keep: Whether to keep the candidates.
+
+    Raises:
+        ValueError, KeyError, TypeError, AttributeError: It is not a whole record.
+    """
+    record: Record = json.loads(line)
+    solutions = record["solutions"]
+    failed = record["error"] is not None
+    # A record without a reference answer has `correct` of its solutions too, and they are all false.
+    graded = not failed and record["answer"] is not None
+    level = record.get("level")
+    return Row(
+        key=(str(record["id"]), str(record["question"])),
+        answer=record["answer"],
+        level=None if level is None else str(level),
+        correct=float(record["correct"]) if graded else math.nan,
+        majority=float(record["majority_correct"]) if graded else math.nan,
+        right=sum(map(bool, (solution["correct"] for solution in solutions))),
+        count=len(solutions),
+        failed=failed,
+        costs=_costs(record),
+        shown=_shown(record),
+        candidates=solutions if keep and graded else None,
+    )
+
+
+def _costs(record: Record) -> dict[str, float]:
+    usage = record["usage"]
+    policy, verifier = usage["policy"], usage["verifier"]
+    return {
+        "tokens": policy["completion_tokens"] + verifier["completion_tokens"],
+        "policy_tokens": policy["completion_tokens"],
+        "verifier_tokens": verifier["completion_tokens"],
+        "flops": policy["flops"] + verifier["flops"],
+        "latency_s": record["wall_s"],
+        "dollars": policy["dollars"] + verifier["dollars"],
+        # Recorded solutions pass no engine.
+        "samples": max(policy["samples"], len(record["solutions"])),
+        "verifications": verifier["verifications"],
+        "code_executions": policy["code_executions"] + verifier["code_executions"],
+    }
+
+
+def _shown(record: Record) -> str:
+    """Returns what the page of a problem shows besides the tree, as JSON without line breaks."""
+    shown: dict[str, Any] = {
+        key: record[key] for key in ("chosen", "prediction", "correct", "majority_correct", "error", "wall_s")
+    }
+    shown["limits"] = record["limits_hit"]
+    shown["costs"] = {key: value for key, value in _costs(record).items() if value}
+    # answer, group, correct, score, tokens, where its steps begin in its text
+    shown["candidates"] = [
+        [s["answer"], s["group"], s["correct"], s.get("score"), s.get("tokens", 0), _beginnings(s["text"], s["steps"])]
+        for s in record["solutions"]
+    ]
+    return json.dumps(shown, ensure_ascii=False, separators=(",", ":"))
+
+
+def _beginnings(text: str, steps: list[str]) -> list[int]:
+    """Returns where each step begins in the text; [] where the steps are not parts of it."""
+    places, end = [], 0
+    for step in steps:
+        place = text.find(step, end)
+        if place < 0:
+            return []
+        places.append(place)
+        end = place + len(step)
+    return places

@@ -1,0 +1,130 @@
+"""Where runs are: directories with their summary and configuration, before any result is read."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml  # type: ignore[import-untyped]
+
+from tts.errors import UserError
+
+Warn = Callable[[str], None]
+
+# What can differ between two runs that compute the same.
+_NOT_SHAPING = ("hydra", "in_flight", "dry_run", "bank", "clock", "report")
+
+
+@dataclass(frozen=True)
+class Source:
+    """A run directory before its results are read.
+
+    Attributes:
+        folder: The directory.
+        name: Its path below the directory that was asked for.
+        summary: `summary.json`.
+        config: `.hydra/config.yaml`; empty where there is none.
+        overrides: `.hydra/overrides.yaml`.
+    """
+
+    folder: Path
+    name: str
+    summary: dict[str, Any]
+    config: dict[str, Any]
+    overrides: tuple[str, ...]
+
+    @property
+    def strategy(self) -> str:
+        """The strategy's class, or `run` where no configuration says."""
+        return str(self._search.get("_target_", "run")).rsplit(".", 1)[-1]
+
+    @property
+    def n(self) -> int | None:
+        """The configured number of samples (N)."""
+        value = self._search.get("n")
+        return value if isinstance(value, int) else None
+
+    @property
+    def k(self) -> int | None:
+        """The configured number of votes (K)."""
+        verifier = self.config.get("verifier")
+        value = verifier.get("votes") if isinstance(verifier, dict) else None
+        return value if isinstance(value, int) else None
+
+    @property
+    def family(self) -> str:
+        """What runs share that differ in N and K alone."""
+        if not self.config:
+            return self.name
+        config = {key: value for key, value in self.config.items() if key not in _NOT_SHAPING}
+        for group, key in (("search", "n"), ("verifier", "votes")):
+            if isinstance(config.get(group), dict):
+                config[group] = {name: value for name, value in config[group].items() if name != key}
+        return json.dumps(config, sort_keys=True, default=str)
+
+    @property
+    def _search(self) -> dict[str, Any]:
+        search = self.config.get("search")
+        return search if isinstance(search, dict) else {}
+
+
+def find(folders: Sequence[Path], warn: Warn) -> list[Source]:
+    """Returns all run directories below some directories, in the order of their paths, each once.
+
+    Raises:
+        UserError: A directory is not there, or none holds a run.
+    """
+    found: dict[Path, Source] = {}
+    for folder in folders:
+        if not folder.is_dir():
+            raise UserError(f"{folder}: no such directory")
+        before = len(found)
+        for path in sorted({path.parent for name in ("results.jsonl", "summary.json") for path in folder.rglob(name)}):
+            source = _source(path, folder, warn)
+            if source is not None:
+                found.setdefault(path.resolve(), source)
+        if len(found) == before and len(folders) > 1:
+            warn(f"{folder}: no further run below it")
+    if not found:
+        places = ", ".join(map(str, folders))
+        raise UserError(f"{places}: no finished run below it; a run directory holds results.jsonl and summary.json")
+    return list(found.values())
+
+
+def _source(folder: Path, below: Path, warn: Warn) -> Source | None:
+    if not (folder / "results.jsonl").exists():
+        if "accuracy" in _mapping(folder / "summary.json"):  # what other commands leave, such as judge, is no run
+            warn(f"{folder}: left out, it has a summary.json and no results.jsonl")
+        return None
+    summary = _mapping(folder / "summary.json")
+    if not summary:
+        warn(f"{folder}: left out, it has no readable summary.json: the run was not finished; run its command again")
+        return None
+    overrides = _yaml(folder / ".hydra" / "overrides.yaml")
+    config = _yaml(folder / ".hydra" / "config.yaml")
+    name = str(folder.relative_to(below)) if folder != below else folder.resolve().name
+    return Source(
+        folder,
+        name,
+        summary,
+        config if isinstance(config, dict) else {},
+        tuple(map(str, overrides)) if isinstance(overrides, list) else (),
+    )
+
+
+def _mapping(path: Path) -> dict[str, Any]:
+    try:
+        value = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def _yaml(path: Path) -> Any:
+    try:
+        return yaml.load(path.read_bytes(), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    except (OSError, yaml.YAMLError):
+        return None

@@ -1,0 +1,133 @@
+// The comparison of all runs over one set of problems.
+const OTHERS = [["majority", "majority", "accuracy of the most frequent answer"], ["pass_at_1", "pass@1", "share of right candidates"], ["oracle", "any", "any candidate is right"]];
+
+function overview(set, number) {
+  const runs = set.runs.map((run, place) => ({ ...run, place }));
+  const parts = [h("h1", { tabindex: -1 }, `${runs.length} run${runs.length === 1 ? "" : "s"} over ${set.problems.toLocaleString("en")} problems`)];
+  if (figures.warnings.length) parts.push(h("div", { class: "warning", role: "note" }, h("strong", null, "Left out or odd"), h("ul", null, ...figures.warnings.map((text) => h("li", null, text)))));
+  if (figures.sets.length > 1) parts.push(h("p", { class: "dim" }, `${figures.sets.length} different sets of problems were found. Runs are compared within a set only; choose it above.`));
+  parts.push(h("h2", null, "Runs"), runTable(set, runs));
+  if (runs.some((run) => run.errors)) parts.push(h("p", { class: "dim" }, "Problems that failed are left out of the rates and of pairs; the last column counts them as wrong."));
+  if (set.units.length) parts.push(h("h2", null, "Accuracy against cost"), costChart(set, runs));
+  if (set.families.some((family) => family.lines.length)) parts.push(h("h2", null, "Accuracy against candidates"), curveChart(set, runs));
+  const surfaces = set.families.filter((family) => family.surface);
+  if (surfaces.length) parts.push(h("h2", null, "Candidates or votes"), surfacePart(surfaces));
+  if (set.pairs.length) parts.push(h("h2", null, "Paired differences"), pairPart(set, runs));
+  if (Object.keys(set.choices).length) parts.push(h("h2", null, "The best run for a budget"), choicePart(set, runs));
+  if (set.bins.length > 1) parts.push(h("h2", null, "By difficulty"), binTable(set, runs));
+  return parts;
+}
+
+function runTable(set, runs) {
+  const columns = [
+    { name: "run", text: true, value: (run) => run.label, show: (run) => h("span", { title: [run.folder, ...run.overrides].join("\n") }, `${run.place + 1}. ${run.label}`) },
+    { name: "N", value: (run) => run.n }, { name: "K", value: (run) => run.k },
+    { name: "accuracy", value: (run) => run.accuracy[0], show: (run) => rate(run.accuracy[0]) },
+    { name: "95 %", value: (run) => run.accuracy[1], show: (run) => interval(run.accuracy), title: "Wilson interval" },
+    ...OTHERS.map(([key, name, title]) => ({ name, title, value: (run) => run.others[key][0], show: (run) => rate(run.others[key][0]) })),
+    ...set.units.map((unit) => ({
+      name: unit.name, value: (run) => run.costs[unit.key], title: "of one problem; ◆: on the Pareto front of accuracy against it",
+      show: (run) => h("span", { class: set.fronts[unit.key].includes(run.place) ? "front" : null }, amount(run.costs[unit.key]),
+        set.fronts[unit.key].includes(run.place) ? h("span", { class: "unseen" }, " on the Pareto front") : null),
+    })),
+    { name: "× cheapest", value: (run) => run.saving, show: (run) => (known(run.saving) ? run.saving.toFixed(1) : "–"), title: "its tokens over those of the cheapest run that is as accurate" },
+  ];
+  if (runs.some((run) => run.errors)) columns.push({ name: "failed", value: (run) => run.errors }, { name: "failed as wrong", value: (run) => run.errors_wrong, show: (run) => rate(run.errors_wrong) });
+  return sortable("Runs; costs are of one problem, ◆ marks the Pareto front", columns, runs, [3, false]);
+}
+
+function costChart(set, runs) {
+  let unit = set.units[0].key;
+  return part((again) => {
+    const name = set.units.find((each) => each.key === unit).name + " a problem";
+    const point = (run) => ({ x: run.costs[unit], y: run.accuracy[0], low: run.accuracy[1], high: run.accuracy[2], note: run.label });
+    const usable = runs.filter((run) => known(run.costs[unit]) && known(run.accuracy[0]));
+    const strategies = [...new Set(usable.map((run) => run.strategy))];
+    const front = set.fronts[unit].map((place) => runs[place]);
+    const series = strategies.map((strategy) => ({ name: strategy, points: usable.filter((run) => run.strategy === strategy).map(point) }));
+    series.push({ name: "Pareto front", line: true, points: front.map((run) => ({ ...point(run), low: null, high: null })) });
+    return [
+      h("div", { class: "controls" }, choice("Cost", set.units.map((each) => [each.key, each.name]), unit, (next) => { unit = next; again(); })),
+      chart("Accuracy against " + name, name, series),
+    ];
+  });
+}
+
+function curveChart(set, runs) {
+  const families = set.families.filter((family) => family.lines.length);
+  let shown = families.length > 1 ? "all" : "0";
+  const lineOf = (line, name) => ({
+    name, line: true,
+    points: line.at.map((n, i) => ({ x: n, y: line.estimates[i][0], low: line.estimates[i][1], high: line.estimates[i][2], note: line.error[i] >= 0.0005 ? `drawn, standard error ${rate(line.error[i])}` : "exact" })),
+  });
+  return part((again) => {
+    const series = shown === "all"
+      ? families.slice(0, 24).map((family) => lineOf(family.lines.find((line) => line.rule === family.selection || (family.selection === "argmax" && line.rule === "best of n")) || family.lines[0], family.label))
+      : families[shown].lines.map((line) => lineOf(line, line.rule));
+    const measured = (shown === "all" ? families : [families[shown]]).flatMap((family) => family.measured).map(([n, k, place]) => ({ x: n, y: runs[place].accuracy[0], low: runs[place].accuracy[1], high: runs[place].accuracy[2], note: runs[place].label })).filter((p) => known(p.y));
+    if (measured.length) series.push({ name: "as runs measured it", points: measured });
+    return [
+      h("p", { class: "dim" }, "Expected accuracy of n of the recorded candidates, over all draws of n without replacement. Bands are 95 % bootstrap intervals over problems; dots are whole runs."),
+      h("div", { class: "controls" }, choice("Candidates of", [["all", "all, each by its own rule"], ...families.map((family, i) => [i, family.label])], shown, (next) => { shown = next; again(); })),
+      chart("Accuracy against the number of candidates", "candidates (n)", series),
+    ];
+  });
+}
+
+function surfacePart(surfaces) {
+  let shown = 0;
+  return part((again) => [
+    surfaces.length > 1 ? h("div", { class: "controls" }, choice("Runs", surfaces.map((family, i) => [i, family.label]), shown, (next) => { shown = Number(next); again(); })) : null,
+    heatmap(surfaces[shown]),
+  ].filter(Boolean));
+}
+
+function pairPart(set, runs) {
+  let base = set.best ?? 0;
+  return part((again) => {
+    const rows = set.pairs.filter(([i, j]) => i === base || j === base).map(([i, j, mean, low, high, won, lost, p, count]) =>
+      (j === base ? { run: runs[i], mean, low, high, won, lost, p, count } : { run: runs[j], mean: -mean, low: -high, high: -low, won: lost, lost: won, p, count }));
+    const columns = [
+      { name: "run", text: true, value: (row) => row.run.label, show: (row) => `${row.run.place + 1}. ${row.run.label}` },
+      { name: "difference", value: (row) => row.mean, show: (row) => signed(row.mean) },
+      { name: "95 %", value: (row) => row.low, show: (row) => `[${signed(row.low)}, ${signed(row.high)}]`, title: "paired bootstrap over problems" },
+      { name: "only this right", value: (row) => row.won }, { name: "only that right", value: (row) => row.lost },
+      { name: "p", value: (row) => row.p, show: (row) => pValue(row.p), title: "McNemar's exact test, not corrected for the number of pairs" },
+      { name: "problems", value: (row) => row.count },
+    ];
+    return [
+      h("p", { class: "dim" }, "Accuracy of each run less that of the one chosen here, on the same problems. p is of McNemar's exact test and not corrected for the number of pairs."),
+      h("div", { class: "controls" }, choice("Against", runs.map((run) => [run.place, `${run.place + 1}. ${run.label}`]), base, (next) => { base = Number(next); again(); })),
+      sortable("Differences to " + runs[base].label, columns, rows, [1, false]),
+    ];
+  });
+}
+
+function choicePart(set, runs) {
+  const units = Object.keys(set.choices);
+  let unit = units[0];
+  const name = (place) => (known(place) ? `${place + 1}. ${runs[place].label}` : "–");
+  return part((again) => {
+    const columns = [
+      { name: "budget", value: (row) => row.budget, show: (row) => amount(row.budget) },
+      { name: "best run", text: true, value: (row) => name(row.run) },
+      { name: "accuracy", value: (row) => runs[row.run].accuracy[0], show: (row) => rate(runs[row.run].accuracy[0]) },
+      { name: "held out", value: (row) => row.fixed, show: (row) => rate(row.fixed), title: "chosen on half of the problems, tried on the other half" },
+      ...set.bins.map((bin, i) => ({ name: bin, value: (row) => row.bins[i], show: (row) => (known(row.bins[i]) ? h("span", { title: name(row.bins[i]) }, row.bins[i] + 1 + ".") : "–") })),
+      { name: "held out, a run for each bin", value: (row) => row.adaptive, show: (row) => rate(row.adaptive) },
+    ];
+    return [
+      h("p", { class: "dim" }, "The most accurate run whose mean cost of a problem is within the budget, over all problems and by difficulty. What was best on some problems looks better there than it is: the held-out accuracies are of choices made on other problems (two-fold cross-validation)."),
+      h("div", { class: "controls" }, choice("Budget in", set.units.filter((each) => units.includes(each.key)).map((each) => [each.key, each.name]), unit, (next) => { unit = next; again(); })),
+      sortable("The best run for a budget", columns, set.choices[unit]),
+    ];
+  });
+}
+
+function binTable(set, runs) {
+  const columns = [
+    { name: "run", text: true, value: (run) => run.label, show: (run) => `${run.place + 1}. ${run.label}` },
+    ...set.bins.map((bin, i) => ({ name: bin, value: (run) => run.bins[i][0], show: (run) => h("span", { title: interval(run.bins[i]) }, rate(run.bins[i][0])) })),
+  ];
+  return sortable("Accuracy by difficulty (the task's levels, or the share of right ones among all runs' candidates)", columns, runs);
+}

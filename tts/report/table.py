@@ -1,0 +1,115 @@
+"""`report.csv`: everything in numbers, one tidy table."""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from tts.report.comparison import Comparison
+from tts.report.estimates import Family
+from tts.report.runs import UNITS
+from tts.report.statistics import Estimate
+
+COLUMNS = (
+    *("kind", "set", "run", "label", "folder", "strategy", "n", "k", "seed", "bin", "rule", "other", "unit", "budget"),
+    *("problems", "errors", "value", "low", "high", "draw_error", "p", "majority", "pass_at_1", "oracle"),
+    *("accuracy_errors_wrong", *UNITS, "on_front"),
+)
+"""What a row holds depends on its kind:
+
+- `run`: a run's accuracy (`value`), overall (`bin` is `all`) and per bin, with its costs of a problem and the units in
+  which it is on the Pareto front;
+- `estimate`: accuracy by `rule` at `n` candidates (and `k` votes) from the pool of `label`; `draw_error` is the standard
+  error of drawing, 0 where exact;
+- `difference`: what `run` is better by than `other`, with `p` of McNemar's test;
+- `choice`: the compute-optimal `run` for a `budget` in a `unit`, overall and per bin; `rule` is `held_out_fixed` and
+  `held_out_adaptive` for the cross-validated accuracies of one run for all bins, and one for each.
+"""
+
+Row = dict[str, Any]
+
+
+def write(path: Path, comparisons: Sequence[Comparison], families: Sequence[Sequence[Family]]) -> None:
+    """Writes the table."""
+    with path.open("w", encoding="utf-8", newline="", errors="replace") as file:
+        writer = csv.DictWriter(file, COLUMNS, restval="")
+        writer.writeheader()
+        for number, (comparison, found) in enumerate(zip(comparisons, families, strict=True)):
+            for row in rows(comparison, found):
+                writer.writerow({"set": number, **{key: _cell(value) for key, value in row.items()}})
+
+
+def rows(comparison: Comparison, families: Sequence[Family]) -> Iterator[Row]:
+    """Yields the rows of a comparison."""
+    yield from _runs(comparison)
+    for family in families:
+        yield from _estimates(family)
+    for (i, j), difference in comparison.differences.items():
+        names = {"run": comparison.runs[i].source.name, "other": comparison.runs[j].source.name}
+        interval = {"value": difference.mean, "low": difference.low, "high": difference.high, "p": difference.p}
+        yield {"kind": "difference", **names, **interval, "problems": difference.count}
+    yield from _choices(comparison)
+
+
+def _runs(comparison: Comparison) -> Iterator[Row]:
+    names = comparison.bins[0]
+    in_bins = [comparison.in_bin(number) for number in range(len(names))]
+    costs = {unit: comparison.mean_costs(unit) for unit in UNITS}
+    fronts = {unit: comparison.front(unit) for unit in comparison.units}
+    for i, run in enumerate(comparison.runs):
+        source = run.source
+        about: Row = {"kind": "run", "run": source.name, "label": run.label, "folder": str(source.folder)}
+        about |= {"strategy": source.strategy, "n": source.n, "k": source.k, "seed": source.summary.get("seed")}
+        yield {
+            **about,
+            "bin": "all",
+            "errors": int(run.failed.sum()),
+            **_estimate(comparison.accuracies[i]),
+            **{name: estimates[i].mean for name, estimates in comparison.others.items()},
+            "accuracy_errors_wrong": comparison.accuracy_errors_wrong(i),
+            **{unit: cost[i] for unit, cost in costs.items()},
+            "on_front": " ".join(unit for unit, members in fronts.items() if i in members),
+        }
+        for name, estimates in zip(names, in_bins, strict=True):
+            yield {**about, "bin": name, **_estimate(estimates[i])}
+
+
+def _estimates(family: Family) -> Iterator[Row]:
+    for line in family.lines:
+        for n, estimate, error in zip(line.at, line.estimates, line.error, strict=True):
+            about = {"kind": "estimate", "label": family.label, "rule": line.rule, "n": n}
+            yield {**about, **_estimate(estimate), "draw_error": error}
+    surface = family.surface
+    if surface is None or not surface.estimated:
+        return
+    for k, estimates, errors in zip(surface.votes, surface.estimates, surface.error, strict=True):
+        for n, cell, error in zip(surface.at, estimates, errors, strict=True):
+            about = {"kind": "estimate", "label": family.label, "rule": family.selection, "n": n, "k": k}
+            yield {**about, **(_estimate(cell) if cell else {}), "draw_error": error}
+
+
+def _choices(comparison: Comparison) -> Iterator[Row]:
+    for unit, found in comparison.choices.items():
+        for choice in found:
+            about = {"kind": "choice", "unit": unit, "budget": choice.budget}
+            best = comparison.accuracies[choice.run]
+            yield {**about, "bin": "all", "run": comparison.runs[choice.run].source.name, **_estimate(best)}
+            for name, run in zip(comparison.bins[0], choice.per_bin, strict=True):
+                yield {**about, "bin": name, "run": None if run is None else comparison.runs[run].source.name}
+            for rule in ("fixed", "adaptive"):
+                yield {**about, "rule": f"held_out_{rule}", "value": getattr(choice, rule)}
+
+
+def _estimate(estimate: Estimate) -> Mapping[str, Any]:
+    values = asdict(estimate)
+    return {"value": values["mean"], "low": values["low"], "high": values["high"], "problems": values["count"]}
+
+
+def _cell(value: Any) -> Any:
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return ""
+    return f"{value:.6g}" if isinstance(value, float) else value
