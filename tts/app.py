@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import gc
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,12 +13,23 @@ from rich.console import Console
 from rich.table import Table
 
 from tts.budget import Budget, Role
-from tts.clock import VirtualLoop
-from tts.compose import build, engine_of
+from tts.command import tell
+from tts.compose import build
 from tts.engines.gate import Gate
 from tts.errors import UserError
-from tts.needs import check_needs
+from tts.needs import check_aggregates, check_answers, check_needs, reads_answers
 from tts.progress import ProgressBar
+from tts.resources import (
+    CLOCKS,
+    build_role,
+    check_engines,
+    check_groups,
+    engines_of,
+    parts_of,
+    problems_in_flight,
+    running,
+)
+from tts.resume import Earlier
 from tts.roles import CheckedVerifier, LimitedPolicy
 from tts.run import Outcome, Runner
 from tts.sandbox.base import Sandbox
@@ -29,8 +39,6 @@ from tts.tasks.grading import Grader
 
 _GROUPS = ("task", "policy", "verifier", "search", "sandbox", "grading", "budget")
 _ROLES: tuple[Role, ...] = ("policy", "verifier")
-_CLOCKS: dict[str, Callable[[], asyncio.AbstractEventLoop] | None] = {"real": None, "virtual": VirtualLoop}
-_LEAST_PROBLEMS = 64
 
 
 @dataclass(frozen=True)
@@ -50,28 +58,29 @@ class Job:
     sandbox: Sandbox
     grader: Grader
     budget: Budget
-    engines: dict[Role, Gate]
+    engines: dict[str, Gate]
 
     @property
-    def used_engines(self) -> dict[Role, Gate]:
-        """The engines that the search asks."""
-        return {role: engine for role, engine in self.engines.items() if role == "policy" or self.strategy.verifies}
+    def used_engines(self) -> dict[str, Gate]:
+        """The engines that the search asks, by whose they are."""
+        verifies = self.strategy.verifies
+        return {place: engine for place, engine in self.engines.items() if verifies or place.startswith("policy")}
+
+    @property
+    def reads_answers(self) -> bool:
+        """Whether the search goes by the reference answers, so that its accuracy is a bound and no result."""
+        return self.strategy.verifies and reads_answers(self.verifier)
 
     @property
     def in_flight(self) -> int:
         """How many problems are worked on at once: as many as can keep the engines busy with a request each."""
-        given: int | None = self.config["in_flight"]["problems"]
-        busy = sum(min(engine.capacity, 1024) for engine in self.used_engines.values())
-        return max(_LEAST_PROBLEMS, busy) if given is None else given
+        return problems_in_flight(self.config, self.used_engines)
 
     @property
     def title(self) -> str:
         """What was run, in a line."""
         votes = f", K = {self.verifier.votes}" if self.strategy.verifies else ""
-        return f"{self.task.name}: {self._name('search')}, N = {self.strategy.samples}{votes}"
-
-    def _name(self, group: str) -> str:
-        return str(self.config[group]["_target_"]).rsplit(".", 1)[-1]
+        return f"{self.task.name}: {_class_name(self.config['search'])}, N = {self.strategy.samples}{votes}"
 
     def plan(self) -> Table:
         """Returns what the run would do, with its upper bounds."""
@@ -79,15 +88,19 @@ class Job:
         n = self.strategy.samples
         result = Table(title="plan", title_justify="left", box=None, show_header=False, pad_edge=False)
         result.add_row("task", f"{self.task.name}, {'unknown number of' if problems is None else problems} problems")
-        for role, engine in self.engines.items():
-            result.add_row(role, f"{self._name(role)} on {engine.name}")
-        result.add_row("search", f"{self._name('search')}, {n} samples a problem")
+        for role in _ROLES:
+            for place, part in parts_of(self.config[role], role):
+                if "_target_" in part:
+                    on = f" on {self.engines[place].name}" if place in self.engines else ""
+                    result.add_row(place, _class_name(part) + on)
+        result.add_row("search", f"{_class_name(self.config['search'])}, {n} samples a problem")
         bound = self.strategy.token_bound(self.policy)
         if problems is not None and bound is not None:
             result.add_row("at most", f"{problems * n:,} samples, {problems * bound:,} policy tokens")
         if self.strategy.verifies:
             step = self.verifier.token_bound(1)
-            result.add_row("", f"{self.verifier.votes} votes a step, {step:,} verifier tokens a step of a sample")
+            tokens = "no bound of" if step is None else f"{step:,}"
+            result.add_row("", f"{self.verifier.votes} votes a step, {tokens} verifier tokens a step of a sample")
         for scope, limits in (("problem", self.budget.problem), ("run", self.budget.run)):
             text = ", ".join(f"{key} {bound:,}" for key, bound in vars(limits).items() if bound is not None)
             if text:
@@ -106,66 +119,35 @@ def compose(config: dict[str, Any], identity: str) -> Job:
     Raises:
         UserError: The configuration cannot work.
     """
-    unknown = [group for group in _GROUPS if group not in config]
-    if unknown:
-        raise UserError(f"the configuration has no {', '.join(unknown)}")
-    if config["clock"] not in _CLOCKS:
-        raise UserError(f"clock={config['clock']}: choose one of {', '.join(_CLOCKS)}")
+    check_groups(config, _GROUPS)
     sandbox = build(config["sandbox"], "sandbox")
-    in_flight = _in_flight(config["in_flight"])
-    engines = {
-        role: engine_of(role, config[role]["engine"], in_flight[role]) for role in _ROLES if config[role].get("engine")
-    }
-
-    def build_role(role: Role) -> Any:
-        own = {key: value for key, value in config[role].items() if key != "engine"}
-        engine = {"engine": engines[role]} if role in engines else {}
-        return build(own, role, seed=config["seed"], sandbox=sandbox, **engine)
-
+    engines = engines_of(config, _ROLES)
+    grader = build(config["grading"], "grading", sandbox=sandbox)
     job = Job(
         config=config,
         identity=identity,
         task=build(config["task"], "task"),
-        policy=build_role("policy"),
-        verifier=build_role("verifier"),
+        policy=build_role(config, "policy", engines, sandbox),
+        verifier=build_role(config, "verifier", engines, sandbox, grader=grader),
         strategy=build(config["search"], "search", seed=config["seed"]),
         sandbox=sandbox,
-        grader=build(config["grading"], "grading"),
+        grader=grader,
         budget=build(config["budget"], "budget"),
         engines=engines,
     )
     check_needs(job.strategy, job.policy, job.verifier)
-    if config["clock"] == "virtual":
-        for role, gate in job.used_engines.items():
-            if not gate.follows_clock:
-                raise UserError(
-                    f"clock=virtual: '{gate.name}' takes real time; use engine@{role}.engine=simulated or clock=real"
-                )
-    if job.budget.limits("dollars"):
-        for role, gate in job.used_engines.items():
-            if not gate.priced:
-                raise UserError(
-                    f"budget.*.dollars: what {role} costs is not known; set {role}.engine.prompt_price and "
-                    f"{role}.engine.completion_price, in dollars for a million tokens"
-                )
+    if job.strategy.verifies:
+        check_aggregates(config["search"].get("aggregator"), job.verifier)
+    check_engines(config, job.used_engines, job.budget)
     for part in (job.task, job.policy, job.verifier):
         part.check()
+    if job.reads_answers:
+        check_answers(job.verifier, job.task)
     return job
 
 
-def _in_flight(config: Any) -> dict[str, int | None]:
-    """Returns the limits of what is in flight, checked."""
-    kinds = ("problems", *_ROLES)
-    if not isinstance(config, dict):
-        raise UserError(f"in_flight={config}: set in_flight.problems, in_flight.policy or in_flight.verifier")
-    for key, limit in config.items():
-        if key not in kinds:
-            raise UserError(f"in_flight.{key}: no such setting; it takes {', '.join(kinds)}")
-        if limit is not None and (not isinstance(limit, int) or limit < 1):
-            raise UserError(
-                f"in_flight.{key}={limit}: a whole number of 1 or more, or null for what the engines can take"
-            )
-    return config
+def _class_name(config: Mapping[str, Any]) -> str:
+    return str(config["_target_"]).rsplit(".", 1)[-1]
 
 
 async def execute(job: Job, folder: Path, console: Console) -> Outcome:
@@ -176,32 +158,23 @@ async def execute(job: Job, folder: Path, console: Console) -> Outcome:
     """
     async with contextlib.AsyncExitStack() as stack:
         stack.push_async_callback(job.grader.close)
-        if job.strategy.verifies:
-            stack.push_async_callback(job.sandbox.close)
-            await job.sandbox.start()
-        for role, engine in job.used_engines.items():
-            await engine.start()
-            if engine.parameters is None and job.budget.limits("flops"):
-                raise UserError(
-                    f"budget.*.flops: the size of '{engine.name}' is not known; set {role}.engine.parameters"
-                )
+        sandbox = job.sandbox if job.strategy.verifies else None
+        await stack.enter_async_context(running(job.used_engines, sandbox, job.budget))
         policy, verifier = LimitedPolicy(job.policy), CheckedVerifier(job.verifier)
 
         async def search(problem: Any) -> Any:
             return await job.strategy.search(problem, policy, verifier, job.grader)
 
-        # What is loaded by now stays: no collection of garbage needs to look at it again.
-        gc.collect()
-        gc.freeze()
-        stack.callback(gc.unfreeze)
         runner = Runner(search, job.grader, folder, job.in_flight, job.budget)
         extra = {
             "config_hash": job.identity,
             "seed": job.config["seed"],
             "sandbox": list(job.sandbox.layers) if job.strategy.verifies else [],
+            "reads_answers": job.reads_answers,
         }
+        earlier = Earlier(job.task.problems()) if job.config.get("resume") else None
         with ProgressBar(console, job.task.count()) as progress:
-            return await runner.run(job.task.problems(), progress, extra)
+            return await runner.run(job.task.problems(), progress, extra, earlier)
 
 
 def run_job(config: dict[str, Any], identity: str, folder: Path, console: Console) -> int:
@@ -215,12 +188,14 @@ def run_job(config: dict[str, Any], identity: str, folder: Path, console: Consol
         if config["dry_run"]:
             console.print(job.plan())
             return 0
-        with asyncio.Runner(loop_factory=_CLOCKS[config["clock"]]) as loop:
+        with asyncio.Runner(loop_factory=CLOCKS[config["clock"]]) as loop:
             outcome = loop.run(execute(job, folder, console))
     except UserError as error:
         tell(console, str(error))
         return 2
     console.print(table(outcome.tally, outcome.summary, job.title))
+    if job.reads_answers:
+        console.print("the verifier was told the reference answers: what the search reached is a bound, and no result")
     console.print(f"[dim]{folder}[/dim]", soft_wrap=True)
     status = 0
     if outcome.stopped:
@@ -240,9 +215,3 @@ def run_job(config: dict[str, Any], identity: str, folder: Path, console: Consol
         )
         status = 1
     return status
-
-
-def tell(console: Console, message: str) -> None:
-    """Prints an error message."""
-    console.print("[bold red]error:[/bold red] ", end="")
-    console.print(message, markup=False, highlight=False, soft_wrap=True)

@@ -9,28 +9,30 @@ import json
 import types
 import typing
 from collections.abc import Callable, Mapping
-from importlib import resources
 from typing import Any
 
 from hydra.utils import get_object
-from omegaconf import OmegaConf
 
+import tts.resolvers  # noqa: F401  configurations are written with them
+from tts.bank import Bank, BankedEngine
 from tts.budget import Role
-from tts.engines.base import Engine
+from tts.engines.base import Engine, Identified
 from tts.engines.gate import Gate
 from tts.engines.replay import Recorder
 from tts.errors import UserError
 
 Config = Mapping[str, Any]
 
-# `${package:policies.embedded}` is the folder of that package, wherever the project lies.
-OmegaConf.register_new_resolver("package", lambda name: str(resources.files(name)), replace=True)
-
 _engines: dict[str, Engine] = {}
+NOT_SHAPING = ("dry_run", "in_flight", "clock", "bank", "resume")
+"""Settings that do not shape a result: what is worked on at once, and where samples are taken from."""
 _PRICES = ("prompt_price", "completion_price")
+_PLAIN = (str, int, float, bool, list, dict, type(None))
 
 
-def engine_of(role: Role, config: Config, in_flight: int | None) -> Gate:
+def engine_of(
+    role: Role, config: Config, in_flight: int | None, place: str | None = None, bank: Bank | None = None
+) -> Gate:
     """Returns the engine of a role; equal configurations share one model, also across the jobs of a sweep.
 
     Args:
@@ -38,30 +40,38 @@ def engine_of(role: Role, config: Config, in_flight: int | None) -> Gate:
         config: Its `engine` node: `_target_`, its arguments, and optionally `record`, a file to record requests to, and the
             prices.
         in_flight: The role's limit of samples in flight, None for the engine's own.
+        place: Whose engine it is, such as `verifier.of` for a part of the role; None for the role's own.
+        bank: Where its samples are kept, None for nowhere.
     """
-    engine = shared_engine({key: value for key, value in config.items() if key not in _PRICES}, f"{role}.engine")
-    return Gate(engine, role, in_flight, *(config.get(price) for price in _PRICES))
+    place = place or role
+    own = {key: value for key, value in config.items() if key not in _PRICES}
+    engine = shared_engine(own, f"{place}.engine", bank)
+    return Gate(engine, role, in_flight, config.get("prompt_price"), config.get("completion_price"), place)
 
 
-def shared_engine(config: Config, where: str) -> Engine:
+def shared_engine(config: Config, where: str, bank: Bank | None = None) -> Engine:
     """Returns the engine that `config` describes; equal configurations share one, also across the jobs of a sweep.
 
     Args:
         config: An `engine` node: `_target_`, its arguments, and optionally `record`, a file to record requests to.
         where: The node's place in the configuration, for messages.
+        bank: Where its samples are kept, None for nowhere; those of an engine that is not `Identified` never are.
     """
     arguments = {key: value for key, value in config.items() if key not in ("record", *_PRICES)}
     identity = json.dumps(arguments, sort_keys=True)
     if identity not in _engines:
         _engines[identity] = _build_inside(arguments, where)
     engine = _engines[identity]
+    if bank is not None and isinstance(engine, Identified):
+        engine = BankedEngine(engine, bank)
     return Recorder(engine, config["record"]) if config.get("record") else engine
 
 
 def build(config: Config, where: str, **provided: Any) -> Any:
     """Creates the object that a configuration node describes.
 
-    Nodes inside it that have a `_target_` are created first; a node called `engine` is shared between equal ones.
+    Nodes inside it that have a `_target_` are created first, also those in a mapping without one; a node called `engine` is
+    shared between equal ones.
 
     Args:
         config: `_target_` and the arguments.
@@ -100,7 +110,7 @@ def config_hash(config: Config) -> str:
     Args:
         config: The configuration with its interpolations unresolved, so that the project's place does not matter.
     """
-    shaping = {key: value for key, value in config.items() if key not in ("dry_run", "in_flight", "clock")}
+    shaping = {key: value for key, value in config.items() if key not in NOT_SHAPING}
     return hashlib.sha256(json.dumps(shaping, sort_keys=True).encode()).hexdigest()[:16]
 
 
@@ -108,6 +118,8 @@ def _value(key: str, value: Any, where: str, provided: Mapping[str, Any]) -> Any
     if isinstance(value, Mapping) and "_target_" in value:
         place = f"{where}.{key}"
         return shared_engine(value, place) if key == "engine" else _build_inside(value, place, **provided)
+    if isinstance(value, Mapping):
+        return {name: _value(name, part, f"{where}.{key}", provided) for name, part in value.items()}
     return value
 
 
@@ -142,11 +154,15 @@ def _check_keys(given: Mapping[str, Any], accepted: Mapping[str, inspect.Paramet
 def _check_type(value: Any, annotation: Any, where: str) -> None:
     if not _fits(value, annotation):
         wanted = getattr(annotation, "__name__", None) or str(annotation).replace("typing.", "")
-        raise UserError(f"{where}={value}: expected {wanted}, got {type(value).__name__}")
+        shown = f"={value}" if isinstance(value, _PLAIN) else ""
+        raise UserError(f"{where}{shown}: expected {wanted}, got {type(value).__name__}")
 
 
 def _fits(value: Any, annotation: Any) -> bool:
-    """Whether a configuration value can stand where `annotation` is expected; only plain types are looked at."""
+    """Whether a configuration value can stand where `annotation` is expected.
+
+    Only plain types and abstract base classes are looked at: who implements a protocol need not say so.
+    """
     origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
     if origin in (typing.Union, types.UnionType):
         return any(_fits(value, argument) for argument in arguments)
@@ -158,6 +174,6 @@ def _fits(value: Any, annotation: Any) -> bool:
         return isinstance(value, int | float) and not isinstance(value, bool)
     if annotation is int:
         return isinstance(value, int) and not isinstance(value, bool)
-    if annotation in (str, bool):
+    if annotation in (str, bool) or inspect.isabstract(annotation):
         return isinstance(value, annotation)
     return True

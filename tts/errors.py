@@ -11,6 +11,13 @@ class UserError(Exception):
     """
 
 
+class RunError(UserError):
+    """Something that no further problem can do without is gone, such as room on the disk; ends the run.
+
+    What was finished is kept, and the same command goes on from there.
+    """
+
+
 class ProblemError(Exception):
     """Something went wrong that ends the problem it happened to, with the message recorded, and never the run."""
 

@@ -8,11 +8,14 @@ import logging
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from tts.budget import Budget, Limits, Scope, scope
-from tts.errors import ProblemError, UserError
+from tts.disk import write_whole, writing
+from tts.errors import ProblemError, RunError, UserError
+from tts.lines import Lines
 from tts.record import Record, failed, solved
+from tts.resume import Earlier, charge_record
 from tts.summary import Tally, summarize
 from tts.tasks.grading import Grader
 from tts.tree import save_tree
@@ -20,6 +23,7 @@ from tts.types import Problem, SearchResult
 
 _log = logging.getLogger(__name__)
 
+T = TypeVar("T")
 Search = Callable[[Problem], Awaitable[SearchResult]]
 
 
@@ -68,7 +72,9 @@ class Runner:
         self._in_flight = in_flight
         self._budget = budget or Budget(Limits(), Limits())
 
-    async def run(self, problems: Iterator[Problem], progress: Progress, extra: dict[str, Any]) -> Outcome:
+    async def run(
+        self, problems: Iterator[Problem], progress: Progress, extra: dict[str, Any], earlier: Earlier | None = None
+    ) -> Outcome:
         """Searches all problems; writes `results.jsonl`, `trees/` and `summary.json`.
 
         A problem whose search fails is recorded with its error, and the others go on. Lines are appended as problems end and
@@ -79,105 +85,124 @@ class Runner:
             problems: The task's problems; drawn as they are needed.
             progress: Is told after every problem.
             extra: What the summary holds besides.
+            earlier: Where the run goes on: which of the records that are there hold. Otherwise it begins anew.
 
         Raises:
             UserError: A row of the task that could not be checked beforehand (of the hub) is wrong.
+            RunError: The disk is full, or something else is gone that all problems need.
         """
         tally = Tally()
-        (self._folder / "trees").mkdir(parents=True, exist_ok=True)
-        with scope("run", self._budget.run) as meter, Lines(self._folder / "results.jsonl") as lines:
-            numbered = enumerate(problems)
+        path, summary_path = self._folder / "results.jsonl", self._folder / "summary.json"
+        with writing(self._folder):
+            (self._folder / "trees").mkdir(parents=True, exist_ok=True)
+            summary_path.unlink(missing_ok=True)
 
-            async def work() -> None:
-                while meter.reached() is None:
-                    number, problem = next(numbered, (0, None))
-                    if problem is None:
-                        return
-                    record = await self._solve(number, problem)
+        def take(_: str, record: Record) -> int | None:
+            number = earlier.number(record) if earlier else None
+            if number is not None:
+                tally.add(record)
+                charge_record(record, meter)
+            return number
+
+        with scope("run", self._budget.run) as meter, Lines(path, take if earlier else None) as lines:
+            there = lines.numbers
+            numbered = ((number, problem) for number, problem in enumerate(problems) if number not in there)
+
+            async def work(number: int, problem: Problem) -> None:
+                record = await self._solve(number, problem)
+                with writing(self._folder):
                     lines.append(number, json.dumps(record, ensure_ascii=False))
-                    tally.add(record)
-                    progress.update(tally, meter)
+                tally.add(record)
+                progress.update(tally, meter)
 
             try:
-                async with asyncio.TaskGroup() as workers:
-                    for _ in range(self._in_flight):
-                        workers.create_task(work())
-            except BaseExceptionGroup as group:
-                # Only drawing the next problem can raise here.
-                raise _leaf(group) from None
+                await work_through(numbered, work, self._in_flight, meter)
             finally:
-                lines.sort()
-                summary = summarize(tally, meter, extra)
-                (self._folder / "summary.json").write_text(json.dumps(summary, indent=2) + "\n", "utf-8")
+                summary = {**summarize(tally, meter, extra), "resumed": earlier.kept if earlier else 0}
+                with writing(self._folder):
+                    lines.sort()
+                    write_whole(summary_path, json.dumps(summary, indent=2) + "\n")
             limit = meter.reached()
             left_out = limit is not None and next(numbered, None) is not None
         return Outcome(tally, summary, limit if left_out else None)
 
     async def _solve(self, number: int, problem: Problem) -> Record:
-        with scope("problem", self._budget.problem, number) as meter:
-            try:
-                result = await _told_from_outside(self._search(problem))
+        async def solve(meter: Scope) -> Record:
+            result = await self._search(problem)
+            with writing(self._folder):
                 save_tree(result.tree, self._folder / "trees")
-                return await solved(problem, result, meter, self._grader)
-            except* (ProblemError, UserError) as group:
-                message = str(_leaf(group))
-            except* Exception as group:
-                # A fault of ours or of a plug-in costs this problem and not the run.
-                _log.exception("problem %s", problem.id)
-                leaf = _leaf(group)
-                message = f"{type(leaf).__name__}: {leaf}"
-            return failed(problem, message, meter)
+            return await solved(problem, result, meter, self._grader)
+
+        with scope("problem", self._budget.problem, number) as meter:
+            return await recorded(solve(meter), problem.id, lambda message: failed(problem, message, meter))
 
 
-async def _told_from_outside(search: Awaitable[SearchResult]) -> SearchResult:
+async def work_through(
+    numbered: Iterator[tuple[int, T]],
+    work: Callable[[int, T], Awaitable[None]],
+    in_flight: int,
+    meter: Scope,
+) -> None:
+    """Does the work of every item, up to `in_flight` at once; begins none once a limit of `meter` is reached.
+
+    Args:
+        numbered: The items with their numbers; drawn as they are needed.
+        work: Does one item's.
+        in_flight: How many at once.
+        meter: The run's scope.
+
+    Raises:
+        Exception: Whatever drawing the next item raises, or the work on one; the others are cancelled.
+    """
+
+    async def worker() -> None:
+        while meter.reached() is None:
+            number, item = next(numbered, (0, None))
+            if item is None:
+                return
+            await work(number, item)
+
+    try:
+        async with asyncio.TaskGroup() as workers:
+            for _ in range(in_flight):
+                workers.create_task(worker())
+    except BaseExceptionGroup as group:
+        raise _leaf(group) from None
+
+
+async def recorded(work: Awaitable[Record], name: str, failed: Callable[[str], Record]) -> Record:
+    """Awaits the record of a problem; what goes wrong, a fault of ours or of a plug-in included, costs it alone.
+
+    Args:
+        work: What leads to the record.
+        name: The problem's id, for the log.
+        failed: From a message to the record of a problem that ended with it.
+
+    Raises:
+        RunError: No other problem could be worked on either.
+    """
+    try:
+        return await _told_from_outside(work)
+    except* RunError:
+        raise
+    except* (ProblemError, UserError) as group:
+        message = str(_leaf(group))
+    except* Exception as group:
+        _log.exception("problem %s", name)
+        leaf = _leaf(group)
+        message = f"{type(leaf).__name__}: {leaf}"
+    return failed(message)
+
+
+async def _told_from_outside(work: Awaitable[T]) -> T:
     """Awaits a search; a cancellation that nobody asked for is an error like others, and must not end the worker."""
     try:
-        return await search
+        return await work
     except asyncio.CancelledError:
         task = asyncio.current_task()
         if task is not None and task.cancelling():
             raise
         raise ProblemError("a part of the search was cancelled from inside") from None
-
-
-class Lines:
-    """A file of lines, appended in any order and sorted in place at the end, without ever being held in memory.
-
-    Args:
-        path: The file; written anew.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._places: list[tuple[int, int, int]] = []  # number, offset, bytes
-
-    def __enter__(self) -> Lines:
-        self._file = self._path.open("wb")
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._file.close()
-
-    def append(self, number: int, line: str) -> None:
-        """Writes a line.
-
-        Args:
-            number: Its place in the sorted file.
-            line: Its text, without a line break.
-        """
-        data = line.encode() + b"\n"
-        self._places.append((number, self._file.tell(), len(data)))
-        self._file.write(data)
-        self._file.flush()
-
-    def sort(self) -> None:
-        """Puts the lines into the order of their numbers."""
-        whole = self._path.with_suffix(".tmp")
-        with self._path.open("rb") as old, whole.open("wb") as new:
-            for _, offset, size in sorted(self._places):
-                old.seek(offset)
-                new.write(old.read(size))
-        whole.replace(self._path)
 
 
 def _leaf(error: BaseException) -> BaseException:

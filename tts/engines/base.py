@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass, field
-from typing import Literal, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol, runtime_checkable
 
 from tts.errors import UserError
 
@@ -98,6 +98,7 @@ class Completion:
         completion_tokens: Number of tokens sampled, the end-of-text token included.
         prompt_tokens: Number of tokens of the prompt, whatever a cache saved of them.
         index: Which of the request's seeds this sample belongs to.
+        recorded: Whether it was generated before and not for this request; two samples that differ in this alone are equal.
     """
 
     text: str
@@ -107,6 +108,7 @@ class Completion:
     completion_tokens: int = 0
     prompt_tokens: int = 0
     index: int = 0
+    recorded: bool = field(default=False, compare=False)
 
 
 @runtime_checkable
@@ -157,3 +159,15 @@ class Engine(Protocol):
 
     async def close(self) -> None:
         """Frees the model."""
+
+
+@runtime_checkable
+class Identified(Engine, Protocol):
+    """An engine that can tell what its samples depend on, so that they can be kept and used again (`tts.bank`)."""
+
+    def identity(self) -> Mapping[str, Any]:
+        """Returns all that its samples depend on besides the request: plain values, known after `start`.
+
+        A value that is a `Path` stands for the contents of the checkpoint in that directory. What moves a sample by rounding
+        alone, such as the batch size, is left out. Raise a version in it when the same seed comes to give another sample.
+        """

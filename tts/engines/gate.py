@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import heapq
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable
 from contextlib import aclosing
 from dataclasses import replace
 from itertools import count
 
 from tts.budget import LimitReached, Role, Scope, Usage, charge, current, in_time, now
 from tts.engines.base import Completion, Engine, Request
+from tts.engines.reading import Reading, ReadingEngine, Rows
 from tts.errors import EngineError, UserError
 
 
@@ -75,6 +76,7 @@ class Gate(Engine):
         limit: Samples in flight; None for the engine's capacity.
         prompt_price: Dollars for a million prompt tokens.
         completion_price: Dollars for a million completion tokens.
+        place: Whose engine it is, for messages: a part of the role such as `verifier.of`; None for the role's own.
     """
 
     def __init__(
@@ -84,6 +86,7 @@ class Gate(Engine):
         limit: int | None = None,
         prompt_price: float | None = None,
         completion_price: float | None = None,
+        place: str | None = None,
     ) -> None:
         if limit is not None and limit < 1:
             raise UserError(
@@ -91,9 +94,12 @@ class Gate(Engine):
             )
         for name, price in (("prompt_price", prompt_price), ("completion_price", completion_price)):
             if price is not None and price < 0:
-                raise UserError(f"{role}.engine.{name}={price}: a price is 0 or more, in dollars for a million tokens")
+                raise UserError(
+                    f"{place or role}.engine.{name}={price}: a price is 0 or more, in dollars for a million tokens"
+                )
         self._engine = engine
         self._role: Role = role
+        self._place = place or role
         self._slots = Slots(limit or engine.capacity)
         self._capacity = limit or engine.capacity
         self.priced = prompt_price is not None and completion_price is not None
@@ -192,6 +198,42 @@ class Gate(Engine):
                 part.cancel()
             await asyncio.gather(*parts, return_exceptions=True)
 
+    @property
+    def reader(self) -> ReadingEngine:
+        """The engine as one that reads.
+
+        Raises:
+            UserError: It only writes.
+        """
+        if not isinstance(self._engine, ReadingEngine):
+            raise UserError(
+                f"{self._place}.engine: '{self.name}' ({type(self._engine).__name__}) writes text, and this "
+                f"{self._role} needs an engine that reads; leave {self._place}.engine._target_ and .record as they are"
+            )
+        return self._engine
+
+    async def read(self, reading: Reading) -> Rows:
+        """Returns what the engine reads; all tokens count as prompt tokens, whatever its cache saves of them.
+
+        Raises:
+            EngineError: The reading failed for good.
+            LimitReached: The budget is used up, or its time was up before the reading ended.
+        """
+        scope = current()
+        scope.check()
+        await self._slots.wait(1, scope.order)
+        started = now()
+        try:
+            scope.check()  # the wait may have been long
+            (rows,) = [rows async for rows in in_time(_only(self.reader.read(reading)), scope)]
+        finally:
+            self._slots.release()
+            charge(self._role, Usage(seconds=now() - started))
+        tokens = len(reading.tokens)
+        flops, dollars = 2.0 * (self.parameters or 0) * tokens, self.prices[0] * tokens
+        charge(self._role, Usage(calls=1, prompt_tokens=tokens, flops=flops, dollars=dollars))
+        return rows
+
     async def count_tokens(self, text: str) -> int:
         """Returns the number of tokens of `text`."""
         return await self._engine.count_tokens(text)
@@ -204,6 +246,10 @@ class Gate(Engine):
         """Closes the engine, also for others who use it."""
         self._slots.fail(EngineError(f"the engine '{self.name}' was closed"))
         await self._engine.close()
+
+
+async def _only(result: Awaitable[Rows]) -> AsyncGenerator[Rows, None]:
+    yield await result
 
 
 class _Bill:
@@ -223,7 +269,7 @@ class _Bill:
             samples=1,
             prompt_tokens=prompt,
             completion_tokens=sampled,
-            generated_tokens=sampled,
+            generated_tokens=0 if completion.recorded else sampled,
             flops=2.0 * (self._gate.parameters or 0) * (prompt + sampled),
             dollars=prompt_price * prompt + completion_price * sampled,
         )

@@ -131,6 +131,7 @@ class ReplayEngine:
             or (len(tokens) if tokens else await self.count_tokens(text)),
             prompt_tokens=recorded.get("prompt_tokens") or await self.count_tokens(request.prompt),
             index=index,
+            recorded=True,
         )
 
     async def count_tokens(self, text: str) -> int:
@@ -188,7 +189,7 @@ class Recorder:
                 yield completion
         finally:
             if landed:
-                rows = [_recorded(completion, request.seeds[completion.index]) for completion in landed]
+                rows = [recorded(completion, request.seeds[completion.index]) for completion in landed]
                 with self._path.open("a", encoding="utf-8") as file:
                     file.write(json.dumps({"prompt": request.prompt, "completions": rows}, ensure_ascii=False) + "\n")
 
@@ -210,7 +211,8 @@ def _shared(a: str, b: str) -> int:
     return next((i for i, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b)))
 
 
-def _recorded(completion: Completion, seed: int) -> dict[str, Any]:
+def recorded(completion: Completion, seed: int) -> dict[str, Any]:
+    """Returns a completion as it stands in a recording."""
     row = {
         "text": completion.text,
         "finish_reason": completion.finish_reason,

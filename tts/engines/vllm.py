@@ -16,11 +16,11 @@ from importlib.util import find_spec
 from itertools import count
 from typing import Any, TypeVar
 
-from tts.engines.base import Completion, Engine, Request, Sampling, Token
+from tts.engines.base import Completion, Identified, Request, Sampling, Token
 from tts.engines.local_tokenizer import LocalTokenizer
 from tts.engines.logprobs import as_sampled
 from tts.engines.stops import cut_at_stop
-from tts.engines.transformers.loading import check_path
+from tts.engines.transformers.loading import check_path, source
 from tts.engines.transformers.text import TextStream, Vocabulary
 from tts.errors import EngineError, UserError, missing_extra
 
@@ -29,8 +29,14 @@ _Deliver = Callable[[Completion | Exception], None]
 
 _EXIT_SECONDS = 20.0
 
+# Settings that move a sample by rounding alone.
+_NOT_SHAPING = (
+    *("model", "revision", "tensor_parallel_size", "gpu_memory_utilization", "max_num_seqs", "enforce_eager"),
+    *("max_logprobs", "disable_log_stats"),
+)
 
-class VLLMEngine(Engine):
+
+class VLLMEngine(Identified):
     """A causal language model in vLLM.
 
     Every sample is a request of its own to vLLM, with its own seed, and lands on its own; vLLM's prefix cache shares the
@@ -162,6 +168,14 @@ class VLLMEngine(Engine):
             UserError: There is no template, or it refuses the conversation.
         """
         return self._tokenizer.render(messages, answer=answer)
+
+    def identity(self) -> Mapping[str, Any]:
+        """Returns the checkpoint, vLLM's version and the settings that shape samples."""
+        from vllm import __version__
+
+        shaping = {key: str(value) for key, value in self._settings.items() if key not in _NOT_SHAPING}
+        model = source(self._settings["model"], self._settings["revision"])
+        return {"engine": "vllm", "version": __version__, "model": model, **shaping}
 
     async def close(self) -> None:
         """Fails what is pending and ends vLLM's processes; `start` would start new ones."""

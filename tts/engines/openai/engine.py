@@ -6,7 +6,7 @@ The prompt is rendered by this project, so the server's chat template plays no p
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -45,6 +45,8 @@ class OpenAIEngine:
         parameters: The model's number of parameters, for FLOPs.
         in_flight: Samples that the server can usefully have at a time, its running ones and a full queue; more of them
             are not refused here, but those who share the engine hold them back.
+        revision: What tells these weights from others that are served by the same name, for `bank.path`: samples are then
+            used again wherever the model is served. None: from this URL only.
 
     Raises:
         UserError: A setting is out of range.
@@ -63,6 +65,7 @@ class OpenAIEngine:
         processed_logprobs: bool = False,
         parameters: int | None = None,
         in_flight: int = 512,
+        revision: str | None = None,
     ) -> None:
         if not base_url.startswith(("http://", "https://")):
             raise UserError(f"engine base_url={base_url}: not a URL; expected http://HOST:PORT/v1")
@@ -87,6 +90,8 @@ class OpenAIEngine:
         self._tokenizer: Any = None
         self._counts_tokens = True
         self._context: int | None = None
+        self._root: str | None = None
+        self._revision = revision
         self._running: dict[_Results, list[asyncio.Task[None]]] = {}
 
     async def start(self) -> None:
@@ -166,11 +171,12 @@ class OpenAIEngine:
             return await self._http.post(url, {**body, "max_tokens": room}, read)
 
     async def _served(self) -> list[str]:
-        """Returns the names of the served models, and takes note of this one's context where the server tells it."""
+        """Returns the names of the served models, and notes this one's context and origin where the server tells them."""
         response = await self._http.get(f"{self._url}/models")
         response.raise_for_status()
         entries = {entry["id"]: entry for entry in response.json()["data"]}
-        self._context = entries.get(self.name, {}).get("max_model_len")
+        entry = entries.get(self.name, {})
+        self._context, self._root = entry.get("max_model_len"), entry.get("root")
         return list(entries)
 
     def _not_served(self, served: list[str]) -> str:
@@ -214,6 +220,12 @@ class OpenAIEngine:
         except (OSError, ValueError) as error:
             reason = str(error).splitlines()[0]
             raise UserError(f"tokenizer={self._tokenizer_name}: cannot be loaded ({reason})") from None
+
+    def identity(self) -> Mapping[str, Any]:
+        """Returns the served name, where it is served or the revision, and what the server tells of the model."""
+        where = {"url": self._url} if self._revision is None else {"revision": self._revision}
+        told = {"root": self._root, "context": self._context, "processed_logprobs": self._processed}
+        return {"engine": "openai", "model": self.name, **where, **told}
 
     async def close(self) -> None:
         """Fails what runs and closes this event loop's connections; `start` and `generate` open new ones."""

@@ -1,0 +1,86 @@
+"""How fast the bank is, beside what it costs to store: look-ups a second, samples stored a second, bytes a sample.
+
+`python -m benchmarks.bank`
+
+A look-up is everything that a request costs: its key from the prompt, the query, and the completion as the engine would have
+given it. There are more samples than fit SQLite's page cache.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import random
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from tts.bank.bank import Bank
+from tts.engines.base import Completion, Request, Sampling, Token
+
+_MODEL = b"m" * 16
+
+
+def completion(random_: random.Random, tokens: int, alternatives: int) -> Completion:
+    """Returns a sample of so many tokens of about four characters each, its log-probabilities as exact as in 32 bits."""
+    texts = [f"{random_.randrange(10**4):4} " for _ in range(tokens)]
+
+    def token(text: str) -> Token:
+        top = {f"{random_.randrange(10**5)}": -random_.randrange(2**20) / 2**16 for _ in range(alternatives)}
+        return Token(text, -0.5, top, {key: value - 0.25 for key, value in top.items()})
+
+    made = tuple(token(text) for text in texts) if alternatives else None
+    return Completion("".join(texts), "stop", None, made, tokens, 200)
+
+
+def requests(count: int, seeds: int, sampling: Sampling) -> Iterator[Request]:
+    """Yields requests with prompts of 2,000 characters."""
+    for number in range(count):
+        yield Request(f"{number:08}" * 250, sampling, tuple(range(seeds)))
+
+
+async def measure(title: str, count: int, seeds: int, tokens: int, alternatives: int) -> None:
+    """Prints the figures of one kind of requests."""
+    random_ = random.Random(0)
+    sampling = Sampling(alternatives=alternatives)
+    made = [completion(random_, tokens, alternatives) for _ in range(64)]
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "bank.sqlite"
+        bank = Bank(path)
+        started = time.perf_counter()
+        for request in requests(count, seeds, sampling):
+            place = bank.place(_MODEL, request)
+            for seed in request.seeds:
+                assert bank.claim(place, seed)
+                bank.put(place, request, seed, made[seed % 64])
+        await bank.flush()
+        stored = count * seeds / (time.perf_counter() - started)
+        order = list(requests(count, seeds, sampling))
+        random_.shuffle(order)
+        started = time.perf_counter()
+        found = sum(len(bank.get(bank.place(_MODEL, request), request.seeds)) for request in order)
+        rate = found / (time.perf_counter() - started)
+        assert found == count * seeds
+        bank.close()
+        size = path.stat().st_size / found
+    print(f"{title:44} {rate:9,.0f} look-ups/s {stored:9,.0f} stored/s {size:8,.0f} bytes/sample", flush=True)
+
+
+def main() -> None:
+    """Measures samples of a policy, one at a time and many of a prompt, and verdicts with their alternatives."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--samples", type=int, default=64_000)
+    samples = parser.parse_args().samples
+    for title, seeds, tokens, alternatives, share in (
+        ("64 samples a prompt, 100 tokens", 64, 100, 0, 1),
+        ("16 samples a prompt, 100 tokens", 16, 100, 0, 1),
+        ("1 sample a prompt, 100 tokens", 1, 100, 0, 4),
+        ("64 samples a prompt, 1,000 tokens", 64, 1000, 0, 4),
+        ("1 verdict a prompt, 100 tokens of 20", 1, 100, 20, 32),
+    ):
+        asyncio.run(measure(title, samples // share // seeds, seeds, tokens, alternatives))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,220 @@
+"""An engine in front of which a bank stands: the same samples, each generated once."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import random
+import tempfile
+from collections.abc import AsyncGenerator, Iterator, Mapping
+from contextlib import aclosing, contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tts.bank import Bank, BankedEngine
+from tts.bank.bank import sampling_key
+from tts.budget import scope
+from tts.engines.base import Completion, Request, Sampling, Token
+from tts.engines.gate import Gate
+from tts.errors import EngineError
+
+
+class Writer:
+    """Samples that tell what they depend on, landing in random order; keeps a list of what was generated."""
+
+    def __init__(self, identity: str = "m", seed: int = 0) -> None:
+        self.name, self.parameters, self.capacity = identity, 7, 100
+        self.random = random.Random(seed)
+        self.generated: list[tuple[str, int]] = []
+        self.fails = self.stalls = False
+
+    async def start(self) -> None:
+        pass
+
+    def identity(self) -> Mapping[str, Any]:
+        return {"model": self.name}
+
+    async def generate(self, request: Request) -> AsyncGenerator[Completion, None]:
+        order = list(enumerate(request.seeds))
+        self.random.shuffle(order)
+        for index, seed in order:
+            for _ in range(self.random.randrange(4)):
+                await asyncio.sleep(0)
+            if self.fails:
+                raise EngineError("the engine broke")
+            if self.stalls and self.generated:
+                await asyncio.sleep(3600)
+            self.generated.append((request.prompt, seed))
+            text = f"{self.name} {request.prompt} {request.sampling} {seed}"
+            token = Token(text, -0.1, {text: -0.1, "x": -1 / 3}, {text: 0.0, "x": -math.inf})
+            tokens = (token,) if request.sampling.alternatives else None
+            yield Completion(text, "stop", None, tokens, 3, 2, index)
+
+    async def count_tokens(self, text: str) -> int:
+        return len(text)
+
+    def render(self, messages: list[dict[str, str]], *, answer: bool = True) -> str:
+        return ""
+
+    async def close(self) -> None:
+        pass
+
+
+@contextmanager
+def fresh() -> Iterator[Bank]:
+    with tempfile.TemporaryDirectory() as folder:
+        bank = Bank(Path(folder) / "bank.sqlite")
+        yield bank
+        bank.close()
+
+
+async def complete(engine: Any, request: Request) -> list[Completion]:
+    return sorted([c async for c in engine.generate(request)], key=lambda c: c.index)
+
+
+samplings = st.builds(
+    Sampling,
+    max_tokens=st.integers(1, 3),
+    temperature=st.sampled_from([0.0, 0.5, 1.0]),
+    stop=st.sampled_from([(), ("a",), ("a", "b"), ("a, b",)]),
+    alternatives=st.sampled_from([0, 20]),
+)
+requests = st.builds(
+    Request, st.sampled_from(["", "p", "p\0", "q\ud800"]), samplings, st.lists(st.integers(0, 9), min_size=1).map(tuple)
+)
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.lists(st.tuples(st.sampled_from("mn"), requests, st.booleans()), min_size=1, max_size=8))
+async def test_all_get_what_the_engine_gives_and_nothing_is_generated_twice(
+    asked: list[tuple[str, Request, bool]],
+) -> None:
+    engines = {name: Writer(name) for name in "mn"}
+    with fresh() as bank:
+        banked = {name: BankedEngine(engine, bank) for name, engine in engines.items()}
+        expected = [await complete(Writer(name), request) for name, request, _ in asked]
+        # Some of them at once, some after what came before is stored.
+        batches: list[list[int]] = [[]]
+        for number, (_, _, together) in enumerate(asked):
+            if not together:
+                batches.append([])
+            batches[-1].append(number)
+        for batch in batches:
+            answers = await asyncio.gather(*(complete(banked[asked[i][0]], asked[i][1]) for i in batch))
+            assert answers == [expected[i] for i in batch]
+        wanted = {(name, r.prompt, sampling_key(r.sampling), seed) for name, r, _ in asked for seed in r.seeds}
+        assert sum(len(engine.generated) for engine in engines.values()) == len(wanted)
+        # Nor is it by a later process.
+        later = {name: Writer(name) for name in "mn"}
+        for (name, request, _), answer in zip(asked, expected, strict=True):
+            await bank.flush()
+            again = await complete(BankedEngine(later[name], bank), request)
+            assert again == answer
+            assert all(c.recorded for c in again)
+        assert not any(engine.generated for engine in later.values())
+
+
+@pytest.fixture(scope="module")
+def bank() -> Iterator[Bank]:
+    with fresh() as bank:
+        yield bank
+
+
+@given(st.lists(st.tuples(st.sampled_from(["m", "n"]), requests), min_size=2, max_size=2))
+def test_a_place_is_shared_by_equal_requests_alone(bank: Bank, pair: list[tuple[str, Request]]) -> None:
+    (one, first), (other, second) = pair
+    places = [bank.place(model.encode() * 16, request).request for model, request in pair]
+    same = (one, first.prompt, first.sampling) == (other, second.prompt, second.sampling)
+    assert (places[0] == places[1]) == same
+
+
+def test_every_parameter_tells_requests_apart() -> None:
+    base = Sampling()
+    changes = {
+        "max_tokens": 7, "temperature": 0.5, "top_p": 0.5, "top_k": 3, "repetition_penalty": 1.5, "stop": ("x",),
+        "include_stop": True, "alternatives": 3,
+    }  # fmt: skip
+    assert set(changes) == set(vars(base))
+    keys = {sampling_key(replace(base, **{name: value})) for name, value in changes.items()}  # type: ignore[arg-type]
+    assert len(keys | {sampling_key(base)}) == len(changes) + 1
+    assert sampling_key(Sampling(temperature=1)) == sampling_key(Sampling(temperature=1.0))
+
+
+async def test_smaller_cells_are_beginnings_of_larger_ones_and_cost_the_search_the_same() -> None:
+    engine = Writer()
+    with fresh() as bank:
+        costs = []
+        for n in (16, 4, 16, 20):
+            gate = Gate(BankedEngine(engine, bank), "policy", limit=5)
+            with scope("run") as meter:
+                await complete(gate, Request("p", seeds=tuple(range(n))))
+            usage = meter.usage["policy"]
+            costs.append((usage.samples, usage.completion_tokens, usage.prompt_tokens, usage.generated_tokens))
+    assert costs == [(16, 48, 2, 48), (4, 12, 2, 0), (16, 48, 2, 0), (20, 60, 2, 12)]
+
+
+async def test_who_waits_takes_over_from_who_fails_or_gives_up() -> None:
+    engine = Writer()
+    engine.stalls = True
+    engine.generated.append(("", 0))
+    with fresh() as bank:
+        banked = BankedEngine(engine, bank)
+        first = asyncio.create_task(complete(banked, Request("p", seeds=(1, 2))))
+        second = asyncio.create_task(complete(banked, Request("p", seeds=(2, 1, 3))))
+        await asyncio.sleep(0.05)
+        assert not second.done()
+        engine.stalls = False
+        first.cancel()
+        async with asyncio.timeout(10):
+            # 3 is its own, and stalls with the engine; 1 and 2 come free with the other's end.
+            second.cancel()
+            assert [c.index for c in await complete(banked, Request("p", seeds=(3, 2, 1)))] == [0, 1, 2]
+            engine.fails = True
+            with pytest.raises(EngineError, match="the engine broke"):
+                await complete(banked, Request("p", seeds=(1, 4)))
+            engine.fails = False
+            assert len(await complete(banked, Request("p", seeds=(1, 4)))) == 2
+
+
+async def test_closing_early_keeps_what_landed_and_claims_nothing() -> None:
+    engine = Writer()
+    with fresh() as bank:
+        banked = BankedEngine(engine, bank)
+        async with aclosing(banked.generate(Request("p", seeds=tuple(range(50))))) as landing:
+            await anext(landing)
+        await bank.flush()
+        before = len(engine.generated)
+        async with asyncio.timeout(10):
+            assert len(await complete(banked, Request("p", seeds=tuple(range(50))))) == 50
+        assert len(engine.generated) == 50 >= before
+
+
+async def test_a_checkpoint_is_its_contents(tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    folder.mkdir()
+    (folder / "config.json").write_text("{}")
+    (folder / "weights.bin").write_bytes(bytes(1000))
+    (folder / "README.md").write_text("a")
+
+    with fresh() as bank:
+
+        def key(place: Path = folder) -> bytes:
+            return bank.register("m", {"model": place, "dtype": "x"})
+
+        first = key()
+        assert bank.register("m", {"model": folder, "dtype": "y"}) != first
+        (folder / "README.md").write_text("b")
+        moved = tmp_path / "moved"
+        folder.rename(moved)
+        assert key(moved) == first
+        (moved / "weights.bin").write_bytes(bytes(999) + b"\1")  # the same size
+        assert key(moved) != first
+        (moved / "weights.bin").write_bytes(bytes(1000))
+        assert key(moved) == first
+        (moved / "weights.bin").rename(moved / "other.bin")
+        assert key(moved) != first

@@ -1,0 +1,106 @@
+"""Looks after banks: `python -m tts.bank list|size|export|prune BANK ...`. A sweep's is `multirun/tts/bank.sqlite`.
+
+Examples:
+    python -m tts.bank list multirun/tts/bank.sqlite
+    python -m tts.bank export multirun/tts/bank.sqlite samples.jsonl --model Qwen
+    python -m tts.bank prune multirun/tts/bank.sqlite --older-than 30
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from rich.console import Console
+
+from tts.bank.export import export
+from tts.bank.keeping import models, prune
+from tts.bank.store import Store
+from tts.command import tell
+from tts.errors import UserError
+
+_MB = 1_000_000
+
+
+def main(arguments: Sequence[str] | None = None, console: Console | None = None) -> int:
+    """Runs the command and returns its exit status."""
+    given = _parser().parse_args(arguments)
+    console = console or Console()
+    try:
+        store = Store(given.bank, create=False)
+        try:
+            command: Callable[[Store, argparse.Namespace, Console], None] = given.command
+            command(store, given, console)
+        finally:
+            store.close()
+    except UserError as error:
+        tell(console, str(error))
+        return 2
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m tts.bank", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    def add(
+        name: str, command: Callable[[Store, argparse.Namespace, Console], None], text: str
+    ) -> argparse.ArgumentParser:
+        added = commands.add_parser(name, help=text, description=text)
+        added.add_argument("bank", type=Path, metavar="BANK", help="the bank's file")
+        added.set_defaults(command=command)
+        return added
+
+    add("list", _list, "shows the models whose samples are kept, and how many there are of each")
+    add("size", _size, "shows how large the bank is")
+    exporting = add("export", _export, "writes the samples to a file: recorded requests (.jsonl) or a table (.parquet)")
+    exporting.add_argument("file", type=Path, metavar="FILE", help="ends in .jsonl or .parquet")
+    exporting.add_argument("--model", metavar="TEXT", help="only of models whose name holds this text")
+    pruning = add("prune", _prune, "deletes samples, and makes the file smaller")
+    pruning.add_argument("--model", metavar="TEXT", help="only of models whose name holds this text")
+    pruning.add_argument("--older-than", type=float, metavar="DAYS", help="only those generated longer ago")
+    pruning.add_argument(
+        "--to-size", type=float, metavar="MB", help="only as many, the oldest first, as brings it down to this"
+    )
+    return parser
+
+
+def _list(store: Store, _: argparse.Namespace, console: Console) -> None:
+    for model in models(store):
+        dates = f", {model.first:%Y-%m-%d} to {model.last:%Y-%m-%d}" if model.first and model.last else ""
+        lines = model.name, f"  {_amount(model.samples, model.requests, model.bytes)}{dates}", f"  {model.identity}"
+        console.print("\n".join(lines), markup=False, highlight=False, soft_wrap=True)
+
+
+def _size(store: Store, _: argparse.Namespace, console: Console) -> None:
+    found = models(store)
+    # SQLite keeps what was written last in files of their own.
+    size = sum(part.stat().st_size for part in store.path.parent.glob(f"{store.path.name}*"))
+    console.print(_amount(sum(m.samples for m in found), sum(m.requests for m in found), size), highlight=False)
+
+
+def _amount(samples: int, requests: int, size: int) -> str:
+    return f"{samples:,} samples of {requests:,} prompts, {size / _MB:,.1f} MB"
+
+
+def _export(store: Store, given: argparse.Namespace, console: Console) -> None:
+    count = export(store, given.file, given.model)
+    console.print(f"{count:,} samples in {given.file}", highlight=False, soft_wrap=True)
+
+
+def _prune(store: Store, given: argparse.Namespace, console: Console) -> None:
+    if given.model is None and given.older_than is None and given.to_size is None:
+        raise UserError(
+            f"prune: say what to delete: --model, --older-than or --to-size; or delete {store.path} as a whole"
+        )
+    to_size = None if given.to_size is None else round(given.to_size * _MB)
+    count = prune(store, given.model, given.older_than, to_size)
+    console.print(f"{count:,} samples deleted", highlight=False)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,212 @@
+"""The bank as engines use it: look-ups at once, storing on a thread of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import hashlib
+import json
+import queue
+import threading
+import zlib
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, fields
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from tts.bank.claims import Claims
+from tts.bank.codec import pack, unpack
+from tts.bank.fingerprint import contents
+from tts.bank.store import BankError, Row, Store
+from tts.engines.base import Completion, Request, Sampling
+
+_MOST = 1000
+"""Samples stored in one transaction."""
+_REAL = ("temperature", "top_p", "repetition_penalty")
+"""Parameters for which a configuration may give a whole number."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where the samples of a request belong.
+
+    Attributes:
+        model: The model's key.
+        request: The request's key: model, prompt and sampling parameters, the seeds left out.
+    """
+
+    model: bytes
+    request: bytes
+
+
+class Bank:
+    """A store of samples in a file that several processes may share.
+
+    What is put is written at once by a thread, together with whatever came in the meantime, so that a process that is killed
+    loses the samples of some milliseconds. When writing fails, the next use raises the reason.
+
+    Args:
+        path: The file; made where there is none.
+
+    Raises:
+        BankError: The file is not a bank, damaged, or cannot be written.
+    """
+
+    def __init__(self, path: Path) -> None:
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._store = Store(path)
+            self._claims = Claims(path.with_name(path.name + "-claims"))
+        except OSError as error:
+            raise BankError(f"bank {path}: {error.strerror}; name another file in bank.path") from None
+        self.path = path
+        self._failure: BankError | None = None
+        self._putting: queue.SimpleQueue[_Put | Future[None] | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._write, args=(Store(path),), name="tts-bank", daemon=True)
+        self._thread.start()
+
+    def register(self, name: str, identity: Mapping[str, Any]) -> bytes:
+        """Returns the key of a model; reads its checkpoint where `identity` names one and it was not read before.
+
+        Args:
+            name: What it is called, for whoever looks into the bank.
+            identity: See `tts.engines.base.Identified`.
+        """
+        store = Store(self.path)
+        try:
+            plain = {key: contents(v, store) if isinstance(v, Path) else v for key, v in identity.items()}
+            text = json.dumps(plain, sort_keys=True)
+            key = hashlib.blake2b(text.encode(), digest_size=16).digest()
+            store.put_model(key, name, text)
+        finally:
+            store.close()
+        return key
+
+    def place(self, model: bytes, request: Request) -> Place:
+        """Returns where a request's samples belong."""
+        text = f"{sampling_key(request.sampling)}\0{request.prompt}"
+        digest = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16, key=model)
+        return Place(model, digest.digest())
+
+    def get(self, place: Place, seeds: Sequence[int]) -> dict[int, Completion]:
+        """Returns the samples of these seeds that are there.
+
+        Raises:
+            BankError: The file is damaged, or an earlier write failed.
+        """
+        self._check()
+        try:
+            return {seed: unpack(body) for seed, body in self._store.get(place.request, seeds)}
+        except ValueError as error:
+            raise BankError(f"bank {self.path}: {error}: the file is damaged; move it away") from None
+
+    def claim(self, place: Place, seed: int) -> bool:
+        """Whether the caller shall generate this sample; if not, somebody is at work on it.
+
+        Who claims it puts it or releases it. What is claimed may have been stored since it was last looked up.
+        """
+        return self._claims.take(place.request, seed)
+
+    def release(self, place: Place, seed: int) -> None:
+        """Gives up a claim."""
+        self._claims.release(place.request, seed)
+
+    def put(self, place: Place, request: Request, seed: int, completion: Completion) -> None:
+        """Stores a sample that was claimed, soon, and then gives up the claim.
+
+        Raises:
+            BankError: An earlier write failed.
+        """
+        self._putting.put(_Put(place, request, seed, completion))
+        self._check()
+
+    async def flush(self) -> None:
+        """Returns when all that was put is stored.
+
+        Raises:
+            BankError: It could not be.
+        """
+        done: Future[None] = Future()
+        self._putting.put(done)
+        await asyncio.wrap_future(done)
+        self._check()
+
+    def close(self) -> None:
+        """Stores what was put and closes the file."""
+        self._putting.put(None)
+        self._thread.join()
+        self._store.close()
+        self._claims.close()
+
+    def _check(self) -> None:
+        if self._failure is not None:
+            raise self._failure
+
+    def _write(self, store: Store) -> None:
+        """Stores what comes, until None does: the thread's work."""
+        while True:
+            items: list[_Put | Future[None] | None] = [self._putting.get()]
+            while len(items) < _MOST and not self._putting.empty():
+                items.append(self._putting.get())
+            samples = [item for item in items if isinstance(item, _Put)]
+            try:
+                if self._failure is None:
+                    store.put([item.row() for item in samples])
+            except BankError as error:
+                self._failure = error
+            for sample in samples:
+                self._claims.release(sample.place.request, sample.seed)
+            for item in items:
+                if isinstance(item, Future):
+                    item.set_result(None)
+            if items[-1] is None:
+                store.close()
+                return
+
+
+@dataclass(frozen=True)
+class _Put:
+    place: Place
+    request: Request
+    seed: int
+    completion: Completion
+
+    def row(self) -> Row:
+        prompt = zlib.compress(self.request.prompt.encode("utf-8", "surrogatepass"), 1)
+        sampling = sampling_key(self.request.sampling)
+        return Row(self.place.model, self.place.request, sampling, prompt, self.seed, pack(self.completion))
+
+
+@lru_cache(4096)
+def sampling_key(sampling: Sampling) -> str:
+    """Returns the parameters as JSON, the same for equal ones: 1 and 1.0 are one temperature."""
+    values = {field.name: getattr(sampling, field.name) for field in fields(sampling)}
+    return json.dumps({key: float(value) if key in _REAL else value for key, value in values.items()})
+
+
+_open: dict[Path, Bank] = {}
+
+
+def open_bank(path: str | Path) -> Bank:
+    """Returns the bank in a file, one for all who use it in this process, across the jobs of a sweep.
+
+    Raises:
+        BankError: See `Bank`.
+    """
+    place = Path(path).expanduser().resolve()
+    if place not in _open:
+        _open[place] = Bank(place)
+        atexit.register(_open[place].close)
+    return _open[place]
+
+
+async def flush_banks() -> None:
+    """Returns when all that was put into this process's banks is stored.
+
+    Raises:
+        BankError: It could not be.
+    """
+    for bank in list(_open.values()):
+        await bank.flush()

@@ -1,0 +1,152 @@
+"""An engine whose samples are kept: what the bank has is not generated again."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+from dataclasses import replace
+
+from tts.bank.bank import Bank, Place
+from tts.engines.base import Completion, Identified, Request
+from tts.errors import EngineError
+
+_PAUSE, _LONGEST_PAUSE = 0.005, 0.2
+"""Seconds between looks for a sample that somebody else is at work on; doubled each time, up to the second."""
+
+
+class BankedEngine:
+    """Answers from the bank what the bank has, generates the rest, and stores it.
+
+    A sample that is being generated already, for another coroutine or by another process, is waited for. When whoever
+    generates it fails or is killed, the first who waits takes over.
+
+    Args:
+        engine: The engine.
+        bank: The bank.
+    """
+
+    def __init__(self, engine: Identified, bank: Bank) -> None:
+        self._engine = engine
+        self._bank = bank
+        self._model: bytes | None = None
+        self._closings = 0
+
+    @property
+    def name(self) -> str:
+        """The engine's name."""
+        return self._engine.name
+
+    @property
+    def parameters(self) -> int | None:
+        """The engine's number of parameters."""
+        return self._engine.parameters
+
+    @property
+    def capacity(self) -> int:
+        """The engine's capacity."""
+        return self._engine.capacity
+
+    async def start(self) -> None:
+        """Starts the engine and finds out which model it is."""
+        await self._engine.start()
+        self._model = await asyncio.to_thread(self._bank.register, self._engine.name, self._engine.identity())
+
+    async def generate(self, request: Request) -> AsyncGenerator[Completion, None]:
+        """Yields first what the bank has, then what is generated, each as it lands.
+
+        Raises:
+            EngineError: The request failed for good.
+            BankError: The bank cannot be read or written any more.
+        """
+        if self._model is None:
+            await self.start()
+            assert self._model is not None
+        place = self._bank.place(self._model, request)
+        missing: dict[int, list[int]] = {}
+        for index, seed in enumerate(request.seeds):
+            missing.setdefault(seed, []).append(index)
+        pause, closings = _PAUSE, self._closings
+        while True:
+            found = self._bank.get(place, list(missing))
+            for seed in [seed for seed in missing if seed in found]:
+                for index in missing.pop(seed):
+                    yield replace(found[seed], index=index)
+            left = len(missing)
+            if not left:
+                return
+            async with aclosing(self._generated(place, request, list(missing))) as landing:
+                async for seed, completion in landing:
+                    for index in missing.pop(seed):
+                        yield replace(completion, index=index)
+            if not missing:
+                return
+            pause = min(2 * pause, _LONGEST_PAUSE) if len(missing) == left else _PAUSE
+            await asyncio.sleep(pause)
+            if self._closings != closings:
+                raise EngineError(f"the engine '{self.name}' was closed")
+
+    async def _generated(
+        self, place: Place, request: Request, seeds: Sequence[int]
+    ) -> AsyncGenerator[tuple[int, Completion], None]:
+        """Yields the samples of those seeds that nobody is at work on, as pairs of seed and sample."""
+        claimed = {seed for seed in seeds if self._bank.claim(place, seed)}
+        generating = None
+        try:
+            # Until they were claimed, somebody may have stored some.
+            for seed, completion in self._bank.get(place, sorted(claimed)).items() if claimed else ():
+                self._bank.release(place, seed)
+                claimed.remove(seed)
+                yield seed, completion
+            mine = [seed for seed in seeds if seed in claimed]
+            if not mine:
+                return
+            landed: asyncio.Queue[tuple[int, Completion] | Exception] = asyncio.Queue()
+            # On its own, so that those who wait for these samples do not depend on how fast this one takes them.
+            generating = asyncio.create_task(self._generate(place, request, mine, claimed, landed))
+            for _ in mine:
+                item = await landed.get()
+                if isinstance(item, Exception):
+                    raise item
+                yield item
+        finally:
+            if generating is not None:
+                generating.cancel()
+                await asyncio.gather(generating, return_exceptions=True)
+            for seed in claimed:
+                self._bank.release(place, seed)
+
+    async def _generate(
+        self,
+        place: Place,
+        request: Request,
+        seeds: Sequence[int],
+        claimed: set[int],
+        landed: asyncio.Queue[tuple[int, Completion] | Exception],
+    ) -> None:
+        """Generates samples, stores them, and passes them on."""
+        try:
+            async with aclosing(self._engine.generate(replace(request, seeds=tuple(seeds)))) as completions:
+                async for completion in completions:
+                    seed = seeds[completion.index]
+                    claimed.discard(seed)  # given up when it is stored
+                    self._bank.put(place, request, seed, completion)
+                    landed.put_nowait((seed, completion))
+        except Exception as error:
+            landed.put_nowait(error)
+        else:
+            if claimed:
+                landed.put_nowait(EngineError(f"the engine '{self.name}' gave fewer samples than it was asked for"))
+
+    async def count_tokens(self, text: str) -> int:
+        """The engine's count."""
+        return await self._engine.count_tokens(text)
+
+    def render(self, messages: list[dict[str, str]], *, answer: bool = True) -> str:
+        """The engine's rendering."""
+        return self._engine.render(messages, answer=answer)
+
+    async def close(self) -> None:
+        """Closes the engine, failing those who wait, too; the bank stays open for others."""
+        self._closings += 1
+        await self._engine.close()

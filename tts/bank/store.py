@@ -1,0 +1,197 @@
+"""The bank's file: an SQLite database in WAL mode, which several processes may read and write at once.
+
+`models` are who was asked, `requests` what was asked (model, prompt, sampling), `samples` what was answered. Keys
+are digests of contents. `files` remembers the digests of checkpoints' files.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from tts.errors import RunError
+
+_APPLICATION = 0x74747342  # "ttsB", in the file's header: what tells a bank from other databases
+_VERSION = 1
+_WAIT = 60.0
+"""Seconds for which a lock of another process is waited for; each is held for milliseconds."""
+
+_SCHEMA = f"""
+CREATE TABLE models (key BLOB PRIMARY KEY, name TEXT NOT NULL, identity TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE requests (
+    key BLOB PRIMARY KEY, model BLOB NOT NULL, sampling TEXT NOT NULL, prompt BLOB NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE samples (
+    id INTEGER PRIMARY KEY, request BLOB NOT NULL, seed INTEGER NOT NULL, made INTEGER NOT NULL, body BLOB NOT NULL,
+    UNIQUE (request, seed)
+);
+CREATE TABLE files (
+    path TEXT PRIMARY KEY, size INTEGER NOT NULL, changed INTEGER NOT NULL, digest TEXT NOT NULL
+) WITHOUT ROWID;
+PRAGMA application_id = {_APPLICATION};
+PRAGMA user_version = {_VERSION};
+"""
+
+_REMEDIES = {
+    "NOTADB": "it is no bank; name another file in bank.path",
+    "CORRUPT": "the file is damaged; move it away (what can still be read: python -m tts.bank export) or name another "
+    "file in bank.path",
+    "FULL": "there is no more room; what was stored is intact: make room (python -m tts.bank prune) and run the same "
+    "command again",
+    "IOERR": "the disk cannot be written or read, or is full; what was stored is intact: mend that and run the same "
+    "command again",
+    "TOOBIG": "a sample is larger than the database allows; run with bank.path=null",
+    "BUSY": f"another program has held it locked for more than {_WAIT:.0f} seconds; end that or name another file in "
+    "bank.path",
+    "READONLY": "it may not be written; mend its permissions or name another file in bank.path",
+    "CANTOPEN": "it cannot be opened; name a file in a folder that can be written in bank.path",
+}
+
+
+class BankError(RunError):
+    """The bank cannot be used; says why and what to do."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """A sample with all that it is stored under.
+
+    Attributes:
+        model: The model's key.
+        request: The request's key.
+        sampling: The request's sampling parameters, JSON.
+        prompt: Its prompt, packed.
+        seed: The sample's seed.
+        body: The sample, packed.
+    """
+
+    model: bytes
+    request: bytes
+    sampling: str
+    prompt: bytes
+    seed: int
+    body: bytes
+
+
+@contextmanager
+def told(path: Path) -> Iterator[None]:
+    """Turns SQLite's errors into ones that name the file and the remedy."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        kind = getattr(error, "sqlite_errorname", "").removeprefix("SQLITE_").partition("_")[0]
+        remedy = _REMEDIES.get(kind, "name another file in bank.path, or null for none")
+        raise BankError(f"bank {path}: {error}: {remedy}") from None
+
+
+class Store:
+    """A connection to a bank's file, which is made where there is none. To be used by one thread at a time.
+
+    Args:
+        path: The file.
+        create: Whether to make it.
+
+    Raises:
+        BankError: It is not a bank, of another version, or cannot be read and written.
+    """
+
+    def __init__(self, path: Path, create: bool = True) -> None:
+        self.path = path
+        if not create and not path.is_file():
+            raise BankError(f"bank {path}: no such file")
+        with told(path):
+            # Every statement is a transaction of its own unless one is begun.
+            self.connection = sqlite3.connect(path, timeout=_WAIT, isolation_level=None, check_same_thread=False)
+            try:
+                self._open()
+            except BaseException:
+                self.connection.close()
+                raise
+
+    def _open(self) -> None:
+        if self._pragma("application_id") != _APPLICATION and not self._is_blank():
+            raise BankError(f"bank {self.path}: another program's database; name another file in bank.path")
+        self._use_wal()
+        # In WAL mode this loses nothing when the process is killed, and at most the last moments in a power cut.
+        self._pragma("synchronous = NORMAL")
+        with self.transaction():  # of several processes that come at once, one makes the tables
+            if self._is_blank():
+                for statement in filter(None, map(str.strip, _SCHEMA.split(";"))):
+                    self.connection.execute(statement)
+        version = self._pragma("user_version")
+        if version != _VERSION:
+            raise BankError(
+                f"bank {self.path}: its format has number {version}, this program reads {_VERSION}; name another file in "
+                "bank.path, or use the program's version that wrote it"
+            )
+
+    def _is_blank(self) -> bool:
+        tables = self.connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+        return not (tables or self._pragma("application_id") or self._pragma("user_version"))
+
+    def _use_wal(self) -> None:
+        end = time.monotonic() + _WAIT
+        while True:
+            try:
+                mode = self._pragma("journal_mode = WAL")
+            except sqlite3.OperationalError as error:
+                # SQLite does not itself wait here for others who are just opening the file.
+                if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > end:
+                    raise
+                time.sleep(0.01)
+                continue
+            if mode != "wal":
+                raise BankError(f"bank {self.path}: its file system does not allow WAL; name a file on a local disk")
+            return
+
+    def _pragma(self, text: str) -> object:
+        row = self.connection.execute(f"PRAGMA {text}").fetchone()
+        return row[0] if row else None
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All of it or nothing."""
+        self.connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            self.connection.execute("COMMIT")
+        except BaseException:
+            if self.connection.in_transaction:
+                self.connection.execute("ROLLBACK")
+            raise
+
+    def get(self, request: bytes, seeds: Sequence[int]) -> list[tuple[int, bytes]]:
+        """Returns those of a request's samples that are there, as pairs of seed and packed sample."""
+        wanted = ",".join("?" * len(seeds))
+        with told(self.path):
+            return self.connection.execute(
+                f"SELECT seed, body FROM samples WHERE request = ? AND seed IN ({wanted})", (request, *seeds)
+            ).fetchall()
+
+    def put(self, rows: Iterable[Row]) -> None:
+        """Stores samples in one transaction; those that are there already stay as they are."""
+        now = int(time.time())
+        with told(self.path), self.transaction():
+            for row in rows:
+                self.connection.execute(
+                    "INSERT OR IGNORE INTO requests VALUES (?, ?, ?, ?)",
+                    (row.request, row.model, row.sampling, row.prompt),
+                )
+                self.connection.execute(
+                    "INSERT OR IGNORE INTO samples (request, seed, made, body) VALUES (?, ?, ?, ?)",
+                    (row.request, row.seed, now, row.body),
+                )
+
+    def put_model(self, key: bytes, name: str, identity: str) -> None:
+        """Stores who is asked."""
+        with told(self.path):
+            self.connection.execute("INSERT OR REPLACE INTO models VALUES (?, ?, ?)", (key, name, identity))
+
+    def close(self) -> None:
+        """Closes the connection."""
+        with told(self.path):
+            self.connection.close()

@@ -1,0 +1,109 @@
+"""A command line of this project: a Hydra configuration in, one job or a sweep of them, an exit status out."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import hydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.errors import HydraException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from rich.console import Console
+
+from tts.cells import Cell, Sweep
+from tts.compose import config_hash
+from tts.errors import UserError
+from tts.resolvers import sweeping
+
+RunJob = Callable[[dict[str, Any], str, Path, Console], int]
+"""From a resolved configuration, its hash, the run directory and the terminal to the exit status."""
+
+
+_log = logging.getLogger(__name__)
+_told: list[str] = []
+"""What the user was told of mistakes and failures in the job that runs."""
+
+
+def command(config_name: str, run_job: RunJob) -> None:
+    """Runs the job, or the jobs of a sweep, and exits with the highest status among them.
+
+    Args:
+        config_name: The primary configuration in `conf`.
+        run_job: Runs one job.
+    """
+    statuses: list[int] = []
+
+    def job(config: DictConfig) -> float | None:
+        status, objective = _run(config, run_job)
+        statuses.append(status)
+        return objective
+
+    # Lets Hydra's own errors through to here, where they become one message.
+    os.environ["HYDRA_FULL_ERROR"] = "1"
+    try:
+        hydra.main(version_base="1.3", config_path="pkg://conf", config_name=config_name)(job)()
+    except (HydraException, OmegaConfBaseException) as error:
+        tell(Console(stderr=True), str(error).strip())
+        statuses.append(2)
+    except KeyboardInterrupt:
+        tell(Console(stderr=True), "interrupted; finished problems are kept in results.jsonl")
+        sys.exit(130)
+    finally:
+        # A launcher may have run the jobs of a sweep elsewhere.
+        failures = {} if Sweep.running is None else Sweep.running.failures()
+    if failures:
+        tell(Console(), f"{len(failures)} of the sweep's runs failed; the same command runs them again, and only them")
+        for folder, (_, reason) in failures.items():
+            Console().print(f"  {folder.name}: {reason}", markup=False, highlight=False, soft_wrap=True)
+    sys.exit(max((*statuses, *(status for status, _ in failures.values())), default=0))
+
+
+def _run(config: DictConfig, run_job: RunJob) -> tuple[int, float | None]:
+    """Runs a job unless it was finished before; returns its exit status and what an optimising sweeper is told of it."""
+    console = Console()
+    plain: dict[str, Any] = OmegaConf.to_container(config, resolve=True, throw_on_missing=False)  # type: ignore[assignment]
+    identity = config_hash(OmegaConf.to_container(config, resolve=False))  # type: ignore[arg-type]
+    folder = Path(HydraConfig.get().runtime.output_dir)
+    if plain["dry_run"]:
+        return run_job(plain, identity, folder, console), None
+    cell = Cell(folder, identity)
+    try:
+        with cell.alone():
+            if plain["resume"]:
+                cell.check()
+                if cell.finished:
+                    console.print(f"[dim]finished before: {folder}[/dim]", soft_wrap=True)
+                    return 0, cell.objective()
+            cell.begin()
+            _told.clear()
+            status = _guarded(run_job, plain, identity, folder, console)
+            cell.end(status, _told)
+            return status, cell.objective()
+    except UserError as error:
+        tell(console, str(error))
+        return 2, None
+
+
+def _guarded(run_job: RunJob, config: dict[str, Any], identity: str, folder: Path, console: Console) -> int:
+    """Runs a job; in a sweep, no fault of it keeps the others from being run."""
+    try:
+        return run_job(config, identity, folder, console)
+    except Exception as error:
+        if not sweeping():
+            raise
+        _log.exception("%s", folder)
+        _told.append(f"{type(error).__name__}: {error}")
+        return 1
+
+
+def tell(console: Console, message: str) -> None:
+    """Prints an error message."""
+    _told.append(message)
+    console.print("[bold red]error:[/bold red] ", end="")
+    console.print(message, markup=False, highlight=False, soft_wrap=True)

@@ -1,0 +1,32 @@
+"""What a configuration can say with `${name:argument}` beside what Hydra knows."""
+
+from __future__ import annotations
+
+from importlib import resources
+from pathlib import Path
+
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
+from omegaconf import OmegaConf
+
+
+def package(name: str) -> str:
+    """Returns the folder of a package, wherever the project lies: `${package:policies.embedded}`."""
+    return str(resources.files(name))
+
+
+def sweeping() -> bool:
+    """Whether this run is a cell of a sweep: `${sweeping:}`."""
+    return HydraConfig.initialized() and HydraConfig.get().mode == RunMode.MULTIRUN
+
+
+def sweep_file(name: str) -> str | None:
+    """Returns the path of a file that the cells of a sweep share, None in a single run: `${sweep_file:bank.sqlite}`."""
+    if not sweeping():
+        return None
+    hydra = HydraConfig.get()
+    return str(Path(hydra.runtime.cwd, hydra.sweep.dir, name))
+
+
+for _resolver in (package, sweeping, sweep_file):
+    OmegaConf.register_new_resolver(_resolver.__name__, _resolver, replace=True)
