@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncGenerator
-from typing import TYPE_CHECKING
+from collections.abc import AsyncGenerator, Mapping
+from typing import TYPE_CHECKING, Any
 
-from tts.engines.base import Completion, Engine, Request
+from tts.engines.base import Completion, Identified, Request
 from tts.engines.local_tokenizer import LocalTokenizer
 from tts.engines.transformers.jobs import Job
-from tts.engines.transformers.loading import check_path, end_tokens, load_model, resolve_context
+from tts.engines.transformers.loading import check_path, end_tokens, load_model, resolve_context, source
 from tts.errors import EngineError, UserError
 
 if TYPE_CHECKING:
     from tts.engines.transformers.worker import Worker
 
+_VERSION = 1  # of the way from a seed to a sample; see `Identified`
 _DTYPES = ("auto", "float64", "float32", "bfloat16", "float16")
 
 
-class TransformersEngine(Engine):
+class TransformersEngine(Identified):
     """A causal language model in this process, on a CPU or one CUDA device, continuously batched.
 
     All samples of a prompt share one prefill, rows that finish make room for waiting requests at once, and a prompt
@@ -78,6 +79,7 @@ class TransformersEngine(Engine):
         self._tokenizer = LocalTokenizer(self._path, revision)
         self._worker: Worker | None = None
         self._parameters: int | None = None
+        self._identity: dict[str, Any] = {}
 
     @property
     def name(self) -> str:
@@ -137,6 +139,10 @@ class TransformersEngine(Engine):
         """
         return self._tokenizer.render(messages, answer=answer)
 
+    def identity(self) -> Mapping[str, Any]:
+        """Returns the checkpoint, its precision and context; empty before `start`."""
+        return self._identity
+
     async def close(self) -> None:
         """Ends the worker thread, failing what is pending, and frees the model; `start` would load it again."""
         worker, self._worker = self._worker, None
@@ -157,5 +163,12 @@ class TransformersEngine(Engine):
                 prefix_bytes=self._prefix_bytes,
                 threads=self._threads,
             )
+            self._identity = {
+                "engine": "transformers",
+                "version": _VERSION,
+                "model": source(self._path, self._revision),
+                "dtype": str(model.module.dtype),
+                "context": limits.context,
+            }
             self._parameters = sum(weight.numel() for weight in model.module.parameters())
             self._worker = Worker(model, tokenizer, self._tokenizer.split, end_tokens(model, tokenizer), limits)

@@ -26,6 +26,8 @@ def check_path(model: str) -> str:
     Raises:
         UserError: It looks like a directory and lacks a part of a checkpoint.
     """
+    if model == "???":
+        raise UserError("model: no model is named; give a directory with a checkpoint, or a hub id")
     path = Path(model).expanduser()
     if not (path.exists() or model.startswith(("/", "./", "../", "~"))):
         return model
@@ -45,6 +47,22 @@ def check_path(model: str) -> str:
             f"model: {path} holds no {' and no '.join(missing)}; save model and tokenizer there with save_pretrained"
         )
     return str(path)
+
+
+def source(model: str, revision: str | None) -> Path | str:
+    """Returns which checkpoint is meant: its directory, or the hub id with the commit that was loaded.
+
+    Args:
+        model: A directory or a hub id, loaded before.
+        revision: The hub revision.
+    """
+    if Path(model).is_dir():
+        return Path(model)
+    from huggingface_hub import try_to_load_from_cache
+
+    cached = try_to_load_from_cache(model, "config.json", revision=revision)
+    # .../snapshots/COMMIT/config.json
+    return f"{model}@{Path(cached).parent.name if isinstance(cached, str) else revision}"
 
 
 def load_tokenizer(model: str, revision: str | None) -> Any:
@@ -68,32 +86,50 @@ _TINY = 10_000_000
 def load_model(model: str, revision: str | None, dtype: str, device: str) -> CausalModel:
     """Loads a checkpoint's weights.
 
+    Raises:
+        UserError: As `load_module`, or they belong to a model that cannot be batched here.
+    """
+    from transformers import AutoModelForCausalLM
+
+    return examine(load_module(AutoModelForCausalLM, model, revision, dtype, device), model)
+
+
+def load_module(kind: Any, model: str, revision: str | None, dtype: str, device: str, **options: Any) -> Any:
+    """Loads a checkpoint's weights into a transformers module, in evaluation mode.
+
     With `dtype` auto, a tiny model on a CPU is computed in float64: rounding then no longer reaches what is sampled, so
     that a run does not depend on how its requests happened to be batched.
 
+    Args:
+        kind: transformers' class that loads it, such as `AutoModel`.
+        model: A directory or a hub id.
+        revision: The hub revision.
+        dtype: Precision of the weights, or `auto`.
+        device: A torch device, or `auto`: CUDA if there, else the CPU.
+        **options: Further arguments of `from_pretrained`.
+
     Raises:
-        UserError: They cannot be had, are incomplete, or belong to a model that cannot be batched here.
+        UserError: They cannot be had or are incomplete.
     """
     import torch
-    from transformers import AutoModelForCausalLM
     from transformers.utils.logging import disable_progress_bar
 
     disable_progress_bar()
     where = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
     try:
-        module, info = AutoModelForCausalLM.from_pretrained(
+        module, info = kind.from_pretrained(
             model,
             revision=revision,
             dtype=dtype if dtype == "auto" else getattr(torch, dtype),
             output_loading_info=True,
+            **options,
         )
         if info["missing_keys"]:
             raise ValueError(f"the weights lack {', '.join(sorted(info['missing_keys'])[:3])}")
         tiny = dtype == "auto" and where == "cpu" and module.num_parameters() < _TINY
-        module = module.to(where, torch.float64 if tiny else None).eval()
+        return module.to(where, torch.float64 if tiny else None).eval()
     except Exception as error:
         raise _not_found("model", model, error) from error
-    return examine(module, model)
 
 
 def examine(module: Any, name: str) -> CausalModel:

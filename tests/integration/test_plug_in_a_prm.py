@@ -1,0 +1,82 @@
+"""The codec in docs/plug-in-a-prm.md, as a new user tries it: files in a directory of their own."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.integration
+
+ROOT = Path(__file__).resolve().parents[2]
+TEXT = (ROOT / "docs" / "plug-in-a-prm.md").read_text("utf-8")
+FILES = dict(re.findall(r"`([\w/.]+\.(?:py|yaml|json))`[^`]*?:\n\n```\w+\n(.*?)```", TEXT, re.DOTALL))
+COMMANDS = [shlex.split(command) for command in re.findall(r"^    python -m (.*)$", TEXT, re.MULTILINE)]
+SHOWN = re.search(r"prints, without loading a weight,\n\n(.*?)\n\nwith the tokens", TEXT, re.DOTALL)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for name, body in FILES.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(body, "utf-8")
+    return tmp_path
+
+
+def python(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    # An installed project is on the path, and so is, before it, the directory that the command is given in.
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-m", *arguments, "hydra.run.dir=run"]
+    return subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=500, check=False
+    )
+
+
+def test_it_is_short() -> None:
+    assert set(FILES) == {"yes_no.py", "conf/verifier/yes_no.yaml", "conf/verifier/mine.yaml", "samples.json"}
+    assert len(FILES["yes_no.py"].splitlines()) < 30
+    assert [command[0] for command in COMMANDS] == ["tts.judge", "tts.judge", "tts"]
+
+
+def test_a_dry_run_shows_what_the_document_says(folder: Path) -> None:
+    done = python(folder, *COMMANDS[0])
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert SHOWN is not None
+    assert re.sub(r"(?m)^    ", "", SHOWN[1]) in done.stdout
+    assert not (folder / "run" / "summary.json").exists()
+
+
+def test_it_judges_and_searches(folder: Path) -> None:
+    done = python(folder, *COMMANDS[1])
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert (folder / "run" / "summary.json").is_file()
+    done = python(folder, *COMMANDS[2])
+    assert done.returncode == 0, done.stdout + done.stderr
+    rows = [json.loads(line) for line in (folder / "run" / "results.jsonl").read_text("utf-8").split("\n")[:-1]]
+    solutions = [solution for row in rows for solution in row["solutions"]]
+    assert len(rows) == 2
+    for solution in solutions:
+        assert len(solution["scores"]) == len(solution["steps"])
+        assert all(0 < score < 1 for score in solution["scores"])
+        assert solution["score"] == min(solution["scores"])
+
+
+@pytest.mark.parametrize(
+    ("overrides", "says"),
+    [
+        (["verifier=yes_no", "verifier.codec.label=x"], "verifier.codec.label"),
+        # The known format with another token, for a model whose tokenizer does not have it.
+        (["verifier=mine", "verifier.engine.model=${package:verifiers.embedded}/checkpoint"], "separator='<step>' is"),
+    ],
+)
+def test_what_does_not_fit_is_one_message(folder: Path, overrides: list[str], says: str) -> None:
+    done = python(folder, "tts.judge", "--config-dir", "conf", "task.path=samples.json", "dry_run=true", *overrides)
+    assert done.returncode == 2
+    assert says in done.stdout + done.stderr
+    assert "Traceback" not in done.stdout + done.stderr

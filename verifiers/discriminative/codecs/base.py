@@ -1,0 +1,150 @@
+"""What a codec is, and what codecs share."""
+
+from __future__ import annotations
+
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import accumulate, chain, pairwise
+
+from tts.chat import FORMATS, TEMPLATE
+from tts.engines.local_tokenizer import LocalTokenizer
+from tts.engines.reading import Reading, Rows
+from tts.errors import ProblemError, UserError
+from tts.types import Solution
+from verifiers.discriminative.readout import Readout
+from verifiers.stepwise import judged_steps
+
+_NUMBER = re.compile(r"^step\s*\d+\s*[:.]\s*", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Rendering:
+    """A solution as its model reads it.
+
+    Attributes:
+        readings: What to read; one sequence for all steps where the format allows.
+        rows: How many of the rows read, those of all readings one after the other, belong to each score.
+    """
+
+    readings: tuple[Reading, ...]
+    rows: tuple[int, ...]
+
+
+class Codec(ABC):
+    """A published input format. Holds no weights and does no compute: what it does can be pinned by plain values.
+
+    Args:
+        readout: How a row of what the model says becomes a score.
+    """
+
+    def __init__(self, readout: Readout) -> None:
+        self.readout = readout
+
+    @abstractmethod
+    def render(self, tokenizer: LocalTokenizer, question: str, solution: Solution) -> Rendering:
+        """Returns what the model is to read, with a score for each judged step or one for the whole solution.
+
+        Raises:
+            UserError: The format does not fit the tokenizer.
+            ProblemError: The question or a step holds what the format reserves.
+        """
+
+    def scores(self, rows: Sequence[Rows]) -> tuple[float, ...]:
+        """Returns the scores.
+
+        Args:
+            rows: The rows of each score, as many as its rendering says.
+        """
+        return tuple(self.readout(step[-1]) for step in rows)
+
+    def check(self, tokenizer: LocalTokenizer) -> None:
+        """Raises UserError where the format does not fit the tokenizer."""
+        steps = ("Add 2 and 2.", "The answer is 4.")
+        self.render(tokenizer, "What is 2 + 2?", Solution("\n\n".join(steps), steps, "stop"))
+
+
+def split_rows(rows: Rows, counts: Sequence[int]) -> tuple[Rows, ...]:
+    """Cuts rows into runs of `counts`."""
+    return tuple(rows[begin:end] for begin, end in pairwise(accumulate(counts, initial=0)))
+
+
+def texts(solution: Solution) -> tuple[str, ...]:
+    """Returns the judged steps without white space around them, as the official evaluations have them."""
+    return tuple(step.strip() for step in judged_steps(solution))
+
+
+def numbered(template: str, number: int, step: str) -> str:
+    """Fills `{number}` (1-based) and `{step}` in; a template with a number takes the place of a "Step 3:"."""
+    if "{number}" in template:
+        step = _NUMBER.sub("", step)
+    return filled(template, number=str(number), step=step)
+
+
+def filled(template: str, **values: str) -> str:
+    """Fills `{key}` in for each value, once and all at once; other braces are text."""
+    return re.sub(r"\{(" + "|".join(values) + r")\}", lambda match: values[match[1]], template)
+
+
+def token_id(tokenizer: LocalTokenizer, text: str, expected: int | None, setting: str) -> int:
+    """Returns the id of a text that is one token.
+
+    Args:
+        tokenizer: The model's.
+        text: The text.
+        expected: The id that the published model uses, None where any is right.
+        setting: The codec's setting that holds the text, for messages.
+
+    Raises:
+        UserError: It is several tokens, or another id than expected.
+    """
+    ids = tokenizer.split(text)
+    if len(ids) != 1:
+        raise UserError(
+            f"verifier.codec.{setting}={text!r} is {len(ids)} tokens in this model's tokenizer ({ids}), and it "
+            "has to be one; choose the model that the format is of, or the token that this model was trained with"
+        )
+    if expected is not None and ids[0] != expected:
+        raise UserError(
+            f"verifier.codec.{setting}={text!r} is token {ids[0]} in this model's tokenizer, and {expected} in the model "
+            f"that the format is of; set verifier.codec.{setting}_id=null if this model was trained with its own"
+        )
+    return ids[0]
+
+
+def refuse(reserved: str, question: str, steps: Sequence[str]) -> None:
+    """Raises ProblemError where the text that a format reserves occurs in the question or a step."""
+    named = chain([("the question", question)], ((f"step {number}", step) for number, step in enumerate(steps, 1)))
+    for where, text in named:
+        if reserved in text:
+            raise ProblemError(
+                f"{where} holds {reserved!r}, which marks the ends of steps for this verifier: its scores would belong to "
+                "other steps"
+            )
+
+
+def check_chat(name: str | None) -> None:
+    """Raises UserError where `name` is no chat format."""
+    known = (*FORMATS, TEMPLATE)
+    if name is not None and name not in known:
+        raise UserError(f"verifier.codec.chat={name}: no such chat format; choose one of {', '.join(known)}")
+
+
+def chat_text(
+    tokenizer: LocalTokenizer, chat: str, system: str | None, turns: Sequence[tuple[str, str]], *, answer: bool = False
+) -> str:
+    """Renders a conversation.
+
+    Args:
+        tokenizer: Whose chat template is used where `chat` is `template`.
+        chat: A key of `tts.chat.FORMATS`, or `template`.
+        system: The system turn; None sends none, and a template may then put in its own.
+        turns: Role and content of each turn.
+        answer: Whether to open the assistant's turn at the end.
+    """
+    messages = [{"role": "system", "content": system}] if system is not None else []
+    messages += [{"role": role, "content": content} for role, content in turns]
+    if chat == TEMPLATE:
+        return tokenizer.render(messages, answer=answer)
+    return FORMATS[chat].render(messages, answer=answer)

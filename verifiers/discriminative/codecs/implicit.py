@@ -1,0 +1,81 @@
+r"""Implicit PRMs: how much likelier a trained model finds the solution's tokens than a reference model does.
+
+arXiv:2412.01981: the return up to a step is beta * sum of log(pi / pi_ref) over the tokens so far. EurusPRM-Stage1 and
+-Stage2 (PRIME-RL/PRIME at 18ad596) and Windy0822's ImplicitPRMs. The official code finds the end of step k by rendering the
+conversation cut behind it: it is the last token but one of that rendering, a blank line added unless the step is the last.
+Kept to the token, with what that includes of the template around the steps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+from tts.engines.local_tokenizer import LocalTokenizer
+from tts.engines.reading import Reading, Rows
+from tts.errors import ProblemError, UserError
+from tts.types import Solution
+from verifiers.discriminative.codecs.base import Codec, Rendering, chat_text, check_chat, numbered, texts
+from verifiers.discriminative.readout import sigmoid
+
+
+class ImplicitCodec(Codec):
+    """Sums the two models' log-ratios; a row is the log-probability of the next token under each.
+
+    Args:
+        coefficient: beta.
+        chat: Chat format, `template` for the tokenizer's own.
+        step: Form of a step, with `{step}` and perhaps `{number}`.
+        closing: What is cut off a rendering that stops behind an earlier step, as the official code for Llama does.
+    """
+
+    def __init__(
+        self,
+        coefficient: float = 0.001,
+        chat: str = "template",
+        step: str = "Step {number}: {step}",
+        closing: str = "",
+    ) -> None:
+        check_chat(chat)
+        if coefficient <= 0:
+            raise UserError(f"verifier.codec.coefficient={coefficient}: it must be more than 0")
+        self._coefficient, self._chat, self._step, self._closing = coefficient, chat, step, closing
+        super().__init__(self._ratio)
+
+    def render(self, tokenizer: LocalTokenizer, question: str, solution: Solution) -> Rendering:
+        """As `Codec.render`."""
+        steps = [numbered(self._step, number, step) for number, step in enumerate(texts(solution), 1)]
+
+        def text(count: int) -> str:
+            turns = [("user", question), ("assistant", "\n\n".join(steps[:count]))]
+            return chat_text(tokenizer, self._chat, None, turns)
+
+        def end(count: int) -> int:
+            cut = text(count).strip()
+            if count < len(steps):
+                cut = cut.removesuffix(self._closing) + ("\n\n" if count else "")
+            return len(tokenizer.split(cut)) - 2
+
+        ids = tokenizer.split(text(len(steps)))
+        ends = [end(count) for count in range(len(steps) + 1)]
+        if ends != sorted(ends) or ends[0] < 1 or ends[-1] + 1 >= len(ids):
+            raise ProblemError("the ends of the steps cannot be told from this model's chat template and tokenizer")
+        # The first token that counts is the one at `ends[0]`; it is predicted by the one in front of it.
+        positions = tuple(range(ends[0] - 1, ends[-1] + 1))
+        candidates = tuple((ids[position + 1],) for position in positions)
+        counts = [after - before for before, after in pairwise(ends)]
+        counts[0] += 2
+        return Rendering((Reading(tuple(ids), positions, candidates),), tuple(counts))
+
+    def scores(self, rows: Sequence[Rows]) -> tuple[float, ...]:
+        """Returns the sigmoid of the sum up to each step."""
+        total, scores = 0.0, []
+        for step in rows:
+            total += sum(map(self._ratio, step))
+            scores.append(sigmoid(total))
+        return tuple(scores)
+
+    def _ratio(self, row: Sequence[float]) -> float:
+        if len(row) != 2:
+            raise UserError("verifier.engine.reference: this format compares two models; name the reference model")
+        return self._coefficient * (row[0] - row[1])

@@ -1,0 +1,45 @@
+r"""Plain text in which every step is a line, read at the newline: one forward pass for all steps.
+
+Skywork-o1-Open-PRM (SkyworkAI/skywork-o1-prm-inference at 719b56b, `prepare_input` in model_utils/io_utils.py): the
+begin-of-text token, the problem and "\n", then every step's tokens and the newline's, each step tokenised for itself.
+"""
+
+from __future__ import annotations
+
+from tts.engines.local_tokenizer import LocalTokenizer
+from tts.engines.reading import Reading
+from tts.errors import UserError
+from tts.types import Solution
+from verifiers.discriminative.codecs.base import Codec, Rendering, texts, token_id
+from verifiers.discriminative.readout import Readout
+
+
+class LinesCodec(Codec):
+    """Reads at the newline behind every step; newlines inside a step become spaces.
+
+    Args:
+        readout: How a row becomes a score.
+        bos: Whether the problem begins with the tokenizer's begin-of-text token.
+    """
+
+    def __init__(self, readout: Readout, bos: bool = True) -> None:
+        super().__init__(readout)
+        self._bos = bos
+
+    def render(self, tokenizer: LocalTokenizer, question: str, solution: Solution) -> Rendering:
+        """As `Codec.render`."""
+        newline = token_id(tokenizer, "\n", None, "newline")
+        ids = tokenizer.split((self._begin(tokenizer) if self._bos else "") + question + "\n")
+        positions = []
+        for step in texts(solution):
+            ids += [*tokenizer.split(step.replace("\n", " ")), newline]
+            positions.append(len(ids) - 1)
+        return Rendering((Reading(tuple(ids), tuple(positions)),), (1,) * len(positions))
+
+    def _begin(self, tokenizer: LocalTokenizer) -> str:
+        token: str | None = tokenizer.load().bos_token
+        if token is None:
+            raise UserError(
+                "verifier.codec.bos=true: this model's tokenizer has no begin-of-text token; set it to false"
+            )
+        return token

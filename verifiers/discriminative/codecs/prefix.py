@@ -1,0 +1,58 @@
+r"""A sequence for every beginning of the solution, read at its last token.
+
+TRL's token-classification PRMs (pipeline over `sep.join([problem, *steps[:i]]) + sep`, as huggingface's ProcessBench fork at
+79916a4 asks them) and Universal-PRM-7B (arXiv:2502.11520: a chat with the question, then the steps' own tokens and the
+end-of-text token). The sequences begin alike, and the engine computes what they share once.
+"""
+
+from __future__ import annotations
+
+from tts.engines.local_tokenizer import LocalTokenizer
+from tts.engines.reading import Reading
+from tts.types import Solution
+from verifiers.discriminative.codecs.base import Codec, Rendering, chat_text, check_chat, filled, texts
+from verifiers.discriminative.readout import Readout
+
+
+class PrefixCodec(Codec):
+    """Reads the last token of each beginning of the solution.
+
+    Args:
+        readout: How a row becomes a score.
+        separator: Text between steps and behind the last; in plain text also between question and first step.
+        prompt: The question's form, with `{question}`: a user turn, or the beginning of the plain text.
+        chat: Chat format around the question, `template` for the tokenizer's own; None for plain text.
+        system: System turn of the chat, None for none of ours.
+        eos: Whether every sequence ends with the tokenizer's end-of-text token.
+    """
+
+    def __init__(
+        self,
+        readout: Readout,
+        separator: str = "\n\n",
+        prompt: str = "{question}",
+        chat: str | None = None,
+        system: str | None = None,
+        eos: bool = False,
+    ) -> None:
+        super().__init__(readout)
+        check_chat(chat)
+        self._separator, self._prompt, self._chat, self._system, self._eos = separator, prompt, chat, system, eos
+
+    def render(self, tokenizer: LocalTokenizer, question: str, solution: Solution) -> Rendering:
+        """As `Codec.render`."""
+        steps = texts(solution)
+        prompt = filled(self._prompt, question=question)
+        end = [tokenizer.load().eos_token_id] if self._eos else []
+        begin: list[int] = []
+        if self._chat is None:
+            steps = (prompt, *steps)
+        else:
+            turn = chat_text(tokenizer, self._chat, self._system, [("user", prompt)], answer=True)
+            begin = tokenizer.split(turn)
+        readings = []
+        for count in range(1 if self._chat else 2, len(steps) + 1):
+            text = self._separator.join(steps[:count]) + self._separator
+            ids = (*begin, *tokenizer.split(text), *end)
+            readings.append(Reading(ids, (len(ids) - 1,)))
+        return Rendering(tuple(readings), (1,) * len(readings))

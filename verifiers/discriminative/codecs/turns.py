@@ -1,0 +1,70 @@
+"""A conversation in which the user says a step and the assistant says + or -: one forward pass for all steps.
+
+RLHFlow's PRMs and ORMs (RLHFlow/RLHF-Reward-Modeling, math-rm/prm_evaluate.py at fc39179) and the text path of VisualPRM
+(arXiv:2503.10291). Whatever the model thinks of earlier steps, its earlier answers are written as `+`.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from tts.engines.local_tokenizer import LocalTokenizer
+from tts.engines.reading import Reading
+from tts.errors import UserError
+from tts.types import Solution
+from verifiers.discriminative.codecs.base import Codec, Rendering, chat_text, check_chat, filled, refuse, texts
+from verifiers.discriminative.codecs.labels import Labels
+from verifiers.discriminative.readout import Readout
+
+# Stands in for the assistant's answers while a chat template is filled in; a private-use character that no text has.
+_ANSWER = "\ue0f4"
+
+
+class TurnsCodec(Codec):
+    """Reads what the assistant would say to each step, at the token in front of its answer.
+
+    Args:
+        readout: How a row becomes a score.
+        labels: What the assistant can say; the first is what it is made to have said of earlier steps.
+        chat: Chat format, `template` for the tokenizer's own.
+        system: System turn, None for none of ours.
+        first: Form of the first user turn, with `{question}` and `{step}`; later ones are the step alone.
+        unit: `step`: a turn for each step. `solution`: one turn with the whole text, one score.
+    """
+
+    def __init__(
+        self,
+        readout: Readout,
+        labels: Labels,
+        chat: str = "template",
+        system: str | None = None,
+        first: str = "{question} {step}",
+        unit: Literal["step", "solution"] = "step",
+    ) -> None:
+        super().__init__(readout)
+        check_chat(chat)
+        self._labels, self._chat, self._system, self._first, self._unit = labels, chat, system, first, unit
+
+    def render(self, tokenizer: LocalTokenizer, question: str, solution: Solution) -> Rendering:
+        """As `Codec.render`."""
+        steps = texts(solution) if self._unit == "step" else (solution.text.strip(),)
+        refuse(_ANSWER, question, steps)
+        labels = self._labels.ids(tokenizer)
+        turns = []
+        for number, step in enumerate(steps):
+            said = step if number else filled(self._first, question=question, step=step)
+            turns += [("user", said), ("assistant", _ANSWER)]
+        parts = chat_text(tokenizer, self._chat, self._system, turns).split(_ANSWER)
+        if len(parts) != len(steps) + 1:
+            raise UserError("verifier.codec.chat: the chat template does not keep each assistant's turn as it is")
+        ids, positions = tokenizer.split(parts[0]), []
+        for part in parts[1:]:
+            positions.append(len(ids) - 1)
+            ids += [labels[0], *tokenizer.split(part)]
+        if ids != tokenizer.split(self._labels.texts[0].join(parts)):
+            raise UserError(
+                f"verifier.codec.labels: the answer {self._labels.texts[0]!r} is not a token of its own in this model's "
+                "chat template; choose the model that the format is of"
+            )
+        candidates = (labels,) * len(positions)
+        return Rendering((Reading(tuple(ids), tuple(positions), candidates),), (1,) * len(steps))

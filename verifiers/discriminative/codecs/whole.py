@@ -1,0 +1,37 @@
+"""One score for the whole solution, read at its last token: outcome reward models, and ReasonFlux-PRM-1.5B.
+
+ReasonFlux-PRM-1.5B (Gen-Verse/ReasonFlux at 8980b8b, RewardModel in utils/rm_utils.py) reads problem and solution as one
+plain text. Reward models for chats (sequence classification) read a user's and an assistant's turn.
+"""
+
+from __future__ import annotations
+
+from tts.engines.local_tokenizer import LocalTokenizer
+from tts.engines.reading import Reading
+from tts.types import Solution
+from verifiers.discriminative.codecs.base import Codec, Rendering, chat_text, check_chat
+from verifiers.discriminative.readout import Readout
+
+
+class WholeCodec(Codec):
+    """Reads the last token of question and solution.
+
+    Args:
+        readout: How the row becomes a score.
+        chat: Chat format, `template` for the tokenizer's own; None for the question and the solution, nothing between.
+        system: System turn of the chat, None for none of ours.
+    """
+
+    def __init__(self, readout: Readout, chat: str | None = None, system: str | None = None) -> None:
+        super().__init__(readout)
+        check_chat(chat)
+        self._chat, self._system = chat, system
+
+    def render(self, tokenizer: LocalTokenizer, question: str, solution: Solution) -> Rendering:
+        """As `Codec.render`."""
+        text = question + solution.text
+        if self._chat is not None:
+            turns = [("user", question), ("assistant", solution.text)]
+            text = chat_text(tokenizer, self._chat, self._system, turns)
+        ids = tuple(tokenizer.split(text))
+        return Rendering((Reading(ids, (len(ids) - 1,)),), (1,))

@@ -1,0 +1,23 @@
+"""What a model reads, shown as text with the read positions marked."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tts.engines.reading import Reading
+from tts.engines.transformers.text import Vocabulary
+
+
+def marked(tokenizer: Any, reading: Reading) -> str:
+    """Returns the text of a reading, special tokens spelled out, each token that is read between `⟦` and `⟧`.
+
+    Args:
+        tokenizer: transformers' tokenizer.
+        reading: The reading.
+    """
+    vocabulary, read = Vocabulary(tokenizer), set(reading.positions)
+    pieces = []
+    for place, token in enumerate(reading.tokens):
+        piece = vocabulary.piece(token)
+        pieces.append("⟦".encode() + piece + "⟧".encode() if place in read else piece)
+    return b"".join(pieces).decode(errors="replace")

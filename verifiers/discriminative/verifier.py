@@ -1,0 +1,118 @@
+"""Verifiers that read: a codec says what, an engine reads it, and the codec makes scores of it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from functools import partial
+from weakref import WeakKeyDictionary
+
+from tts.aggregate import check_aggregator
+from tts.budget import Usage, charge
+from tts.engines.gate import Gate
+from tts.engines.reading import Reading, Rows
+from tts.shared import SharedWork
+from tts.types import Problem, Solution, Verdict, Vote
+from verifiers.discriminative.codecs.base import Codec, Rendering, split_rows
+from verifiers.discriminative.preview import marked
+
+Read = tuple[Reading, Rows]
+"""A reading and what came back."""
+
+
+class DiscriminativeVerifier:
+    """Judges all steps of a solution with a published process reward model, or its whole with an outcome reward model.
+
+    A step that was read before is not read again where the model reads the same in front of it: what is read at a token
+    depends on the tokens up to it.
+
+    Args:
+        engine: The model; it must be one that reads (`backend.TransformersReader`).
+        codec: The format that it was trained on.
+        aggregator: The published way to make one score of the steps' scores.
+    """
+
+    votes = 1
+    lacks = ("critiques",)
+
+    def __init__(self, engine: Gate, codec: Codec, aggregator: str) -> None:
+        check_aggregator(aggregator, "verifier.aggregator")
+        self._engine, self._codec, self._aggregator = engine, codec, aggregator
+        # Kept as long as somebody holds the problem.
+        self._rows: WeakKeyDictionary[Problem, SharedWork[Rows]] = WeakKeyDictionary()
+
+    def check(self) -> None:
+        """Raises UserError where the format does not fit the model's tokenizer."""
+        self._codec.check(self._engine.reader.tokenizer)
+
+    def token_bound(self, steps: int) -> int | None:
+        """Returns 0: nothing is generated."""
+        return 0
+
+    def preview(self, problem: Problem, solution: Solution) -> str:
+        """Returns what the model would read, the tokens at which it is asked between `⟦` and `⟧`.
+
+        Raises:
+            UserError: The format does not fit the model's tokenizer.
+            ProblemError: The question or a step holds what the format reserves.
+        """
+        rendering = self._render(problem, solution)
+        return "\n\n".join(marked(self._engine.reader.tokenizer.load(), reading) for reading in rendering.readings)
+
+    async def verify(self, problem: Problem, solution: Solution, prior: Verdict | None = None) -> Verdict:
+        """Judges every step; those that `prior` judged cost nothing but the tokens in front of the new ones.
+
+        Raises:
+            ProblemError: The question or a step holds what the format reserves, or the solution is too long for the model.
+        """
+        rendering = self._render(problem, solution)
+        if not rendering.rows:
+            return Verdict((), (Vote(),), self._aggregator, ())
+        known: Sequence[Read] = prior.state if prior is not None else ()
+        charge("verifier", Usage(verifications=max(0, len(rendering.rows) - len(prior.scores if prior else ()))))
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(self._read(problem, reading, known)) for reading in rendering.readings]
+        read = tuple((reading, task.result()) for reading, task in zip(rendering.readings, tasks, strict=True))
+        rows = tuple(row for _, part in read for row in part)
+        scores = self._codec.scores(split_rows(rows, rendering.rows))
+        return Verdict(scores, (Vote(scores),), self._aggregator, read)
+
+    def _render(self, problem: Problem, solution: Solution) -> Rendering:
+        return self._codec.render(self._engine.reader.tokenizer, problem.question, solution)
+
+    async def _read(self, problem: Problem, reading: Reading, known: Sequence[Read]) -> Rows:
+        """Returns the rows of a reading, asking the engine for those alone that `known` does not hold."""
+        rows = _held(reading, known)
+        places = [place for place, position in enumerate(reading.positions) if position not in rows]
+        if places:
+            last = reading.positions[places[-1]]
+            rest = Reading(
+                reading.tokens[: last + 1],  # what follows cannot change what is read
+                tuple(reading.positions[place] for place in places),
+                tuple(reading.candidates[place] for place in places) if reading.candidates else (),
+            )
+            shared = self._rows.setdefault(problem, SharedWork())
+            fresh = await shared.get(rest, partial(self._engine.read, rest))
+            rows.update(zip(rest.positions, fresh, strict=True))
+        return tuple(rows[position] for position in reading.positions)
+
+
+def _held(reading: Reading, known: Sequence[Read]) -> dict[int, tuple[float, ...]]:
+    """Returns the rows of a reading that earlier ones hold, by position: the same tokens up to it, the same question."""
+    rows: dict[int, tuple[float, ...]] = {}
+    asked = _about(reading)
+    for earlier, theirs in known:
+        pairs = enumerate(zip(earlier.tokens, reading.tokens, strict=False))
+        shared = next((place for place, (a, b) in pairs if a != b), min(len(earlier.tokens), len(reading.tokens)))
+        about = _about(earlier)
+        rows |= {
+            position: row
+            for position, row in zip(earlier.positions, theirs, strict=True)
+            if position < shared and about[position] == asked.get(position)
+        }
+    return rows
+
+
+def _about(reading: Reading) -> dict[int, tuple[int, ...]]:
+    """Returns what is asked at each position."""
+    return dict(zip(reading.positions, reading.candidates or ((),) * len(reading.positions), strict=True))
