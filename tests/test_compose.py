@@ -82,7 +82,7 @@ def composed(*overrides: str) -> dict:
 def test_the_hash_tells_configurations_apart_that_give_different_results() -> None:
     base = config_hash(composed())
     assert config_hash(composed()) == base
-    assert config_hash(composed("dry_run=true", "in_flight.problems=3")) == base
+    assert config_hash(composed("dry_run=true", "in_flight.problems=3", "bank.path=b", "resume=true")) == base
     assert len({base, *(config_hash(composed(change)) for change in ("seed=1", "search.n=2", "verifier.votes=5"))}) == 4
 
 
@@ -107,5 +107,5 @@ def test_every_option_composes_and_its_class_takes_all_of_its_settings(option: s
         config = OmegaConf.to_container(compose("config", overrides), resolve=True)
     group = option.split("=")[0].split("@")[-1].split(".")[0]
     node = {key: value for key, value in config[group].items() if key != "engine"}  # type: ignore[index]
-    provided = {"engine": object(), "sandbox": type("Sandbox", (), {"executes": True})(), "seed": 0}
+    provided = {"engine": object(), "sandbox": type("Sandbox", (), {"executes": True})(), "seed": 0, "grader": object()}
     build(node, group, **provided)

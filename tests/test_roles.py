@@ -25,8 +25,10 @@ class Saying:
 
     def __init__(self, scores: tuple[float | None, ...], error: Exception | None = None) -> None:
         self.scores, self.error = scores, error
+        self.prior: Verdict | None = None
 
     async def verify(self, problem: Problem, solution: Solution, prior: Verdict | None = None) -> Verdict:
+        self.prior = prior
         if self.error:
             raise self.error
         return Verdict(self.scores)
@@ -62,6 +64,17 @@ async def test_blank_text_behind_the_last_step_need_not_be_judged() -> None:
 async def test_a_limit_met_while_judging_leaves_no_score(error: Exception) -> None:
     verdict = await CheckedVerifier(Saying((0.9,), error)).verify(PROBLEM, solution(2))
     assert verdict.scores == (None, None)
+
+
+async def test_nobody_has_to_go_on_from_a_verdict_that_a_limit_kept_back() -> None:
+    inner = Saying((0.9, 0.8), LimitReached("run.seconds"))
+    verifier = CheckedVerifier(inner)
+    limited = await verifier.verify(PROBLEM, solution(1))
+    inner.error = None
+    given_verdict = await verifier.verify(PROBLEM, solution(2), limited)
+    assert (given_verdict.scores, inner.prior) == ((0.9, 0.8), None)
+    await verifier.verify(PROBLEM, solution(2), given_verdict)
+    assert inner.prior is given_verdict
 
 
 async def test_a_used_up_budget_is_not_even_asked_for_a_verdict() -> None:

@@ -16,7 +16,8 @@ from search.majority import Majority
 from tests.search.helpers import GivenPolicy, GivenVerifier, PlainGrader
 from tts.budget import Budget, Limits, Scope, Usage, charge
 from tts.errors import UserError
-from tts.run import Lines, Runner
+from tts.lines import Lines
+from tts.run import Runner
 from tts.summary import Tally
 from tts.types import Problem, SearchResult
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from tts.errors import UserError
+from tts.tasks.base import Task
 
 NEEDS = {
     "policy.steps": (
@@ -44,3 +45,33 @@ def check_needs(strategy: Any, policy: Any, verifier: Any) -> None:
             raise UserError(
                 f"search ({name}) needs {what}, which {role} ({type(parts[role]).__name__}) is not; choose {remedy}"
             )
+
+
+def check_aggregates(aggregator: str | None, verifier: Any) -> None:
+    """Raises UserError where the verifier names the `aggregators` that its scores are right for, and this is none of them.
+
+    Args:
+        aggregator: The strategy's; None for the verifier's own.
+        verifier: The verifier.
+    """
+    allowed = getattr(verifier, "aggregators", None)
+    if aggregator is not None and allowed is not None and aggregator not in allowed:
+        raise UserError(
+            f"search.aggregator={aggregator}: verifier ({type(verifier).__name__}) judges no further than the first error; "
+            f"choose {' or '.join(allowed)}, or a verifier that judges every step"
+        )
+
+
+def reads_answers(verifier: Any) -> bool:
+    """Returns whether a verifier says (`reads_answers = True`) that it goes by the reference answers."""
+    return bool(getattr(verifier, "reads_answers", False))
+
+
+def check_answers(verifier: Any, task: Task) -> None:
+    """Raises UserError where the task has no reference answers, of which the verifier reads."""
+    first = next(iter(task.problems()), None)
+    if first is not None and first.answer is None:
+        raise UserError(
+            f"verifier ({type(verifier).__name__}) reads the reference answers, and the task '{task.name}' has none; "
+            "choose another verifier or a task with answers"
+        )

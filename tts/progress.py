@@ -2,15 +2,32 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from tts.budget import Scope
-from tts.summary import Tally
+
+
+class Counts(Protocol):
+    """What has come of a run so far."""
+
+    @property
+    def n_problems(self) -> int:
+        """How many problems have ended."""
+
+    @property
+    def n_errors(self) -> int:
+        """How many of them with an error."""
+
+    @property
+    def headline(self) -> str:
+        """The figure to watch, in a few words."""
 
 
 class ProgressBar:
-    """Shows problems done, tokens a second and the accuracy so far.
+    """Shows problems done, tokens a second and the figure to watch.
 
     Args:
         console: Where to show it; on anything but a terminal nothing is shown.
@@ -37,10 +54,9 @@ class ProgressBar:
     def __exit__(self, *_: object) -> None:
         self._bar.stop()
 
-    def update(self, tally: Tally, meter: Scope) -> None:
+    def update(self, tally: Counts, meter: Scope) -> None:
         """Shows the state after a problem."""
         tokens = sum(usage.generated_tokens for usage in meter.usage.values())
-        accuracy = f"accuracy {tally.correct / tally.graded:.3f}" if tally.graded else "no reference answers"
         errors = f"  errors {tally.n_errors}" if tally.n_errors else ""
-        state = f"{tokens / max(meter.wall_s, 1e-9):,.0f} tokens/s  {accuracy}{errors}"
+        state = f"{tokens / max(meter.wall_s, 1e-9):,.0f} tokens/s  {tally.headline}{errors}"
         self._bar.update(self._task, completed=tally.n_problems, state=state)

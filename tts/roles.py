@@ -51,6 +51,9 @@ class LimitedPolicy:
         self._policy.check()
 
 
+_LIMITED = object()  # the state of a verdict that the budget did not allow
+
+
 class CheckedVerifier:
     """A verifier whose verdicts can be relied on.
 
@@ -69,13 +72,15 @@ class CheckedVerifier:
             ProblemError: The verdict has a wrong number of scores, or one that is no number.
         """
         verdict: Verdict | None = None
+        # To go on from a verdict that was not given is to begin; a limit of time may be met before it reads as used up.
+        prior = None if prior is not None and prior.state is _LIMITED else prior
         try:
             current().check()
             verdict = await self._verifier.verify(problem, solution, prior)
         except* LimitReached:
             pass
         if verdict is None:
-            return Verdict((None,) * len(solution.steps))
+            return Verdict((None,) * len(solution.steps), state=_LIMITED)
         self._check(verdict, solution)
         return verdict
 
@@ -96,7 +101,9 @@ class CheckedVerifier:
         given = len(verdict.scores)
         # A verifier need not judge blank text behind the last step.
         steps = max((number for number, step in enumerate(solution.steps, 1) if step.strip()), default=0)
-        stopped = given < steps and verdict.first_error() is not None
+        # Below which score is its own affair, but one that judges no further than an error says so (`aggregators`).
+        may_stop = getattr(self._verifier, "aggregators", None) is not None
+        stopped = given < steps and (may_stop or verdict.first_error() is not None)
         if given not in (1, steps, len(solution.steps)) and not stopped:
             raise ProblemError(f"the verifier {name} returned {given} scores for a solution of {steps} steps")
 

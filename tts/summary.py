@@ -12,6 +12,7 @@ from tts.metrics import wilson_interval
 from tts.record import Record
 
 _SHOWN = 3  # errors that are kept to be shown
+_TOLD = " (TOLD THE ANSWERS)"
 
 
 @dataclass
@@ -32,6 +33,11 @@ class Tally:
     solutions: int = 0
     limited: int = 0
     errors: list[tuple[str, str]] = field(default_factory=list)
+
+    @property
+    def headline(self) -> str:
+        """The accuracy so far."""
+        return f"accuracy {self.correct / self.graded:.3f}" if self.graded else "no reference answers"
 
     def add(self, record: Record) -> None:
         """Counts one record."""
@@ -104,7 +110,7 @@ def table(tally: Tally, summary: dict[str, Any], title: str) -> Table:
     for name, justify in (("", "left"), ("", "right"), ("", "left")):
         result.add_column(name, justify=justify)  # type: ignore[arg-type]
     rows = (
-        ("this search", summary["accuracy"], tally.correct),
+        (f"this search{_TOLD if summary.get('reads_answers') else ''}", summary["accuracy"], tally.correct),
         (f"majority of {n}", summary["majority"], tally.majority),
         # Samples of one problem are not independent, so that no interval over all of them would be right.
         ("one sample (pass@1)", summary["pass_at_1"], None),

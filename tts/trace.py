@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.text import Text
 from rich.tree import Tree
 
-from tts.app import tell
+from tts.command import tell
 from tts.errors import UserError
 from tts.tree import ROOT, choose, load_tree, tree_path
 

@@ -34,7 +34,6 @@ from tts.aggregate import aggregate
 from tts.budget import current
 from tts.errors import UserError
 from tts.selection import SELECTIONS
-from tts.tasks.answers import answer_of
 from tts.tasks.grading import Grader
 from tts.types import Candidate, Problem, SearchResult, Solution, Verdict
 
@@ -126,9 +125,9 @@ class SearchTree:
         """Returns the nodes that nothing goes on from, in the order of their paths."""
         return sorted((node for node in self._graph if node != ROOT and not self._graph[node]), key=self.path)
 
-    def answers(self) -> list[str | None]:
+    def answers(self, grader: Grader) -> list[str | None]:
         """Returns the final answer of each leaf, in the order of `leaves`."""
-        return [answer_of(self._solutions[node]) for node in self.leaves()]
+        return [grader.answer(self._solutions[node]) for node in self.leaves()]
 
     async def result(
         self, selection: str, grader: Grader, candidates: Iterable[int] | None = None, by: str | None = None
@@ -139,12 +138,12 @@ class SearchTree:
 
         Args:
             selection: A key of `tts.selection.SELECTIONS`.
-            grader: Says which answers are equivalent.
+            grader: Says what the answers are, and which are equivalent.
             candidates: Nodes; None for the leaves.
             by: The noted attribute that stands for the score in the choice; None for the score.
         """
         nodes = self.leaves() if candidates is None else sorted(set(candidates), key=self.path)
-        answers = [answer_of(self._solutions[node]) for node in nodes]
+        answers = [grader.answer(self._solutions[node]) for node in nodes]
         groups = await grader.group(answers)
         scores = [self._scores.get(node) for node in nodes]
         ranks = [self._graph.nodes[node].get(by) for node in nodes] if by else scores

@@ -65,7 +65,7 @@ class Cascade(Combinator):
         return score is None or (self._unsure is not None and self._unsure[0] <= score <= self._unsure[1])
 
 
-def _numbers(values: Sequence[object]) -> bool:
-    return not isinstance(values, str) and all(
+def _numbers(values: object) -> bool:
+    return isinstance(values, list | tuple) and all(
         isinstance(value, int | float) and not isinstance(value, bool) for value in values
     )

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from itertools import zip_longest
 
 from tts.errors import UserError
 from tts.types import Problem, Solution, Verdict
-from verifiers.combinator import Combinator, all_of, check_threshold
+from verifiers.combinator import Combinator, all_of, check_threshold, score_at
 from verifiers.voting import VotingVerifier, mean
 
 
@@ -102,5 +101,6 @@ class VoteRule(Combinator):
 
 
 def by_steps(ballots: Sequence[Verdict]) -> list[tuple[float | None, ...]]:
-    """Returns for every step what each vote says of it, None of one that ends before."""
-    return list(zip_longest(*(ballot.scores for ballot in ballots)))
+    """Returns for every step what each vote says of it; one that ends before, as it found an error, stays with that."""
+    steps = max((len(ballot.scores) for ballot in ballots), default=0)
+    return [tuple(score_at(ballot, step) for ballot in ballots) for step in range(steps)]

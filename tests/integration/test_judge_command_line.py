@@ -36,8 +36,17 @@ def test_an_ended_run_goes_on_where_it_was(tmp_path: Path, ending: signal.Signal
     data = write(tmp_path / "data.jsonl", rows(600))
     overrides = [f"task.path={data}", *SLOW, "in_flight.problems=2"]
     path = tmp_path / "run/results.jsonl"
+
+    def heed() -> None:  # who runs the tests in the background may have had the signal ignored
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+
     process = subprocess.Popen(
-        command(tmp_path, *overrides), cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        command(tmp_path, *overrides),
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        preexec_fn=heed,
     )
     deadline = time.monotonic() + 120
     while not (path.exists() and path.read_bytes().count(b"\n") >= 20):

@@ -138,6 +138,25 @@ def test_a_run_that_a_limit_ended_goes_on_with_a_higher_one(tmp_path: Path, data
     assert found["verifier"]["verifications"] == 18
 
 
+def test_labels_and_subsets_are_the_tasks_whatever_an_earlier_run_had(tmp_path: Path, data: Path) -> None:
+    judge(tmp_path / "run", f"task.path={data}", *TOLD)
+    other = write(tmp_path / "renamed.jsonl", [{**row, "label": -1} for row in rows(6)])
+    assert judge(tmp_path / "run", f"task.path={other}", *TOLD)[0] == 0
+    assert ASKED == []
+    part = summary(tmp_path / "run")["subsets"]["renamed"]
+    assert (part["n_problems"], part["n_correct"], part["verifier"]["verifications"]) == (6, 6, 18)
+    assert {(row["subset"], row["label"]) for row in results(tmp_path / "run")} == {("renamed", -1)}
+
+
+@pytest.mark.parametrize("more", [[], ["dry_run=true"]])
+def test_names_in_the_data_are_shown_as_they_are(tmp_path: Path, more: list[str]) -> None:
+    odd = write(tmp_path / "odd.jsonl", [{**row, "part": "[/b][red]"} for row in rows(3, "[/i]")])
+    status, said = judge(tmp_path / "run", f"task.path={odd}", "task.fields.subset=part", *TOLD, *more)
+    assert status == 0
+    assert "[/b][red]" in said
+    assert not more or "[/i]0: what the model reads" in said
+
+
 def told_by_one(data: Path) -> list[str]:
     return [f"task.path={data}", *TOLD, "in_flight.problems=1"]
 
@@ -202,6 +221,10 @@ def test_a_dry_run_shows_what_the_model_reads_and_starts_nothing(tmp_path: Path,
         (["threshold.rule=tuned", "threshold.subset=easy"], "is the only subset"),
         (["+threshold.valve=1"], "threshold.valve: no such setting; did you mean 'value'?"),
         (["threshold.rule=greedy", "verifier._target_=tests.judge.helpers.Whole"], "Whole) cannot be"),
+        (
+            ["verifier=unit_tests", "sandbox=unsafe", "verifier._target_=verifiers.unit_tests.UnitTestVerifier"],
+            "have none",
+        ),
         (["bootstrap.resamples=0"], "bootstrap.resamples=0"),
         (["in_flight.problems=0"], "in_flight.problems=0"),
         (["+in_flight.policy=1"], "in_flight.policy: no such setting"),

@@ -19,11 +19,23 @@ from hypothesis import strategies as st
 from tts.errors import ProblemError, UserError
 from tts.sandbox.jail import Jail
 from tts.sandbox.none import NoExecution
+from tts.sandbox.unsafe import Unsafe
 from tts.tasks.code import CodeCheck, extract_code, same_code
 from tts.tasks.code_grading import CodeGrader
 from tts.types import Problem, Solution
 
 PROGRAM = "def double(x):\n    '''Doubles.'''\n# SOLUTION\nassert double(2) == 4\nassert double('a') == 'aa'"
+
+# What ends the process with every text on standard error that is in the program it is part of.
+SAYS_ALL_THAT_IT_KNOWS = """
+import os, sys
+frame = sys._getframe()
+while frame:
+    print(*frame.f_code.co_consts, *frame.f_locals.values(), file=sys.stderr)
+    frame = frame.f_back
+sys.stderr.flush()
+os._exit(0)
+"""
 
 code_ = st.text(st.characters(exclude_characters="`", exclude_categories=["Cs"]), min_size=1).filter(
     lambda text: bool(text.strip()) and "\r" not in text
@@ -40,6 +52,13 @@ def test_the_last_block_is_the_code(code: str, before: str, after: str) -> None:
     assert extract_code(code) == code.rstrip()
     assert extract_code("  \n") is None
     assert extract_code("```python\n\n```") is not None  # fails its tests, as code
+
+
+@pytest.mark.parametrize("other", ["bash", "text", "Output", "js"])
+def test_blocks_of_other_languages_are_passed_over(other: str) -> None:
+    text = f"```python\nx = 1\n```\nRun it:\n```{other}\npython x.py\n```\nThat is all.\n"
+    assert extract_code(text) == "x = 1"
+    assert extract_code("```python3\nx = 1\n```\n") == "x = 1"
 
 
 def test_codes_that_differ_in_layout_and_comments_are_the_same() -> None:
@@ -71,12 +90,17 @@ class TestInTheJail:
             ("raise SystemExit(0)", False),
             ("import sys\nprint('done', file=sys.stderr)\nsys.exit(0)", False),
             ("\\1 \\g<0>", False),
+            (SAYS_ALL_THAT_IT_KNOWS, False),
         ],
     )
     async def test_code_is_right_where_the_tests_run_to_their_end(
         self, grader: CodeGrader, code: str, right: bool
     ) -> None:
         assert await grader.correct(code, PROGRAM) is right
+
+    @pytest.mark.parametrize(("code", "right"), [("    return 2 * x", True), ("import os\nos._exit(0)", False)])
+    async def test_it_is_the_same_without_isolation(self, code: str, right: bool) -> None:
+        assert (await CodeCheck(Unsafe(workers=1), "x").passes(code, PROGRAM))[0] is right
 
     async def test_the_answer_is_the_code_of_a_finished_solution(self, grader: CodeGrader) -> None:
         text = "Twice:\n```python\ndef double(x):\n    return 2 * x\n```"

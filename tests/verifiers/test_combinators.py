@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from tests.verifiers.fakes import PROBLEM, Judge, Voter, solution_of, through
 from tts.aggregate import aggregate
 from tts.errors import UserError
+from tts.roles import CheckedVerifier
 from tts.types import Problem, Solution, Verdict
 from verifiers.cascade import Cascade
 from verifiers.ensemble import Ensemble
@@ -115,6 +116,11 @@ async def test_stopping_keeps_the_first_error_and_asks_nothing_behind_it(
     assert inner.asked == dict.fromkeys(range(judged), 1)
 
 
+async def test_a_run_takes_a_verdict_that_stopped_below_whatever_threshold() -> None:
+    stopping = FirstErrorStop(Judge([1.0, 0.7, 0.9, 0.9]), 0.8)
+    assert (await CheckedVerifier(stopping).verify(PROBLEM, SOLUTION)).scores == (1.0, 0.7)
+
+
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=6), st.sampled_from(["min", "prod"]))
 async def test_a_stopped_score_is_on_the_same_side_of_the_threshold(told: list[float], aggregator: str) -> None:
     verdict = await FirstErrorStop(Judge(told), 0.5, aggregator).verify(PROBLEM, solution_of(len(told)))
@@ -153,6 +159,7 @@ def test_what_a_combination_has_of_its_parts() -> None:
         (lambda j: Cascade({"a": j}, [0.8, 0.2]), r"verifier\.unsure=\[0\.8, 0\.2\]: set the lowest"),
         (lambda j: Cascade({"a": j}, [0.5]), r"verifier\.unsure=\[0\.5\]"),
         (lambda j: Cascade({"a": j}, ["low", "high"]), r"verifier\.unsure="),
+        (lambda j: Cascade({"a": j}, 0.5), r"verifier\.unsure=0\.5: set the lowest"),
         (lambda j: Cascade({"a": j}, [0.5, 2.0]), r"verifier\.unsure=\[0\.5, 2\.0\]"),
         (lambda j: FirstErrorStop(j, aggregator="last"), r"verifier\.aggregator=last: .* works with min and prod"),
         (lambda j: FirstErrorStop(j, threshold=0.0), r"verifier\.threshold=0\.0"),

@@ -20,6 +20,7 @@ from tts.bank.claims import Claims
 from tts.bank.codec import pack, unpack
 from tts.bank.fingerprint import contents
 from tts.bank.store import BankError, Row, Store
+from tts.clock import real_work
 from tts.engines.base import Completion, Request, Sampling
 
 _MOST = 1000
@@ -130,7 +131,8 @@ class Bank:
         """
         done: Future[None] = Future()
         self._putting.put(done)
-        await asyncio.wrap_future(done)
+        async with real_work():  # the thread knows nothing of virtual time
+            await asyncio.wrap_future(done)
         self._check()
 
     def close(self) -> None:

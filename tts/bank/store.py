@@ -113,7 +113,8 @@ class Store:
                 raise
 
     def _open(self) -> None:
-        if self._pragma("application_id") != _APPLICATION and not self._is_blank():
+        # In this order: another process may be making the bank between the two.
+        if not self._is_blank() and self._pragma("application_id") != _APPLICATION:
             raise BankError(f"bank {self.path}: another program's database; name another file in bank.path")
         self._use_wal()
         # In WAL mode this loses nothing when the process is killed, and at most the last moments in a power cut.

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from tts.bootstrap import Bootstrap
@@ -25,6 +26,7 @@ from tts.judge.runner import Judge, Judging
 from tts.judge.summary import finished, summarize
 from tts.judge.tables import tables
 from tts.judge.threshold import Threshold
+from tts.needs import reads_answers
 from tts.progress import ProgressBar
 from tts.record import Record
 from tts.resources import CLOCKS, build_role, check_engines, check_groups, engines_of, problems_in_flight, running
@@ -66,14 +68,14 @@ class Job:
         result = Table(title="plan", title_justify="left", box=None, show_header=False, pad_edge=False)
         for name, items in subsets.items():
             steps = sum(len(item.solution.steps) for item in items)
-            result.add_row("subset", f"{name}: {len(items):,} solutions, {steps:,} steps")
+            result.add_row("subset", f"{escape(name)}: {len(items):,} solutions, {steps:,} steps")
         result.add_row("verifier", f"{type(self.verifier).__name__}, {self.verifier.votes} votes a step")
         for place, gate in self.engines.items():
-            result.add_row(f"{place}.engine", gate.name)
+            result.add_row(f"{place}.engine", escape(gate.name))
         bounds = [self.verifier.token_bound(len(item.solution.steps)) for item in self.items]
         if None not in bounds:
             result.add_row("at most", f"{sum(bounds):,} verifier tokens")
-        where = "" if self.threshold.subset is None else f" on {self.threshold.subset}"
+        where = "" if self.threshold.subset is None else f" on {escape(self.threshold.subset)}"
         result.add_row("threshold", f"{self.threshold.rule}{where or f', {self.threshold.value}'}")
         result.add_row("config", self.identity)
         return result
@@ -113,6 +115,11 @@ def compose(config: dict[str, Any], identity: str) -> Job:
         )
     threshold = build(config["threshold"], "threshold")
     verifier = build_role(config, "verifier", engines, sandbox)
+    if reads_answers(verifier):
+        raise UserError(
+            f"verifier ({type(verifier).__name__}) reads the reference answers, and labelled solutions have none; choose "
+            "another verifier, or use it with python -m tts"
+        )
     if threshold.stops is not None and "prefixes" in getattr(verifier, "lacks", ()):
         raise UserError(
             f"threshold.rule={threshold.rule} asks about one step more at a time, which this verifier "
@@ -182,7 +189,7 @@ def run_job(config: dict[str, Any], identity: str, folder: Path, console: Consol
             previews = job.previews()
             console.print(job.plan())
             for name, text in previews:
-                console.rule(f"{name}: what the model reads, \u27e6\u2026\u27e7 where it is read")
+                console.rule(f"{escape(name)}: what the model reads, \u27e6\u2026\u27e7 where it is read")
                 console.print(text, markup=False, highlight=False, soft_wrap=True)
             return 0
         with asyncio.Runner(loop_factory=CLOCKS[config["clock"]]) as loop:
@@ -191,7 +198,7 @@ def run_job(config: dict[str, Any], identity: str, folder: Path, console: Consol
         tell(console, str(error))
         return 2
     console.print(tables(summary, job.title))
-    console.print(f"[dim]{folder}[/dim]", soft_wrap=True)
+    console.print(str(folder), style="dim", markup=False, highlight=False, soft_wrap=True)
     if judging.stopped:
         console.print(
             f"the limit {judging.stopped} ended the run after {judging.n_problems:,} of {len(job.items):,} solutions; the "

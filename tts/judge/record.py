@@ -85,6 +85,7 @@ class Resume:
 
     def __init__(self, items: Sequence[LabelledSolution], configuration: str) -> None:
         self._numbers = {item.problem.id: number for number, item in enumerate(items)}
+        self._items = items
         self._keys = [key_of(item, configuration) for item in items]
         self.records: dict[int, Record] = {}
 
@@ -111,5 +112,8 @@ class Resume:
             )
         if row["error"] is not None or any(limit.startswith("run.") for limit in row["limits_hit"]):
             return None
-        self.records[number] = row
+        # Both are the task's, and no verdict depends on them: they may have changed since.
+        item = self._items[number]
+        label = Judged(item.labels, item.complete, ()).label
+        self.records[number] = {**row, "subset": item.subset, "label": label}
         return number

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.console import Group
+from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
@@ -34,7 +35,9 @@ def _figures(summary: Mapping[str, Any]) -> Table:
     shown = [name for name in _FIGURES if any(found[name] is not None for _, found in rows)]
     result = _table([_FIGURES[name] for name in shown])
     for name, found in rows:
-        result.add_row(name, *("-" if found[figure] is None else f"{100 * found[figure]:.1f}" for figure in shown))
+        result.add_row(
+            escape(name), *("-" if found[figure] is None else f"{100 * found[figure]:.1f}" for figure in shown)
+        )
         result.add_row("", *(_interval(found["intervals"].get(figure)) for figure in shown), style="dim")
     return result
 
@@ -46,7 +49,7 @@ def _costs(summary: Mapping[str, Any]) -> Table:
         verifier = cost["verifier"]
         amounts = (verifier["verifications"], verifier["prompt_tokens"], verifier["completion_tokens"])
         result.add_row(
-            name,
+            escape(name),
             f"{cost['n_problems']:,}",
             *(f"{amount:,}" for amount in (*amounts, cost["code_executions"])),
             f"{verifier['flops'] / 1e12:,.1f}",

@@ -19,16 +19,18 @@ from tts.sandbox.base import Execution, Sandbox
 PLACE = "# SOLUTION"
 """The line of a test program in whose place the code comes."""
 
+_MARK = "the_tests_have_ended"
 _PLACE = re.compile(rf"^{PLACE}[ \t]*$", re.MULTILINE)
-_BLOCK = re.compile(r"^[ \t]*```(?:python|py)?[ \t]*\n(.*?)(?:^[ \t]*```|\Z)", re.MULTILINE | re.DOTALL | re.IGNORECASE)
+_BLOCK = re.compile(r"^[ \t]*```([^\n`]*)\n(.*?)(?:^[ \t]*```|\Z)", re.MULTILINE | re.DOTALL)
+_PYTHON = ("", "python", "python3", "py")
 
 
 def extract_code(text: str) -> str | None:
-    """Returns the content of a text's last Python block; without any block the whole text, None where that is blank.
+    """Returns the content of a text's last Python block; without any the whole text, None where that is blank.
 
-    The latter is what base models write: the body that goes on from the prompt.
+    The latter is what base models write: the body that goes on from the prompt. Blocks of other languages are passed over.
     """
-    blocks = [block for block in _BLOCK.findall(text) if block.strip()]
+    blocks = [block for tag, block in _BLOCK.findall(text) if tag.strip().lower() in _PYTHON and block.strip()]
     code = blocks[-1] if blocks else text
     return code.rstrip() if code.strip() else None
 
@@ -60,20 +62,28 @@ class CodeCheck:
     async def passes(self, code: str, program: str) -> tuple[bool, float]:
         """Returns whether the program runs to its end with the code in it, and how many seconds that took.
 
-        That it does is said by a word that the code cannot know, so that code that ends the process early has not passed.
+        It runs as a piece of a chain, and the next piece has to find what it leaves at its end: code that ends the process
+        early has not passed, whatever it prints. Code made to deceive its tests, as by a result that equals everything, can.
 
         Raises:
             ProblemError: The program has no place for the code, or the sandbox failed.
         """
         if not _PLACE.search(program):
             raise ProblemError(f"the reference answer is no test program: no line of it reads '{PLACE}'")
-        done = secrets.token_hex(16)
         tested = _PLACE.sub(lambda _: code, program, count=1)
         started = now()
-        execution = await self._sandbox.run(f"{tested}\nimport sys\nprint('{done}', file=sys.stderr)\n")
+        word = secrets.token_hex(16)
+        chain = self._sandbox.chain()
+        try:
+            execution = await chain.run(f"{tested}\n{_MARK} = True\n")
+            if _ended(execution):
+                # A piece of its own: code can read the program that it is part of.
+                execution = await chain.run(f"import sys\n{_MARK}\nsys.stderr.write('{word}\\n')\n")
+        finally:
+            await chain.close()
         if execution.failure is not None:
             raise ProblemError(f"the tests could not be run: {execution.failure}")
-        return _ended(execution) and done in execution.stderr, now() - started
+        return word in execution.stderr, now() - started
 
     async def start(self) -> None:
         """Starts the sandbox; twice does nothing."""
@@ -85,4 +95,4 @@ class CodeCheck:
 
 
 def _ended(execution: Execution) -> bool:
-    return execution.error_type is None and not execution.timed_out and execution.exit_status == 0
+    return execution.error_type is None and execution.failure is None and not execution.timed_out
