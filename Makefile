@@ -3,6 +3,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v p
 VENV ?= .venv
 VENV_VLLM ?= .venv-vllm
 RUN = $(VENV)/bin/python
+WORKERS ?= 2
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-vllm lint train-embedded benchmark clean
@@ -26,8 +27,9 @@ $(VENV)/.ready: pyproject.toml constraints.txt
 demo: setup
 	$(RUN) -m tts
 
+# One thread each: the models are tiny, and a second one only gets into the way of the other worker.
 test: setup lint
-	$(RUN) -m pytest -m "not vllm and not gpu and not slow"
+	OMP_NUM_THREADS=1 $(RUN) -m pytest -n $(WORKERS) --dist worksteal -m "not vllm and not gpu and not slow"
 
 # vLLM's own kernels for the CPU. Its torchvision and others are built for CUDA: beside a CPU torch their import fails.
 $(VENV_VLLM)/.ready: pyproject.toml constraints-vllm.txt
@@ -56,7 +58,9 @@ benchmark: setup
 	$(RUN) -m benchmarks.scheduling
 	$(RUN) -m benchmarks.engine
 	$(RUN) -m benchmarks.genprm
+	$(RUN) -m benchmarks.discriminative
 	$(RUN) -m benchmarks.embedded
+	$(RUN) -m benchmarks.report
 
 clean:
 	rm -rf $(VENV) $(VENV_VLLM) outputs multirun
