@@ -55,3 +55,18 @@ async def test_greedy_ends_with_the_first_negative_step(value: float, judged: in
     assert len(verdict.scores) == judged
     ends = ["step", "step", "step", "stop"]
     assert verifier.asked == [(n + 1, ends[n], n) for n in range(judged)]
+
+
+class Wholes(Prefixes):
+    """Gives each beginning one reward, that of its last step."""
+
+    async def verify(self, problem: Problem, solution: Solution, prior: Verdict | None = None) -> Verdict:
+        verdict = await super().verify(problem, solution, prior)
+        return Verdict(verdict.scores[-1:])
+
+
+@pytest.mark.parametrize(("value", "first"), [(0.5, 2), (0.05, None), (0.85, 1), (0.95, 0)])
+async def test_greedy_places_the_reward_of_a_beginning_at_its_end(value: float, first: int | None) -> None:
+    steps = (".9", ".8", ".1", ".7")
+    verdict = await Threshold("greedy", value).ask(Wholes(), Problem("", ""), Solution("", steps, "stop"))
+    assert verdict.first_error(value) == first

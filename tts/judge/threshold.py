@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -75,18 +75,21 @@ async def whole(verifier: Any, problem: Problem, solution: Solution, value: floa
 async def step_by_step(verifier: Any, problem: Problem, solution: Solution, value: float) -> Verdict:
     """Asks about one step more at a time and ends with the first negative one, as RLHFlow's evaluation does.
 
-    Each step is judged with all steps before it taken for right; what is behind the first negative one is never paid.
+    Each step is judged with all steps before it taken for right; what is behind the first negative one is never paid. The
+    one reward of a beginning, from a verifier that judges wholes, is the score of the step that the beginning ends with.
     """
     verdict: Verdict | None = None
+    rewards: tuple[float | None, ...] = ()
     for end in range(1, len(solution.steps) + 1):
         steps = solution.steps[:end]
         # Nobody is to see from its end how long the solution will be.
         finish = solution.finish_reason if end == len(solution.steps) else "step"
         verdict = await verifier.verify(problem, Solution("\n\n".join(steps), steps, finish), verdict)
+        rewards += verdict.scores[:1]
         if verdict.first_error(value) is not None:
             break
     assert verdict is not None
-    return verdict
+    return replace(verdict, scores=rewards) if len(verdict.scores) == 1 else verdict
 
 
 def given(threshold: Threshold, subsets: Mapping[str, Sequence[Judged]]) -> float:
