@@ -46,7 +46,7 @@ lint: setup
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
 
-# About 45 minutes on a CPU, one thread: more of them only get into each other's way. Faster on a GPU.
+# About an hour on a CPU, one thread: more of them only get into each other's way. Faster on a GPU.
 train-embedded: setup
 	OMP_NUM_THREADS=1 $(RUN) -m verifiers.embedded.tokenizer
 	OMP_NUM_THREADS=1 $(RUN) -m policies.embedded.train
@@ -60,6 +60,10 @@ benchmark: setup
 	$(RUN) -m benchmarks.genprm
 	$(RUN) -m benchmarks.discriminative
 	$(RUN) -m benchmarks.embedded
+	$(RUN) -m benchmarks.strategies
+	$(RUN) -m benchmarks.adaptive_votes
+	$(RUN) -m benchmarks.bank
+	$(RUN) -m benchmarks.sweep
 	$(RUN) -m benchmarks.report
 
 clean:

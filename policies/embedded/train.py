@@ -22,10 +22,21 @@ HABITS = Habits()
 
 
 class PolicyExamples:
-    """Draws solutions and revisions, and early in the run mostly drills: single steps in which only the result counts."""
+    """Draws drills (single steps in which only the result counts), revisions and solutions.
+
+    Args:
+        tokenizer: The tokenizer.
+        problems: What is solved.
+        drills: Share of drills, before 45 % of the run and after.
+        revisions: Share of revisions in what is no drill.
+    """
 
     def __init__(
-        self, tokenizer: PreTrainedTokenizerFast, problems: list[Story], drills: tuple[float, float], revisions: float
+        self,
+        tokenizer: PreTrainedTokenizerFast,
+        problems: list[Story],
+        drills: tuple[float, float],
+        revisions: float = 0.0,
     ) -> None:
         self.tokenizer = tokenizer
         self.problems = problems
@@ -37,7 +48,7 @@ class PolicyExamples:
         share = self.drills[0] if progress < 0.45 else self.drills[1]
         if rng.random() < share:
             return self.drill(rng)
-        return self.revision(rng) if rng.random() < self.revisions else self.solution(rng)
+        return self.revision(rng) if self.revisions and rng.random() < self.revisions else self.solution(rng)
 
     def solution(self, rng: random.Random) -> Example:
         """Returns a problem and the student's solution; the loss is on the solution."""
@@ -88,11 +99,18 @@ def user(content: str) -> dict[str, str]:
 
 
 def main() -> None:
-    """Reads the command line, trains and saves."""
+    """Reads the command line, trains in two phases and saves.
+
+    The second phase, in which revisions are learnt, comes when solutions can be written: learnt together, solutions were
+    still copied badly from the question after 20 million tokens.
+    """
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--tokens", type=float, default=20e6, help="length of the run")
+    parser.add_argument("--tokens", type=float, default=14e6, help="length of the first phase: drills and solutions")
     parser.add_argument("--drills", type=float, nargs=2, default=(0.3, 0.1), help="share of drills, early and late")
-    parser.add_argument("--revisions", type=float, default=0.25, help="share of revisions in what is no drill")
+    parser.add_argument(
+        "--revision-tokens", type=float, default=4e6, help="length of the second phase: revisions as well"
+    )
+    parser.add_argument("--revisions", type=float, default=0.35, help="their share in what is no drill")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--device", default=DEVICE)
     parser.add_argument("--out", type=Path, default=CHECKPOINT)
@@ -104,10 +122,17 @@ def main() -> None:
     problems = list(islice((story for story in stories("train", 1) if story.key // 10 % 2 == 0), 60_000))
     model = new_model(tokenizer, arguments.seed).to(arguments.device)
     logging.info("%d parameters, %d ids, %d problems", model.num_parameters(), len(tokenizer), len(problems))
-    source = PolicyExamples(tokenizer, problems, tuple(arguments.drills), arguments.revisions)
-    recipe = Recipe(tokens=int(arguments.tokens))
-    logging.info("%s %s", HABITS, recipe)
-    train(model, source, recipe, arguments.seed)
+    early, late = arguments.drills
+    phases = (
+        (PolicyExamples(tokenizer, problems, (early, late)), Recipe(int(arguments.tokens))),
+        (
+            PolicyExamples(tokenizer, problems, (late, late), arguments.revisions),
+            Recipe(int(arguments.revision_tokens), muon_lr=0.01, adamw_lr=1.5e-3, constant=0.2),
+        ),
+    )
+    for number, (source, recipe) in enumerate(phases):
+        logging.info("%s %s", HABITS, recipe)
+        train(model, source, recipe, arguments.seed + number)
     save(model, tokenizer, arguments.out)
 
 
