@@ -104,9 +104,10 @@ def _differences(comparison: Comparison) -> Table | None:
         low, high = (-found.high, -found.low) if first else (found.low, found.high)
         mean = -found.mean if first else found.mean
         won, lost = (found.lost, found.won) if first else (found.won, found.lost)
-        interval = f"[{low:+.3f}, {high:+.3f}]"
+        # z: a difference that rounds to nothing has no sign.
+        interval = f"[{low:+z.3f}, {high:+z.3f}]"
         label = Text(comparison.runs[other].label)
-        _add(table, label, f"{mean:+.3f}", interval, str(won), str(lost), _p(found.p))
+        _add(table, label, f"{mean:+z.3f}", interval, str(won), str(lost), _p(found.p))
     return table
 
 
