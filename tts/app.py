@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from tts.budget import Budget, Role
@@ -87,11 +88,13 @@ class Job:
         problems = self.task.count()
         n = self.strategy.samples
         result = Table(title="plan", title_justify="left", box=None, show_header=False, pad_edge=False)
-        result.add_row("task", f"{self.task.name}, {'unknown number of' if problems is None else problems} problems")
+        result.add_row(
+            "task", f"{escape(self.task.name)}, {'unknown number of' if problems is None else problems} problems"
+        )
         for role in _ROLES:
             for place, part in parts_of(self.config[role], role):
                 if "_target_" in part:
-                    on = f" on {self.engines[place].name}" if place in self.engines else ""
+                    on = f" on {escape(self.engines[place].name)}" if place in self.engines else ""
                     result.add_row(place, _class_name(part) + on)
         result.add_row("search", f"{_class_name(self.config['search'])}, {n} samples a problem")
         bound = self.strategy.token_bound(self.policy)
@@ -193,10 +196,10 @@ def run_job(config: dict[str, Any], identity: str, folder: Path, console: Consol
     except UserError as error:
         tell(console, str(error))
         return 2
-    console.print(table(outcome.tally, outcome.summary, job.title))
+    console.print(table(outcome.tally, outcome.summary, escape(job.title)))
     if job.reads_answers:
         console.print("the verifier was told the reference answers: what the search reached is a bound, and no result")
-    console.print(f"[dim]{folder}[/dim]", soft_wrap=True)
+    console.print(str(folder), style="dim", markup=False, highlight=False, soft_wrap=True)
     status = 0
     if outcome.stopped:
         total = job.task.count()

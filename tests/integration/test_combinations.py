@@ -65,3 +65,15 @@ def test_a_combination_runs_or_is_refused(
     (record,) = [json.loads(line) for line in (tmp_path / "run" / "results.jsonl").read_text("utf-8").splitlines()]
     assert record["error"] is None
     assert record["prediction"] is not None
+
+
+def test_names_are_shown_as_they_are_written(tmp_path: Path, recording: list[str]) -> None:
+    """A sweep's directory is named by its overrides, and those hold lists; square brackets are the terminal's markup."""
+    folder = tmp_path / "task.path=[red] [:x]"
+    status, said = run(folder, [*recording, "task.name='[/b]'"])
+    assert status == 0, said
+    assert folder.name in said
+    assert "[/b]: BestOfN" in said
+    status, said = run(tmp_path / "dry", [*recording, "task.name='[/b]'", "dry_run=true"])
+    assert status == 0, said
+    assert "[/b], 1 problems" in said

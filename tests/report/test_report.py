@@ -12,7 +12,7 @@ import pytest
 
 from tests.report.conftest import Report, records, rewrite
 from tts.report.runs import read
-from tts.report.sources import find
+from tts.report.sources import Source, find
 
 
 def table(folder: Path) -> list[dict[str, str]]:
@@ -168,3 +168,12 @@ def test_a_run_of_no_problems_is_no_comparison(grid: Path, tmp_path: Path, repor
     rewrite(tmp_path / "run", [])
     status, printed = report(tmp_path)
     assert (status, "no run holds a whole record" in printed) == (2, True)
+
+
+def test_runs_that_compute_the_same_are_one_family(tmp_path: Path) -> None:
+    """A cell of a sweep may be resumed and has a bank; a run of its own has neither."""
+    shared = {"search": {"_target_": "search.best_of_n.BestOfN", "n": 4}, "seed": 0}
+    cell = Source(tmp_path, "a", {}, {**shared, "resume": True, "bank": {"path": "bank.sqlite"}}, ())
+    alone = Source(tmp_path, "b", {}, {**shared, "resume": False, "bank": {"path": None}}, ())
+    assert cell.family == alone.family
+    assert Source(tmp_path, "c", {}, {**shared, "seed": 1}, ()).family != alone.family

@@ -10,12 +10,10 @@ from typing import Any
 
 import yaml  # type: ignore[import-untyped]
 
+from tts.compose import NOT_SHAPING
 from tts.errors import UserError
 
 Warn = Callable[[str], None]
-
-# What can differ between two runs that compute the same.
-_NOT_SHAPING = ("hydra", "in_flight", "dry_run", "bank", "clock", "report")
 
 
 @dataclass(frozen=True)
@@ -59,7 +57,7 @@ class Source:
         """What runs share that differ in N and K alone."""
         if not self.config:
             return self.name
-        config = {key: value for key, value in self.config.items() if key not in _NOT_SHAPING}
+        config = {key: value for key, value in self.config.items() if key not in NOT_SHAPING}
         for group, key in (("search", "n"), ("verifier", "votes")):
             if isinstance(config.get(group), dict):
                 config[group] = {name: value for name, value in config[group].items() if name != key}
