@@ -11,13 +11,13 @@ from __future__ import annotations
 import argparse
 import asyncio
 import math
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Sequence
+from functools import partial
 from tempfile import TemporaryDirectory
 from typing import cast
 
-from benchmarks.embedded import Outcome, difference, f1, interval, rate
-from benchmarks.setup import FASTER, close, job, start, verifier_of
+from benchmarks.outcomes import Figure, Outcome, Study, difference, f1, interval, outcomes_of, rate
+from benchmarks.setup import verifier_of
 from tts.app import Job
 from tts.budget import scope
 from tts.embedded.student import first_error
@@ -28,7 +28,6 @@ from verifiers.first_error_stop import FirstErrorStop
 from verifiers.voting import VotingVerifier
 
 ALL, STOPPED = "K = 8", "K = 8, no step behind an error"
-Figure = Callable[[Sequence[Outcome]], float]
 
 
 def ways(made: Job, seed: int, confidences: Sequence[float]) -> dict[str, Verifier]:
@@ -65,21 +64,10 @@ def share_of_tokens(name: str, of: str) -> Figure:
     return lambda outcomes: rate(name)(outcomes) / rate(of)(outcomes)
 
 
-async def outcomes_of(seed: int, folder: Path, arguments: argparse.Namespace) -> list[Outcome]:
-    """Returns the outcomes of one seed: its own problems, samples and votes."""
-    chosen = [f"task.size={arguments.problems}", f"task.split={arguments.split}", f"task.seed={seed}", f"seed={seed}"]
-    made = job(*FASTER, *chosen, f"bank.path={folder}/bank-{seed}.sqlite", *arguments.overrides)
-    await start(made)
-    verifiers = ways(made, seed, arguments.confidences)
-    room = asyncio.Semaphore(32)
-
-    async def one(problem: Problem) -> Outcome:
-        async with room:
-            return await study(made, problem, verifiers, arguments.labelled)
-
-    outcomes = await asyncio.gather(*(one(problem) for problem in made.task.problems()))
-    await close(made)
-    return list(outcomes)
+def prepare(made: Job, seed: int, confidences: Sequence[float], labelled: int) -> Study:
+    """Returns what studies a problem."""
+    verifiers = ways(made, seed, confidences)
+    return lambda problem: study(made, problem, verifiers, labelled)
 
 
 def main() -> None:
@@ -95,8 +83,13 @@ def main() -> None:
     outcomes: list[Outcome] = []
     with TemporaryDirectory() as folder:
         for seed in range(arguments.seeds):
-            outcomes += asyncio.run(outcomes_of(seed, Path(folder), arguments))
-            print(f"seed {seed} done", flush=True)
+            outcomes += outcomes_of(
+                seed,
+                arguments.split,
+                arguments.problems,
+                [f"bank.path={folder}/bank-{seed}.sqlite", *arguments.overrides],
+                partial(prepare, seed=seed, confidences=arguments.confidences, labelled=arguments.labelled),
+            )
     print(
         f"{arguments.split} split, {arguments.problems} problems x {arguments.seeds} seeds, {arguments.labelled} samples"
     )

@@ -8,16 +8,15 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import random
 import statistics
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from functools import partial
 
-from benchmarks.setup import FASTER, close, job, start, verifier_of
+from benchmarks.outcomes import Outcome, Study, difference, f1, interval, outcomes_of, rate
+from benchmarks.setup import verifier_of
 from tts.aggregate import aggregate
 from tts.app import Job
 from tts.embedded.student import first_error
-from tts.metrics import first_error_score
 from tts.selection import argmax
 from tts.tasks.answers import answer_of
 from tts.types import Candidate, Problem, Solution, Verdict
@@ -25,15 +24,6 @@ from tts.voting import plurality
 from verifiers.base import Verifier
 
 N = 16
-_RESAMPLES = 1000
-
-
-@dataclass
-class Outcome:
-    """What came of one problem: rates, and (label, prediction) pairs of first errors by kind of verification."""
-
-    rates: dict[str, float] = field(default_factory=dict)
-    first_errors: dict[str, list[tuple[int | None, int | None]]] = field(default_factory=dict)
 
 
 async def study(made: Job, problem: Problem, verifiers: dict[str, Verifier], labelled: int) -> Outcome:
@@ -75,55 +65,15 @@ def _best(solutions: Sequence[Solution], verdicts: Sequence[Verdict], groups: Se
     return chosen
 
 
-def interval(outcomes: Sequence[Outcome], figure: Callable[[Sequence[Outcome]], float]) -> tuple[float, float]:
-    """Returns the 95 % bootstrap interval of a figure over problems."""
-    rng = random.Random(0)
-    draws = sorted(figure(rng.choices(outcomes, k=len(outcomes))) for _ in range(_RESAMPLES))
-    return draws[int(0.025 * _RESAMPLES)], draws[int(0.975 * _RESAMPLES) - 1]
-
-
-def rate(name: str) -> Callable[[Sequence[Outcome]], float]:
-    """Returns the figure that is the mean of a rate."""
-    return lambda outcomes: statistics.fmean(outcome.rates[name] for outcome in outcomes)
-
-
-def f1(name: str) -> Callable[[Sequence[Outcome]], float]:
-    """Returns the figure that is a first-error F1."""
-
-    def figure(outcomes: Sequence[Outcome]) -> float:
-        pairs = [pair for outcome in outcomes for pair in outcome.first_errors[name]]
-        return first_error_score([label for label, _ in pairs], [prediction for _, prediction in pairs]).f1
-
-    return figure
-
-
-def difference(
-    a: Callable[[Sequence[Outcome]], float], b: Callable[[Sequence[Outcome]], float]
-) -> Callable[[Sequence[Outcome]], float]:
-    """Returns the paired difference of two figures."""
-    return lambda outcomes: a(outcomes) - b(outcomes)
-
-
-async def outcomes_of(seed: int, split: str, problems: int, labelled: int, overrides: list[str]) -> list[Outcome]:
-    """Returns the outcomes of one seed: its own problems, samples and votes."""
-    chosen = [f"task.size={problems}", f"task.split={split}", f"task.seed={seed}", f"seed={seed}"]
-    made = job(*FASTER, *chosen, *overrides)
-    await start(made)
+def prepare(made: Job, seed: int, labelled: int) -> Study:
+    """Returns what studies a problem."""
     engine = made.engines["verifier"]
     verifiers = {
         "K = 3": verifier_of(made, engine, seed=seed, votes=3),
         "with execution": verifier_of(made, engine, seed=seed, votes=8),
         "without execution": verifier_of(made, engine, seed=seed, votes=8, execute=False),
     }
-    room = asyncio.Semaphore(32)
-
-    async def one(problem: Problem) -> Outcome:
-        async with room:
-            return await study(made, problem, verifiers, labelled)
-
-    outcomes = await asyncio.gather(*(one(problem) for problem in made.task.problems()))
-    await close(made)
-    return list(outcomes)
+    return lambda problem: study(made, problem, verifiers, labelled)
 
 
 def main() -> None:
@@ -135,11 +85,16 @@ def main() -> None:
     parser.add_argument("--labelled", type=int, default=1, help="samples a problem whose first errors are scored")
     parser.add_argument("overrides", nargs="*", help="as for python -m tts")
     arguments = parser.parse_args()
-    by_seed = []
-    for seed in range(arguments.seeds):
-        chosen = (arguments.split, arguments.problems, arguments.labelled, arguments.overrides)
-        by_seed.append(asyncio.run(outcomes_of(seed, *chosen)))
-        print(f"seed {seed} done", flush=True)
+    by_seed = [
+        outcomes_of(
+            seed,
+            arguments.split,
+            arguments.problems,
+            arguments.overrides,
+            partial(prepare, seed=seed, labelled=arguments.labelled),
+        )
+        for seed in range(arguments.seeds)
+    ]
     everything = [outcome for outcomes in by_seed for outcome in outcomes]
     with_8, with_1 = f1("with execution, K = 8"), f1("with execution, K = 1")
     figures = {name: rate(name) for name in everything[0].rates}

@@ -1,0 +1,91 @@
+"""What benchmarks on problems share: the loop over seeds and problems, figures of the outcomes and their intervals."""
+
+from __future__ import annotations
+
+import asyncio
+import statistics
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from benchmarks.setup import FASTER, close, job, start
+from tts import bootstrap
+from tts.app import Job
+from tts.metrics import first_error_score
+from tts.types import Problem
+
+_AT_ONCE = 32
+
+
+@dataclass
+class Outcome:
+    """What came of one problem: rates, and (label, prediction) pairs of first errors by kind of verification."""
+
+    rates: dict[str, float] = field(default_factory=dict)
+    first_errors: dict[str, list[tuple[int | None, int | None]]] = field(default_factory=dict)
+
+
+Figure = Callable[[Sequence[Outcome]], float]
+Study = Callable[[Problem], Awaitable[Outcome]]
+
+
+def outcomes_of(
+    seed: int, split: str, problems: int, overrides: Sequence[str], prepare: Callable[[Job], Study]
+) -> list[Outcome]:
+    """Returns the outcomes of one seed, which has its own problems, samples and votes.
+
+    Args:
+        seed: Of the problems and of the samples.
+        split: Of the embedded task.
+        problems: How many.
+        overrides: As for `python -m tts`.
+        prepare: Returns what studies a problem, given the job with its models loaded.
+    """
+    chosen = [f"task.size={problems}", f"task.split={split}", f"task.seed={seed}", f"seed={seed}"]
+
+    async def run() -> list[Outcome]:
+        made = job(*FASTER, *chosen, *overrides)
+        await start(made)
+        study = prepare(made)
+        room = asyncio.Semaphore(_AT_ONCE)
+
+        async def one(problem: Problem) -> Outcome:
+            async with room:
+                return await study(problem)
+
+        outcomes = await asyncio.gather(*(one(problem) for problem in made.task.problems()))
+        await close(made)
+        return list(outcomes)
+
+    found = asyncio.run(run())
+    print(f"seed {seed} done", flush=True)
+    return found
+
+
+def interval(outcomes: Sequence[Outcome], figure: Figure) -> tuple[float, float]:
+    """Returns the 95 % bootstrap interval of a figure over problems."""
+    drawn = bootstrap.Bootstrap().weights(len(outcomes), 0).astype(int)
+    every = range(len(outcomes))
+    draws = [figure([outcomes[index] for index in np.repeat(every, row)]) for row in drawn]
+    return bootstrap.interval(np.array(draws)) or (float("nan"), float("nan"))
+
+
+def rate(name: str) -> Figure:
+    """Returns the figure that is the mean of a rate."""
+    return lambda outcomes: statistics.fmean(outcome.rates[name] for outcome in outcomes)
+
+
+def f1(name: str) -> Figure:
+    """Returns the figure that is a first-error F1."""
+
+    def figure(outcomes: Sequence[Outcome]) -> float:
+        pairs = [pair for outcome in outcomes for pair in outcome.first_errors[name]]
+        return first_error_score([label for label, _ in pairs], [prediction for _, prediction in pairs]).f1
+
+    return figure
+
+
+def difference(a: Figure, b: Figure) -> Figure:
+    """Returns the paired difference of two figures."""
+    return lambda outcomes: a(outcomes) - b(outcomes)
