@@ -47,12 +47,13 @@ def write_run(folder: Path, setting: int, n: int, k: int, problems: int, trees: 
     (folder / "trees").mkdir(parents=True)
     (folder / ".hydra").mkdir()
     rng = random.Random(f"{setting} {n} {k}")
-    overrides = [f"search.n={n}", f"verifier.votes={k}", f"seed={setting}"]
+    overrides = [f"search.n={n}", f"verifier.votes={k}", f"policy.temperature={setting}"]
     config = {
         "search": {"_target_": "search.best_of_n.BestOfN", "n": n, "selection": "argmax"},
         "verifier": {"votes": k},
+        "policy": {"temperature": setting},
     }
-    (folder / ".hydra" / "config.yaml").write_text(json.dumps({**config, "seed": setting}))
+    (folder / ".hydra" / "config.yaml").write_text(json.dumps({**config, "seed": 0}))
     (folder / ".hydra" / "overrides.yaml").write_text(json.dumps(overrides))
     (folder / "summary.json").write_text(json.dumps({"n_problems": problems, "wall_s": 100.0, "accuracy": 0.5}))
     with (folder / "results.jsonl").open("w") as lines:

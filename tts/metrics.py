@@ -57,7 +57,7 @@ def first_error_score(labels: Sequence[int | None], predictions: Sequence[int | 
     )
 
 
-def wilson_interval(successes: int, trials: int, z: float = 1.959964) -> tuple[float, float]:
+def wilson_interval(successes: float, trials: int, z: float = 1.959964) -> tuple[float, float]:
     """Returns the Wilson score interval of a rate (95 % by default), (0, 1) without trials."""
     if not trials:
         return 0.0, 1.0

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from rich.console import Console
@@ -46,3 +48,21 @@ def rewrite(folder: Path, rows: list[dict]) -> None:
     (folder / "results.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
     summary = json.loads((folder / "summary.json").read_text())
     (folder / "summary.json").write_text(json.dumps({**summary, "n_problems": len(rows)}))
+
+
+def change(path: Path, **values: Any) -> None:
+    """Sets values in a JSON file."""
+    path.write_text(json.dumps({**json.loads(path.read_text()), **values}))
+
+
+def seeded(folder: Path, name: str, seed: int, n: int) -> Path:
+    """Writes a run that differs from others of its N in its seed alone."""
+    run = folder / name
+    write_run(run, 0, n, 2, 20, trees=False)
+    write_run(folder / "other", seed + 1, n, 2, 20, trees=False)  # whose samples are others
+    shutil.copy(folder / "other" / "results.jsonl", run / "results.jsonl")
+    shutil.rmtree(folder / "other")
+    change(run / ".hydra" / "config.yaml", seed=seed)
+    (run / ".hydra" / "overrides.yaml").write_text(json.dumps([f"search.n={n}", f"seed={seed}"]))
+    change(run / "summary.json", seed=seed)
+    return run

@@ -56,6 +56,7 @@ def numbers(problem: list[Candidate]) -> range:
     return range(1, len(problem) + 1)
 
 
+@settings(deadline=None)
 @given(candidates())
 def test_pass_at_n_is_the_share_of_draws_with_a_right_candidate(problem: list[Candidate]) -> None:
     found = pass_at(pool(problem), numbers(problem))[0]
@@ -64,12 +65,14 @@ def test_pass_at_n_is_the_share_of_draws_with_a_right_candidate(problem: list[Ca
         assert found[n - 1] == pytest.approx(statistics.fmean(map(any, draws)))
 
 
+@settings(deadline=None)
 @given(candidates())
 def test_majority_is_the_mean_over_all_draws(problem: list[Candidate]) -> None:
     found = majority(pool(problem), numbers(problem))[0]
     assert found == pytest.approx([enumerated(problem, "majority", n) for n in numbers(problem)])
 
 
+@settings(deadline=None)
 @given(candidates())
 def test_best_of_n_is_the_mean_over_all_draws_where_it_says_so(problem: list[Candidate]) -> None:
     found, exact = best_of(pool(problem), numbers(problem))
@@ -94,7 +97,7 @@ def test_drawing_comes_near_the_mean_over_all_draws(rule: str, problem: list[Can
         assert variance[0, n - 1] == pytest.approx(mean[0, n - 1] * (1 - mean[0, n - 1]) / 3999)
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=40)
 @given(st.lists(candidates(4).filter(lambda problem: len(problem) == 4), min_size=1, max_size=5))
 def test_all_candidates_give_what_a_run_of_them_gives_where_nothing_is_tied(problems: list[list[Candidate]]) -> None:
     # Neither two scores nor two sums of different ones are equal.
@@ -108,6 +111,7 @@ def test_all_candidates_give_what_a_run_of_them_gives_where_nothing_is_tied(prob
         assert last.error[-1] == pytest.approx(0)
 
 
+@settings(deadline=None)
 @given(st.integers(1, 400))
 def test_sizes_begin_with_one_and_end_with_all(n: int) -> None:
     found = sizes(n)
@@ -118,6 +122,7 @@ def test_sizes_begin_with_one_and_end_with_all(n: int) -> None:
 STEPS = st.lists(st.sampled_from([None, 0.0, 0.3, 1.0]), min_size=1, max_size=4)
 
 
+@settings(deadline=None)
 @given(STEPS, st.integers(0, 3))
 def test_scores_of_steps_are_aggregated_as_verdicts_are(steps: list[float | None], before: int) -> None:
     assert set(VECTORISED) == set(AGGREGATORS)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.report.chromium import BINARY, Chromium
-from tests.report.conftest import records, rewrite
+from tests.report.conftest import records, rewrite, seeded
 from tts.report.__main__ import main
 
 pytestmark = [
@@ -141,6 +141,27 @@ def test_a_tree_that_is_torn_costs_itself_alone(browser: Chromium, page: Path) -
     go(browser, page, f"view=problem&set=0&problem=1&run={names.index('n2k2')}", "main details")
     assert "Its search tree cannot be read" in text(browser)
     assert "2 candidates" in text(browser)
+
+
+def test_seeds_are_one_run_and_a_page_of_a_problem_has_each(browser: Chromium, tmp_path: Path) -> None:
+    for seed in (0, 1):
+        seeded(tmp_path, f"s{seed}", seed, 2)
+    seeded(tmp_path, "few", 5, 4)
+    rewrite(tmp_path / "few", records(tmp_path / "few")[:12])
+    assert main([str(tmp_path)]) == 0
+    go(browser, tmp_path / "report.html", "view=overview", "main table")
+    assert browser.run("document.querySelectorAll('main table tbody')[0].rows.length") == 2
+    assert "BestOfN n=2 [2 seeds]" in text(browser, "main table")
+    assert "Not all of the 20 problems are in every run" in text(browser, ".notes")
+    go(browser, tmp_path / "report.html", "view=problem&problem=15&run=0", "main details")
+    assert browser.run("document.querySelectorAll('main table tbody')[0].rows.length") == 3
+    shown = text(browser, "main table")
+    assert "BestOfN n=2, seed 0" in shown
+    assert "BestOfN n=2, seed 1" in shown
+    assert "not there" in shown
+    name = "[...document.querySelectorAll('main table tbody a')].find((a) => a.textContent.includes('n=4'))"
+    browser.run(f"{name}.click()")
+    browser.until("document.querySelector('main').textContent.includes('This run does not have the problem')")
 
 
 def test_problems_are_searched_and_opened(browser: Chromium, page: Path) -> None:

@@ -170,10 +170,20 @@ def test_a_run_of_no_problems_is_no_comparison(grid: Path, tmp_path: Path, repor
     assert (status, "no run holds a whole record" in printed) == (2, True)
 
 
+def test_curves_are_of_the_largest_run_wherever_it_stands(grid: Path, tmp_path: Path, report: Report) -> None:
+    for number, name in enumerate(("n4k2", "n1k1", "n4k1", "n2k2")):
+        shutil.copytree(grid / name, tmp_path / f"{number}-{name}")
+    assert report(tmp_path)[0] == 0
+    estimates = [row for row in table(tmp_path) if row["kind"] == "estimate"]
+    assert {row["label"] for row in estimates} == {"BestOfN n=4 votes=2"}
+    assert {row["n"] for row in estimates} == {"1", "2", "3", "4"}
+
+
 def test_runs_that_compute_the_same_are_one_family(tmp_path: Path) -> None:
     """A cell of a sweep may be resumed and has a bank; a run of its own has neither."""
-    shared = {"search": {"_target_": "search.best_of_n.BestOfN", "n": 4}, "seed": 0}
+    shared: dict = {"search": {"_target_": "search.best_of_n.BestOfN", "n": 4}, "seed": 0}
     cell = Source(tmp_path, "a", {}, {**shared, "resume": True, "bank": {"path": "bank.sqlite"}}, ())
     alone = Source(tmp_path, "b", {}, {**shared, "resume": False, "bank": {"path": None}}, ())
     assert cell.family == alone.family
-    assert Source(tmp_path, "c", {}, {**shared, "seed": 1}, ()).family != alone.family
+    other = {**shared, "search": {**shared["search"], "selection": "weighted_vote"}}
+    assert Source(tmp_path, "c", {}, other, ()).family != alone.family

@@ -4,25 +4,29 @@ from __future__ import annotations
 
 import itertools
 import math
+from dataclasses import asdict
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
+from tts.metrics import wilson_interval
 from tts.report.budgets import choices, front, round_budgets, savings
-from tts.report.statistics import differences, mcnemar, means, rate, resamples
+from tts.report.statistics import differences, mcnemar, means, rate, rates, resamples
 
 OUTCOME = st.sampled_from([0.0, 1.0, math.nan])
 
 
+@settings(deadline=None)
 @given(st.integers(0, 60), st.integers(0, 60))
 def test_mcnemar_is_the_exact_binomial_test(won: int, lost: int) -> None:
     expected = stats.binomtest(won, won + lost).pvalue if won + lost else 1.0
     assert mcnemar(won, lost) == pytest.approx(expected)
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(OUTCOME, OUTCOME), min_size=1, max_size=30))
 def test_a_difference_is_paired_and_knows_no_problem_that_either_failed_in(rows: list[tuple[float, float]]) -> None:
     values = np.array(rows)
@@ -33,14 +37,18 @@ def test_a_difference_is_paired_and_knows_no_problem_that_either_failed_in(rows:
         difference = found[0, 1]
         assert difference.mean == pytest.approx(sum(a - b for a, b in both) / len(both))
         assert (difference.won, difference.lost) == (both.count((1, 0)), both.count((0, 1)))
-        assert difference.low - 1e-9 <= difference.mean <= difference.high + 1e-9
+        if difference.low is None or difference.high is None:
+            assert len({a - b for a, b in both}) == 1  # there is nothing to draw
+        else:
+            assert difference.low - 1e-9 <= difference.mean <= difference.high + 1e-9
         assert difference.count == len(both)
 
 
+@settings(deadline=None)
 @given(st.lists(OUTCOME, min_size=1, max_size=30))
 def test_equal_runs_differ_by_nothing(column: list[float]) -> None:
     for difference in differences(np.array([column, column]).T, resamples(len(column))).values():
-        assert (difference.mean, difference.low, difference.high, difference.p) == (0, 0, 0, 1)
+        assert (difference.mean, difference.low, difference.high, difference.p) == (0, None, None, 1)
 
 
 def test_intervals_hold_the_truth_as_often_as_they_say() -> None:
@@ -51,9 +59,64 @@ def test_intervals_hold_the_truth_as_often_as_they_say() -> None:
         assert 0.92 < held / 400 < 0.98
 
 
+@settings(deadline=None)
+@given(st.lists(st.tuples(OUTCOME, OUTCOME), min_size=1, max_size=30))
+def test_the_reverse_of_a_difference_is_that_of_the_other_order(rows: list[tuple[float, float]]) -> None:
+    values = np.array(rows)
+    weights = resamples(len(rows))
+    for difference in differences(values, weights).values():
+        back = differences(values[:, ::-1], weights)[0, 1]
+        assert asdict(difference.reversed) == pytest.approx(asdict(back), abs=1e-12)
+
+
+@pytest.mark.parametrize("value", [0.0, 1.0])
+@pytest.mark.parametrize("count", [1, 10])
+def test_an_interval_has_a_width_where_all_problems_are_alike(value: float, count: int) -> None:
+    column = np.full((count, 1), value)
+    low, high = wilson_interval(value * count, count)
+    for [found] in (means(column, resamples(count)), rates(column, resamples(count))):
+        assert (found.mean, found.low, found.high) == (value, low, high)
+        assert high - low > 0.2
+
+
+def test_seeds_of_a_problem_are_drawn_together() -> None:
+    """Ten seeds that always agree tell no more than one."""
+    rng = np.random.default_rng(0)
+    once = (rng.random((60, 1)) < 0.5).astype(float)
+    half = (rng.random((60, 10)) < 0.5).mean(1, keepdims=True)
+    agreeing = np.repeat(once, 10, 1).mean(1, keepdims=True)
+    [one], [ten], [independent] = (rates(column, resamples(60)) for column in (once, agreeing, half))
+    assert one == ten
+    assert None not in (one.low, one.high, independent.low, independent.high)
+    assert independent.high - independent.low < (one.high - one.low) / 2
+
+
+def test_rates_over_seeds_hold_the_truth_as_often_as_they_say() -> None:
+    rng = np.random.default_rng(2)
+    ease = rng.beta(1, 1, (100, 400))  # problems are as hard as they are, whatever the seed
+    found = rates(rng.binomial(4, ease) / 4, resamples(100))
+    held = sum(e.low <= 0.5 <= e.high for e in found if e.low is not None and e.high is not None)
+    assert 0.91 < held / 400 < 0.98
+
+
+def test_no_p_is_told_between_different_numbers_of_seeds() -> None:
+    """Of equal runs, the mean of three is above the one outcome more often than below it where problems are hard."""
+    rng = np.random.default_rng(3)
+    values = np.stack([rng.binomial(1, 0.2, 600), rng.binomial(3, 0.2, 600) / 3], 1)
+    weights = resamples(len(values))
+    difference = differences(values, weights, [1, 3])[0, 1]
+    assert difference.p is None
+    assert mcnemar(difference.won, difference.lost) < 1e-6
+    same = differences(np.stack([rng.binomial(3, 0.2, 600), rng.binomial(3, 0.2, 600)], 1) / 3, weights, [3, 3])[0, 1]
+    assert same.p is not None
+    assert same.p == pytest.approx(stats.binomtest(same.won, same.won + same.lost).pvalue)
+    assert same.p > 0.01
+
+
 COSTS = st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5)), max_size=8)
 
 
+@settings(deadline=None)
 @given(COSTS)
 def test_the_front_is_what_no_run_beats(runs: list[tuple[int, int]]) -> None:
     costs, accuracies = [float(cost) for cost, _ in runs], [float(accuracy) for _, accuracy in runs]

@@ -10,9 +10,9 @@ import numpy as np
 
 from tts.report.comparison import Comparison
 from tts.report.curves import Curve, curve, rules_of, surface
-from tts.report.pools import Floats
-from tts.report.runs import Run
-from tts.report.statistics import Estimate, means, rate, resamples
+from tts.report.pools import Pool
+from tts.report.runs import Run, mean_of
+from tts.report.statistics import Estimate, means
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ class Surface:
 
 @dataclass(frozen=True)
 class Family:
-    """Runs that differ in N and K alone.
+    """Runs that differ in N, K and seed alone.
 
     Attributes:
         label: Its largest run's.
@@ -105,49 +105,58 @@ def families(comparison: Comparison) -> list[Family]:
 
 def _family(comparison: Comparison, numbers: list[int]) -> Family:
     runs = comparison.runs
-    largest = max(numbers, key=lambda i: (runs[i].pool is not None, runs[i].source.n or 0, runs[i].source.k or 0))
+    largest = max(numbers, key=lambda i: (bool(_pools(runs[i])), runs[i].source.n or 0, runs[i].source.k or 0))
     run = runs[largest]
     selection = str(run.source.config.get("search", {}).get("selection", "majority"))
-    measured = tuple(
-        sorted((run.source.n, run.source.k or 0, i) for i in numbers if (run := runs[i]).source.n is not None)
-    )
-    return Family(run.label, selection, _lines(run), _surface(comparison, run, selection, measured), measured)
+    cells = sorted((source.n, source.k or 0, i) for i in numbers if (source := runs[i].source).n is not None)
+    measured = tuple(cells)
+    pools = _pools(run)
+    rules = rules_of(pools[0][0]) if pools else ()
+    lines = tuple(_line(comparison, rule, [(curve(pool, rule), of) for pool, of in pools]) for rule in rules)
+    return Family(run.label, selection, lines, _surface(comparison, run, selection, measured), measured)
 
 
-def _lines(run: Run) -> tuple[Line, ...]:
-    if run.pool is None:
-        return ()
-    weights = resamples(len(run.pool.groups))
-    return tuple(_line(rule, curve(run.pool, rule), weights) for rule in rules_of(run.pool))
+def _pools(run: Run) -> list[tuple[Pool, Sequence[int]]]:
+    """Returns the pools of a run's seeds, each with the problems of its rows; only those like the first."""
+    found = [(part.pool, part.pooled) for part in run.parts if part.pool is not None]
+    return [(pool, of) for pool, of in found if (pool.n, pool.verified) == (found[0][0].n, found[0][0].verified)]
 
 
-def _line(rule: str, found: Curve, weights: Floats) -> Line:
-    return Line(rule, found.at, tuple(means(found.values, weights)), tuple(map(float, found.error)))
+def _line(comparison: Comparison, rule: str, curves: Sequence[tuple[Curve, Sequence[int]]]) -> Line:
+    """Returns the mean of curves over seeds, problem by problem."""
+    at = curves[0][0].at
+    placed = np.full((len(curves), len(comparison.problems), len(at)), np.nan)
+    for values, (found, of) in zip(placed, curves, strict=True):
+        values[list(of)] = found.values
+    error = np.sqrt(sum(found.error**2 for found, _ in curves)) / len(curves)
+    estimates = means(mean_of(list(placed)), comparison.weights)
+    return Line(rule, at, tuple(estimates), tuple(map(float, error)))
 
 
 def _surface(
     comparison: Comparison, run: Run, selection: str, measured: Sequence[tuple[int, int, int]]
 ) -> Surface | None:
-    curves = surface(run.pool, selection) if run.pool is not None and run.pool.verified else {}
-    if len(curves) > 1 and run.pool is not None:
-        weights = resamples(len(run.pool.groups))
-        lines = [_line(selection, found, weights) for found in curves.values()]
+    found = [(surface(pool, selection), of) for pool, of in _pools(run) if pool.verified]
+    shared = set.intersection(*(set(curves) for curves, _ in found)) if found else set()
+    if len(shared) > 1:
+        votes = tuple(sorted(shared))
+        lines = [_line(comparison, selection, [(curves[k], of) for curves, of in found]) for k in votes]
         return Surface(
             at=lines[0].at,
-            votes=tuple(curves),
+            votes=votes,
             estimates=tuple(line.estimates for line in lines),
             error=tuple(line.error for line in lines),
-            tokens=_tokens(run, run.pool.n, max(curves)),
+            tokens=_tokens(run, lines[0].at[-1], votes[-1]),
             estimated=True,
         )
-    at, votes = sorted({n for n, _, _ in measured}), sorted({k for _, k, _ in measured if k})
+    at, votes = sorted({n for n, _, _ in measured}), tuple(sorted({k for _, k, _ in measured if k}))
     if len(at) < 2 or len(votes) < 2:
         return None
-    cells = {(n, k): rate(comparison.runs[i].correct) for n, k, i in measured}
+    cells = {(n, k): comparison.accuracies[i] for n, k, i in measured}
     largest = comparison.runs[measured[-1][2]]
     return Surface(
         at=tuple(at),
-        votes=tuple(votes),
+        votes=votes,
         estimates=tuple(tuple(cells.get((n, k)) for n in at) for k in votes),
         error=tuple((0.0,) * len(at) for _ in votes),
         tokens=_tokens(largest, measured[-1][0], measured[-1][1]),

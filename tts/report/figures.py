@@ -9,6 +9,7 @@ from typing import Any
 from tts.report.comparison import Comparison
 from tts.report.curves import RULE_NAMES
 from tts.report.estimates import Family, Surface
+from tts.report.notes import notes
 from tts.report.runs import UNITS
 from tts.report.statistics import Estimate
 
@@ -31,13 +32,15 @@ def figures(comparison: Comparison, families: Sequence[Family]) -> Plain:
         "runs": [
             {
                 "label": run.label,
-                "folder": str(run.source.folder),
+                "folders": [str(part.source.folder) for part in run.parts],
                 "strategy": run.source.strategy,
                 "n": run.source.n,
                 "k": run.source.k,
-                "seed": run.source.summary.get("seed"),
+                "seeds": [part.source.seed for part in run.parts],
+                "told": run.source.told,
+                "there": int(run.there.sum()),
                 "overrides": list(run.source.overrides),
-                "errors": int(run.failed.sum()),
+                "errors": comparison.errors(i),
                 "accuracy": _estimate(comparison.accuracies[i]),
                 "errors_wrong": _number(comparison.accuracy_errors_wrong(i)),
                 "others": {name: _estimate(estimates[i]) for name, estimates in comparison.others.items()},
@@ -47,6 +50,10 @@ def figures(comparison: Comparison, families: Sequence[Family]) -> Plain:
             }
             for i, run in enumerate(comparison.runs)
         ],
+        "parts": [
+            {"run": number, "label": part.label, "folder": str(part.source.folder)} for number, part in comparison.parts
+        ],
+        "notes": notes(comparison),
         "fronts": {unit: comparison.front(unit) for unit in comparison.units},
         "pairs": [
             [i, j, _number(d.mean), _number(d.low), _number(d.high), d.won, d.lost, _number(d.p), d.count]

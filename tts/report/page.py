@@ -16,10 +16,13 @@ from tts.report.chunks import Chunks
 from tts.report.comparison import Comparison
 from tts.report.estimates import Family
 from tts.report.figures import figures
+from tts.report.runs import Run
 from tts.tree import tree_path
 
 _SCRIPTS = ("dom", "data", "format", "table", "chart", "heatmap", "overview", "problems", "tree", "critique", "problem")
 """The page's own code in the order in which it is put together; `app.js` comes last."""
+
+_QUESTION = 120  # characters of a question in the list of problems
 
 
 def write(
@@ -68,26 +71,32 @@ def write(
 def _list(comparison: Comparison, details: Chunks, trees: Chunks, tree_bytes: int) -> dict[str, Any]:
     """Puts a comparison's problems into chunks and returns the list of them."""
     held = _trees(comparison, trees, tree_bytes)
+    runs = [part for _, part in comparison.parts]
     places = []
     for i, (name, question) in enumerate(comparison.problems):
-        about = {"id": name, "question": question, "answer": next((r.answers[i] for r in comparison.runs), None)}
-        found = {number: held[i, number] for number in range(len(comparison.runs)) if (i, number) in held}
-        rows = ",".join(run.rows[i] for run in comparison.runs)
+        answer = next((run.answers[i] for run in runs if run.answers[i] is not None), None)
+        about = {"id": name, "question": question, "answer": answer}
+        found = {number: held[i, number] for number in range(len(runs)) if (i, number) in held}
+        rows = ",".join(run.rows[i] for run in runs)
         line = _json({**about, "trees": found})[:-1] + b',"rows":[' + rows.encode("utf-8", "surrogatepass") + b"]}"
         places.append(details.add(line))
     return {
         "ids": [name for name, _ in comparison.problems],
-        "questions": [question[:120] for _, question in comparison.problems],
+        "questions": [_short(question) for _, question in comparison.problems],
         "bins": comparison.bins[1],
         "shares": [None if np.isnan(share) else round(share, 3) for share in comparison.shares],
-        # A character a run: 1 right, 0 wrong, e failed, - not graded.
-        "outcomes": ["".join(run) for run in zip(*map(_marks, comparison.runs), strict=True)],
+        # A character a run: 1 right, 0 wrong, e failed, - not graded or not there.
+        "outcomes": ["".join(marks) for marks in zip(*map(_marks, runs), strict=True)],
         "places": places,
-        "trees": [sum((i, run) in held for run in range(len(comparison.runs))) for i in range(len(places))],
+        "trees": [sum((i, number) in held for number in range(len(runs))) for i in range(len(places))],
     }
 
 
-def _marks(run: Any) -> list[str]:
+def _short(text: str) -> str:
+    return text if len(text) <= _QUESTION else text[: _QUESTION - 1] + "…"
+
+
+def _marks(run: Run) -> list[str]:
     return [
         "e" if failed else "-" if np.isnan(correct) else str(int(correct))
         for failed, correct in zip(run.failed, run.correct, strict=True)
@@ -98,7 +107,7 @@ def _trees(comparison: Comparison, trees: Chunks, room: int) -> dict[tuple[int, 
     """Returns where the tree of each problem and run stands, for as many as there is room for."""
     places: dict[tuple[int, int], tuple[int, int]] = {}
     for i in _by_interest(comparison):
-        for number, run in enumerate(comparison.runs):
+        for number, (_, run) in enumerate(comparison.parts):
             path = tree_path(run.source.folder / "trees", comparison.problems[i][0])
             try:
                 size = path.stat().st_size

@@ -65,11 +65,14 @@ def read_row(line: bytes, keep: bool) -> Row:
 def _costs(record: Record) -> dict[str, float]:
     usage = record["usage"]
     policy, verifier = usage["policy"], usage["verifier"]
+    # A model of unknown size counts no FLOPs: they are not known then, and not none.
+    sized = all(part["flops"] for part in (policy, verifier) if part["completion_tokens"])
     return {
         "tokens": policy["completion_tokens"] + verifier["completion_tokens"],
         "policy_tokens": policy["completion_tokens"],
         "verifier_tokens": verifier["completion_tokens"],
-        "flops": policy["flops"] + verifier["flops"],
+        "prompt_tokens": policy["prompt_tokens"] + verifier["prompt_tokens"],
+        "flops": policy["flops"] + verifier["flops"] if sized else math.nan,
         "latency_s": record["wall_s"],
         "dollars": policy["dollars"] + verifier["dollars"],
         # Recorded solutions pass no engine.
@@ -85,7 +88,7 @@ def _shown(record: Record) -> str:
         key: record[key] for key in ("chosen", "prediction", "correct", "majority_correct", "error", "wall_s")
     }
     shown["limits"] = record["limits_hit"]
-    shown["costs"] = {key: value for key, value in _costs(record).items() if value}
+    shown["costs"] = {key: value for key, value in _costs(record).items() if value and not math.isnan(value)}
     # answer, group, correct, score, tokens, where its steps begin in its text
     shown["candidates"] = [
         [s["answer"], s["group"], s["correct"], s.get("score"), s.get("tokens", 0), _beginnings(s["text"], s["steps"])]

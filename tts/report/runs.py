@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tts.errors import UserError
+from tts.metrics import ratio
 from tts.report.pools import Pool, pool_of
 from tts.report.rows import Row, read_row
 from tts.report.sources import Source
 from tts.tree import load_tree
 
 Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
 
 UNITS = {
     "tokens": "completion tokens",
     "policy_tokens": "policy tokens",
     "verifier_tokens": "verifier tokens",
+    "prompt_tokens": "prompt tokens",
     "flops": "FLOPs",
     "seconds": "seconds of the run",
     "latency_s": "seconds from begin to end",
@@ -30,70 +34,98 @@ UNITS = {
     "verifications": "verifications",
     "code_executions": "code executions",
 }
-"""Units of cost, all per problem. `seconds` is the run's wall-clock over its problems, `latency_s` a problem's own."""
+"""Units of cost, all per problem. `seconds` is the run's wall-clock over its problems, `latency_s` a problem's own.
+
+NaN is a cost that is not known: seconds of a run that went on or took samples from a bank, FLOPs of a model of unknown size,
+dollars of a run without prices.
+"""
 
 
 @dataclass(frozen=True)
 class Run:
-    """A run that was read. Arrays have an entry a problem, in the order of `problems`.
+    """A run that was read, or several that differ in their seed alone: the mean of them then, problem by problem.
+
+    Arrays have an entry a problem, in the order of `problems`.
 
     Attributes:
         source: Where it comes from.
         label: What tells it from the other runs of the report.
         problems: (id, question) of each problem.
+        there: Whether the run has the problem.
         answers: Reference answers, None where there is none.
         levels: The task's `level` of each problem, None where it has none.
-        correct: 1 or 0, of the strategy's choice; NaN where the problem failed or has no reference answer.
+        correct: 1 or 0, of the strategy's choice; NaN where the problem failed, is not there or has no reference answer.
         majority: The same of the most frequent answer.
         right, candidates: Numbers of right and of all candidates.
         failed: Whether the problem ended with an error.
-        costs: By the units of a problem (all of `UNITS` but `seconds`).
+        costs: By the units of `UNITS`; NaN where a cost is not known or the problem not there.
         rows: What the report's page of a problem shows of this run, as JSON.
         pool: The candidates, where they are independent samples and were asked for.
+        pooled: Which problem each row of the pool is of.
         warnings: What was wrong with the directory.
+        seeds: The runs of single seeds that this is the mean of; none where it is a single one.
     """
 
     source: Source
     label: str
     problems: tuple[tuple[str, str], ...]
+    there: Bools
     answers: tuple[str | None, ...]
     levels: tuple[str | None, ...]
     correct: Floats
     majority: Floats
     right: Floats
     candidates: Floats
-    failed: NDArray[np.bool_]
+    failed: Bools
     costs: dict[str, Floats]
     rows: tuple[str, ...]
     pool: Pool | None = None
-    warnings: tuple[str, ...] = field(default=())
+    pooled: tuple[int, ...] = ()
+    warnings: tuple[str, ...] = ()
+    seeds: tuple[Run, ...] = ()
+
+    @property
+    def parts(self) -> tuple[Run, ...]:
+        """The runs of single seeds: itself, where it is one."""
+        return self.seeds or (self,)
 
     @property
     def oracle(self) -> Floats:
         """Whether any candidate is right; NaN as in `correct`."""
+        if self.seeds:
+            return mean_of([part.oracle for part in self.seeds])
         return np.where(np.isnan(self.correct), np.nan, self.right > 0)
 
     @property
     def share(self) -> Floats:
         """The share of right candidates (pass@1); NaN as in `correct` and where there are none."""
+        if self.seeds:
+            return mean_of([part.share for part in self.seeds])
         usable = ~np.isnan(self.correct) & (self.candidates > 0)
         return np.where(usable, self.right / np.maximum(self.candidates, 1), np.nan)
+
+
+def mean_of(values: Sequence[Floats]) -> Floats:
+    """Returns the mean of arrays place by place over those that have a value there, NaN where none has."""
+    stacked = np.stack(values)
+    held = ~np.isnan(stacked)
+    return ratio(np.where(held, stacked, 0.0).sum(0), held.sum(0).astype(float))
 
 
 def read(sources: Sequence[Source], processes: int) -> Iterator[Run]:
     """Reads runs, several at a time.
 
-    The candidates are kept of one run of each family: the one with the most samples, and then the most votes.
+    The candidates are kept of one run of each family and seed: the one with the most samples, and then the most votes.
 
     Args:
         sources: What `find` returned.
         processes: How many to read with; 1 for this one alone.
     """
-    largest: dict[str, tuple[tuple[int, int], int]] = {}
+    largest: dict[tuple[str, int | None], tuple[tuple[int, int], int]] = {}
     for number, source in enumerate(sources):
-        size = (source.n or 0, source.k or 0)
-        if source.family not in largest or size > largest[source.family][0]:
-            largest[source.family] = (size, number)
+        size, key = (source.n or 0, source.k or 0), (source.family, source.seed)
+        if key not in largest or size > largest[key][0]:
+            largest[key] = (size, number)
     kept = {number for _, number in largest.values()}
     jobs = [(source, number in kept) for number, source in enumerate(sources)]
     if processes == 1:
@@ -123,21 +155,29 @@ def _read(job: tuple[Source, bool]) -> Run:
     counted = source.summary.get("n_problems")
     if counted != len(rows) and not warnings:
         warnings.append(f"summary.json counts {counted} problems, results.jsonl holds {len(rows)}; the lines count")
-    run = _run(source, rows)
-    pool = pool_of([row.candidates for row in rows if row.candidates is not None]) if keep else None
-    if pool is not None and not _flat(source.folder / "trees"):
-        pool = None
-    return replace(run, pool=pool, warnings=tuple(f"{source.folder}: {text}" for text in _few(warnings)))
+    run = replace(_run(source, rows), warnings=tuple(f"{source.folder}: {text}" for text in _few(warnings)))
+    pooled = {number: row.candidates for number, row in enumerate(rows) if row.candidates is not None}
+    pool = pool_of(list(pooled.values())) if keep else None
+    return replace(run, pool=pool, pooled=tuple(pooled)) if pool and _flat(source.folder / "trees") else run
 
 
 def _run(source: Source, rows: Sequence[Row]) -> Run:
     def column(name: str) -> Floats:
         return np.array([getattr(row, name) for row in rows], float)
 
+    costs = {unit: np.array([row.costs.get(unit, math.nan) for row in rows], float) for unit in UNITS}
+    wall = source.summary.get("wall_s")
+    if source.timed and isinstance(wall, int | float):
+        costs["seconds"][:] = wall / max(1, len(rows))
+    if not source.timed:
+        costs["latency_s"][:] = math.nan
+    if costs["tokens"].any() and not costs["dollars"].any():
+        costs["dollars"][:] = math.nan
     return Run(
         source=source,
         label=source.name,
         problems=tuple(row.key for row in rows),
+        there=np.ones(len(rows), bool),
         answers=tuple(row.answer for row in rows),
         levels=tuple(row.level for row in rows),
         correct=column("correct"),
@@ -145,7 +185,7 @@ def _run(source: Source, rows: Sequence[Row]) -> Run:
         right=column("right"),
         candidates=column("count"),
         failed=np.array([row.failed for row in rows], bool),
-        costs={unit: np.array([row.costs[unit] for row in rows], float) for unit in UNITS if unit != "seconds"},
+        costs=costs,
         rows=tuple(row.shown for row in rows),
     )
 

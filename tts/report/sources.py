@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,9 @@ from tts.compose import NOT_SHAPING
 from tts.errors import UserError
 
 Warn = Callable[[str], None]
+
+_FILES = {"results.jsonl", "summary.json", "status.json"}
+"""What any of tells of a run."""
 
 
 @dataclass(frozen=True)
@@ -53,15 +57,42 @@ class Source:
         return value if isinstance(value, int) else None
 
     @property
+    def seed(self) -> int | None:
+        """The run's seed."""
+        value = self.summary.get("seed", self.config.get("seed"))
+        return value if isinstance(value, int) else None
+
+    @property
+    def setting(self) -> str:
+        """What runs share that differ in their seed alone."""
+        return json.dumps(self._shaping, sort_keys=True, default=str) if self.config else self.name
+
+    @property
     def family(self) -> str:
-        """What runs share that differ in N and K alone."""
+        """What runs share that differ in N, K and seed alone."""
         if not self.config:
             return self.name
-        config = {key: value for key, value in self.config.items() if key not in NOT_SHAPING}
+        config = self._shaping
         for group, key in (("search", "n"), ("verifier", "votes")):
             if isinstance(config.get(group), dict):
                 config[group] = {name: value for name, value in config[group].items() if name != key}
         return json.dumps(config, sort_keys=True, default=str)
+
+    @property
+    def told(self) -> bool:
+        """Whether its search went by the reference answers, so that its accuracy is a bound and no result."""
+        return bool(self.summary.get("reads_answers"))
+
+    @property
+    def timed(self) -> bool:
+        """Whether its wall-clock is that of all its work: it went on from no earlier part, and took nothing from a bank."""
+        used = _sum(self.summary.get(role, {}).get("completion_tokens") for role in ("policy", "verifier"))
+        generated = self.summary.get("generated")
+        return not self.summary.get("resumed") and (generated is None or _sum(generated.values()) >= used)
+
+    @property
+    def _shaping(self) -> dict[str, Any]:
+        return {key: value for key, value in self.config.items() if key not in (*NOT_SHAPING, "seed")}
 
     @property
     def _search(self) -> dict[str, Any]:
@@ -80,7 +111,7 @@ def find(folders: Sequence[Path], warn: Warn) -> list[Source]:
         if not folder.is_dir():
             raise UserError(f"{folder}: no such directory")
         before = len(found)
-        for path in sorted({path.parent for name in ("results.jsonl", "summary.json") for path in folder.rglob(name)}):
+        for path in sorted(_places(folder)):
             source = _source(path, folder, warn)
             if source is not None:
                 found.setdefault(path.resolve(), source)
@@ -92,15 +123,32 @@ def find(folders: Sequence[Path], warn: Warn) -> list[Source]:
     return list(found.values())
 
 
+def _places(folder: Path) -> Iterator[Path]:
+    """Yields the directories that have any of a run's files."""
+    for place, folders, files in os.walk(folder):
+        if not _FILES.isdisjoint(files):
+            folders[:] = [name for name in folders if name != "trees"]  # which may hold many
+            yield Path(place)
+
+
 def _source(folder: Path, below: Path, warn: Warn) -> Source | None:
+    status = _mapping(folder / "status.json")
     if not (folder / "results.jsonl").exists():
-        if "accuracy" in _mapping(folder / "summary.json"):  # what other commands leave, such as judge, is no run
+        if "state" in status:
+            errors = "; ".join(map(str, status.get("errors") or ()))
+            warn(f"{folder}: left out, it has no results: {errors or 'its run did not come to its end'}")
+        elif "accuracy" in _mapping(folder / "summary.json"):  # what other commands leave, such as judge, is no run
             warn(f"{folder}: left out, it has a summary.json and no results.jsonl")
         return None
     summary = _mapping(folder / "summary.json")
     if not summary:
         warn(f"{folder}: left out, it has no readable summary.json: the run was not finished; run its command again")
         return None
+    if "subsets" in summary and "accuracy" not in summary:
+        warn(f"{folder}: left out, it is a run of tts.judge, whose figures stand in its summary.json")
+        return None
+    if status.get("state") == "running":
+        warn(f"{folder}: its run did not come to its end; the problems that it has count. Its command goes on with it")
     overrides = _yaml(folder / ".hydra" / "overrides.yaml")
     config = _yaml(folder / ".hydra" / "config.yaml")
     name = str(folder.relative_to(below)) if folder != below else folder.resolve().name
@@ -111,6 +159,10 @@ def _source(folder: Path, below: Path, warn: Warn) -> Source | None:
         config if isinstance(config, dict) else {},
         tuple(map(str, overrides)) if isinstance(overrides, list) else (),
     )
+
+
+def _sum(values: Iterable[Any]) -> float:
+    return sum(value for value in values if isinstance(value, int | float))
 
 
 def _mapping(path: Path) -> dict[str, Any]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import cache
 
 import numpy as np
@@ -11,6 +12,8 @@ import numpy as np
 from tts.bootstrap import Bootstrap
 from tts.metrics import ratio, wilson_interval
 from tts.report.pools import Floats
+
+_NOISE = 1e-9  # of arithmetic, beneath which values are one
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,24 @@ def resamples(problems: int) -> Floats:
 def means(values: Floats, weights: Floats) -> list[Estimate]:
     """Returns the mean of each column with its bootstrap interval over problems (percentiles).
 
+    Where all problems have one value, of one problem for instance, no resample differs from another. For such a column the
+    interval is Wilson's, as though the problems were right or wrong, which varies no less.
+
+    Args:
+        values: (P, C) in [0, 1], NaN where a problem has no value; it is then left out.
+        weights: As `resamples` returns them.
+    """
+    found = bootstrapped(values, weights)
+    for column, estimate in enumerate(found):
+        if estimate.mean is not None and estimate.low is None:
+            low, high = wilson_interval(estimate.mean * estimate.count, estimate.count)
+            found[column] = replace(estimate, low=low, high=high)
+    return found
+
+
+def bootstrapped(values: Floats, weights: Floats) -> list[Estimate]:
+    """Returns the mean of each column with its bootstrap interval; no interval where all problems have one value.
+
     Args:
         values: (P, C), NaN where a problem has no value; it is then left out.
         weights: As `resamples` returns them.
@@ -49,9 +70,24 @@ def means(values: Floats, weights: Floats) -> list[Estimate]:
     if not len(used):
         return found
     low, high = np.nanquantile(drawn[1:, used], (0.025, 0.975), axis=0)
-    for column, a, b in zip(used, low, high, strict=True):
-        found[column] = Estimate(float(drawn[0, column]), float(a), float(b), int(counts[column]))
+    varied = np.nanmax(values[:, used], 0) > np.nanmin(values[:, used], 0) + _NOISE
+    for column, a, b, known in zip(used, low, high, varied, strict=True):
+        interval = {"low": float(a) if known else None, "high": float(b) if known else None}
+        found[column] = Estimate(mean=float(drawn[0, column]), count=int(counts[column]), **interval)
     return found
+
+
+def rates(outcomes: Floats, weights: Floats) -> list[Estimate]:
+    """Returns the mean of each column: with Wilson's interval where problems are right or wrong, else the bootstrap's.
+
+    Args:
+        outcomes: (P, C) of 0, 1 or NaN; or what lies between, where it is a mean over seeds. A problem is then drawn with
+            all of its seeds.
+        weights: As `resamples` returns them.
+    """
+    whole = (np.isnan(outcomes) | (outcomes == 0) | (outcomes == 1)).all(0)
+    over_seeds = iter(means(outcomes[:, ~whole], weights))
+    return [rate(column) if known else next(over_seeds) for column, known in zip(outcomes.T, whole, strict=True)]
 
 
 def rate(outcomes: Floats) -> Estimate:
@@ -59,7 +95,7 @@ def rate(outcomes: Floats) -> Estimate:
     usable = outcomes[~np.isnan(outcomes)]
     if not len(usable):
         return Estimate(None, None, None, 0)
-    low, high = wilson_interval(int(usable.sum()), len(usable))
+    low, high = wilson_interval(float(usable.sum()), len(usable))
     return Estimate(float(usable.mean()), low, high, len(usable))
 
 
@@ -69,39 +105,49 @@ class Difference:
 
     Attributes:
         mean: Its accuracy less the other's.
-        low, high: The 95 % interval of the paired bootstrap.
-        won, lost: Problems that this one alone, and that the other alone, has right.
-        p: Two-sided p of McNemar's exact test, not corrected for the number of pairs.
+        low, high: The 95 % interval of the paired bootstrap; None where all problems differ by the same.
+        won, lost: Problems that this one alone, and that the other alone, has right; over seeds, has right more often.
+        p: Two-sided p of McNemar's exact test (over seeds, the sign test, which it then is), not corrected for the number of
+            pairs; None where the two have different numbers of seeds, by which equal ones too are right differently often.
         count: The problems.
     """
 
     mean: float
-    low: float
-    high: float
+    low: float | None
+    high: float | None
     won: int
     lost: int
-    p: float
+    p: float | None
     count: int
 
+    @property
+    def reversed(self) -> Difference:
+        """What the other is better by."""
+        low, high = (None if bound is None else -bound for bound in (self.high, self.low))
+        return replace(self, mean=-self.mean, low=low, high=high, won=self.lost, lost=self.won)
 
-def differences(outcomes: Floats, weights: Floats) -> dict[tuple[int, int], Difference]:
+
+def differences(
+    outcomes: Floats, weights: Floats, seeds: Sequence[int] | None = None
+) -> dict[tuple[int, int], Difference]:
     """Returns the difference of every two columns i < j (i less j) that share a problem.
 
     Args:
-        outcomes: (P, R) of 0, 1 or NaN.
+        outcomes: (P, R) of 0, 1 or NaN, or means of them over seeds.
         weights: As `resamples` returns them.
+        seeds: Of how many seeds each column is the mean; all of one by default.
     """
+    seeds = seeds or [1] * outcomes.shape[1]
     found = {}
     for i in range(outcomes.shape[1] - 1):
         gap = outcomes[:, i : i + 1] - outcomes[:, i + 1 :]
-        for offset, estimate in enumerate(means(gap, weights)):
-            if estimate.mean is None or estimate.low is None or estimate.high is None:
+        for j, estimate in enumerate(bootstrapped(gap, weights), i + 1):
+            if estimate.mean is None:
                 continue
-            column = gap[:, offset]
+            column = gap[:, j - i - 1]
             won, lost = int((column > 0).sum()), int((column < 0).sum())
-            found[i, i + 1 + offset] = Difference(
-                estimate.mean, estimate.low, estimate.high, won, lost, mcnemar(won, lost), estimate.count
-            )
+            p = mcnemar(won, lost) if seeds[i] == seeds[j] else None
+            found[i, j] = Difference(estimate.mean, estimate.low, estimate.high, won, lost, p, estimate.count)
     return found
 
 

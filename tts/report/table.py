@@ -11,18 +11,20 @@ from typing import Any
 
 from tts.report.comparison import Comparison
 from tts.report.estimates import Family
-from tts.report.runs import UNITS
-from tts.report.statistics import Estimate
+from tts.report.runs import UNITS, Run
+from tts.report.statistics import Estimate, rate
 
 COLUMNS = (
     *("kind", "set", "run", "label", "folder", "strategy", "n", "k", "seed", "bin", "rule", "other", "unit", "budget"),
     *("problems", "errors", "value", "low", "high", "draw_error", "p", "majority", "pass_at_1", "oracle"),
-    *("accuracy_errors_wrong", *UNITS, "on_front"),
+    *("accuracy_errors_wrong", *UNITS, "on_front", "note"),
 )
 """What a row holds depends on its kind:
 
 - `run`: a run's accuracy (`value`), overall (`bin` is `all`) and per bin, with its costs of a problem and the units in
-  which it is on the Pareto front;
+  which it is on the Pareto front; over several seeds `run` and `folder` are those of the first. `note` says what to beware
+  of: `told` (the search went by the reference answers), `part` (it lacks problems), `untimed` (seconds are not known);
+- `seed`: the accuracy of one of several seeds of `run`;
 - `estimate`: accuracy by `rule` at `n` candidates (and `k` votes) from the pool of `label`; `draw_error` is the standard
   error of drawing, 0 where exact;
 - `difference`: what `run` is better by than `other`, with `p` of McNemar's test;
@@ -61,21 +63,44 @@ def _runs(comparison: Comparison) -> Iterator[Row]:
     costs = {unit: comparison.mean_costs(unit) for unit in UNITS}
     fronts = {unit: comparison.front(unit) for unit in comparison.units}
     for i, run in enumerate(comparison.runs):
-        source = run.source
-        about: Row = {"kind": "run", "run": source.name, "label": run.label, "folder": str(source.folder)}
-        about |= {"strategy": source.strategy, "n": source.n, "k": source.k, "seed": source.summary.get("seed")}
+        about = _about("run", run)
         yield {
             **about,
             "bin": "all",
-            "errors": int(run.failed.sum()),
+            "errors": comparison.errors(i),
             **_estimate(comparison.accuracies[i]),
             **{name: estimates[i].mean for name, estimates in comparison.others.items()},
             "accuracy_errors_wrong": comparison.accuracy_errors_wrong(i),
             **{unit: cost[i] for unit, cost in costs.items()},
             "on_front": " ".join(unit for unit, members in fronts.items() if i in members),
+            "note": " ".join(_beware(run)),
         }
         for name, estimates in zip(names, in_bins, strict=True):
             yield {**about, "bin": name, **_estimate(estimates[i])}
+        for part in run.seeds:
+            own = {
+                "run": run.source.name,
+                "bin": "all",
+                "errors": int(part.failed.sum()),
+                **_estimate(rate(part.correct)),
+            }
+            yield {**_about("seed", part), **own}
+
+
+def _about(kind: str, run: Run) -> Row:
+    source = run.source
+    about: Row = {"kind": kind, "run": source.name, "label": run.label, "folder": str(source.folder)}
+    seeds = " ".join(str(part.source.seed) for part in run.parts if part.source.seed is not None)
+    return about | {"strategy": source.strategy, "n": source.n, "k": source.k, "seed": seeds}
+
+
+def _beware(run: Run) -> Iterator[str]:
+    if run.source.told:
+        yield "told"
+    if not run.there.all():
+        yield "part"
+    if not all(part.source.timed for part in run.parts):
+        yield "untimed"
 
 
 def _estimates(family: Family) -> Iterator[Row]:

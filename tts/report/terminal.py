@@ -12,8 +12,9 @@ from rich.text import Text
 from tts.report.comparison import Comparison
 from tts.report.curves import RULE_NAMES
 from tts.report.estimates import Family, Surface
+from tts.report.notes import notes
 from tts.report.runs import UNITS
-from tts.report.statistics import Estimate
+from tts.report.statistics import Difference, Estimate
 
 _SHOWN = 40  # runs and pairs; report.csv has all
 
@@ -34,7 +35,8 @@ def show(console: Console, comparisons: Sequence[Comparison], families: Sequence
         console.print(f"{len(comparisons)} different sets of problems; runs are compared within each of them only")
     for comparison, found in zip(comparisons, families, strict=True):
         console.print(_runs(comparison))
-        _print(console, _failures(comparison))
+        for text in notes(comparison):
+            console.print(text, markup=False, highlight=False)
         for table in (_differences(comparison), *_budgets(comparison), _curves(found), *_surfaces(found)):
             if table is not None:
                 console.print()
@@ -67,7 +69,7 @@ def _runs(comparison: Comparison) -> Table:
             Text(run.label, "green" if i in front else ""),
             _rate(estimate.mean),
             _interval(estimate),
-            str(int(run.failed.sum()) or ""),
+            str(comparison.errors(i) or ""),
             *(_rate(estimates[i].mean) for estimates in comparison.others.values()),
             *(_cost(cost[i]) for cost in costs),
             "" if math.isnan(savings[i]) else f"{savings[i]:.1f}",
@@ -82,33 +84,24 @@ def _runs(comparison: Comparison) -> Table:
     return table
 
 
-def _failures(comparison: Comparison) -> str:
-    if not any(run.failed.any() for run in comparison.runs):
-        return ""
-    worst = ", ".join(
-        f"{run.label} {comparison.accuracy_errors_wrong(i):.3f}"
-        for i, run in enumerate(comparison.runs)
-        if run.failed.any()
-    )
-    return f"Failed problems are left out of the rates and of pairs; counted as wrong ones the accuracy is: {worst}"
-
-
 def _differences(comparison: Comparison) -> Table | None:
     best = comparison.best
     if best is None or len(comparison.runs) < 2:
         return None
-    title = f"less accurate than {comparison.runs[best].label} by (paired, same problems)"
-    table = _table(title, "run", "difference", "95 %", "only this right", "only that right", "p (McNemar)")
+    title = f"accuracy less that of {comparison.runs[best].label} (paired, on the problems of both)"
+    table = _table(title, "run", "difference", "95 %", "only this right", "only that right", "p (McNemar)", "problems")
     pairs = [(j if i == best else i, i == best, d) for (i, j), d in comparison.differences.items() if best in (i, j)]
     for other, first, found in sorted(pairs, key=lambda pair: pair[2].mean * (1 if pair[1] else -1))[:_SHOWN]:
-        low, high = (-found.high, -found.low) if first else (found.low, found.high)
-        mean = -found.mean if first else found.mean
-        won, lost = (found.lost, found.won) if first else (found.won, found.lost)
-        # z: a difference that rounds to nothing has no sign.
-        interval = f"[{low:+z.3f}, {high:+z.3f}]"
+        found = found.reversed if first else found
         label = Text(comparison.runs[other].label)
-        _add(table, label, f"{mean:+z.3f}", interval, str(won), str(lost), _p(found.p))
+        won, lost = str(found.won), str(found.lost)
+        # z: a difference that rounds to nothing has no sign.
+        _add(table, label, f"{found.mean:+z.3f}", _signed_interval(found), won, lost, _p(found.p), str(found.count))
     return table
+
+
+def _signed_interval(found: Difference) -> str:
+    return "-" if found.low is None else f"[{found.low:+z.3f}, {found.high:+z.3f}]"
 
 
 def _budgets(comparison: Comparison) -> list[Table]:
@@ -158,11 +151,6 @@ def _surface(label: str, surface: Surface) -> Table:
     return table
 
 
-def _print(console: Console, text: str) -> None:
-    if text:
-        console.print(text, markup=False, highlight=False)
-
-
 def _rate(value: float | None) -> str:
     return "-" if value is None or math.isnan(value) else f"{value:.3f}"
 
@@ -179,7 +167,9 @@ def _points(gain: float) -> str:
     return "-" if math.isnan(gain) else f"{100 * gain:+.1f}"
 
 
-def _p(value: float) -> str:
+def _p(value: float | None) -> str:
+    if value is None:
+        return "-"
     return f"{value:.1e}" if value < 0.001 else f"{value:.3f}"
 
 

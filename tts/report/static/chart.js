@@ -23,6 +23,7 @@ function chart(title, xName, series) {
   let log = true, range = null, focused = -1, width = 860;
   const points = series.flatMap((line, number) => line.points.map((point) => ({ ...point, series: number })));
   points.sort((a, b) => a.x - b.x || a.series - b.series);
+  const whole = points.every((point) => Number.isInteger(point.x)); // half a candidate is none
   const tip = h("div", { class: "tip", hidden: true });
   const holder = h("div");
 
@@ -53,7 +54,7 @@ function chart(title, xName, series) {
       s("clipPath", { id }, s("rect", { x: LEFT, y: 0, width: width - LEFT - RIGHT, height: HEIGHT - BOTTOM + 6 })));
     for (const tick of ticks(bottom, top, false)) svg.append(s("line", { class: "grid", x1: LEFT, x2: width - RIGHT, y1: py(tick), y2: py(tick) }),
       s("text", { x: LEFT - 8, y: py(tick) + 4, "text-anchor": "end" }, String(tick)));
-    for (const tick of ticks(low, high, log)) svg.append(s("line", { class: "grid", x1: px(tick), x2: px(tick), y1: TOP, y2: HEIGHT - BOTTOM }),
+    for (const tick of ticks(low, high, log).filter((each) => !whole || Number.isInteger(each))) svg.append(s("line", { class: "grid", x1: px(tick), x2: px(tick), y1: TOP, y2: HEIGHT - BOTTOM }),
       s("text", { x: px(tick), y: HEIGHT - BOTTOM + 16, "text-anchor": "middle" }, amount(tick)));
     svg.append(s("text", { x: (LEFT + width) / 2, y: HEIGHT - 8, "text-anchor": "middle" }, xName), plot);
     series.forEach((line, number) => {

@@ -7,7 +7,7 @@ function overview(set, number) {
   if (figures.warnings.length) parts.push(h("div", { class: "warning", role: "note" }, h("strong", null, "Left out or odd"), h("ul", null, ...figures.warnings.map((text) => h("li", null, text)))));
   if (figures.sets.length > 1) parts.push(h("p", { class: "dim" }, `${figures.sets.length} different sets of problems were found. Runs are compared within a set only; choose it above.`));
   parts.push(h("h2", null, "Runs"), runTable(set, runs));
-  if (runs.some((run) => run.errors)) parts.push(h("p", { class: "dim" }, "Problems that failed are left out of the rates and of pairs; the last column counts them as wrong."));
+  if (set.notes.length) parts.push(h("ul", { class: "notes", "aria-label": "Notes on the runs" }, ...set.notes.map((text) => h("li", null, text))));
   if (set.units.length) parts.push(h("h2", null, "Accuracy against cost"), costChart(set, runs));
   if (set.families.some((family) => family.lines.length)) parts.push(h("h2", null, "Accuracy against candidates"), curveChart(set, runs));
   const surfaces = set.families.filter((family) => family.surface);
@@ -20,10 +20,10 @@ function overview(set, number) {
 
 function runTable(set, runs) {
   const columns = [
-    { name: "run", text: true, value: (run) => run.label, show: (run) => h("span", { title: [run.folder, ...run.overrides].join("\n") }, `${run.place + 1}. ${run.label}`) },
+    { name: "run", text: true, value: (run) => run.label, show: (run) => h("span", { title: [...run.folders, ...run.overrides].join("\n") }, `${run.place + 1}. ${run.label}`) },
     { name: "N", value: (run) => run.n }, { name: "K", value: (run) => run.k },
     { name: "accuracy", value: (run) => run.accuracy[0], show: (run) => rate(run.accuracy[0]) },
-    { name: "95 %", value: (run) => run.accuracy[1], show: (run) => interval(run.accuracy), title: "Wilson interval" },
+    { name: "95 %", value: (run) => run.accuracy[1], show: (run) => interval(run.accuracy), title: "Wilson's interval; over several seeds a bootstrap over problems" },
     ...OTHERS.map(([key, name, title]) => ({ name, title, value: (run) => run.others[key][0], show: (run) => rate(run.others[key][0]) })),
     ...set.units.map((unit) => ({
       name: unit.name, value: (run) => run.costs[unit.key], title: "of one problem; ◆: on the Pareto front of accuracy against it",
@@ -32,6 +32,7 @@ function runTable(set, runs) {
     })),
     { name: "× cheapest", value: (run) => run.saving, show: (run) => (known(run.saving) ? run.saving.toFixed(1) : "–"), title: "its tokens over those of the cheapest run that is as accurate" },
   ];
+  if (runs.some((run) => run.there < set.problems)) columns.push({ name: "problems", value: (run) => run.there });
   if (runs.some((run) => run.errors)) columns.push({ name: "failed", value: (run) => run.errors }, { name: "failed as wrong", value: (run) => run.errors_wrong, show: (run) => rate(run.errors_wrong) });
   return sortable("Runs; costs are of one problem, ◆ marks the Pareto front", columns, runs, [3, false]);
 }
@@ -42,10 +43,11 @@ function costChart(set, runs) {
     const name = set.units.find((each) => each.key === unit).name + " a problem";
     const point = (run) => ({ x: run.costs[unit], y: run.accuracy[0], low: run.accuracy[1], high: run.accuracy[2], note: run.label });
     const usable = runs.filter((run) => known(run.costs[unit]) && known(run.accuracy[0]));
-    const strategies = [...new Set(usable.map((run) => run.strategy))];
+    const kind = (run) => run.strategy + (run.told ? " [told the answers]" : "");
+    const strategies = [...new Set(usable.map(kind))];
     const front = set.fronts[unit].map((place) => runs[place]);
-    const series = strategies.map((strategy) => ({ name: strategy, points: usable.filter((run) => run.strategy === strategy).map(point) }));
-    series.push({ name: "Pareto front", line: true, points: front.map((run) => ({ ...point(run), low: null, high: null })) });
+    const series = strategies.map((strategy) => ({ name: strategy, points: usable.filter((run) => kind(run) === strategy).map(point) }));
+    if (front.length > 1) series.push({ name: "Pareto front", line: true, points: front.map((run) => ({ ...point(run), low: null, high: null })) });
     return [
       h("div", { class: "controls" }, choice("Cost", set.units.map((each) => [each.key, each.name]), unit, (next) => { unit = next; again(); })),
       chart("Accuracy against " + name, name, series),
@@ -86,13 +88,13 @@ function pairPart(set, runs) {
   let base = set.best ?? 0;
   return part((again) => {
     const rows = set.pairs.filter(([i, j]) => i === base || j === base).map(([i, j, mean, low, high, won, lost, p, count]) =>
-      (j === base ? { run: runs[i], mean, low, high, won, lost, p, count } : { run: runs[j], mean: -mean, low: -high, high: -low, won: lost, lost: won, p, count }));
+      (j === base ? { run: runs[i], mean, low, high, won, lost, p, count } : { run: runs[j], mean: -mean, low: known(high) ? -high : null, high: known(low) ? -low : null, won: lost, lost: won, p, count }));
     const columns = [
       { name: "run", text: true, value: (row) => row.run.label, show: (row) => `${row.run.place + 1}. ${row.run.label}` },
       { name: "difference", value: (row) => row.mean, show: (row) => signed(row.mean) },
-      { name: "95 %", value: (row) => row.low, show: (row) => `[${signed(row.low)}, ${signed(row.high)}]`, title: "paired bootstrap over problems" },
+      { name: "95 %", value: (row) => row.low, show: (row) => (known(row.low) ? `[${signed(row.low)}, ${signed(row.high)}]` : "–"), title: "paired bootstrap over problems; none where all problems differ by the same" },
       { name: "only this right", value: (row) => row.won }, { name: "only that right", value: (row) => row.lost },
-      { name: "p", value: (row) => row.p, show: (row) => pValue(row.p), title: "McNemar's exact test, not corrected for the number of pairs" },
+      { name: "p", value: (row) => row.p, show: (row) => (known(row.p) ? pValue(row.p) : "–"), title: "McNemar's exact test, not corrected for the number of pairs; none between different numbers of seeds" },
       { name: "problems", value: (row) => row.count },
     ];
     return [

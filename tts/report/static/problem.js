@@ -11,21 +11,24 @@ async function problem(set, number, place, runNumber) {
     h("div", { class: "question" }, detail.question),
     h("p", null, "Reference answer: ", h("strong", null, known(detail.answer) ? detail.answer : "none"), known(list.shares[place]) ? `; ${rate(list.shares[place])} of all candidates are right` : ""),
     runsOf(set, number, place, detail, shown),
-    h("h2", null, `${shown + 1}. ${set.runs[shown].label}`),
+    h("h2", null, partName(set, shown)),
     ...(await searchOf(set, detail, shown)),
   ];
 }
 
+// A run of a single seed, after the number of the run that it is a part of.
+const partName = (set, i) => `${set.parts[i].run + 1}. ${set.parts[i].label}`;
+
 function runsOf(set, number, place, detail, shown) {
   const rows = detail.rows.map((row, i) => ({ row, i }));
-  const outcome = ({ row }) => (row.error !== null ? "failed" : row.correct === null ? "not graded" : row.correct ? "right" : "wrong");
+  const outcome = ({ row }) => (row === null ? "not there" : row.error !== null ? "failed" : row.correct === null ? "not graded" : row.correct ? "right" : "wrong");
   const columns = [
-    { name: "run", text: true, value: ({ i }) => i, show: ({ i }) => h("a", { href: address({ view: "problem", set: number, problem: place, run: i }), "aria-current": i === shown ? "true" : null }, `${i + 1}. ${set.runs[i].label}`) },
+    { name: "run", text: true, value: ({ i }) => i, show: ({ i }) => h("a", { href: address({ view: "problem", set: number, problem: place, run: i }), "aria-current": i === shown ? "true" : null }, partName(set, i)) },
     { name: "outcome", text: true, value: outcome, show: (each) => h("span", { class: outcome(each) }, outcome(each)) },
-    { name: "answer", text: true, value: ({ row }) => row.prediction, show: ({ row }) => (known(row.prediction) ? short(row.prediction, 80) : "–") },
-    { name: "candidates", value: ({ row }) => row.candidates.length },
-    ...set.units.filter((unit) => detail.rows.some((row) => unit.key in row.costs)).map((unit) => ({ name: unit.name, value: ({ row }) => row.costs[unit.key] || 0, show: ({ row }) => amount(row.costs[unit.key] || 0) })),
-    { name: "limits", text: true, value: ({ row }) => row.limits.join(", ") },
+    { name: "answer", text: true, value: ({ row }) => row?.prediction, show: ({ row }) => (known(row?.prediction) ? short(row.prediction, 80) : "–") },
+    { name: "candidates", value: ({ row }) => row?.candidates.length },
+    ...set.units.filter((unit) => detail.rows.some((row) => row && unit.key in row.costs)).map((unit) => ({ name: unit.name, value: ({ row }) => row && (row.costs[unit.key] || 0), show: ({ row }) => (row ? amount(row.costs[unit.key] || 0) : "–") })),
+    { name: "limits", text: true, value: ({ row }) => row?.limits.join(", ") },
   ];
   const table = sortable("What each run made of it", columns, rows, null, ({ i }) => (i === shown ? { class: "chosen" } : null));
   return h("details", { open: rows.length <= 12 }, h("summary", null, `${rows.length} run${rows.length === 1 ? "" : "s"} on this problem`), table);
@@ -33,8 +36,9 @@ function runsOf(set, number, place, detail, shown) {
 
 async function searchOf(set, detail, shown) {
   const row = detail.rows[shown];
+  if (row === null) return [h("p", null, "This run does not have the problem.")];
   if (row.error !== null) return [h("p", null, "The search failed: ", h("span", { class: "wrong" }, row.error))];
-  let graph = null, missing = `Its search tree is not in this file. python -m tts.report --trees MB holds more; python -m tts.trace "${set.runs[shown].folder}" "${detail.id}" shows it.`;
+  let graph = null, missing = `Its search tree is not in this file. python -m tts.report --trees MB holds more; python -m tts.trace "${set.parts[shown].folder}" "${detail.id}" shows it.`;
   if (detail.trees[shown]) {
     try {
       graph = await line("trees", detail.trees[shown]);
@@ -60,6 +64,9 @@ async function searchOf(set, detail, shown) {
 
 const RULES = { argmax: "the highest", weighted_vote: "the answer whose candidates' values add up to most, and of them the highest", majority: "the most frequent answer, and of its candidates the first" };
 
+// What the choice went by where it was not the score, by candidate.
+const notedIn = (graph) => new Map(graph.nodes.filter((node) => known(node.candidate)).map((node) => [node.candidate, node[graph.graph.by]]));
+
 function why(row, graph) {
   if (row.chosen === null) return h("p", null, "Nothing was chosen: no candidate could be.");
   const [answer, , right, value] = row.candidates[row.chosen];
@@ -69,6 +76,9 @@ function why(row, graph) {
     const by = graph.graph.by || (graph.graph.aggregator ? `score (${graph.graph.aggregator} over the steps)` : "score");
     const rule = graph.graph.selection;
     parts.push(", by " + (RULES[rule] || rule) + (rule === "majority" ? "." : " " + (graph.graph.by || by) + "."));
+    const values = row.candidates.map(([said, , , own], i) => (known(said) === known(answer) ? (graph.graph.by ? notedIn(graph).get(i) : own) : undefined));
+    const equal = values.filter((each) => known(each) && each === values[row.chosen]).length;
+    if (rule === "argmax" && equal > 1) parts.push(` ${equal} are equally high; of them the most frequent answer counts, then the first.`);
     if (rule !== "majority" && known(answer) && row.candidates.some((candidate) => !known(candidate[0]))) parts.push(" Candidates without an answer stand behind all that have one.");
   } else if (known(value)) parts.push(`, score ${score(value)}.`);
   return h("p", null, ...parts);
@@ -76,7 +86,7 @@ function why(row, graph) {
 
 function candidateTable(row, graph, select) {
   const by = graph && graph.graph.by;
-  const noted = new Map(by ? graph.nodes.filter((node) => known(node.candidate)).map((node) => [node.candidate, node[by]]) : []);
+  const noted = by ? notedIn(graph) : new Map();
   const groups = new Map();
   row.candidates.forEach(([, group, , value], i) => {
     const weight = by ? noted.get(i) : value;

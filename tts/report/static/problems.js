@@ -29,7 +29,7 @@ async function problems(set, number) {
       h("td", { class: "text" }, list.questions[i]),
       h("td", null, set.bins[list.bins[i]] ?? "–"),
       h("td", null, rate(list.shares[i])),
-      h("td", null, `${right[i]} of ${set.runs.length}`, list.outcomes[i].includes("e") ? " (failed)" : "")));
+      h("td", null, `${right[i]} of ${set.parts.length}`, list.outcomes[i].includes("e") ? " (failed)" : "")));
     const heads = [["problem", "text"], ["question", "text"], ["difficulty", null], ["pass@1", null], ["runs right", null]];
     const turn = (step, name) => h("button", { type: "button", disabled: page + step < 0 || page + step >= pages, click: () => { page += step; draw(); } }, name);
     say(found.length + " problems");

@@ -1,0 +1,74 @@
+"""What a reader must know of a comparison's runs before trusting their figures, in sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from tts.report.comparison import Comparison
+
+_NAMED = 5
+
+
+def notes(comparison: Comparison) -> list[str]:
+    """Returns the notes on a comparison, the gravest first."""
+    found = (_told(comparison), _missing(comparison), _seeds(comparison), _failed(comparison), _untimed(comparison))
+    return [text for text in found if text]
+
+
+def _told(comparison: Comparison) -> str:
+    told = [run.label for run in comparison.runs if run.source.told]
+    if not told:
+        return ""
+    return f"Told the reference answers, so that they are bounds and no results, and on no front: {_named(told)}"
+
+
+def _missing(comparison: Comparison) -> str:
+    total = len(comparison.problems)
+    parts = [f"{part.label} has {part.there.sum()}" for _, part in comparison.parts if not part.there.all()]
+    if not parts:
+        return ""
+    return (
+        f"Not all of the {total} problems are in every run: {_named(parts)}. Their rates and costs are over those that they "
+        "have; differences are over the problems that both runs have; a run that lacks some is on no front"
+    )
+
+
+def _seeds(comparison: Comparison) -> str:
+    """Says where there are seeds for some runs only."""
+    seeds = [{part.source.seed for part in run.parts} for run in comparison.runs]
+    every = set().union(*seeds)
+    if max(map(len, seeds)) < 2 or all(own == every for own in seeds):
+        return ""
+    parts = [
+        f"{run.label} lacks {', '.join(sorted(map(str, every - own)))}"
+        for run, own in zip(comparison.runs, seeds, strict=True)
+        if own != every
+    ]
+    return f"Not every run has all of the {len(every)} seeds: {_named(parts)}"
+
+
+def _failed(comparison: Comparison) -> str:
+    failed = [
+        f"{run.label} {comparison.accuracy_errors_wrong(number):.3f}"
+        for number, run in enumerate(comparison.runs)
+        if comparison.errors(number)
+    ]
+    if not failed:
+        return ""
+    return f"Failed problems are left out of the rates and of pairs; counted as wrong ones the accuracy is: {_named(failed)}"
+
+
+def _untimed(comparison: Comparison) -> str:
+    untimed = [part.label for _, part in comparison.parts if not part.source.timed]
+    if not untimed:
+        return ""
+    return (
+        "The wall-clock of runs that went on from an earlier part or took samples from a bank is not that of all their "
+        f"work. Their seconds are left out: {_named(untimed)}"
+    )
+
+
+def _named(texts: Iterable[str]) -> str:
+    every = list(texts)
+    more = len(every) - _NAMED
+    return "; ".join(every[:_NAMED]) + (f"; and {more} more" if more > 0 else "")
