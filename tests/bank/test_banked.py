@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import math
-import random
+import os
 import tempfile
 from collections.abc import AsyncGenerator, Iterator, Mapping
 from contextlib import aclosing, contextmanager
@@ -16,53 +15,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tts.bank import Bank, BankedEngine
+from tests.bank.writer import Writer, complete
+from tests.engines.conformance import EMBEDDED_POLICY
+from tts.bank import Bank, BankedEngine, BankError, open_bank
 from tts.bank.bank import sampling_key
 from tts.budget import scope
-from tts.engines.base import Completion, Request, Sampling, Token
+from tts.compose import shared_engine
+from tts.engines.base import Completion, Request, Sampling
 from tts.engines.gate import Gate
 from tts.errors import EngineError
-
-
-class Writer:
-    """Samples that tell what they depend on, landing in random order; keeps a list of what was generated."""
-
-    def __init__(self, identity: str = "m", seed: int = 0) -> None:
-        self.name, self.parameters, self.capacity = identity, 7, 100
-        self.random = random.Random(seed)
-        self.generated: list[tuple[str, int]] = []
-        self.fails = self.stalls = False
-
-    async def start(self) -> None:
-        pass
-
-    def identity(self) -> Mapping[str, Any]:
-        return {"model": self.name}
-
-    async def generate(self, request: Request) -> AsyncGenerator[Completion, None]:
-        order = list(enumerate(request.seeds))
-        self.random.shuffle(order)
-        for index, seed in order:
-            for _ in range(self.random.randrange(4)):
-                await asyncio.sleep(0)
-            if self.fails:
-                raise EngineError("the engine broke")
-            if self.stalls and self.generated:
-                await asyncio.sleep(3600)
-            self.generated.append((request.prompt, seed))
-            text = f"{self.name} {request.prompt} {request.sampling} {seed}"
-            token = Token(text, -0.1, {text: -0.1, "x": -1 / 3}, {text: 0.0, "x": -math.inf})
-            tokens = (token,) if request.sampling.alternatives else None
-            yield Completion(text, "stop", None, tokens, 3, 2, index)
-
-    async def count_tokens(self, text: str) -> int:
-        return len(text)
-
-    def render(self, messages: list[dict[str, str]], *, answer: bool = True) -> str:
-        return ""
-
-    async def close(self) -> None:
-        pass
 
 
 @contextmanager
@@ -71,10 +32,6 @@ def fresh() -> Iterator[Bank]:
         bank = Bank(Path(folder) / "bank.sqlite")
         yield bank
         bank.close()
-
-
-async def complete(engine: Any, request: Request) -> list[Completion]:
-    return sorted([c async for c in engine.generate(request)], key=lambda c: c.index)
 
 
 samplings = st.builds(
@@ -216,5 +173,94 @@ async def test_a_checkpoint_is_its_contents(tmp_path: Path) -> None:
         assert key(moved) != first
         (moved / "weights.bin").write_bytes(bytes(1000))
         assert key(moved) == first
+        # The same size again, and the time as a copying program would set it.
+        state = (moved / "weights.bin").stat()
+        (moved / "weights.bin").write_bytes(bytes(999) + b"\2")
+        os.utime(moved / "weights.bin", ns=(state.st_atime_ns, state.st_mtime_ns))
+        assert key(moved) != first
+        (moved / "weights.bin").write_bytes(bytes(1000))
         (moved / "weights.bin").rename(moved / "other.bin")
         assert key(moved) != first
+
+
+class Loaded(Writer):
+    """A model in a directory: what it says depends on the weights that were there when it was started."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__()
+        self.folder = folder
+
+    async def start(self) -> None:
+        self.name = self.name if self.name != "m" else (self.folder / "weights.bin").read_text()
+
+    def identity(self) -> Mapping[str, Any]:
+        return {"model": self.folder}
+
+
+async def test_weights_that_change_under_a_loaded_model_are_another_model(tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    folder.mkdir()
+    (folder / "weights.bin").write_text("old")
+    with fresh() as bank:
+        old = BankedEngine(Loaded(folder), bank)
+        await old.start()
+        first = await complete(old, Request("p", seeds=(1,)))
+        (folder / "weights.bin").write_text("new")
+        await old.start()  # as the next cell of a sweep does; the old weights are still the ones in memory
+        second = await complete(old, Request("p", seeds=(2,)))
+        await bank.flush()
+        new = BankedEngine(Loaded(folder), bank)
+        said = [await complete(new, Request("p", seeds=(seed,))) for seed in (1, 2)]
+        assert [text.split()[0] for text in (first[0].text, second[0].text)] == ["old", "old"]
+        assert [completion.text.split()[0] for (completion,) in said] == ["new", "new"]
+
+
+def test_the_jobs_of_a_sweep_share_what_knows_which_model_is_loaded() -> None:
+    config = {"_target_": "tts.engines.transformers.TransformersEngine", "model": EMBEDDED_POLICY, "device": "cpu"}
+    with fresh() as bank, fresh() as other:
+        assert shared_engine(config, "engine", bank) is shared_engine(dict(config), "engine", bank)
+        assert shared_engine(config, "engine", bank) is not shared_engine(config, "engine", other)
+
+
+class Odd(Writer):
+    async def generate(self, request: Request) -> AsyncGenerator[Completion, None]:
+        yield Completion("a", "stop", completion_tokens=1j)  # type: ignore[arg-type]
+
+
+async def test_what_cannot_be_stored_is_told_and_nobody_waits_for_ever() -> None:
+    with fresh() as bank:
+        async with asyncio.timeout(20):
+            await complete(BankedEngine(Odd(), bank), Request("p"))
+            with pytest.raises(BankError, match=r"cannot be stored: .*complex.* bank\.path=null"):
+                await bank.flush()
+            with pytest.raises(BankError, match="cannot be stored"):
+                await complete(BankedEngine(Writer(), bank), Request("q"))
+
+
+async def test_a_request_may_have_any_number_of_seeds() -> None:
+    engine, request = Writer(), Request("p", seeds=tuple(range(40_000)))
+    with fresh() as bank:
+        banked = BankedEngine(engine, bank)
+        await banked.start()
+        place = bank.place(banked._model, request)  # type: ignore[arg-type]
+        for seed in request.seeds[::100]:
+            assert bank.claim(place, seed)
+            bank.put(place, request, seed, Completion(str(seed), "stop"))
+        await bank.flush()
+        assert {seed: said.text for seed, said in bank.get(place, request.seeds).items()} == {
+            seed: str(seed) for seed in request.seeds[::100]
+        }
+
+
+async def test_names_that_are_no_text_are_kept_as_they_can_be(tmp_path: Path) -> None:
+    folder = tmp_path / "m\udcff"
+    folder.mkdir()
+    (folder / "weights\udcff.bin").write_text("w")
+    with fresh() as bank:
+        assert bank.register(str(folder), {"model": folder}) == bank.register(str(folder), {"model": folder})
+
+
+@pytest.mark.parametrize("path", ["~nobody-of-this-name/bank.sqlite", "a\0b", f"{'x' * 300}/bank.sqlite"])
+def test_what_is_no_path_is_told(path: str) -> None:
+    with pytest.raises(BankError, match=r"name another file in bank\.path"):
+        open_bank(path)

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from tests.bank.test_banked import Writer, complete
+from tests.bank.writer import Writer, complete
 from tts.bank import Bank, BankedEngine
 from tts.bank.__main__ import main
 from tts.engines.base import Request, Sampling
@@ -29,7 +29,7 @@ async def path(tmp_path: Path) -> Path:
     bank = Bank(path)
     for name in ("first", "second"):
         for request in REQUESTS:
-            await complete(BankedEngine(Writer(name), bank), request)  # type: ignore[arg-type]
+            await complete(BankedEngine(Writer(name), bank), request)
         await bank.flush()
     bank.close()
     return path
@@ -58,6 +58,21 @@ async def test_an_export_replays(path: Path, tmp_path: Path) -> None:
     await replay.start()
     for request in REQUESTS:
         assert await complete(replay, request) == await complete(Writer("second"), request)
+
+
+async def test_an_export_tells_ways_of_sampling_apart(tmp_path: Path) -> None:
+    path, file = tmp_path / "bank.sqlite", tmp_path / "samples.jsonl"
+    requests = [Request("p", Sampling(temperature=t, stop=("a", "b")), (1, 2)) for t in (0.0, 0.5, 1.0)]
+    bank = Bank(path)
+    for request in requests:
+        await complete(BankedEngine(Writer(), bank), request)
+    await bank.flush()
+    bank.close()
+    await asyncio.to_thread(tell, "export", path, file)
+    replay = ReplayEngine(str(file))
+    await replay.start()
+    for request in requests:
+        assert await complete(replay, request) == await complete(Writer(), request)
 
 
 def test_an_export_as_a_table(path: Path, tmp_path: Path) -> None:

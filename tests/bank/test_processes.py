@@ -2,29 +2,40 @@
 
 from __future__ import annotations
 
+import asyncio
+import base64
 import json
+import os
 import random
 import resource
 import shutil
 import sqlite3
 import subprocess
 import sys
+import tempfile
+import time
+from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.bank.test_banked import Writer, complete
+from tests.bank.test_codec import FIRST_FORMAT
 from tests.bank.worker import REQUESTS
+from tests.bank.writer import Writer, complete
 from tts.bank import Bank, BankedEngine, BankError, store
-from tts.engines.base import Request
+from tts.bank.bank import Place
+from tts.bank.codec import pack
+from tts.bank.keeping import prune
+from tts.engines.base import Completion, Request
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def worker(path: Path, what: object, **options: Any) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "tests.bank.worker", str(path), str(what)]
+def worker(path: Path, what: object, rounds: int = 1, **options: Any) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "tests.bank.worker", str(path), str(what), str(rounds)]
     return subprocess.Popen(command, cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, **options)
 
 
@@ -45,6 +56,53 @@ def test_four_processes_lose_and_duplicate_nothing(tmp_path: Path) -> None:
     assert len(generated) == len(set(generated))
     assert set(generated) == wanted
     assert len(stored(path)) == len(wanted)
+
+
+async def test_what_was_stored_since_one_looked_is_not_generated_again(tmp_path: Path) -> None:
+    """Another process stores it, and gives its claim back, just before it is claimed here."""
+
+    class Late(Bank):
+        def claim(self, place: Place, seed: int) -> bool:
+            body = pack(Completion(f"theirs {seed}", "stop"))
+            with closing(store.Store(self.path)) as theirs:
+                theirs.put([store.Row(place.model, place.request, "{}", b"", seed, body)])
+            return super().claim(place, seed)
+
+    with closing(Late(tmp_path / "bank.sqlite")) as bank:
+        engine = Writer()
+        said = await complete(BankedEngine(engine, bank), Request("p", seeds=(1, 2)))
+        assert [completion.text for completion in said] == ["theirs 1", "theirs 2"]
+        assert not engine.generated
+
+
+async def test_what_was_given_up_is_free_for_other_processes(tmp_path: Path) -> None:
+    path = tmp_path / "bank.sqlite"
+    with closing(Bank(path)) as bank:
+        for request in REQUESTS:
+            await complete(BankedEngine(Writer(), bank), request)
+        await bank.flush()
+        with closing(store.Store(path)) as opened:
+            prune(opened, older_than=0)
+        # This process is still there, and a sample that it had claimed would be waited for.
+        said, _ = await asyncio.to_thread(worker(path, 0).communicate, timeout=60)
+        assert len(json.loads(said)) == 8 * len(REQUESTS)
+
+
+def test_pruning_while_runs_are_on_takes_nothing_from_them(tmp_path: Path) -> None:
+    path = tmp_path / "bank.sqlite"
+    workers = [worker(path, number, rounds=3) for number in range(2)]
+    pruned = 0
+    while any(process.poll() is None for process in workers):
+        time.sleep(0.1)
+        if path.is_file():
+            with closing(store.Store(path)) as opened:
+                pruned += prune(opened, older_than=0)
+    said = [process.communicate(timeout=60)[0] for process in workers]
+    # They got what their engines give (each says so), and what was pruned under them was generated again.
+    assert [process.returncode for process in workers] == [0, 0], said
+    generated = sum(len(json.loads(text)) for text in said)
+    assert generated == pruned + len(stored(path))
+    assert pruned > 0
 
 
 async def test_a_killed_process_leaves_what_it_stored_and_no_claim(tmp_path: Path) -> None:
@@ -129,7 +187,7 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (some_text, "it is no bank"),
         (damage_pages, "damaged; move it away"),
         (another_database, "another program's database"),
-        (of_another_version, "its format has number 99, this program reads 1"),
+        (of_another_version, "its format has number 99, this program reads 2 and older ones"),
         (a_folder, "cannot be opened"),
     ],
 )
@@ -152,6 +210,55 @@ async def test_what_is_no_bank_is_refused_with_its_path_and_a_remedy(
     assert str(path) in str(told.value)
     # It is left as it was: it may be dear to somebody.
     assert not path.is_file() or path.read_bytes() == before
+
+
+@pytest.fixture
+def nobody() -> Iterator[None]:
+    """Takes root's right to write everywhere away."""
+    user = os.geteuid()
+    if user == 0:
+        os.seteuid(65534)
+    yield
+    os.seteuid(user)
+
+
+@pytest.mark.usefixtures("nobody")
+def test_a_bank_that_may_not_be_written_is_refused_with_a_remedy() -> None:
+    with tempfile.TemporaryDirectory() as name:  # pytest's own folders are closed to others
+        folder = Path(name)
+        path = folder / "bank.sqlite"
+        Bank(path).close()
+        path.chmod(0o444)
+        folder.chmod(0o555)
+        try:
+            with pytest.raises(BankError, match=r"may not be written.*copy it") as told:
+                Bank(path)
+            assert str(path) in str(told.value)
+            with pytest.raises(BankError, match="a folder that can be written"):
+                Bank(folder / "other.sqlite")
+            with pytest.raises(BankError, match="Permission denied"):
+                Bank(folder / "new" / "other.sqlite")
+        finally:
+            folder.chmod(0o755)
+
+
+async def test_a_bank_of_the_first_format_is_read_and_added_to(filled: Path, tmp_path: Path) -> None:
+    path = tmp_path / "bank.sqlite"
+    shutil.copy(filled, path)
+    packed, said = next(iter(FIRST_FORMAT.items()))
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("UPDATE samples SET body = ?", (base64.b64decode(packed),))
+        connection.execute("PRAGMA user_version = 1")
+    with closing(Bank(path)) as bank:
+        engine = Writer()
+        answers = await complete(BankedEngine(engine, bank), replace(REQUESTS[0], seeds=(3, 99)))
+        await bank.flush()
+        assert answers[0] == replace(said, index=0)
+        assert engine.generated == [(REQUESTS[0].prompt, 99)]
+        assert await complete(BankedEngine(engine, bank), replace(REQUESTS[0], seeds=(3, 99))) == answers
+    with closing(sqlite3.connect(path)) as connection:
+        # Programs that read format 1 alone refuse it from now on.
+        assert connection.execute("PRAGMA user_version").fetchone() == (2,)
 
 
 async def test_who_locks_the_file_is_waited_for_but_not_for_ever(

@@ -1,7 +1,7 @@
-"""A process that uses a bank: `python -m tests.bank.worker BANK NUMBER`; prints what it generated, a JSON list.
+"""A process that uses a bank: `python -m tests.bank.worker BANK NUMBER ROUNDS`; prints what it generated, a JSON list.
 
-All workers ask for the same samples, each in an order of its own. A worker told to `fill` asks for more and more until it is
-killed or the bank fails, and says what it was told.
+All workers ask for the same samples, each in an order of its own, as often as they are told. A worker told to `fill` asks
+for more and more until it is killed or the bank fails, and says what it was told.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import random
 import sys
 from pathlib import Path
 
-from tests.bank.test_banked import Writer, complete
+from tests.bank.writer import Writer, complete
 from tts.bank import Bank, BankedEngine
 from tts.engines.base import Request
 from tts.errors import RunError
@@ -20,13 +20,14 @@ from tts.errors import RunError
 REQUESTS = [Request(f"prompt {number}", seeds=tuple(range(8))) for number in range(40)]
 
 
-async def share(bank: Bank, number: int) -> list[tuple[str, int]]:
+async def share(bank: Bank, number: int, rounds: int) -> list[tuple[str, int]]:
     engine = Writer(seed=number)
     banked = BankedEngine(engine, bank)
     order = random.Random(number).sample(REQUESTS, len(REQUESTS))
-    answers = await asyncio.gather(*(complete(banked, request) for request in order))
-    assert answers == [await complete(Writer(), request) for request in order]
-    await bank.flush()
+    for _ in range(rounds):
+        answers = await asyncio.gather(*(complete(banked, request) for request in order))
+        assert answers == [await complete(Writer(), request) for request in order]
+        await bank.flush()
     return engine.generated
 
 
@@ -47,7 +48,7 @@ def main() -> None:
     if sys.argv[2] == "fill":
         print(asyncio.run(fill(bank)))
     else:
-        print(json.dumps(asyncio.run(share(bank, int(sys.argv[2])))))
+        print(json.dumps(asyncio.run(share(bank, *map(int, sys.argv[2:])))))
     bank.close()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -43,6 +44,29 @@ async def test_a_replay_is_the_recorded_run_in_any_order(tmp_path: Path) -> None
         await replay.start()
         assert [await ask(replay, "b\n", (1, 2)), await ask(replay, "a", (1, 2))] == first[::-1]
     assert (await ask(replay, "a", (2,)))[0].text == "aé2!"
+
+
+async def test_what_is_no_unicode_and_ways_of_sampling_are_recorded(tmp_path: Path) -> None:
+    path = tmp_path / "r.jsonl"
+
+    def answer(prompt: str, seed: int) -> Completion:
+        return said(f"{prompt}{len(engine.requests)}", seed)
+
+    engine = ScriptedEngine(answer)
+    recorder = Recorder(engine, str(path))
+    await recorder.start()
+    requests = [Request("é\ud800", replace(SAMPLING, temperature=t), (1,)) for t in (0.5, 1)]
+    first = [[c async for c in recorder.generate(request)] for request in requests]
+    replay = ReplayEngine(str(path))
+    await replay.start()
+    assert [[c async for c in replay.generate(request)] for request in requests] == first
+    # How it was sampled is no reason to refuse what was recorded.
+    assert await ask(replay, "é\ud800", (1,)) == first[1]
+
+
+async def test_a_recording_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=f"{tmp_path}: cannot be written"):
+        await Recorder(ScriptedEngine(lambda prompt, seed: "a"), str(tmp_path)).start()
 
 
 async def test_other_peoples_recordings_are_handed_out_in_order(tmp_path: Path) -> None:

@@ -158,6 +158,10 @@ class Bank:
                     store.put([item.row() for item in samples])
             except BankError as error:
                 self._failure = error
+            except Exception as error:  # whoever waits for this thread must not wait for ever
+                self._failure = BankError(
+                    f"bank {self.path}: what an engine gave cannot be stored: {error!r}; run with bank.path=null"
+                )
             for sample in samples:
                 self._claims.release(sample.place.request, sample.seed)
             for item in items:
@@ -197,7 +201,10 @@ def open_bank(path: str | Path) -> Bank:
     Raises:
         BankError: See `Bank`.
     """
-    place = Path(path).expanduser().resolve()
+    try:
+        place = Path(path).expanduser().resolve()
+    except (OSError, RuntimeError, ValueError) as error:
+        raise BankError(f"bank {path}: {error}; name another file in bank.path") from None
     if place not in _open:
         _open[place] = Bank(place)
         atexit.register(_open[place].close)

@@ -9,13 +9,14 @@ from dataclasses import replace
 
 from tts.bank.bank import Bank, Place
 from tts.engines.base import Completion, Identified, Request
+from tts.engines.wrapping import WrappingEngine
 from tts.errors import EngineError
 
 _PAUSE, _LONGEST_PAUSE = 0.005, 0.2
 """Seconds between looks for a sample that somebody else is at work on; doubled each time, up to the second."""
 
 
-class BankedEngine:
+class BankedEngine(WrappingEngine):
     """Answers from the bank what the bank has, generates the rest, and stores it.
 
     A sample that is being generated already, for another coroutine or by another process, is waited for. When whoever
@@ -27,30 +28,22 @@ class BankedEngine:
     """
 
     def __init__(self, engine: Identified, bank: Bank) -> None:
-        self._engine = engine
+        super().__init__(engine)
+        self._identity = engine.identity
         self._bank = bank
         self._model: bytes | None = None
         self._closings = 0
 
     @property
-    def name(self) -> str:
-        """The engine's name."""
-        return self._engine.name
-
-    @property
-    def parameters(self) -> int | None:
-        """The engine's number of parameters."""
-        return self._engine.parameters
-
-    @property
-    def capacity(self) -> int:
-        """The engine's capacity."""
-        return self._engine.capacity
+    def follows_clock(self) -> bool:
+        """Never: other processes, which may be at work on a sample, know nothing of virtual time."""
+        return False
 
     async def start(self) -> None:
-        """Starts the engine and finds out which model it is."""
-        await self._engine.start()
-        self._model = await asyncio.to_thread(self._bank.register, self._engine.name, self._engine.identity())
+        """Starts the engine and finds out which model it is; what becomes of its files later does not change that."""
+        await super().start()
+        if self._model is None:
+            self._model = await asyncio.to_thread(self._bank.register, self.name, self._identity())
 
     async def generate(self, request: Request) -> AsyncGenerator[Completion, None]:
         """Yields first what the bank has, then what is generated, each as it lands.
@@ -138,15 +131,8 @@ class BankedEngine:
             if claimed:
                 landed.put_nowait(EngineError(f"the engine '{self.name}' gave fewer samples than it was asked for"))
 
-    async def count_tokens(self, text: str) -> int:
-        """The engine's count."""
-        return await self._engine.count_tokens(text)
-
-    def render(self, messages: list[dict[str, str]], *, answer: bool = True) -> str:
-        """The engine's rendering."""
-        return self._engine.render(messages, answer=answer)
-
     async def close(self) -> None:
         """Closes the engine, failing those who wait, too; the bank stays open for others."""
         self._closings += 1
-        await self._engine.close()
+        self._model = None
+        await super().close()

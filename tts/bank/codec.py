@@ -1,8 +1,14 @@
-"""Completions as bytes: exact to the last bit, and small.
+"""Completions as bytes: exact to the last bit, small, and quick to look up.
 
-Layout, compressed with zlib: the length of the head (4 bytes), the head (JSON), then the tokens' part where there are
-tokens: indices into the head's list of distinct texts (32 bits each) and the log-probabilities. Those are kept in 32 bits
-where that loses nothing, as for models that compute in 32 bits or fewer, else in 64. All numbers are little-endian.
+Layout: its number (1 byte), the head (JSON), and where there are tokens, their part, each compressed with zlib on its own.
+What a verdict's tokens could have been is nearly all of it, and read for few of them: so that part is unpacked when it is
+read. The head has its checksum, since damage is to be noticed with the look-up.
+
+The tokens' part: the length of the table (4 bytes), the table (JSON, with the distinct texts), indices of texts (32 bits
+each), and the log-probabilities. Those are kept in 32 bits where that loses nothing, as for models that compute in 32 bits
+or fewer, else in 64. All numbers are little-endian.
+
+Banks of format 1 hold it in one compressed stream, the table's fields behind the head's; that begins with zlib's own byte.
 """
 
 from __future__ import annotations
@@ -10,28 +16,63 @@ from __future__ import annotations
 import json
 import struct
 import zlib
-from collections.abc import Mapping, Sequence
-from itertools import islice
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from typing import Any, overload
 
 from tts.engines.base import Completion, Token
 
+_LAYOUT, _ONE_STREAM = 2, 0x78
 _LEVEL = 1  # a third larger than with 9, at a tenth of the time
 _SAME = 0xFFFFFFFF
 """Stands for the number of entries of `Token.sampled` where its texts are those of `Token.top`."""
 
 
+class PackedTokens(Sequence[Token]):
+    """A completion's tokens, unpacked when one of them is first read.
+
+    Args:
+        packed: Their part of a packed completion.
+        count: How many they are.
+    """
+
+    def __init__(self, packed: bytes, count: int) -> None:
+        self._packed = packed
+        self._count = count
+
+    @cached_property
+    def _tokens(self) -> tuple[Token, ...]:
+        return _tokens(*_cut(zlib.decompress(self._packed)))
+
+    def __len__(self) -> int:
+        return self._count
+
+    @overload
+    def __getitem__(self, place: int) -> Token: ...
+    @overload
+    def __getitem__(self, place: slice) -> tuple[Token, ...]: ...
+    def __getitem__(self, place: int | slice) -> Token | tuple[Token, ...]:
+        return self._tokens[place]
+
+    def __iter__(self) -> Iterator[Token]:
+        return iter(self._tokens)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sequence) and self._tokens == tuple(other)
+
+    __hash__ = None  # type: ignore[assignment]  # as tokens have none
+
+    def __repr__(self) -> str:
+        return repr(self._tokens)
+
+
 def pack(completion: Completion) -> bytes:
     """Returns a completion's bytes, without its `index`, which belongs to the request."""
     c = completion
-    head: list[object] = [c.text, c.finish_reason, c.stop, c.completion_tokens, c.prompt_tokens]
-    tail = b""
-    if c.tokens is not None:
-        names, indices, numbers = _flat(c.tokens)
-        width, packed = _packed(numbers)
-        head += [len(c.tokens), names, len(indices), width, len(numbers)]
-        tail = struct.pack(f"<{len(indices)}I", *indices) + packed
-    text = json.dumps(head, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
-    return zlib.compress(struct.pack("<I", len(text)) + text + tail, _LEVEL)
+    tokens = b"" if c.tokens is None else zlib.compress(_packed_tokens(c.tokens), _LEVEL)
+    count = None if c.tokens is None else len(c.tokens)
+    head = _json([c.text, c.finish_reason, c.stop, c.completion_tokens, c.prompt_tokens, count, zlib.crc32(tokens)])
+    return bytes([_LAYOUT]) + zlib.compress(head, _LEVEL) + tokens
 
 
 def unpack(body: bytes, index: int = 0) -> Completion:
@@ -45,32 +86,61 @@ def unpack(body: bytes, index: int = 0) -> Completion:
         ValueError: The bytes are damaged.
     """
     try:
-        data = zlib.decompress(body)
-        end = 4 + int.from_bytes(data[:4], "little")
-        text, finish_reason, stop, sampled, prompt, *rest = json.loads(data[4:end].decode("utf-8", "surrogatepass"))
-        tokens = _tokens(data[end:], *rest) if rest else None
-    except (zlib.error, struct.error, TypeError, IndexError) as error:
+        (text, finish_reason, stop, sampled, prompt), tokens = _LAYOUTS[body[0]](body)
+    except (zlib.error, struct.error, TypeError, LookupError, ValueError) as error:
         raise ValueError(f"not a packed completion: {error}") from None
     return Completion(text, finish_reason, stop, tokens, sampled, prompt, index, recorded=True)
 
 
-def _flat(tokens: Sequence[Token]) -> tuple[list[str], list[int], list[float]]:
-    """Returns the distinct texts, and indices and log-probabilities in the order in which `_tokens` reads them."""
+def _unpack(body: bytes) -> tuple[list[Any], Sequence[Token] | None]:
+    """Returns the fields of the head and the tokens."""
+    stream = zlib.decompressobj()
+    head = stream.decompress(memoryview(body)[1:])
+    *fields, count, checksum = json.loads(head.decode("utf-8", "surrogatepass"))
+    if not stream.eof or zlib.crc32(stream.unused_data) != checksum:
+        raise ValueError("it is cut off, or its checksum is wrong")
+    return fields, None if count is None else PackedTokens(stream.unused_data, count)
+
+
+def _unpack_one_stream(body: bytes) -> tuple[list[Any], Sequence[Token] | None]:
+    """Does so for format 1."""
+    fields, tail = _cut(zlib.decompress(body))
+    return fields[:5], _tokens(fields[5:], tail) if fields[5:] else None
+
+
+_LAYOUTS = {_LAYOUT: _unpack, _ONE_STREAM: _unpack_one_stream}
+
+
+def _json(value: object) -> bytes:
+    # A model's bytes can become lone surrogates.
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
+
+
+def _cut(data: bytes) -> tuple[list[Any], bytes]:
+    """Returns what the JSON at the beginning holds, and what follows it."""
+    end = 4 + int.from_bytes(data[:4], "little")
+    return json.loads(data[4:end].decode("utf-8", "surrogatepass")), data[end:]
+
+
+def _packed_tokens(tokens: Sequence[Token]) -> bytes:
     places: dict[str, int] = {}
+    indices: list[int] = []
+    numbers: list[float] = []
 
     def place(text: str) -> int:
         return places.setdefault(text, len(places))
 
-    indices, numbers = [], []
     for token in tokens:
         top, sampled = list(token.top), list(token.sampled)
         indices += [place(token.text), len(top), *map(place, top)]
         indices += [_SAME] if sampled == top else [len(sampled), *map(place, sampled)]
         numbers += [token.logprob, *token.top.values(), *token.sampled.values()]
-    return list(places), indices, numbers
+    width, packed = _packed_numbers(numbers)
+    table = _json([len(tokens), list(places), len(indices), width, len(numbers)])
+    return struct.pack("<I", len(table)) + table + struct.pack(f"<{len(indices)}I", *indices) + packed
 
 
-def _packed(numbers: Sequence[float]) -> tuple[str, bytes]:
+def _packed_numbers(numbers: Sequence[float]) -> tuple[str, bytes]:
     try:
         narrow = struct.pack(f"<{len(numbers)}f", *numbers)
     except OverflowError:
@@ -81,30 +151,28 @@ def _packed(numbers: Sequence[float]) -> tuple[str, bytes]:
     return "d", struct.pack(f"<{len(numbers)}d", *numbers)
 
 
-def _tokens(
-    data: bytes, count: int, names: Sequence[str], n_indices: int, width: str, n_numbers: int
-) -> tuple[Token, ...]:
-    indices = struct.unpack_from(f"<{n_indices}I", data)
-    numbers = iter(struct.unpack_from(f"<{n_numbers}{width}", data, 4 * n_indices))
-    at = 0
+def _tokens(table: list[Any], columns: bytes) -> tuple[Token, ...]:
+    count, names, n_indices, width, n_numbers = table
+    indices = struct.unpack_from(f"<{n_indices}I", columns)
+    numbers = struct.unpack_from(f"<{n_numbers}{width}", columns, 4 * n_indices)
+    tokens = []
+    index = number = 0
 
-    def texts(number: int) -> list[str]:
-        nonlocal at
-        at += number
-        return [names[i] for i in indices[at - number : at]]
+    def texts() -> list[str]:
+        nonlocal index
+        first, index = index + 1, index + 1 + indices[index]
+        return [names[i] for i in indices[first:index]]
 
-    def one() -> Token:
-        nonlocal at
-        text, n_top = names[indices[at]], indices[at + 1]
-        at += 2
-        top = texts(n_top)
-        n_sampled = indices[at]
-        at += 1
-        sampled = top if n_sampled == _SAME else texts(n_sampled)
-        return Token(text, next(numbers), _mapping(top, numbers), _mapping(sampled, numbers))
-
-    return tuple(one() for _ in range(count))
-
-
-def _mapping(texts: Sequence[str], numbers: object) -> Mapping[str, float]:
-    return dict(zip(texts, islice(numbers, len(texts)), strict=True))  # type: ignore[call-overload]
+    for _ in range(count):
+        text, logprob = names[indices[index]], numbers[number]
+        index, number = index + 1, number + 1
+        top = texts()
+        if indices[index] == _SAME:
+            sampled, index = top, index + 1
+        else:
+            sampled = texts()
+        middle, end = number + len(top), number + len(top) + len(sampled)
+        raw, processed = zip(top, numbers[number:middle], strict=True), zip(sampled, numbers[middle:end], strict=True)
+        tokens.append(Token(text, logprob, dict(raw), dict(processed)))
+        number = end
+    return tuple(tokens)

@@ -24,8 +24,8 @@ def export(store: Store, path: Path, model: str | None = None) -> int:
 
     Args:
         store: The bank.
-        path: `.jsonl`: recorded requests, which `engine=replay` reads; it tells no sampling parameters apart. `.parquet`: a
-            row a sample, without log-probabilities.
+        path: `.jsonl`: recorded requests, which `engine=replay` reads; it tells no models apart. `.parquet`: a row a sample,
+            without log-probabilities.
         model: Text in the names of the models whose samples are written; None for all.
 
     Raises:

@@ -8,10 +8,11 @@ of a file that keeps its place, size and time of change.
 from __future__ import annotations
 
 import hashlib
+import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from tts.bank.store import Store, told
+from tts.bank.store import Store, plain, told
 from tts.errors import UserError
 
 _NO_PART = (".md", ".lock")  # what describes a checkpoint is no part of it
@@ -27,24 +28,27 @@ def contents(folder: Path, store: Store) -> str:
     Raises:
         UserError: A file cannot be read.
     """
-    files = sorted(file for file in folder.iterdir() if file.is_file() and file.suffix not in _NO_PART)
     try:
+        files = sorted(file for file in folder.iterdir() if file.is_file() and file.suffix not in _NO_PART)
+        known = {file: _remembered(file, store) for file in files}
+        unknown = [file for file in files if known[file] is None]
         with ThreadPoolExecutor(8) as pool:  # hashing lets other threads run
-            digests = list(pool.map(_read, (file for file in files if _remembered(file, store) is None)))
+            digests = dict(zip(unknown, pool.map(_read, unknown), strict=True))
     except OSError as error:
         raise UserError(f"{error.filename}: cannot be read: {error.strerror}") from None
     with told(store.path), store.transaction():
-        for digest, (path, size, changed) in digests:
+        for digest, (path, size, changed) in digests.values():
             store.connection.execute("INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?)", (path, size, changed, digest))
     whole = hashlib.blake2b(digest_size=16)
     for file in files:
-        whole.update(f"{file.name}\0{_remembered(file, store)}\0".encode())
+        whole.update(os.fsencode(file.name) + f"\0{known[file] or digests[file][0]}\0".encode())
     return whole.hexdigest()
 
 
 def _state(file: Path) -> tuple[str, int, int]:
     state = file.stat()
-    return str(file.resolve()), state.st_size, state.st_mtime_ns
+    # The time of modification can be set, as copying programs do; that of change cannot.
+    return plain(str(file.resolve())), state.st_size, state.st_ctime_ns
 
 
 def _remembered(file: Path, store: Store) -> str | None:

@@ -16,9 +16,14 @@ from pathlib import Path
 from tts.errors import RunError
 
 _APPLICATION = 0x74747342  # "ttsB", in the file's header: what tells a bank from other databases
-_VERSION = 1
+_VERSION = 2
+_READABLE = (1, 2)
+"""Formats that can be read; they differ in how samples are packed (`tts.bank.codec`), and one file may hold both kinds."""
 _WAIT = 60.0
 """Seconds for which a lock of another process is waited for; each is held for milliseconds."""
+
+_SEEDS = 1000
+"""Seeds in one query; how many parameters SQLite takes depends on how it was built."""
 
 _SCHEMA = f"""
 CREATE TABLE models (key BLOB PRIMARY KEY, name TEXT NOT NULL, identity TEXT NOT NULL) WITHOUT ROWID;
@@ -40,14 +45,16 @@ _REMEDIES = {
     "NOTADB": "it is no bank; name another file in bank.path",
     "CORRUPT": "the file is damaged; move it away (what can still be read: python -m tts.bank export) or name another "
     "file in bank.path",
-    "FULL": "there is no more room; what was stored is intact: make room (python -m tts.bank prune) and run the same "
+    # A prune would need room itself, for SQLite's journal.
+    "FULL": "there is no more room on its disk; what was stored is intact: delete other files there and run the same "
     "command again",
     "IOERR": "the disk cannot be written or read, or is full; what was stored is intact: mend that and run the same "
     "command again",
     "TOOBIG": "a sample is larger than the database allows; run with bank.path=null",
     "BUSY": f"another program has held it locked for more than {_WAIT:.0f} seconds; end that or name another file in "
     "bank.path",
-    "READONLY": "it may not be written; mend its permissions or name another file in bank.path",
+    "READONLY": "the file or its folder may not be written, which reading needs, too; mend the permissions, copy it to "
+    "a folder of yours, or name another file in bank.path",
     "CANTOPEN": "it cannot be opened; name a file in a folder that can be written in bank.path",
 }
 
@@ -88,6 +95,11 @@ def told(path: Path) -> Iterator[None]:
         raise BankError(f"bank {path}: {error}: {remedy}") from None
 
 
+def plain(name: str) -> str:
+    """Returns a name as SQLite takes it: bytes of a path that are no text, lone surrogates in Python, are spelled out."""
+    return name.encode("utf-8", "backslashreplace").decode()
+
+
 class Store:
     """A connection to a bank's file, which is made where there is none. To be used by one thread at a time.
 
@@ -123,12 +135,14 @@ class Store:
             if self._is_blank():
                 for statement in filter(None, map(str.strip, _SCHEMA.split(";"))):
                     self.connection.execute(statement)
-        version = self._pragma("user_version")
-        if version != _VERSION:
-            raise BankError(
-                f"bank {self.path}: its format has number {version}, this program reads {_VERSION}; name another file in "
-                "bank.path, or use the program's version that wrote it"
-            )
+            version = self._pragma("user_version")
+            if version not in _READABLE:
+                raise BankError(
+                    f"bank {self.path}: its format has number {version}, this program reads {_VERSION} and older ones; name "
+                    "another file in bank.path, or use the program's version that wrote it"
+                )
+            if version != _VERSION:  # a program that cannot read what is added from now on shall refuse the file
+                self._pragma(f"user_version = {_VERSION}")
 
     def _is_blank(self) -> bool:
         tables = self.connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
@@ -167,11 +181,15 @@ class Store:
 
     def get(self, request: bytes, seeds: Sequence[int]) -> list[tuple[int, bytes]]:
         """Returns those of a request's samples that are there, as pairs of seed and packed sample."""
-        wanted = ",".join("?" * len(seeds))
+        rows: list[tuple[int, bytes]] = []
         with told(self.path):
-            return self.connection.execute(
-                f"SELECT seed, body FROM samples WHERE request = ? AND seed IN ({wanted})", (request, *seeds)
-            ).fetchall()
+            for first in range(0, len(seeds), _SEEDS):
+                some = seeds[first : first + _SEEDS]
+                wanted = ",".join("?" * len(some))
+                rows += self.connection.execute(
+                    f"SELECT seed, body FROM samples WHERE request = ? AND seed IN ({wanted})", (request, *some)
+                )
+        return rows
 
     def put(self, rows: Iterable[Row]) -> None:
         """Stores samples in one transaction; those that are there already stay as they are."""
@@ -190,7 +208,7 @@ class Store:
     def put_model(self, key: bytes, name: str, identity: str) -> None:
         """Stores who is asked."""
         with told(self.path):
-            self.connection.execute("INSERT OR REPLACE INTO models VALUES (?, ?, ?)", (key, name, identity))
+            self.connection.execute("INSERT OR REPLACE INTO models VALUES (?, ?, ?)", (key, plain(name), identity))
 
     def close(self) -> None:
         """Closes the connection."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, runtime_checkable
 
@@ -104,7 +104,7 @@ class Completion:
     text: str
     finish_reason: Literal["stop", "length"]
     stop: str | None = None
-    tokens: tuple[Token, ...] | None = None
+    tokens: Sequence[Token] | None = None
     completion_tokens: int = 0
     prompt_tokens: int = 0
     index: int = 0

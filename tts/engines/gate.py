@@ -12,6 +12,7 @@ from itertools import count
 from tts.budget import LimitReached, Role, Scope, Usage, charge, current, in_time, now
 from tts.engines.base import Completion, Engine, Request
 from tts.engines.reading import Reading, ReadingEngine, Rows
+from tts.engines.wrapping import WrappingEngine
 from tts.errors import EngineError, UserError
 
 
@@ -67,7 +68,7 @@ class Slots:
                 turn.set_exception(error)
 
 
-class Gate(Engine):
+class Gate(WrappingEngine):
     """Passes on no more samples at a time than the engine can use, those of earlier problems first, and charges them.
 
     Args:
@@ -97,33 +98,18 @@ class Gate(Engine):
                 raise UserError(
                     f"{place or role}.engine.{name}={price}: a price is 0 or more, in dollars for a million tokens"
                 )
-        self._engine = engine
+        super().__init__(engine)
         self._role: Role = role
         self._place = place or role
         self._slots = Slots(limit or engine.capacity)
         self._capacity = limit or engine.capacity
         self.priced = prompt_price is not None and completion_price is not None
-        self.follows_clock = getattr(engine, "follows_clock", False)
         self.prices = (prompt_price or 0.0) / 1e6, (completion_price or 0.0) / 1e6
-
-    @property
-    def name(self) -> str:
-        """The engine's name."""
-        return self._engine.name
-
-    @property
-    def parameters(self) -> int | None:
-        """The engine's number of parameters."""
-        return self._engine.parameters
 
     @property
     def capacity(self) -> int:
         """The limit."""
         return self._capacity
-
-    async def start(self) -> None:
-        """Starts the engine."""
-        await self._engine.start()
 
     async def generate(self, request: Request) -> AsyncGenerator[Completion, None]:
         """Yields the completions as they land.
@@ -234,18 +220,10 @@ class Gate(Engine):
         charge(self._role, Usage(calls=1, prompt_tokens=tokens, flops=flops, dollars=dollars))
         return rows
 
-    async def count_tokens(self, text: str) -> int:
-        """Returns the number of tokens of `text`."""
-        return await self._engine.count_tokens(text)
-
-    def render(self, messages: list[dict[str, str]], *, answer: bool = True) -> str:
-        """Renders with the engine's chat template."""
-        return self._engine.render(messages, answer=answer)
-
     async def close(self) -> None:
         """Closes the engine, also for others who use it."""
         self._slots.fail(EngineError(f"the engine '{self.name}' was closed"))
-        await self._engine.close()
+        await super().close()
 
 
 async def _only(result: Awaitable[Rows]) -> AsyncGenerator[Rows, None]:

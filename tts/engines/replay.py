@@ -1,8 +1,9 @@
 """Recorded requests: an engine that answers from them, and a recorder around any other engine.
 
-One JSON object a line: `{"prompt", "completions": [{"text", "logprobs"?, "finish_reason", "seed"?, ...}]}`, `logprobs` in
-the form of OpenAI's completions. Completions that name their seed answer that seed; completions without seeds, as other
-people's recordings have them, are handed out in file order, each once.
+One JSON object a line: `{"prompt", "completions": [{"text", "logprobs"?, "finish_reason", "seed"?, ...}], "sampling"?}`,
+`logprobs` in the form of OpenAI's completions. Completions that name their seed answer that seed, of several those whose
+`sampling` is the request's; completions without seeds, as other people's recordings have them, are handed out in file order,
+each once.
 """
 
 from __future__ import annotations
@@ -11,11 +12,14 @@ import json
 from bisect import bisect
 from collections import defaultdict
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from pathlib import Path
 from typing import Any
 
-from tts.engines.base import Completion, Engine, Request
+from tts.disk import writing
+from tts.engines.base import Completion, Engine, Request, Sampling
 from tts.engines.logprobs import read_tokens, write_tokens
+from tts.engines.wrapping import WrappingEngine
 from tts.errors import EngineError, UserError
 from tts.tasks.rows import read_lines
 
@@ -45,7 +49,7 @@ class ReplayEngine:
             raise UserError(f"{self._path}: no such recording")
         self.name = model
         self.parameters = parameters
-        self._seeded: dict[tuple[str, int], dict[str, Any]] = {}
+        self._seeded: dict[tuple[str, int], list[tuple[object, dict[str, Any]]]] = {}
         self._queued: dict[str, list[dict[str, Any]]] = {}
         self._prompts: list[str] = []
 
@@ -56,25 +60,27 @@ class ReplayEngine:
 
     async def start(self) -> None:
         """Reads the recording; again, where it was read before, so that every run finds it whole."""
-        self._seeded, queued = {}, defaultdict(list)
+        seeded: defaultdict[tuple[str, int], list[tuple[object, dict[str, Any]]]] = defaultdict(list)
+        queued = defaultdict(list)
         prompts = set()
         for place, row in read_lines(self._path):
             try:
                 prompt = row["prompt"]  # type: ignore[index]
+                sampling = row.get("sampling")  # type: ignore[attr-defined]
                 for completion in row["completions"]:  # type: ignore[index]
                     if not isinstance(completion["text"], str):
                         raise TypeError("text is not a string")
                     if completion.get("seed") is None:
                         queued[prompt].append(completion)
                     else:
-                        self._seeded[prompt, completion["seed"]] = completion
+                        seeded[prompt, completion["seed"]].append((sampling, completion))
             except (LookupError, TypeError, AttributeError) as error:
                 raise UserError(
                     f"{place}: not a recorded request ({error!r}); "
                     'expected {"prompt": ..., "completions": [{"text": ..., "finish_reason": ...}]}'
                 ) from None
             prompts.add(prompt)
-        self._queued = dict(queued)
+        self._seeded, self._queued = dict(seeded), dict(queued)
         self._prompts = sorted(prompts)
 
     async def generate(self, request: Request) -> AsyncGenerator[Completion, None]:
@@ -84,11 +90,14 @@ class ReplayEngine:
             EngineError: The recording does not hold the request; says where it first differs from the nearest one.
         """
         for index, seed in enumerate(request.seeds):
-            yield await self._completion(self._take(request.prompt, seed), request, index)
+            yield await self._completion(self._take(request, seed), request, index)
 
-    def _take(self, prompt: str, seed: int) -> dict[str, Any]:
-        if (prompt, seed) in self._seeded:
-            return self._seeded[prompt, seed]
+    def _take(self, request: Request, seed: int) -> dict[str, Any]:
+        prompt = request.prompt
+        if found := self._seeded.get((prompt, seed)):
+            # What was sampled in the same way goes before what only has the same prompt and seed.
+            same = [completion for sampling, completion in found if sampling == written(request.sampling)]
+            return same[-1] if same else found[-1][1]
         if self._queued.get(prompt):
             return self._queued[prompt].pop(0)
         raise EngineError(f"{self._path}: {self._difference(prompt, seed)}")
@@ -146,7 +155,7 @@ class ReplayEngine:
         """Does nothing."""
 
 
-class Recorder:
+class Recorder(WrappingEngine):
     """Records every answered request of an engine, in the form that `ReplayEngine` reads.
 
     Args:
@@ -155,60 +164,50 @@ class Recorder:
     """
 
     def __init__(self, engine: Engine, path: str) -> None:
-        self._engine = engine
+        super().__init__(engine)
         self._path = Path(path).expanduser()
         if not self._path.parent.is_dir():
             raise UserError(f"cannot record to {self._path}: no such folder")
 
-    @property
-    def name(self) -> str:
-        """The engine's name."""
-        return self._engine.name
-
-    @property
-    def parameters(self) -> int | None:
-        """The engine's number of parameters."""
-        return self._engine.parameters
-
-    @property
-    def capacity(self) -> int:
-        """The engine's capacity."""
-        return self._engine.capacity
-
     async def start(self) -> None:
-        """Starts the engine and empties the file."""
-        await self._engine.start()
-        self._path.write_text("", "utf-8")
+        """Starts the engine and empties the file.
+
+        Raises:
+            RunError: It cannot be written.
+        """
+        await super().start()
+        with writing(self._path):
+            self._path.write_text("", "ascii")
 
     async def generate(self, request: Request) -> AsyncGenerator[Completion, None]:
-        """Yields the engine's completions and records those that landed."""
+        """Yields the engine's completions and records those that landed.
+
+        Raises:
+            EngineError: The request failed for good.
+            RunError: The file cannot be written any more.
+        """
         landed = []
         try:
-            async for completion in self._engine.generate(request):
-                landed.append(completion)
-                yield completion
+            async with aclosing(super().generate(request)) as completions:
+                async for completion in completions:
+                    landed.append(completion)
+                    yield completion
         finally:
             if landed:
                 rows = [recorded(completion, request.seeds[completion.index]) for completion in landed]
-                with self._path.open("a", encoding="utf-8") as file:
-                    file.write(json.dumps({"prompt": request.prompt, "completions": rows}, ensure_ascii=False) + "\n")
-
-    async def count_tokens(self, text: str) -> int:
-        """The engine's count."""
-        return await self._engine.count_tokens(text)
-
-    def render(self, messages: list[dict[str, str]], *, answer: bool = True) -> str:
-        """The engine's rendering."""
-        return self._engine.render(messages, answer=answer)
-
-    async def close(self) -> None:
-        """Closes the engine."""
-        await self._engine.close()
+                row = {"prompt": request.prompt, "sampling": written(request.sampling), "completions": rows}
+                with writing(self._path), self._path.open("a", encoding="ascii") as file:
+                    file.write(json.dumps(row) + "\n")
 
 
 def _shared(a: str, b: str) -> int:
     """Returns the length of the longest common beginning."""
     return next((i for i, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b)))
+
+
+def written(sampling: Sampling) -> dict[str, Any]:
+    """Returns how was sampled as it stands in a recording."""
+    return {**vars(sampling), "stop": list(sampling.stop)}
 
 
 def recorded(completion: Completion, seed: int) -> dict[str, Any]:
