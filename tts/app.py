@@ -18,7 +18,7 @@ from tts.command import tell
 from tts.compose import build
 from tts.engines.gate import Gate
 from tts.errors import UserError
-from tts.needs import check_aggregates, check_answers, check_needs, reads_answers
+from tts.needs import check_aggregates, check_answers, check_grading, check_needs, reads_answers
 from tts.progress import ProgressBar
 from tts.resources import (
     CLOCKS,
@@ -29,6 +29,7 @@ from tts.resources import (
     parts_of,
     problems_in_flight,
     running,
+    takes_sandbox,
 )
 from tts.resume import Earlier
 from tts.roles import CheckedVerifier, LimitedPolicy
@@ -144,6 +145,7 @@ def compose(config: dict[str, Any], identity: str) -> Job:
     check_engines(config, job.used_engines, job.budget)
     for part in (job.task, job.policy, job.verifier):
         part.check()
+    check_grading(job.grader, job.task)
     if job.reads_answers:
         check_answers(job.verifier, job.task)
     return job
@@ -161,7 +163,7 @@ async def execute(job: Job, folder: Path, console: Console) -> Outcome:
     """
     async with contextlib.AsyncExitStack() as stack:
         stack.push_async_callback(job.grader.close)
-        sandbox = job.sandbox if job.strategy.verifies else None
+        sandbox = job.sandbox if job.strategy.verifies and takes_sandbox(job.config, "verifier") else None
         await stack.enter_async_context(running(job.used_engines, sandbox, job.budget))
         policy, verifier = LimitedPolicy(job.policy), CheckedVerifier(job.verifier)
 

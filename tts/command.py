@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import sys
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,13 +19,22 @@ from omegaconf.errors import OmegaConfBaseException
 from rich.console import Console
 
 from tts.cells import Cell, Sweep
-from tts.compose import config_hash
+from tts.compose import build, config_hash
 from tts.errors import UserError
+from tts.objective import Objective
 from tts.resolvers import sweeping
 
 RunJob = Callable[[dict[str, Any], str, Path, Console], int]
 """From a resolved configuration, its hash, the run directory and the terminal to the exit status."""
 
+
+_PLUG_INS = {
+    "optuna": "'tts-search[optuna]'",
+    "joblib": "hydra-joblib-launcher",
+    "submitit_local": "hydra-submitit-launcher",
+    "submitit_slurm": "hydra-submitit-launcher",
+}
+"""Hydra's sweepers and launchers that are packages of their own, by option, and what to install."""
 
 _log = logging.getLogger(__name__)
 _told: list[str] = []
@@ -49,11 +60,19 @@ def command(config_name: str, run_job: RunJob) -> None:
     try:
         hydra.main(version_base="1.3", config_path="pkg://conf", config_name=config_name)(job)()
     except (HydraException, OmegaConfBaseException) as error:
-        tell(Console(stderr=True), str(error).strip())
+        tell(Console(stderr=True), _plug_in(str(error)) or str(error).strip())
         statuses.append(2)
     except KeyboardInterrupt:
         tell(Console(stderr=True), "interrupted; finished problems are kept in results.jsonl")
         sys.exit(130)
+    except Exception as error:
+        # No cell raises in a sweep (`_guarded`): this is the launcher's or the sweeper's, as where a process of theirs died.
+        if Sweep.running is None:
+            raise
+        reason = f"{type(error).__name__}: {next(iter(str(error).splitlines()), '')}"
+        log = Sweep.running.note(traceback.format_exc())
+        tell(Console(stderr=True), f"what runs the sweep's cells stopped ({reason}); see {log}")
+        statuses.append(1)
     finally:
         # A launcher may have run the jobs of a sweep elsewhere.
         failures = {} if Sweep.running is None else Sweep.running.failures()
@@ -62,6 +81,16 @@ def command(config_name: str, run_job: RunJob) -> None:
         for folder, (_, reason) in failures.items():
             Console().print(f"  {folder.name}: {reason}", markup=False, highlight=False, soft_wrap=True)
     sys.exit(max((*statuses, *(status for status, _ in failures.values())), default=0))
+
+
+def _plug_in(error: str) -> str | None:
+    """Returns what to say where Hydra did not find a sweeper or launcher that is a package of its own."""
+    missing = re.search(r"Could not find '(hydra/(?:launcher|sweeper))/(\w+)'", error)
+    if missing is None or missing[2] not in _PLUG_INS:
+        return None
+    return (
+        f"{missing[1]}={missing[2]} is a plug-in of Hydra's that is not installed: pip install {_PLUG_INS[missing[2]]}"
+    )
 
 
 def _run(config: DictConfig, run_job: RunJob) -> tuple[int, float | None]:
@@ -74,17 +103,19 @@ def _run(config: DictConfig, run_job: RunJob) -> tuple[int, float | None]:
         return run_job(plain, identity, folder, console), None
     cell = Cell(folder, identity)
     try:
+        objective: Objective = build(plain["objective"], "objective")
         with cell.alone():
             if plain["resume"]:
                 cell.check()
                 if cell.finished:
                     console.print(f"[dim]finished before: {folder}[/dim]", soft_wrap=True)
-                    return 0, cell.objective()
+                    return 0, cell.objective(objective)
             cell.begin()
             _told.clear()
             status = _guarded(run_job, plain, identity, folder, console)
             cell.end(status, _told)
-            return status, cell.objective()
+            # What is known of the problems that did not fail is no measure of the run.
+            return status, None if status else cell.objective(objective)
     except UserError as error:
         tell(console, str(error))
         return 2, None

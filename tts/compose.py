@@ -9,6 +9,7 @@ import json
 import types
 import typing
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from hydra.utils import get_object
@@ -24,8 +25,9 @@ from tts.errors import UserError
 Config = Mapping[str, Any]
 
 _engines: dict[str, Engine] = {}
-NOT_SHAPING = ("dry_run", "in_flight", "clock", "bank", "resume")
-"""Settings that do not shape a result: what is worked on at once, and where samples are taken from."""
+_banked: dict[tuple[str, Path], BankedEngine] = {}
+NOT_SHAPING = ("dry_run", "in_flight", "clock", "bank", "resume", "objective")
+"""Settings that do not shape a result: what is worked on at once, where samples are taken from, what a sweeper is told."""
 _PRICES = ("prompt_price", "completion_price")
 _PLAIN = (str, int, float, bool, list, dict, type(None))
 
@@ -63,7 +65,8 @@ def shared_engine(config: Config, where: str, bank: Bank | None = None) -> Engin
         _engines[identity] = _build_inside(arguments, where)
     engine = _engines[identity]
     if bank is not None and isinstance(engine, Identified):
-        engine = BankedEngine(engine, bank)
+        # It must be the one that saw which model was loaded: the checkpoint may have been changed since.
+        engine = _banked.setdefault((identity, bank.path), BankedEngine(engine, bank))
     return Recorder(engine, config["record"]) if config.get("record") else engine
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from tts.errors import UserError
 from tts.tasks.base import Task
+from tts.tasks.grading import Grader
 
 NEEDS = {
     "policy.steps": (
@@ -65,6 +66,13 @@ def check_aggregates(aggregator: str | None, verifier: Any) -> None:
 def reads_answers(verifier: Any) -> bool:
     """Returns whether a verifier says (`reads_answers = True`) that it goes by the reference answers."""
     return bool(getattr(verifier, "reads_answers", False))
+
+
+def check_grading(grader: Grader, task: Task) -> None:
+    """Raises UserError where the grading cannot do anything with the task's reference answers, going by the first."""
+    first = next(iter(task.problems()), None)
+    if first is not None and first.answer is not None:
+        grader.check(first.answer)
 
 
 def check_answers(verifier: Any, task: Task) -> None:

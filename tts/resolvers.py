@@ -5,6 +5,7 @@ from __future__ import annotations
 from importlib import resources
 from pathlib import Path
 
+from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import OmegaConf
@@ -28,5 +29,10 @@ def sweep_file(name: str) -> str | None:
     return str(Path(hydra.runtime.cwd, hydra.sweep.dir, name))
 
 
-for _resolver in (package, sweeping, sweep_file):
+def options(group: str) -> str:
+    """Returns what can be chosen in a group, for help texts: `${options:sandbox}`."""
+    return ", ".join(GlobalHydra.instance().config_loader().get_group_options(group))
+
+
+for _resolver in (package, sweeping, sweep_file, options):
     OmegaConf.register_new_resolver(_resolver.__name__, _resolver, replace=True)

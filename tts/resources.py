@@ -5,9 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
+import inspect
 import json
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from typing import Any
+
+from hydra.utils import get_object
 
 from tts.bank import Bank, flush_banks, open_bank
 from tts.budget import Budget, Role
@@ -25,9 +28,12 @@ _LEAST_PROBLEMS = 64
 
 def check_groups(config: Mapping[str, Any], groups: Sequence[str]) -> None:
     """Raises UserError where the configuration lacks one of the groups, or names no clock."""
-    unknown = [group for group in groups if group not in config]
-    if unknown:
-        raise UserError(f"the configuration has no {', '.join(unknown)}")
+    missing = [group for group in groups if config.get(group) is None]
+    if missing:
+        raise UserError(
+            f"the configuration has no {', '.join(missing)}; choose {' '.join(f'{group}=...' for group in missing)}, or use "
+            "the command that stands at the top of the experiment's file"
+        )
     if config["clock"] not in CLOCKS:
         raise UserError(f"clock={config['clock']}: choose one of {', '.join(CLOCKS)}")
 
@@ -70,6 +76,12 @@ def build_role(
 ) -> Any:
     """Returns the policy or the verifier; `provided` is what it receives besides, where it takes that."""
     return build(_with_engines(config[role], role, engines), role, seed=config["seed"], sandbox=sandbox, **provided)
+
+
+def takes_sandbox(config: Mapping[str, Any], role: Role) -> bool:
+    """Returns whether a policy or verifier, or a part of it, is given the sandbox, which then has to be started."""
+    targets = (get_object(part["_target_"]) for _, part in parts_of(config[role], role) if "_target_" in part)
+    return any("sandbox" in inspect.signature(target).parameters for target in targets)
 
 
 def _with_engines(config: Mapping[str, Any], place: str, engines: Mapping[str, Gate]) -> dict[str, Any]:

@@ -62,7 +62,7 @@ class AdaptiveVotes(VoteRule):
 
     async def verify(self, problem: Problem, solution: Solution, prior: Verdict | None = None) -> Verdict:
         """Judges the steps behind those that `prior` judged; the state holds the votes' verdicts, some of them shorter."""
-        ballots: list[Verdict] = []
+        ballots: list[Verdict | None] = []
         if not self._of.by_step:
             return self._verdict(await self._settle(problem, solution, 0, ballots), ballots)
         scores: list[float | None] = []
@@ -73,9 +73,15 @@ class AdaptiveVotes(VoteRule):
         return self._verdict(scores, ballots)
 
     async def _settle(
-        self, problem: Problem, solution: Solution, first: int, ballots: list[Verdict]
+        self, problem: Problem, solution: Solution, first: int, ballots: list[Verdict | None]
     ) -> list[float | None]:
-        """Casts votes, and keeps them in `ballots`, until the steps from `first` on are settled; returns their scores."""
+        """Casts votes, and keeps them in `ballots`, until the steps from `first` on are settled; returns their scores.
+
+        A vote that the budget did not allow is one without a score.
+
+        Raises:
+            LimitReached: It did not allow a single one of those that were wanted first.
+        """
         cast = 0
         said: list[tuple[float | None, ...]] = [()]
         while more := max((self._test.wanted(self._values(votes), cast) for votes in said), default=0):

@@ -31,6 +31,7 @@ class Verifier(Protocol):
 
         Raises:
             EngineError: The engine failed for good.
+            LimitReached: The budget did not allow it; what it allowed may make a verdict that has a score for every step.
         """
 
     @property

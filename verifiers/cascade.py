@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from tts.aggregate import check_aggregator
 from tts.errors import UserError
 from tts.types import Problem, Solution, Verdict
+from verifiers.allowed import allowed, there
 from verifiers.base import Verifier
 from verifiers.combinator import Combinator, lacks, score_at
 from verifiers.stepwise import beginning, judged_steps
@@ -19,6 +20,8 @@ class Cascade(Combinator):
     inside the band or where it has none. The next stage then judges the solution's beginning up to the last such step, for
     it has to know what comes before; its scores of steps that an earlier stage was sure about are not used, so that a
     step's score never depends on the steps behind it. A stage that judged fewer steps stays with its last score.
+
+    Where the budget does not allow a later stage, what the stages before it said and was paid stands.
 
     Args:
         stages: The verifiers by name, the cheapest first.
@@ -42,7 +45,11 @@ class Cascade(Combinator):
         self._unsure, self._aggregator = unsure, aggregator
 
     async def verify(self, problem: Problem, solution: Solution, prior: Verdict | None = None) -> Verdict:
-        """Returns the last asked stages' scores; the state holds each stage's verdict, None of one that was never asked."""
+        """Returns the last asked stages' scores; the state holds each stage's verdict, None of one that was never asked.
+
+        Raises:
+            LimitReached: The budget did not allow the first stage.
+        """
         own: list[Verdict | None] = [None] * len(self.parts) if prior is None else list(prior.state)
         total = len(judged_steps(solution))
         scores: list[float | None] = [None] * total
@@ -54,7 +61,14 @@ class Cascade(Combinator):
             asked = beginning(solution, total if whole else open_steps[-1] + 1)
             verdict = own[number]
             if verdict is None or len(verdict.scores) < len(judged_steps(asked)):
-                verdict = own[number] = await stage.verify(problem, asked, verdict)
+                (made,) = await allowed(stage.verify(problem, asked, verdict))
+                if number == 0:
+                    there([made])
+                if made is not None:
+                    verdict = own[number] = made
+                else:  # of the steps that it has judged before, its scores stand
+                    judged = 0 if verdict is None else len(verdict.scores)
+                    open_steps = [step for step in open_steps if step < judged]
             for step in open_steps:
                 scores[step] = score_at(verdict, step)
             open_steps = [step for step in open_steps if self._is_unsure(scores[step])]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from itertools import chain
 from typing import Any
@@ -65,20 +64,13 @@ def check_threshold(threshold: float, key: str) -> None:
         raise UserError(f"{key}={threshold}: it must be more than 0 and at most 1")
 
 
-def score_at(verdict: Verdict, step: int) -> float | None:
-    """Returns a verdict's score of a step.
+def score_at(verdict: Verdict | None, step: int) -> float | None:
+    """Returns a verdict's score of a step, None where there is no verdict.
 
     One that judged fewer steps, as it stopped at an error or rewards solutions as wholes, stays with its last score.
     """
-    scores = verdict.scores
+    scores = () if verdict is None else verdict.scores
     return scores[min(step, len(scores) - 1)] if scores else None
-
-
-async def all_of(*verifications: Any) -> list[Verdict]:
-    """Awaits verifications at once; if one fails the others are cancelled, and its error is raised in a group."""
-    async with asyncio.TaskGroup() as tasks:
-        running = [tasks.create_task(verification) for verification in verifications]
-    return [task.result() for task in running]
 
 
 def _preview(verifier: Any, problem: Problem, solution: Solution) -> str:

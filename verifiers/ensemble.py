@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from tts.aggregate import check_aggregator
 from tts.errors import UserError
 from tts.types import Problem, Solution, Verdict
+from verifiers.allowed import allowed, there
 from verifiers.base import Verifier
-from verifiers.combinator import Combinator, all_of, score_at
+from verifiers.combinator import Combinator, score_at
 from verifiers.stepwise import judged_steps
 
 
@@ -37,18 +38,21 @@ class Ensemble(Combinator):
         self._aggregator = aggregator
 
     async def verify(self, problem: Problem, solution: Solution, prior: Verdict | None = None) -> Verdict:
-        """Returns the weighted mean of the members' verdicts, which are made concurrently and held by the state."""
+        """Returns the weighted mean of the members' verdicts, which are made concurrently and held by the state.
+
+        Raises:
+            LimitReached: The budget did not allow a single member's verdict; where it allowed some, those count.
+        """
         priors = (None,) * len(self.parts) if prior is None else prior.state
-        verdicts = await all_of(
+        verdicts = await allowed(
             *(part.verify(problem, solution, own) for part, own in zip(self.parts.values(), priors, strict=True))
         )
         scores = tuple(
             _weighted_mean([score_at(verdict, step) for verdict in verdicts], self._weights)
             for step in range(len(judged_steps(solution)))
         )
-        return Verdict(
-            scores, tuple(v for verdict in verdicts for v in verdict.votes), self._aggregator, tuple(verdicts)
-        )
+        votes = tuple(vote for verdict in there(verdicts) for vote in verdict.votes)
+        return Verdict(scores, votes, self._aggregator, tuple(verdicts))
 
 
 def _weights(members: list[str], weights: Mapping[str, float] | None) -> list[float]:

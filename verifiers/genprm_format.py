@@ -6,7 +6,7 @@ Source: RyanLiu112/GenPRM, `src/prm_evaluation/genprm_inference.py` at cc80f47 (
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from math import exp
 from typing import Literal
 
@@ -42,8 +42,8 @@ OUTPUT_STOP = "</output>\n"
 Readout = Literal["soft", "as_sampled", "hard"]
 READOUTS = ("soft", "as_sampled", "hard")
 
-_CODE = re.compile(r"```python\s*(.*?)\s*```", re.DOTALL)
-_VERDICT = re.compile(r"\\boxed\{\s*(?:\\text\{)?\s*(?P<word>Yes|No)\b", re.IGNORECASE)
+_CODE = re.compile(r"```python(.*?)```", re.DOTALL)
+_VERDICT = re.compile(r"\\boxed\{\s*(?:\\text\{\s*)?(?P<word>Yes|No)\b", re.IGNORECASE)
 _COUNTERPART = {"yes": "No", "no": "Yes"}
 
 
@@ -56,7 +56,7 @@ def first_turn(form: str, problem: str, step: str) -> str:
 def last_code(text: str) -> str | None:
     """Returns the last closed python block of `text`, None where there is none."""
     blocks = _CODE.findall(text)
-    return blocks[-1] if blocks else None
+    return blocks[-1].strip() if blocks else None
 
 
 def execution_result(execution: Execution | None) -> str:
@@ -79,7 +79,7 @@ def execution_result(execution: Execution | None) -> str:
     return execution.stdout.strip()
 
 
-def read_verdict(text: str, start: int, tokens: tuple[Token, ...] | None, readout: Readout) -> float | None:
+def read_verdict(text: str, start: int, tokens: Sequence[Token] | None, readout: Readout) -> float | None:
     r"""Reads the probability of Yes from a finished judgement.
 
     The verdict is the word after the last `\boxed{` of the judgement's output part. The official read-out takes the first
@@ -114,7 +114,7 @@ def read_verdict(text: str, start: int, tokens: tuple[Token, ...] | None, readou
     return p_yes / (p_yes + p_no) if p_yes + p_no > 0 else hard
 
 
-def _token_at(tokens: tuple[Token, ...], offset: int) -> tuple[Token, int] | None:
+def _token_at(tokens: Sequence[Token], offset: int) -> tuple[Token, int] | None:
     """Returns the token that holds the character at `offset` and the character's place in it."""
     for token in tokens:
         if 0 <= offset < len(token.text):

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from tts.errors import UserError
 from tts.types import Problem, Solution, Verdict
-from verifiers.combinator import Combinator, all_of, check_threshold, score_at
+from verifiers.allowed import allowed, there
+from verifiers.combinator import Combinator, check_threshold, score_at
 from verifiers.voting import VotingVerifier, mean
 
 
@@ -76,16 +77,23 @@ class VoteRule(Combinator):
         return None if bound is None else -(-bound * self._k // self._of.votes)
 
     async def verify(self, problem: Problem, solution: Solution, prior: Verdict | None = None) -> Verdict:
-        """Returns what the rule makes of K votes, which are cast concurrently; the state holds their verdicts."""
+        """Returns what the rule makes of K votes, which are cast concurrently; the state holds their verdicts.
+
+        Raises:
+            LimitReached: The budget did not allow a single vote; where it allowed some, those make the verdict.
+        """
         ballots = await self._cast(problem, solution, range(self._k), () if prior is None else prior.state)
         return self._verdict([self._score(said) for said in by_steps(ballots)], ballots)
 
     async def _cast(
-        self, problem: Problem, solution: Solution, numbers: Iterable[int], priors: Sequence[Verdict]
-    ) -> list[Verdict]:
-        """Returns the votes of these numbers, each going on from its own earlier verdict where there is one."""
+        self, problem: Problem, solution: Solution, numbers: Iterable[int], priors: Sequence[Verdict | None]
+    ) -> list[Verdict | None]:
+        """Returns the votes of these numbers, each going on from its own earlier verdict where there is one.
+
+        One that the budget did not allow is None.
+        """
         own = dict(enumerate(priors))
-        return await all_of(*(self._of.vote(problem, solution, number, own.get(number)) for number in numbers))
+        return await allowed(*(self._of.vote(problem, solution, number, own.get(number)) for number in numbers))
 
     def _score(self, said: Sequence[float | None]) -> float | None:
         """Returns the score of a step of which the votes said this."""
@@ -95,12 +103,17 @@ class VoteRule(Combinator):
     def _values(self, said: Sequence[float | None]) -> list[float]:
         return [self._rule.value(score, self._threshold) for score in said if score is not None]
 
-    def _verdict(self, scores: Sequence[float | None], ballots: Sequence[Verdict]) -> Verdict:
-        votes = tuple(single for ballot in ballots for single in ballot.votes)
+    def _verdict(self, scores: Sequence[float | None], ballots: Sequence[Verdict | None]) -> Verdict:
+        votes = tuple(single for ballot in there(ballots) for single in ballot.votes)
         return Verdict(tuple(scores), votes, self._of.aggregator, tuple(ballots))
 
 
-def by_steps(ballots: Sequence[Verdict]) -> list[tuple[float | None, ...]]:
-    """Returns for every step what each vote says of it; one that ends before, as it found an error, stays with that."""
-    steps = max((len(ballot.scores) for ballot in ballots), default=0)
-    return [tuple(score_at(ballot, step) for ballot in ballots) for step in range(steps)]
+def by_steps(ballots: Sequence[Verdict | None]) -> list[tuple[float | None, ...]]:
+    """Returns for every step what each vote says of it; one that ends before, as it found an error, stays with that.
+
+    Raises:
+        LimitReached: The budget did not allow a single one of the votes.
+    """
+    cast = there(ballots)
+    steps = max((len(ballot.scores) for ballot in cast), default=0)
+    return [tuple(score_at(ballot, step) for ballot in cast) for step in range(steps)]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -11,6 +10,7 @@ from itertools import zip_longest
 from tts.aggregate import check_aggregator
 from tts.errors import UserError
 from tts.types import Problem, Solution, Verdict
+from verifiers.allowed import allowed, there
 
 
 class VotingVerifier(ABC):
@@ -63,27 +63,33 @@ class VotingVerifier(ABC):
         """Raises UserError where the configuration cannot work; loads no weights."""
 
     async def verify(self, problem: Problem, solution: Solution, prior: Verdict | None = None) -> Verdict:
-        """Returns the mean of all K votes, which are cast concurrently; the state holds their verdicts."""
+        """Returns the mean of all K votes, which are cast concurrently; the state holds their verdicts.
+
+        Raises:
+            LimitReached: The budget did not allow a single vote; where it allowed some, those make the verdict.
+        """
         priors: Sequence[Verdict | None] = prior.state if prior is not None else (None,) * self.votes
-        async with asyncio.TaskGroup() as casting:
-            tasks = [
-                casting.create_task(self.vote(problem, solution, number, own)) for number, own in enumerate(priors)
-            ]
-        return merged([task.result() for task in tasks], self.aggregator)
+        votes = await allowed(*(self.vote(problem, solution, number, own) for number, own in enumerate(priors)))
+        return merged(votes, self.aggregator)
 
 
-def merged(votes: Sequence[Verdict], aggregator: str) -> Verdict:
+def merged(votes: Sequence[Verdict | None], aggregator: str) -> Verdict:
     """Returns the verdict that single votes make together.
 
     Args:
-        votes: One verdict each; those that end early have no part in the steps behind.
+        votes: One verdict each, None where the budget did not allow it; those that end early have no part in the steps
+            behind.
         aggregator: The verdict's aggregator.
 
     Returns:
         Step scores are the means over the votes that have one, None where none has; the state is `votes`.
+
+    Raises:
+        LimitReached: There is no vote.
     """
-    scores = tuple(mean(step) for step in zip_longest(*(vote.scores for vote in votes)))
-    return Verdict(scores, tuple(single for vote in votes for single in vote.votes), aggregator, tuple(votes))
+    cast = there(votes)
+    scores = tuple(mean(step) for step in zip_longest(*(vote.scores for vote in cast)))
+    return Verdict(scores, tuple(single for vote in cast for single in vote.votes), aggregator, tuple(votes))
 
 
 def mean(scores: Sequence[float | None]) -> float | None:

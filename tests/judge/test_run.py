@@ -6,8 +6,12 @@ import json
 from pathlib import Path
 
 import pytest
+from hydra import compose, initialize_config_module
 
-from tests.judge.helpers import ASKED, TOLD, judge, results, rows, summary, write
+from tests.judge.helpers import ASKED, TOLD, Told, judge, results, rows, summary, write
+from tts.errors import UserError
+from tts.sandbox.base import Sandbox
+from tts.sandbox.none import NoExecution
 
 
 @pytest.fixture
@@ -111,6 +115,38 @@ def test_other_configurations_are_refused_and_nothing_is_lost(tmp_path: Path, da
     assert (tmp_path / "run/results.jsonl").read_bytes() == before
 
 
+def recorded(folder: Path, score: float) -> Path:
+    return write(folder / "scores.jsonl", [{"id": row["id"], "index": 0, "scores": [score] * 3} for row in rows(6)])
+
+
+@pytest.mark.parametrize(
+    "verifier", [["verifier=recorded"], ["verifier=ensemble", "verifier@verifier.members.b=recorded"]]
+)
+def test_a_file_that_the_verifier_reads_counts_by_what_it_holds(
+    tmp_path: Path, data: Path, verifier: list[str]
+) -> None:
+    place = "verifier.members.b" if len(verifier) > 1 else "verifier"
+    more = ["verifier@verifier.members.a=calculator"] if len(verifier) > 1 else []
+    command = [f"task.path={data}", *verifier, *more, f"{place}.path={recorded(tmp_path, 0.75)}"]
+    assert judge(tmp_path / "run", *command)[0] == 0
+    before = results(tmp_path / "run")
+    moved = (tmp_path / "scores.jsonl").rename(tmp_path / "moved.jsonl")
+    assert judge(tmp_path / "run", *command[:-1], f"{place}.path={moved}")[0] == 0
+    assert summary(tmp_path / "run")["n_resumed"] == 6
+    recorded(tmp_path, 0.25)
+    status, said = judge(tmp_path / "run", *command)
+    assert (status, results(tmp_path / "run")) == (2, before)
+    assert "was judged with another configuration (verifier, the files that it reads" in said
+
+
+def test_what_a_verifier_is_told_besides_the_texts_counts_too(tmp_path: Path, data: Path) -> None:
+    write(data, rows(2, tests="assert 1"))
+    assert judge(tmp_path / "run", f"task.path={data}", *TOLD, "task.keep=[tests]")[0] == 0
+    write(data, rows(2, tests="assert 2"))
+    assert judge(tmp_path / "run", f"task.path={data}", *TOLD, "task.keep=[tests]")[0] == 2
+    assert judge(tmp_path / "other", f"task.path={data}", *TOLD)[0] == 0
+
+
 def test_more_of_the_task_and_another_threshold_take_the_verdicts_that_are_there(tmp_path: Path, data: Path) -> None:
     judge(tmp_path / "run", f"task.path={data}", *TOLD, "task.limit=2")
     status, _ = judge(tmp_path / "run", f"task.path={data}", *TOLD, "threshold.value=0.9")
@@ -118,7 +154,8 @@ def test_more_of_the_task_and_another_threshold_take_the_verdicts_that_are_there
     assert {row["prediction"] for row in results(tmp_path / "run")} == {0}
     status, said = judge(tmp_path / "run", f"task.path={data}", *TOLD, "task.limit=2")
     assert status == 2
-    assert "'p2' is not in this task" in said
+    assert "'p2' is not in this task (other data, or a smaller task.limit); give this run a folder of its own" in said
+    assert len(results(tmp_path / "run")) == 6
 
 
 def test_a_run_that_a_limit_ended_goes_on_with_a_higher_one(tmp_path: Path, data: Path) -> None:
@@ -210,6 +247,40 @@ def test_a_dry_run_shows_what_the_model_reads_and_starts_nothing(tmp_path: Path,
     assert "the step tag is not one token" in said
 
 
+class Nowhere(NoExecution):
+    """A sandbox that this machine has not got."""
+
+    async def start(self) -> None:
+        raise UserError("no jail here")
+
+
+class InCode(Told):
+    """One that runs code."""
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        super().__init__()
+
+
+NOWHERE = f"sandbox._target_={__name__}.Nowhere"
+
+
+@pytest.mark.parametrize("verifier", [TOLD[0], f"verifier._target_={__name__}.InCode"])
+@pytest.mark.parametrize("inside", [False, True])
+def test_the_sandbox_is_started_where_the_verifier_takes_it(
+    tmp_path: Path, data: Path, verifier: str, inside: bool
+) -> None:
+    chosen = [verifier]
+    if inside:
+        only = [
+            "~verifier@verifier.members.b",
+            "~engine@verifier.members.b.engine",
+            "verifier@verifier.members.a=random",
+        ]
+        chosen = ["verifier=ensemble", *only, verifier.replace("verifier.", "verifier.members.a.")]
+    status, said = judge(tmp_path / "run", f"task.path={data}", *chosen, NOWHERE)
+    assert (status, "no jail here" in said) == ((2, True) if "InCode" in verifier else (0, False))
+
+
 @pytest.mark.parametrize(
     ("overrides", "says"),
     [
@@ -243,3 +314,22 @@ def test_mistakes_are_one_message_and_status_2(tmp_path: Path, data: Path, overr
     assert status == 2
     assert ASKED == []
     assert not (tmp_path / "run/results.jsonl").exists()
+
+
+def test_rewards_of_whole_solutions_are_told_from_scores_of_steps(tmp_path: Path, data: Path) -> None:
+    """A verifier that stops at an error in the first step has one score as well, but says more with it."""
+    for name, score, told in (("whole", 0.75, True), ("stopped", 0.25, False)):
+        path = write(tmp_path / f"{name}.jsonl", [{"id": f"p{n}", "index": 0, "scores": [score]} for n in range(6)])
+        status, said = judge(tmp_path / name, f"task.path={data}", "verifier=recorded", f"verifier.path={path}")
+        assert status == 0
+        assert ("6 solutions have one score for all of their steps" in said) is told
+
+
+def test_the_help_lists_the_groups_that_there_are() -> None:
+    with initialize_config_module("conf", version_base="1.3"):
+        said = compose("judge", return_hydra_config=True).hydra.help.template
+    listed = [line.strip().split(":")[0] for line in said.split("Groups")[1].split("Often")[0].splitlines() if line]
+    assert {"budget", "engine", "sandbox", "task", "verifier"} <= set(listed)
+    assert not {"policy", "search", "grading"} & set(listed)
+    assert "calculator" in said
+    assert "processbench, prmbench, labelled" in said

@@ -15,7 +15,9 @@ from hydra import compose, initialize_config_module
 from hydra.utils import instantiate
 from hypothesis import given
 from hypothesis import strategies as st
+from omegaconf import OmegaConf
 
+from tts import app
 from tts.errors import ProblemError, UserError
 from tts.sandbox.jail import Jail
 from tts.sandbox.none import NoExecution
@@ -44,9 +46,12 @@ code_ = st.text(st.characters(exclude_characters="`", exclude_categories=["Cs"])
 
 @given(code=code_, before=code_, after=code_)
 def test_the_last_block_is_the_code(code: str, before: str, after: str) -> None:
-    for tag in ("python", "Python", "py", ""):
+    for tag in ("python", "Python", "py"):
         text = f"{before}\n```python\nfirst = 1\n```\n{after}\n```{tag}\n{code}\n```\n{after}"
         assert extract_code(text) == f"{code}\n".rstrip()
+        # Without a language it may be what the code prints; it is code where nothing else is.
+        assert extract_code(f"{text}\n```\n7\n```\n") == f"{code}\n".rstrip()
+    assert extract_code(f"{before}\n```\nfirst = 1\n```\n{after}\n```\n{code}\n```\n{after}") == f"{code}\n".rstrip()
     assert extract_code(f"{before}\n```python\n{code}") == code.rstrip()
     # Base models write no block.
     assert extract_code(code) == code.rstrip()
@@ -163,3 +168,20 @@ def test_a_sandbox_that_runs_nothing_is_refused() -> None:
         CodeGrader(NoExecution())
     with pytest.raises(UserError, match=r"verifier=x"):
         CodeCheck(NoExecution(), "verifier=x")
+
+
+def composed(*overrides: str) -> None:
+    with initialize_config_module("conf", version_base="1.3"):
+        config = OmegaConf.to_container(compose("config", ["verifier=calculator", *overrides]), resolve=True)
+    app.compose(config, "")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("field", "wrong", "right"), [(PROGRAM, "default", "code"), ("18", "code", "default")])
+def test_a_grading_that_can_do_nothing_with_the_answers_is_refused(
+    tmp_path: Path, field: str, wrong: str, right: str
+) -> None:
+    path = tmp_path / "task.jsonl"
+    path.write_text(json.dumps({"id": "a", "question": "?", "answer": field}) + "\n")
+    composed("task=jsonl", f"task.path={path}", f"grading={right}")
+    with pytest.raises(UserError, match=f"choose grading={right}"):
+        composed("task=jsonl", f"task.path={path}", f"grading={wrong}")

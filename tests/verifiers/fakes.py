@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from tts.budget import Usage, charge, current
 from tts.types import Problem, Solution, Verdict, Vote
 from verifiers.stepwise import judged_steps
 from verifiers.voting import VotingVerifier
@@ -38,6 +39,20 @@ class Judge:
 
     def check(self) -> None:
         self.checked += 1
+
+
+class Paid(Judge):
+    """A judge that costs a call for every verification, which the budget has to allow."""
+
+    async def verify(self, problem: Problem, solution: Solution, prior: Verdict | None = None) -> Verdict:
+        pay()
+        return await super().verify(problem, solution, prior)
+
+
+def pay() -> None:
+    """Spends a call, if the budget allows it."""
+    current().check()
+    charge("verifier", Usage(calls=1))
 
 
 class Voter(VotingVerifier):

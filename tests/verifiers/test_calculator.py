@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tts.types import Problem, Solution
+from verifiers.calculator.normal import normal
 from verifiers.calculator.statements import statements
 from verifiers.calculator.verifier import Calculator
 
@@ -197,3 +198,10 @@ async def test_the_verdict_goes_on_from_an_earlier_one_and_says_what_is_wrong() 
         "no equation between numbers",
         "3 * 3 = 10: wrong, it is 9",
     )
+
+
+@pytest.mark.parametrize("run", ["\n", " ", "\n ", "1", "(", ".", "- ", "\\\\", "\\\\ ", "\\\\[", "1 ", "=\n"])
+@pytest.mark.parametrize("opening", ["", "1", "\\\\", "= "])
+def test_no_run_of_anything_takes_more_than_its_length(run: str, opening: str) -> None:
+    """What grows with the square of a run, as two of the rewrites once did, takes hours for this one."""
+    assert normal(opening + run * (200_000 // len(run)) + "!")

@@ -142,3 +142,13 @@ def test_the_last_closed_python_block_is_run() -> None:
 def test_first_turns_hold_problem_and_step_whatever_they_contain(problem: str, step: str) -> None:
     assert wire.first_turn("question", problem, step) == "Question: " + problem + "\n\n" + step
     assert wire.first_turn("plain", problem, step) == problem + "\n" + step
+
+
+@pytest.mark.parametrize("blank", [" ", "\n", " \n"])
+def test_a_long_run_of_blanks_is_read_in_no_more_than_its_length(blank: str) -> None:
+    """What grows with the square or the cube of it takes hours for this one."""
+    run = blank * (200_000 // len(blank))
+    assert wire.last_code(f"```python{run}") is None
+    assert wire.last_code(f"```python{run}x{run}y{run}```") == f"x{run}y"
+    assert wire.read_verdict(f"<output>\\boxed{{{run}", 0, None, "hard") is None
+    assert wire.read_verdict(f"<output>\\boxed{{{run}\\text{{{run}No", 0, None, "hard") == 0.0

@@ -23,13 +23,22 @@ from tts.errors import ProblemError, UserError
 from tts.judge.judged import Judged
 from tts.judge.record import verdicts_hash
 from tts.judge.runner import Judge, Judging
-from tts.judge.summary import finished, summarize
+from tts.judge.summary import count_wholes, finished, summarize
 from tts.judge.tables import tables
 from tts.judge.threshold import Threshold
 from tts.needs import reads_answers
 from tts.progress import ProgressBar
 from tts.record import Record
-from tts.resources import CLOCKS, build_role, check_engines, check_groups, engines_of, problems_in_flight, running
+from tts.resources import (
+    CLOCKS,
+    build_role,
+    check_engines,
+    check_groups,
+    engines_of,
+    problems_in_flight,
+    running,
+    takes_sandbox,
+)
 from tts.roles import CheckedVerifier
 from tts.sandbox.base import Sandbox
 from tts.tasks.labelled import LabelledSolution, LabelledSource
@@ -53,6 +62,11 @@ class Job:
     sandbox: Sandbox
     budget: Budget
     engines: dict[str, Gate]
+
+    @property
+    def used_sandbox(self) -> Sandbox | None:
+        """The sandbox, where the verifier runs code in it."""
+        return self.sandbox if takes_sandbox(self.config, "verifier") else None
 
     @property
     def title(self) -> str:
@@ -173,7 +187,7 @@ async def execute(job: Job, folder: Path, console: Console) -> tuple[Judging, di
         verdicts_hash(job.config, job.threshold.stops),
     )
     with ProgressBar(console, len(job.items)) as progress:
-        judging = await judge.run(job.items, running(job.engines, job.sandbox, job.budget), finish, progress)
+        judging = await judge.run(job.items, running(job.engines, job.used_sandbox, job.budget), finish, progress)
     return judging, summary
 
 
@@ -199,6 +213,12 @@ def run_job(config: dict[str, Any], identity: str, folder: Path, console: Consol
         return 2
     console.print(tables(summary, job.title))
     console.print(str(folder), style="dim", markup=False, highlight=False, soft_wrap=True)
+    wholes = count_wholes(judging, summary["threshold"]["value"])
+    if wholes:
+        console.print(
+            f"{wholes:,} solutions have one score for all of their steps: of their figures, solution F1 and AUC mean "
+            "something (docs/judge.md)"
+        )
     if judging.stopped:
         console.print(
             f"the limit {judging.stopped} ended the run after {judging.n_problems:,} of {len(job.items):,} solutions; the "

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from tts.budget import Scope
@@ -57,20 +58,32 @@ def verdicts_hash(config: Mapping[str, Any], stops: float | None) -> str:
     """Returns what identifies the configuration of a verdict: all that can shape one.
 
     The threshold, where it only decides what a score means, is not part of it, nor is the run's budget: another one, or more
-    of the same task, takes the verdicts that are there.
+    of the same task, takes the verdicts that are there. A file that the verifier or its engine reads (a setting `path`:
+    recorded scores or requests) counts by what it holds; a model counts by its name.
 
     Args:
         config: The resolved configuration.
         stops: The threshold where it also ends the asking.
     """
     shaping = {name: config[name] for name in _SHAPE_VERDICTS}
+    shaping["verifier"] = _with_contents(config["verifier"])
     return config_hash({**shaping, "budget": config["budget"]["problem"], "stops": stops})
 
 
 def key_of(item: LabelledSolution, configuration: str) -> str:
-    """Returns what a record depends on: the configuration of the verdict and the texts that are judged."""
-    content = json.dumps([configuration, item.problem.question, item.solution.steps])
+    """Returns what a record depends on: the configuration of the verdict and all of the row that a verifier is shown."""
+    shown = item.problem.question, item.solution.steps, *([item.problem.metadata] if item.problem.metadata else [])
+    content = json.dumps([configuration, *shown], sort_keys=True, default=str)
     return hashlib.sha256(content.encode()).hexdigest()[:16]
+
+
+def _with_contents(value: Any, key: str = "") -> Any:
+    """Returns a configuration with a hash of its contents in the place of each file that a setting `path` names."""
+    if isinstance(value, Mapping):
+        return {name: _with_contents(part, name) for name, part in value.items()}
+    if key == "path" and isinstance(value, str) and (file := Path(value).expanduser()).is_file():
+        return hashlib.sha256(file.read_bytes()).hexdigest()
+    return value
 
 
 class Resume:
@@ -104,11 +117,13 @@ class Resume:
             raise UserError(f"{place}: not a record of python -m tts.judge; {elsewhere}")
         number = self._numbers.get(row["id"])
         if number is None:
-            raise UserError(f"{place}: '{row['id']}' is not in this task; {elsewhere}")
+            raise UserError(
+                f"{place}: '{row['id']}' is not in this task (other data, or a smaller task.limit); {elsewhere}"
+            )
         if row["key"] != self._keys[number]:
             raise UserError(
-                f"{place}: '{row['id']}' was judged with another configuration (verifier, sandbox, seed, budget.problem) or "
-                f"had another text; {elsewhere}"
+                f"{place}: '{row['id']}' was judged with another configuration (verifier, the files that it reads, sandbox, "
+                f"seed, budget.problem) or had another text; {elsewhere}"
             )
         if row["error"] is not None or any(limit.startswith("run.") for limit in row["limits_hit"]):
             return None

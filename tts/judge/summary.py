@@ -73,6 +73,12 @@ def finished(judging: Judging, value: float) -> list[Record]:
     ]
 
 
+def count_wholes(judging: Judging, threshold: float) -> int:
+    """Returns how many solutions were rewarded as wholes: have a single score that no verifier of steps would end with."""
+    singles = (row["scores"][0] for row in judging.records.values() if len(row["scores"]) == 1 < row["steps"])
+    return sum(score is not None and score >= threshold for score in singles)
+
+
 def _counts(judged: Sequence[Judged]) -> dict[str, int]:
     return {
         "n_erroneous": counts(judged, of=True),

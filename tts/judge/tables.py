@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from rich.console import Group
@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-_FIGURES = {
+FIGURES = {
     "acc_error": "error",
     "acc_correct": "correct",
     "f1": "F1",
@@ -19,7 +19,7 @@ _FIGURES = {
     "step_macro_f1": "step F1",
     "auc": "AUC",
 }
-_COSTS = ("verified", "tokens in", "tokens out", "code runs", "TFLOP", "wall s")
+"""What is shown, by the names in `summary.json`."""
 
 
 def tables(summary: Mapping[str, Any], title: str) -> Group:
@@ -27,38 +27,39 @@ def tables(summary: Mapping[str, Any], title: str) -> Group:
     return Group(Text(title, style="italic"), _figures(summary), "", _costs(summary))
 
 
-def _figures(summary: Mapping[str, Any]) -> Table:
-    tuned_on = summary["threshold"]["tuned_on"]
-    rows = [(name + " (tuned on)" * (name == tuned_on), found) for name, found in summary["subsets"].items()]
-    if len(summary["averaged"]) > 1:
-        rows += [("mean", summary), ("weighted", summary["count_weighted"]), ("pooled", summary["pooled"])]
-    shown = [name for name in _FIGURES if any(found[name] is not None for _, found in rows)]
-    result = _table([_FIGURES[name] for name in shown])
-    for name, found in rows:
-        result.add_row(
-            escape(name), *("-" if found[figure] is None else f"{100 * found[figure]:.1f}" for figure in shown)
-        )
-        result.add_row("", *(_interval(found["intervals"].get(figure)) for figure in shown), style="dim")
-    return result
+def defined(parts: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Returns which of `FIGURES` have a value in any of the parts."""
+    parts = list(parts)
+    return [name for name in FIGURES if any(found[name] is not None for found in parts)]
 
 
-def _costs(summary: Mapping[str, Any]) -> Table:
-    result = _table(["n", *_COSTS])
-    rows = list(summary["subsets"].items())
-    for name, cost in [*rows, ("all", summary)] if len(rows) > 1 else rows:
-        verifier = cost["verifier"]
-        amounts = (verifier["verifications"], verifier["prompt_tokens"], verifier["completion_tokens"])
-        result.add_row(
-            escape(name),
-            f"{cost['n_problems']:,}",
-            *(f"{amount:,}" for amount in (*amounts, cost["code_executions"])),
-            f"{verifier['flops'] / 1e12:,.1f}",
-            f"{cost['wall_s']:.1f}",
-        )
-    return result
+def amounts(cost: Mapping[str, Any]) -> dict[str, str]:
+    """Returns what a run or a subset of it cost, by heading."""
+    verifier = cost["verifier"]
+    return {
+        "n": f"{cost['n_problems']:,}",
+        "verified": f"{verifier['verifications']:,}",
+        "tokens in": f"{verifier['prompt_tokens']:,}",
+        "tokens out": f"{verifier['completion_tokens']:,}",
+        "code runs": f"{cost['code_executions']:,}",
+        "TFLOP": f"{verifier['flops'] / 1e12:,.1f}",
+        "wall s": f"{cost['wall_s']:.1f}",
+    }
 
 
-def _table(headings: Sequence[str]) -> Table:
+def per_cent(found: Mapping[str, Any], figure: str) -> str:
+    """Returns a figure in per cent."""
+    return "-" if found[figure] is None else f"{100 * found[figure]:.1f}"
+
+
+def interval(found: Mapping[str, Any], figure: str) -> str:
+    """Returns a figure's interval in per cent, empty where it has none."""
+    bounds = found["intervals"].get(figure)
+    return "" if bounds is None else f"{100 * bounds[0]:.0f}–{100 * bounds[1]:.0f}"
+
+
+def headed(headings: Iterable[str]) -> Table:
+    """Returns an empty table whose first column says what a row is of."""
     result = Table(show_edge=False, pad_edge=False, box=None, header_style="bold")
     result.add_column("", no_wrap=True)
     for heading in headings:
@@ -66,5 +67,22 @@ def _table(headings: Sequence[str]) -> Table:
     return result
 
 
-def _interval(bounds: Sequence[float] | None) -> str:
-    return "" if bounds is None else f"{100 * bounds[0]:.0f}–{100 * bounds[1]:.0f}"
+def _figures(summary: Mapping[str, Any]) -> Table:
+    tuned_on = summary["threshold"]["tuned_on"]
+    rows = [(name + " (tuned on)" * (name == tuned_on), found) for name, found in summary["subsets"].items()]
+    if len(summary["averaged"]) > 1:
+        rows += [("mean", summary), ("weighted", summary["count_weighted"]), ("pooled", summary["pooled"])]
+    shown = defined(found for _, found in rows)
+    result = headed(FIGURES[name] for name in shown)
+    for name, found in rows:
+        result.add_row(escape(name), *(per_cent(found, figure) for figure in shown))
+        result.add_row("", *(interval(found, figure) for figure in shown), style="dim")
+    return result
+
+
+def _costs(summary: Mapping[str, Any]) -> Table:
+    rows = list(summary["subsets"].items())
+    result = headed(amounts(summary))
+    for name, cost in [*rows, ("all", summary)] if len(rows) > 1 else rows:
+        result.add_row(escape(name), *amounts(cost).values())
+    return result

@@ -22,17 +22,25 @@ PLACE = "# SOLUTION"
 _MARK = "the_tests_have_ended"
 _PLACE = re.compile(rf"^{PLACE}[ \t]*$", re.MULTILINE)
 _BLOCK = re.compile(r"^[ \t]*```([^\n`]*)\n(.*?)(?:^[ \t]*```|\Z)", re.MULTILINE | re.DOTALL)
-_PYTHON = ("", "python", "python3", "py")
+_TAGS = (("python", "python3", "py"), ("",))  # a block without a language counts where there is none in Python
 
 
 def extract_code(text: str) -> str | None:
-    """Returns the content of a text's last Python block; without any the whole text, None where that is blank.
+    """Returns the content of a text's last Python block, or of its last one without a language where none is in Python.
 
-    The latter is what base models write: the body that goes on from the prompt. Blocks of other languages are passed over.
+    A block behind the solution is often what it prints, and is not taken for it. Without any block it is the whole text, as
+    base models write the body that goes on from the prompt; None where that is blank. Blocks of other languages are passed
+    over.
     """
-    blocks = [block for tag, block in _BLOCK.findall(text) if tag.strip().lower() in _PYTHON and block.strip()]
-    code = blocks[-1] if blocks else text
+    blocks = [(tag.strip().lower(), block) for tag, block in _BLOCK.findall(text) if block.strip()]
+    found = ([block for tag, block in blocks if tag in tags] for tags in _TAGS)
+    code = next((codes[-1] for codes in found if codes), text)
     return code.rstrip() if code.strip() else None
+
+
+def tests_code(reference: str) -> bool:
+    """Returns whether a reference answer is a test program: whether it has a place for the code."""
+    return _PLACE.search(reference) is not None
 
 
 def same_code(code: str) -> str:
@@ -68,7 +76,7 @@ class CodeCheck:
         Raises:
             ProblemError: The program has no place for the code, or the sandbox failed.
         """
-        if not _PLACE.search(program):
+        if not tests_code(program):
             raise ProblemError(f"the reference answer is no test program: no line of it reads '{PLACE}'")
         tested = _PLACE.sub(lambda _: code, program, count=1)
         started = now()

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from tts.errors import UserError
 from tts.sandbox.base import Sandbox
-from tts.tasks.code import CodeCheck, extract_code, same_code
+from tts.tasks.code import PLACE, CodeCheck, extract_code, same_code, tests_code
 from tts.tasks.grading import Grader
 from tts.types import Solution
 
@@ -23,6 +24,14 @@ class CodeGrader(Grader):
     def __init__(self, sandbox: Sandbox) -> None:
         super().__init__()
         self._code = CodeCheck(sandbox, "grading=code")
+
+    def check(self, reference: str) -> None:
+        """Raises UserError where a reference answer is no test program."""
+        if not tests_code(reference):
+            raise UserError(
+                f"grading=code: the task's answers are no programs that test code (no line of the first reads '{PLACE}'); "
+                "choose grading=default"
+            )
 
     def answer(self, solution: Solution) -> str | None:
         """Returns a solution's code, None where it has none or is not finished."""

@@ -22,6 +22,7 @@ import networkx as nx
 from tts.clock import real_work
 from tts.errors import UserError
 from tts.tasks.answers import answer_of, normalize
+from tts.tasks.code import tests_code
 from tts.types import Problem, Solution
 
 _PLAIN_NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
@@ -60,6 +61,11 @@ class Grader:
             self._workers.put(_Worker(timeout))
         self._checks: dict[tuple[str, str, bool], Future[bool]] = {}
         self._unreadable: set[str] = set()
+
+    def check(self, reference: str) -> None:
+        """Raises UserError where a reference answer is a test program, which no answer equals."""
+        if tests_code(reference):
+            raise UserError("the task's answers are programs that test code: choose grading=code")
 
     def answer(self, solution: Solution) -> str | None:
         """Returns a solution's final answer, None where it has none or is not finished."""

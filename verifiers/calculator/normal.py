@@ -22,10 +22,10 @@ _REWRITES: tuple[_Rewrite, ...] = tuple(
     for pattern, replacement in (
         (r"(?<=\d)(?:\{,\}|,\\!)(?=\d{3})", ","),
         (r"\.{2,}", r"\\dots "),
-        (r"^\s*(?:[-*•+]|\d+[.)])\s+", ""),
+        (r"^[^\S\n]*(?:[-*•+]|\d+[.)])\s+", ""),
         (r"\*\*|__|`", " "),
         (r"\\(?:begin|end)\s*\{[^{}]*\}(?:\{[^{}]*\})?", " ; "),
-        (r"\\\\\s*(?:\[[^\]]*\])?\s*&?\s*(?==)", " "),
+        (r"\\\\\s*+(?:\[[^\[\]]*+\]\s*+)?+(?:&\s*+)?+(?==)", " "),
         (r"\\\\", " ; "),
         (r"\\(?:text|mathrm|mbox|textbf|mathbf|textit|operatorname)\s*\{([^{}]*)\}", r" \1 "),
         (r"\\(?:left|right|bigl?|bigr?|Bigl?|Bigr?|displaystyle|boxed|limits)(?![A-Za-z])", ""),

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from tts.errors import UserError
 from tts.types import Conversation, Problem, Verdict, Vote
+from verifiers.allowed import there
 from verifiers.combinator import score_at
 from verifiers.generative.grammar import Grammar
 from verifiers.voting import mean
@@ -70,14 +71,16 @@ class Critic(Grammar):
         """Returns the scores by the rule."""
         if self._rule == "mean":
             steps = range(len(verdict.scores))
-            return tuple(mean([score_at(single, step) for single in verdict.state]) for step in steps)
+            return tuple(mean([score_at(single, step) for single in there(verdict.state)]) for step in steps)
         answers = Counter(vote.scores for vote in verdict.votes if None not in vote.scores)
         return answers.most_common(1)[0][0] if answers else verdict.scores
 
 
 def first_error(text: str) -> int | None:
     r"""Returns the number in the last `\boxed{}` of a critique, None where there is none."""
-    answers = _BOXED.findall(text)
+    answers = _BOXED.findall(
+        text[: text.rfind("}") + 1]
+    )  # what is never closed would be looked through again and again
     try:
         return int(answers[-1]) if answers else None
     except ValueError:

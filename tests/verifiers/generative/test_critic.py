@@ -154,3 +154,7 @@ async def test_the_mean_is_what_the_voting_combinator_makes_of_the_votes(answers
     # Where all votes have ended the combinator repeats the last score.
     assert own.scores == combined.scores[: len(own.scores)]
     assert own.first_error() == combined.first_error()
+
+
+def test_boxes_that_are_never_closed_are_passed_over_once() -> None:
+    assert first_error("\\boxed{2} " + "\\boxed{" * 100_000) == 2

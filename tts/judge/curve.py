@@ -1,0 +1,89 @@
+"""The runs of a sweep side by side: `python -m tts.judge.curve DIR`, such as F1 and cost over the number of votes."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from omegaconf import OmegaConf
+from rich.console import Console
+from rich.markup import escape
+from rich.measure import Measurement
+from rich.table import Table
+
+from tts.command import tell
+from tts.errors import UserError
+from tts.judge.tables import FIGURES, amounts, defined, headed, interval, per_cent
+
+_COSTS = ("tokens in", "tokens out", "code runs", "TFLOP", "wall s")
+_WIDEST = 1000  # columns
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run of the judge: what it was told on the command line, and its `summary.json`."""
+
+    overrides: Sequence[str]
+    summary: Mapping[str, Any]
+
+
+def runs_below(folder: Path) -> list[Run]:
+    """Returns the judge's finished runs in a folder and below it, the cheapest first.
+
+    Raises:
+        UserError: There is none.
+    """
+    found = []
+    for path in sorted(folder.rglob("summary.json")):
+        summary = json.loads(path.read_text("utf-8"))
+        told = path.parent / ".hydra" / "overrides.yaml"
+        if "count_weighted" in summary:
+            found.append(Run([str(one) for one in OmegaConf.load(told)] if told.is_file() else [], summary))
+    if not found:
+        raise UserError(f"{folder}: no run of python -m tts.judge below it; a run directory holds summary.json")
+    return sorted(found, key=lambda run: run.summary["verifier"]["verifications"])
+
+
+def curve(runs: Sequence[Run]) -> Table:
+    """Returns what tells each run from the others, its figures in per cent with 95 % intervals below, and its cost."""
+    common = set.intersection(*(set(run.overrides) for run in runs))
+    shown = defined(run.summary for run in runs)
+    result = headed([*(FIGURES[name] for name in shown), *_COSTS])
+    for run in runs:
+        name = " ".join(_short(one) for one in run.overrides if one not in common)
+        cost = amounts(run.summary)
+        figures = (per_cent(run.summary, figure) for figure in shown)
+        result.add_row(escape(name), *figures, *(cost[heading] for heading in _COSTS))
+        result.add_row("", *(interval(run.summary, figure) for figure in shown), style="dim")
+    return result
+
+
+def _short(override: str) -> str:
+    """Returns an override with, of a path, the file's name alone."""
+    key, _, value = override.partition("=")
+    return f"{key}={value.rsplit('/', 1)[-1]}"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Prints the table of a folder; returns the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m tts.judge.curve", description=__doc__)
+    parser.add_argument("folder", type=Path, help="a sweep's directory (hydra.sweep.dir; by default multirun/judge)")
+    console = Console()
+    try:
+        table = curve(runs_below(parser.parse_args(arguments).folder))
+    except UserError as error:
+        tell(console, str(error))
+        return 2
+    # No narrower than it is: what tells the runs apart must not be cut.
+    wide = Measurement.get(console, console.options.update(max_width=_WIDEST), table).maximum
+    Console(width=wide).print(table)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
