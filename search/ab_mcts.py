@@ -45,7 +45,7 @@ class ABMCTS:
         seed: The run's seed.
     """
 
-    needs = ("policy.revisions", "verifier.critiques")
+    needs = ("policy.revisions", "verifier.steps", "verifier.critiques")
     verifies = True
 
     def __init__(

@@ -3,7 +3,8 @@
 Source: Snell et al. 2024 (arXiv 2408.03314), sec. 5.2, and its lookahead search; search-and-learn's `beam_search`. Different
 from the latter: a solution that was cut at a length limit is not finished and is kept only where there is nothing else,
 fewer solutions than the width are all kept, a finished solution keeps its place in the beam instead of being sampled
-again, and partial solutions that say the same get different continuations. Lookahead takes greedy steps, as in both.
+again, partial solutions that say the same get different continuations, and where nothing in the beam is finished in the
+end, the finished solutions that it passed over are chosen from. Lookahead takes greedy steps, as in both.
 """
 
 from __future__ import annotations
@@ -63,7 +64,7 @@ class Beam:
     async def search(self, problem: Problem, policy: Policy, verifier: Verifier, grader: Grader) -> SearchResult:
         """Grows the beam to its end and chooses."""
         tree = StepTree(problem, policy, verifier, self._aggregator)
-        return await tree.result(self._selection, grader, await self.grow(tree))
+        return await tree.result(self._selection, grader, tree.ends_of(await self.grow(tree)))
 
     async def grow(self, tree: StepTree, first: int = 0) -> list[int]:
         """Grows one beam in a tree that other beams may share, and returns its end.

@@ -35,7 +35,7 @@ class CritiqueRefine(Chains):
         selection: How one of the chains' solutions is chosen in the end, a key of `tts.selection.SELECTIONS`.
     """
 
-    needs = ("policy.revisions", "verifier.critiques")
+    needs = ("policy.revisions", "verifier.steps", "verifier.critiques")
     kind = "revision"
 
     def __init__(

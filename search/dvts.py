@@ -61,4 +61,5 @@ class DVTS:
             subtrees = [
                 growing.create_task(self._subtree.grow(tree, first)) for first in range(0, self.samples, self._width)
             ]
-        return await tree.result(self._selection, grader, [node for subtree in subtrees for node in subtree.result()])
+        found = [node for subtree in subtrees for node in subtree.result()]
+        return await tree.result(self._selection, grader, tree.ends_of(found))

@@ -90,10 +90,10 @@ class MCTS:
         tree = WorthTree(problem, policy, verifier, *self._tree)
         visits = Visits(*self._rule)
 
-        async def simulate(node: int, grows: bool) -> tuple[dict[int, float] | None, int, float]:
+        async def simulate(number: int, node: int, grows: bool) -> tuple[dict[int, float] | None, int, float]:
             children = await tree.children(node) if grows else None
             end = max(children, key=children.__getitem__) if children else node
-            return children, end, await tree.worth(end)
+            return children, end, await tree.worth(end, number)
 
         def land(way: Sequence[int], outcome: tuple[dict[int, float] | None, int, float]) -> None:
             children, end, worth = outcome
@@ -102,13 +102,13 @@ class MCTS:
             visits.land(way, end, worth)
 
         async with Flights(self._parallel, land) as flights:
-            for _ in range(self.samples):
+            for number in range(self.samples):
                 # Where another simulation is at work its outcome is waited for, and the way chosen anew.
                 while flights.full or (leaf := (way := visits.descend())[-1]) in (key[-1] for key in flights.keys):
                     await flights.land()
                 visits.depart(way)
                 grows = visits.count[leaf] > 0 and leaf not in visits.children and not tree.ends(leaf)
-                flights.begin(way, simulate(leaf, grows))
+                flights.begin(way, simulate(number, leaf, grows))
 
         prefer = visits.count.__getitem__ if self._final == "visits" else visits.value
         while self._judges and not (tree.ends(leaf := visits.descend(prefer)[-1]) or leaf in visits.children):

@@ -56,8 +56,10 @@ class SelfRefine:
         for key, number in (("n", n), ("turns", turns)):
             if number < 1:
                 raise UserError(f"search.{key}={number}: at least 1 is needed")
-        if not stop:
-            raise UserError("search.stop: an empty text stands in every critique; give the words that end a chain")
+        if not feedback.strip():
+            raise UserError(f"search.feedback={feedback!r}: it asks for nothing; give words that ask for a critique")
+        if not stop.strip():
+            raise UserError(f"search.stop={stop!r}: it stands in every critique; give the words that end a chain")
         if "{critique}" not in prompt:
             raise UserError(
                 f"search.prompt={prompt!r}: the policy does not read the critique; put {{critique}} into it"

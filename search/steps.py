@@ -87,6 +87,14 @@ class StepTree(SearchTree):
             (node,) = above
             yield node
 
+    def ends_of(self, found: list[int]) -> list[int]:
+        """Returns what a search found; where no answer is among it, the finished solutions that it had passed over.
+
+        As when the budget is used up, or the depth reached, while the best beginnings are not finished.
+        """
+        finished = [leaf for leaf in self.leaves() if self.solution(leaf).finished]
+        return found if any(self.solution(node).finished for node in found) else finished or found
+
     def is_open(self, node: int) -> bool:
         """Whether a node can be gone on from: it is neither finished nor cut at a length limit."""
         return self.solution(node).finish_reason == "step"

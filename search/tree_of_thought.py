@@ -69,7 +69,7 @@ class TreeOfThought:
     async def search(self, problem: Problem, policy: Policy, verifier: Verifier, grader: Grader) -> SearchResult:
         """Judges every thought the moment it lands and goes on when all of its state's, or depth's, are judged."""
         tree = StepTree(problem, policy, verifier, self._aggregator)
-        return await tree.result(self._selection, grader, await self._search(tree))
+        return await tree.result(self._selection, grader, tree.ends_of(await self._search(tree)))
 
     async def _breadth_first(self, tree: StepTree) -> list[int]:
         states: list[int] = []

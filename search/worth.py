@@ -57,11 +57,16 @@ class WorthTree(StepTree):
         children = await self.expand({node: self._width}, first, self._judge)
         return {child: self.value(child) for child in children}
 
-    async def worth(self, node: int) -> float:
-        """Returns what a node is worth, by a solution that goes on from it too if that is asked for."""
+    async def worth(self, node: int, number: int) -> float:
+        """Returns what a node is worth, by a solution that goes on from it too if that is asked for.
+
+        Args:
+            node: The node.
+            number: Which sample of its text that solution is; nodes that read the same need different ones.
+        """
         if not self._rollout or self.ends(node):
             return self.value(node)
-        async with aclosing(self._policy.solutions(self._problem, self.solution(node), 1)) as landing:
+        async with aclosing(self._policy.solutions(self._problem, self.solution(node), 1, number)) as landing:
             ways = [self.add(node, solution, "rollout") async for solution in landing]
         for way in ways:
             await self._judge(way)

@@ -10,10 +10,11 @@ import pytest
 from hydra import compose as hydra_compose
 from hydra import initialize_config_module
 from omegaconf import OmegaConf
+from rich.console import Console
 
-from tts.app import Job, compose
+from tts.app import Job, compose, run_job
 from tts.errors import UserError
-from tts.needs import NEEDS, check_needs
+from tts.needs import NEEDS, check_needs, ranks_by_wholes
 
 ROOT = Path(__file__).resolve().parents[1]
 STRATEGIES = sorted(path.stem for path in (ROOT / "conf" / "search").glob("*.yaml"))
@@ -45,6 +46,8 @@ def test_what_a_strategy_needs_is_known_and_there(tmp_path: Path, search: str) -
         (["search=beam", "verifier=recorded"], "search (Beam) needs a verifier that judges solutions before"),
         (["search=critique_refine", "policy=recorded"], "search (CritiqueRefine) needs a policy that revises"),
         (["search=critique_refine", "verifier=recorded"], "verifier (RecordedVerifier) is not; choose a verifier such"),
+        (["search=critique_refine", "verifier=thinkprm"], "search (CritiqueRefine) needs a verifier that judges every step"),
+        (["search=ab_mcts", "verifier=thinkprm"], "search (ABMCTS) needs a verifier that judges every step"),
         (["search=self_refine", "policy=recorded"], "policy (RecordedPolicy) is not; choose another policy"),
     ],
 )  # fmt: skip
@@ -71,6 +74,26 @@ def test_a_verifier_that_nobody_asks_may_lack_anything() -> None:
 def test_who_says_nothing_needs_nothing_and_does_all() -> None:
     check_needs(Part(tuple(NEEDS)), object(), object())
     check_needs(object(), Part(lacks=("steps",)), object())
+
+
+def test_the_user_is_told_that_beginnings_are_ranked_by_rewards_of_wholes() -> None:
+    step_search, whole_search = Part(("policy.steps", "verifier.prefixes")), Part()
+    outcome, process = Part(lacks=("steps", "critiques")), Part(lacks=("critiques",))
+    assert ranks_by_wholes(step_search, outcome)
+    assert not ranks_by_wholes(step_search, process)
+    assert not ranks_by_wholes(whole_search, outcome)
+    assert not ranks_by_wholes(Part(step_search.needs, verifies=False), outcome)
+
+
+@pytest.mark.parametrize(("verifier", "told"), [("thinkprm", True), ("thinkprm-steps", False)])
+def test_a_run_says_how_it_ranks_beginnings(tmp_path: Path, verifier: str, told: bool) -> None:
+    model = f"verifier.engine.model={ROOT}/verifiers/embedded/checkpoint"
+    chosen = f"search=beam verifier={verifier} verifier.chat=chatml {model} sandbox=none dry_run=true"
+    with initialize_config_module("conf", version_base="1.3"):
+        config: dict[str, Any] = OmegaConf.to_container(hydra_compose("config", chosen.split()), resolve=True)  # type: ignore[assignment]
+    console = Console(record=True, width=200)
+    assert run_job(config, "", tmp_path, console) == 0
+    assert ("has one reward for a solution as a whole" in console.export_text()) == told
 
 
 def test_a_need_that_nobody_knows_is_named() -> None:

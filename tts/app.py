@@ -18,7 +18,14 @@ from tts.command import tell
 from tts.compose import build
 from tts.engines.gate import Gate
 from tts.errors import UserError
-from tts.needs import check_aggregates, check_answers, check_grading, check_needs, reads_answers
+from tts.needs import (
+    check_aggregates,
+    check_answers,
+    check_grading,
+    check_needs,
+    ranks_by_wholes,
+    reads_answers,
+)
 from tts.progress import ProgressBar
 from tts.resources import (
     CLOCKS,
@@ -190,6 +197,11 @@ def run_job(config: dict[str, Any], identity: str, folder: Path, console: Consol
     """
     try:
         job = compose(config, identity)
+        if ranks_by_wholes(job.strategy, job.verifier):
+            console.print(
+                f"verifier ({type(job.verifier).__name__}) has one reward for a solution as a whole: "
+                f"search ({type(job.strategy).__name__}) ranks beginnings of solutions by theirs"
+            )
         if config["dry_run"]:
             console.print(job.plan())
             return 0

@@ -25,6 +25,10 @@ NEEDS = {
         "a verifier that judges solutions before they are finished",
         "another verifier, or a strategy that has finished solutions judged (best_of_n)",
     ),
+    "verifier.steps": (
+        "a verifier that judges every step",
+        "a verifier such as genprm, or a strategy that asks only which solution is better (best_of_n, resample)",
+    ),
     "verifier.critiques": (
         "a verifier that says in words what is wrong",
         "a verifier such as genprm, or a strategy that needs no critique (best_of_n, resample)",
@@ -46,6 +50,12 @@ def check_needs(strategy: Any, policy: Any, verifier: Any) -> None:
             raise UserError(
                 f"search ({name}) needs {what}, which {role} ({type(parts[role]).__name__}) is not; choose {remedy}"
             )
+
+
+def ranks_by_wholes(strategy: Any, verifier: Any) -> bool:
+    """Returns whether a search over steps ranks beginnings of solutions by rewards that are meant for whole solutions."""
+    ranks = strategy.verifies and "verifier.prefixes" in getattr(strategy, "needs", ())
+    return ranks and "steps" in getattr(verifier, "lacks", ())
 
 
 def check_aggregates(aggregator: str | None, verifier: Any) -> None:

@@ -20,7 +20,7 @@ class OracleVerifier:
     """
 
     votes = 1
-    lacks = ("prefixes", "critiques")
+    lacks = ("prefixes", "steps", "critiques")
     reads_answers = True
 
     def __init__(self, grader: Grader | None = None) -> None:

@@ -23,7 +23,7 @@ class UnitTestVerifier:
     """
 
     votes = 1
-    lacks = ("prefixes", "critiques")
+    lacks = ("prefixes", "steps", "critiques")
 
     def __init__(self, sandbox: Sandbox, tests: str | None = None) -> None:
         self._check = CodeCheck(sandbox, "verifier=unit_tests")

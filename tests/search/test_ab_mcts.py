@@ -76,6 +76,19 @@ async def test_a_revision_reads_the_critique_of_its_parents_first_wrong_step() -
     assert result.answer == "0"
 
 
+async def test_where_no_step_is_wrong_a_revision_reads_the_critique_of_the_worst() -> None:
+    class Graded(Judge):
+        async def verify(self, problem: Problem, solution: Solution, prior: Verdict | None = None) -> Verdict:
+            scores = (0.9, 0.6, 0.8)
+            return Verdict(scores, (Vote(scores, ("of step 1", "of step 2", "of step 3")),), "mean")
+
+    editor = Editor([(True, True, True)] * 20)
+    await run(ABMCTS(20), editor, Graded())
+    read = [message for text, message, _ in editor.asked if text]
+    assert read
+    assert all(">step 2: right\n\nof step 2" in message for message in read)
+
+
 class Stubborn(Editor):
     """Answers every revision with nothing but wrong steps."""
 
@@ -95,6 +108,42 @@ async def test_it_goes_deeper_where_revising_helps_and_wider_where_it_harms(post
     # Of 400 solutions each, so many are revisions.
     assert below["deep"] > 300
     assert below["wide"] < 150
+
+
+async def test_what_was_cut_is_worth_nothing_however_much_the_verifier_likes_it() -> None:
+    deep = 0
+    for seed in range(5):
+        # Every revision mends its solution, and has no end.
+        editor = Editor([(False,)] * 40, cuts=range(40))
+        result = await run(ABMCTS(40, seed=seed), editor, Judge(scores=(1.0, 0.4)))
+        deep += 40 - len(result.tree[0])
+        assert result.answer == "1"
+    # Of 200 solutions; some 150 where the verifier's word counts.
+    assert deep < 80
+
+
+@pytest.mark.parametrize("parallel", [1, 3])
+async def test_as_many_are_in_work_as_is_said_and_no_more(parallel: int) -> None:
+    class Busy(Editor):
+        async def solutions(
+            self, problem: Problem, prefix: Solution, n: int, first: int = 0
+        ) -> AsyncGenerator[Solution, None]:
+            working.append(working[-1] + 1)
+            async for solution in super().solutions(problem, prefix, n, first):
+                yield solution
+            working.append(working[-1] - 1)
+
+        async def revisions(
+            self, problem: Problem, solution: Solution, critique: str, n: int, first: int = 0
+        ) -> AsyncGenerator[Solution, None]:
+            working.append(working[-1] + 1)
+            async for revised in super().revisions(problem, solution, critique, n, first):
+                yield revised
+            working.append(working[-1] - 1)
+
+    working = [0]
+    await run(ABMCTS(20, parallel=parallel), Busy([(False, False)] * 20, Latencies(1)))
+    assert max(working) == parallel
 
 
 def test_thompson_sampling_comes_to_prefer_the_best_child() -> None:

@@ -13,6 +13,7 @@ from search.beam import Beam
 from search.dvts import DVTS
 from tests.search.toy import Steps, Toy, again, check_step_search, shape, toys
 from tts.errors import UserError
+from tts.types import FinishReason, SearchResult
 
 settings = st.tuples(st.integers(1, 4), st.integers(1, 3))
 
@@ -49,6 +50,16 @@ def plain_beam(toy: Toy, n: int, width: int, depth: int, lookahead: int, first: 
     return [node for _, node in sorted(beam) if node]
 
 
+def check_ends(toy: Toy, result: SearchResult, plain: list[Steps]) -> None:
+    """Checks that the candidates are the plain algorithm's or, where none of these has an answer, all that was finished."""
+    finished = sum(result.tree.nodes[node].get("status") == "finished" for node in result.tree)
+    if finished and all(toy.end(node) != "stop" for node in plain):
+        assert len(result.candidates) == finished
+        assert all(candidate.solution.finished for candidate in result.candidates)
+    else:
+        assert [candidate.solution.steps for candidate in result.candidates] == plain
+
+
 @given(toy=toys, setting=settings, lookahead=st.integers(0, 3))
 async def test_beam_does_what_every_step_search_must(toy: Toy, setting: tuple[int, int], lookahead: int) -> None:
     width, each = setting
@@ -60,7 +71,7 @@ async def test_beam_does_what_every_step_search_must(toy: Toy, setting: tuple[in
 async def test_beam_is_the_plain_algorithm(toy: Toy, setting: tuple[int, int], depth: int, lookahead: int) -> None:
     width, each = setting
     result = await toy.search(Beam(width * each, width, depth, lookahead))
-    assert [c.solution.steps for c in result.candidates] == plain_beam(toy, width * each, width, depth, lookahead)
+    check_ends(toy, result, plain_beam(toy, width * each, width, depth, lookahead))
 
 
 @given(toy=toys)
@@ -105,6 +116,27 @@ async def test_a_cut_solution_takes_no_place_from_another(seed: int, setting: tu
     assert len(result.candidates) == width
 
 
+@pytest.mark.parametrize("strategy", [Beam, DVTS])
+async def test_a_finished_solution_is_the_answer_where_the_budget_ends_before_a_better_beginning_does(
+    strategy: type,
+) -> None:
+    class Promising(Toy):
+        """One solution ends at once; what goes on has the better scores, and does not come to its end."""
+
+        def end(self, node: Steps) -> FinishReason:
+            return "stop" if node == ("0",) or "boxed" in "".join(node) else "step"
+
+        def width(self, node: Steps) -> int:
+            return 2
+
+        def score(self, node: Steps) -> float:
+            return 0.2 if node[0].startswith("0") else 0.9
+
+    result = await Promising(limit=4).search(strategy(2, 1 if strategy is Beam else 2))
+    assert result.answer is not None
+    assert [candidate.solution.finished for candidate in result.candidates] == [True]
+
+
 @given(toy=toys, n=st.integers(1, 5), depth=st.integers(1, 4), lookahead=st.integers(0, 2))
 async def test_dvts_with_one_subtree_is_beam(toy: Toy, n: int, depth: int, lookahead: int) -> None:
     beam = await toy.search(Beam(n, 1, depth, lookahead))
@@ -118,7 +150,7 @@ async def test_dvts_grows_independent_subtrees(toy: Toy, subtrees: int, width: i
     await check_step_search(toy, lambda: DVTS(n, width, lookahead=lookahead), distinct=not lookahead)
     result = await again(toy).search(DVTS(n, width, lookahead=lookahead))
     alone = [plain_beam(toy, width, 1, 40, lookahead, first) for first in range(0, n, width)]
-    assert [c.solution.steps for c in result.candidates] == [node for nodes in alone for node in nodes]
+    check_ends(toy, result, [node for nodes in alone for node in nodes])
 
 
 @pytest.mark.parametrize("strategy", [Beam, DVTS])

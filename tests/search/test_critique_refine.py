@@ -183,6 +183,9 @@ async def test_a_revision_that_was_cut_is_not_the_last_solution() -> None:
     assert result.answer == "1"
     nowhere = await run(CritiqueRefine(1, 2), Editor([(False, False)], cuts=[1, 2]))
     assert nowhere.answer == "2"
+    # Nor is it the best, however much better it scores.
+    best = await run(CritiqueRefine(1, 1, keep="best"), Editor([(False, False)], cuts=[1]))
+    assert best.answer == "2"
 
 
 async def test_the_policy_reads_what_genprm_made_it_read() -> None:

@@ -6,7 +6,7 @@ import asyncio
 import inspect
 import math
 import random
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,10 @@ EVERY = pytest.mark.parametrize("name", NODES)
 
 def strategy(name: str, **changes: Any) -> Any:
     return build({**NODES[name], **changes}, "search", seed=0)
+
+
+def parameters(name: str) -> Mapping[str, inspect.Parameter]:
+    return inspect.signature(get_class(NODES[name]["_target_"])).parameters
 
 
 class World(Toy):
@@ -137,10 +141,30 @@ async def test_an_engine_that_fails_is_an_error_and_no_missing_candidate(name: s
         assert asyncio.all_tasks() == running
 
 
+@EVERY
+@settings(max_examples=5)
+@given(seed=st.integers(0, 1000), latency=st.integers(1, 1000))
+async def test_problems_that_one_strategy_works_on_at_once_do_not_mix(name: str, seed: int, latency: int) -> None:
+    alone = [shape(await world(seed + number).search(strategy(name))) for number in range(2)]
+    one = strategy(name)
+    at_once = await asyncio.gather(*(world(seed + number, latency + number).search(one) for number in range(2)))
+    assert list(map(shape, at_once)) == alone
+
+
+@pytest.mark.parametrize("name", [name for name in NODES if "seed" in parameters(name)])
+async def test_the_seed_is_what_chance_comes_from(name: str) -> None:
+    def seeded(seed: int) -> Any:
+        return build(NODES[name], "search", seed=seed)
+
+    results = [shape(await world(7).search(seeded(seed))) for seed in range(8)]
+    assert any(result != results[0] for result in results)
+    assert shape(await world(7).search(seeded(3))) == results[3]
+
+
 def settings_of(name: str, kind: str) -> list[tuple[str, str]]:
     """Returns the strategy with each of its settings that are of a type."""
-    parameters = inspect.signature(get_class(NODES[name]["_target_"])).parameters.items()
-    return [(name, key) for key, p in parameters if kind in str(p.annotation).split(" | ") and key != "seed"]
+    items = parameters(name).items()
+    return [(name, key) for key, p in items if kind in str(p.annotation).split(" | ") and key != "seed"]
 
 
 NUMBERS = [pair for name in NODES for pair in settings_of(name, "int")]

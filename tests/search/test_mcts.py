@@ -78,7 +78,16 @@ async def test_simulations_are_exact_and_virtual_losses_undone(toy: Toy, setting
             assert own["value"] * own["visits"] == pytest.approx((own["score"] or 0.0) + total)
         else:
             assert own["value"] * visits == pytest.approx(total)
+    for _, node in result.tree.nodes(data=True):
+        # What no simulation went through is worth its score, and what was cut is worth nothing.
+        if not node["visits"]:
+            assert node["value"] == own_worth(node)
     assert choose(result.tree) == result.tree.graph["chosen"]
+
+
+def own_worth(node: dict[str, Any]) -> float:
+    """Returns what a node of a saved tree is worth by its score alone."""
+    return 0.0 if node["status"] == "cut" else node.get("score") or 0.0
 
 
 @given(toy=toys, settings_=options, rollout=st.sampled_from([0.3, 1.0]))
@@ -89,12 +98,35 @@ async def test_the_laws_hold_with_rollouts(toy: Toy, settings_: dict[str, Any], 
     assert shape(results[0]) == shape(results[1])
     for _, own, below in counts(results[0]):
         assert own["visits"] == 1 + sum(child["visits"] for child in below)
-    assert results[0].tree.nodes[0]["visits"] == 1 + settings_["simulations"]
+    tree = results[0].tree
+    assert tree.nodes[0]["visits"] == 1 + settings_["simulations"]
+    for node, own in tree.nodes(data=True):
+        if node and own.get("visits") == 1 and not any("visits" in tree.nodes[child] for child in tree[node]):
+            ways = [tree.nodes[child]["value"] for child in tree[node]]
+            mixed = (1 - rollout) * own_worth(own) + rollout * math.fsum(ways)
+            assert own["value"] == pytest.approx(mixed if ways else own_worth(own))
     assert choose(results[0].tree) == results[0].tree.graph["chosen"] is not None
     if rollout == 1.0:
         nodes = results[0].tree.nodes
         judged = [nodes[node] for node in nodes if "score" in nodes[node]]
         assert all(node["status"] == "finished" for node in judged)
+
+
+@given(toy=toys, settings_=options, rollout=st.sampled_from([0.3, 1.0]))
+async def test_nodes_that_read_the_same_are_rolled_out_by_different_samples(
+    toy: Toy, settings_: dict[str, Any], rollout: float
+) -> None:
+    class Counting(RollingToy):
+        async def solutions(
+            self, problem: Problem, prefix: Solution, n: int, first: int = 0
+        ) -> AsyncGenerator[Solution, None]:
+            rolled.extend((prefix.text, index) for index in range(first, first + n))
+            async for solution in super().solutions(problem, prefix, n, first):
+                yield solution
+
+    rolled: list[tuple[str, int]] = []
+    await Counting(toy.seed, branching=1, depth=toy.depth, repeats=True).search(MCTS(**settings_, rollout=rollout))
+    assert len(set(rolled)) == len(rolled)
 
 
 @given(

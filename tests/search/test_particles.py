@@ -86,6 +86,18 @@ async def test_the_laws_of_step_searches_for_gibbs(toy: Toy, settings_: dict[str
     await check_step_search(toy, lambda: ParticleGibbs(**settings_, iterations=iterations))
 
 
+@given(seed=st.integers(0, 1000), n=st.integers(1, 6))
+async def test_where_all_weigh_the_same_every_particle_stays_also_when_it_is_finished(seed: int, n: int) -> None:
+    class Flat(Toy):
+        def score(self, node: tuple[str, ...]) -> float:
+            return 0.5
+
+    result = await Flat(seed, branching=4, depth=4, repeats=True).search(ParticleFilter(n, selection="argmax"))
+    assert len(result.candidates) == n
+    ends = [node for node in result.tree if node and not result.tree[node]]
+    assert all(result.tree.nodes[node]["weight"] == pytest.approx(1 / n) for node in ends)
+
+
 @given(toy=toys, settings_=options)
 async def test_one_iteration_of_gibbs_is_the_filter(toy: Toy, settings_: dict[str, Any]) -> None:
     one = await toy.search(ParticleFilter(**settings_))
@@ -278,6 +290,23 @@ async def test_gibbs_corrects_what_filters_as_small_get_wrong() -> None:
     # As many filters of three particles, averaged, are off by far more than chance.
     far, deviation = await error(lambda seed: ParticleFilter(3, temperature=0.5, seed=seed), 2400)
     assert far > 6 * deviation
+
+
+async def test_the_kept_particle_is_drawn_by_weight() -> None:
+    letters, surplus = Letters(depth=1), list[float]()
+    for run in range(600):
+        strategy = ParticleGibbs(2, 2)
+        result = await strategy.search(Problem(f"run {run}", "?"), letters, letters, PlainGrader())
+        # Samples 0 and 1 are the first filter's, one of which has a share in the second one too, beside sample 2.
+        first = [node for _, node in result.tree.nodes(data=True) if node.get("index") in (0, 1)]
+        odds_ = [odds(node["score"]) for node in first]
+        if len(set(odds_)) == 1:
+            continue
+        lighter = odds_.index(min(odds_))
+        weight = odds_[lighter] / math.fsum(odds_)
+        surplus.append((first[lighter]["weight"] > weight / 2 + 1e-9) - weight)
+    assert len(surplus) > 200
+    assert abs(math.fsum(surplus)) < 6 * math.sqrt(0.25 * len(surplus))
 
 
 @pytest.mark.parametrize(

@@ -104,7 +104,9 @@ async def test_a_revision_that_was_cut_is_not_kept() -> None:
     [
         ({"n": 0}, r"^search\.n=0: at least 1"),
         ({"turns": -1}, r"^search\.turns=-1: at least 1"),
-        ({"stop": ""}, r"^search\.stop"),
+        ({"stop": ""}, r"^search\.stop=''"),
+        ({"stop": " "}, r"^search\.stop=' ': it stands in every critique"),
+        ({"feedback": ""}, r"^search\.feedback='': it asks for nothing"),
         ({"prompt": "Again."}, r"^search\.prompt='Again\.'.*\{critique\}"),
         ({"selection": "x"}, r"^search\.selection=x"),
     ],

@@ -164,3 +164,6 @@ async def check_step_search(toy: Toy, strategy: Callable[[], Any], distinct: boo
     poor_result = await poor.search(strategy())
     assert len(poor.drawn) <= len(toy.drawn)
     assert (poor_result.chosen is None) == (not poor_result.candidates)
+    # What was finished before is an answer, however much better the beginnings were that it had not finished.
+    for found in (result, poor_result):
+        assert (found.answer is None) == all(found.tree.nodes[n].get("status") != "finished" for n in found.tree)

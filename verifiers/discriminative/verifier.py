@@ -33,11 +33,11 @@ class DiscriminativeVerifier:
     """
 
     votes = 1
-    lacks = ("critiques",)
 
     def __init__(self, engine: Gate, codec: Codec, aggregator: str) -> None:
         check_aggregator(aggregator, "verifier.aggregator")
         self._engine, self._codec, self._aggregator = engine, codec, aggregator
+        self.lacks = ("steps", "critiques") if codec.wholes else ("critiques",)
         # Kept as long as somebody holds the problem.
         self._rows: WeakKeyDictionary[Problem, SharedWork[Rows]] = WeakKeyDictionary()
 

@@ -33,7 +33,7 @@ class Direct(Grammar):
 
     per_step = True
     aggregator = "min"
-    rounds = 0
+    reasons = False
     lacks = ("critiques",)
 
     def __init__(

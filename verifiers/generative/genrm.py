@@ -40,10 +40,10 @@ class GenRM(Grammar):
     slot = _WORDS
 
     def __init__(self, cot: bool = True) -> None:
-        self.rounds = 1 if cot else 0
+        self.reasons = cot
         self.opening = "\nVerification: Let's verify step by step.\n" if cot else "\n"
         # The question is about the answer, which a beginning of a solution has not got.
-        self.lacks = ("prefixes",) if cot else ("prefixes", "critiques")
+        self.lacks = ("prefixes", "steps") if cot else ("prefixes", "steps", "critiques")
 
     def conversation(self, problem: Problem, steps: Sequence[str]) -> Conversation:
         """Shows the problem and its solution."""

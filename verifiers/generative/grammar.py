@@ -9,17 +9,23 @@ from tts.types import Conversation, Problem, Verdict, Vote
 from verifiers.generative.slot import Slot
 
 
+TRIGGERS = ("Let me double check", "Let's verify again", "Did I miss something?")
+"""ThinkPRM's phrases that make a model think on (arXiv 2504.16828, `prm/thinkprm_api.py`); no other format publishes any."""
+
+
 class Grammar(ABC):
     """A published format: what is sent, where the model's writing ends, how rounds go on, where the decision is read.
 
-    A judgement is made of `rounds` completions, the first after `opening`, each further one after a `trigger`. Then the
-    decision is read: at the `slot`, which follows `concluded`, or, in a format without one, by `read` from the text.
+    A judgement is made of one or several rounds of writing, the first after `opening`, each further one after one of the
+    `triggers`. Then the decision is read: at the `slot`, which follows `concluded`, or, in a format without one, by `read`
+    from the text.
 
     Attributes:
         per_step: Whether every step is judged by a conversation of its own, which holds the steps up to it; else the
             solution, or its beginning, is judged as a whole.
         aggregator: The published way to make one score of the steps' scores.
-        rounds: Completions before the decision; 0 reads it at once.
+        reasons: Whether the model writes before it decides; else the decision is read at once.
+        triggers: The phrases between the rounds, one less than there can be rounds.
         slot: The two words that the decision is between, None where it is parsed.
         opening: How the model's turn begins.
         lacks: As in `verifiers.base.Verifier`.
@@ -27,7 +33,8 @@ class Grammar(ABC):
 
     per_step: bool
     aggregator: str
-    rounds: int = 1
+    reasons: bool = True
+    triggers: tuple[str, ...] = TRIGGERS
     slot: Slot | None = None
     opening: str = ""
     lacks: tuple[str, ...] = ()
@@ -40,9 +47,9 @@ class Grammar(ABC):
         """Returns the strings that end a round; they do not stay in the text."""
         return ()
 
-    def trigger(self, number: int) -> str:
-        """Returns what stands between round `number` (0-based) and the next one."""
-        return ""
+    def continued(self, text: str, trigger: str) -> str:
+        """Returns what the rounds have written so far, brought to where the model thinks on."""
+        return f"{text.rstrip()}\n\n{trigger}"
 
     def concluded(self, text: str, stop: str | None) -> str:
         """Returns what has been written, brought to where the slot's word comes next.

@@ -45,6 +45,10 @@ class RPRM(Grammar):
         """Ends the analysis where the model asks itself for the decision."""
         return (QUESTION,)
 
+    def continued(self, text: str, trigger: str) -> str:
+        """Takes off the heading of the decision that is put off."""
+        return super().continued(text.rstrip().removesuffix("Verification:"), trigger)
+
     def concluded(self, text: str, stop: str | None) -> str:
         """Asks for the decision with the model's own question, or with another one where it did not get there."""
         return text + (QUESTION if stop else LATE_QUESTION)

@@ -11,7 +11,6 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from tts.errors import UserError
 from tts.types import Conversation, Problem
 from verifiers.generative.grammar import Grammar
 from verifiers.generative.slot import Slot
@@ -31,9 +30,8 @@ If the solution is incomplete, only verify the provided steps."""
 
 OPENING = "\nLet's verify step by step:"
 QUESTION = "Is the solution correct?"
-TRIGGERS = ("Let me double check", "Let's verify again", "Did I miss something?")
 
-_NUMBER = re.compile(r"(?:## )?Step \d+:")
+_NUMBER = re.compile(r"Step \d+:")
 
 
 class ThinkPRM(Grammar):
@@ -42,7 +40,6 @@ class ThinkPRM(Grammar):
     The score is p(yes) / (p(yes) + p(no)) behind "Is the solution correct?", of a solution or of its beginning.
 
     Args:
-        rounds: Thinking rounds, up to 4. Between two of them stands a phrase that makes the model think on.
         per_step: Whether every beginning of the solution is judged, which gives a score per step at as many times the
             cost; else the solution has the one score that is published, and a search over steps ranks by it.
         positive: The word for a correct solution; the official code reads " yes" and " no", the training data say " Yes" and
@@ -53,16 +50,14 @@ class ThinkPRM(Grammar):
     aggregator = "last"
     opening = OPENING
 
-    def __init__(self, rounds: int = 1, per_step: bool = False, positive: str = " yes", negative: str = " no") -> None:
-        if not 1 <= rounds <= len(TRIGGERS) + 1:
-            raise UserError(f"verifier.grammar.rounds={rounds}: ThinkPRM thinks for 1 to {len(TRIGGERS) + 1} rounds")
-        self.rounds = rounds
+    def __init__(self, per_step: bool = False, positive: str = " yes", negative: str = " no") -> None:
         self.per_step = per_step
+        self.lacks = () if per_step else ("steps",)
         self.slot = Slot(positive, negative)
 
     def conversation(self, problem: Problem, steps: Sequence[str]) -> Conversation:
         """Asks for a review of all steps, numbered from 1; numbers of the policy's own are taken off."""
-        bare = [_NUMBER.sub("", step).strip() for step in steps]
+        bare = [_NUMBER.sub("", step.replace("## Step", "Step")).strip() for step in steps]
         solution = "\n".join(f"Step {number}: {step}" for number, step in enumerate(bare, 1))
         return [{"role": "user", "content": PROMPT.format(problem=problem.question, solution=solution)}]
 
@@ -70,9 +65,9 @@ class ThinkPRM(Grammar):
         """Ends a round with the decision, the end of thinking, or a step that does not exist."""
         return (QUESTION, "</think>", f"Step {len(steps) + 1}:")
 
-    def trigger(self, number: int) -> str:
-        """Returns the phrase that makes the model think on; it follows without a break, as in the official code."""
-        return TRIGGERS[number]
+    def continued(self, text: str, trigger: str) -> str:
+        """Makes the model think on by a phrase that follows without a break, as in the official code."""
+        return text + trigger
 
     def concluded(self, text: str, stop: str | None) -> str:
         """Asks for the decision, however the thinking ended."""

@@ -26,10 +26,12 @@ class ThinkPRMSteps(ThinkPRM):
 
     # Of 1 and 0: whether any step is called incorrect.
     aggregator = "min"
+    triggers = ()  # a second round would go through the steps again, and not say where it begins
 
     def __init__(self) -> None:
         super().__init__()
         self.slot = None
+        self.lacks = ()
 
     def read(self, text: str, steps: Sequence[str]) -> Vote:
         """Reads the verdicts in their order."""

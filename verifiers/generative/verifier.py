@@ -14,6 +14,7 @@ from tts.budget import Usage, charge
 from tts.chat import TEMPLATE, check_format, render
 from tts.engines.base import Completion, Engine, Sampling
 from tts.engines.client import Client
+from tts.errors import UserError
 from tts.shared import SharedWork
 from tts.types import Problem, Solution, Verdict, Vote
 from verifiers.generative.grammar import Grammar
@@ -36,6 +37,8 @@ class GenerativeVerifier(VotingVerifier):
         engine: The model.
         grammar: The format.
         votes: K; the score of a step is the mean over them, unless the grammar publishes another rule.
+        rounds: How often a vote thinks before it decides, one round after the other in one text; 1 for a format that
+            decides at once.
         chat: Chat format, see `tts.chat`.
         temperature: Sampling temperature of the rounds; the decision is read from the model's own distribution.
         top_p: Nucleus.
@@ -50,6 +53,7 @@ class GenerativeVerifier(VotingVerifier):
         engine: Engine,
         grammar: Grammar,
         votes: int = 1,
+        rounds: int = 1,
         chat: str = TEMPLATE,
         temperature: float = 0.0,
         top_p: float = 1.0,
@@ -60,13 +64,18 @@ class GenerativeVerifier(VotingVerifier):
     ) -> None:
         super().__init__(votes, grammar.aggregator)
         check_format(chat, "verifier.chat")
+        most = 1 + len(grammar.triggers) * grammar.reasons
+        if not 1 <= rounds <= most:
+            name, allowed = type(grammar).__name__, f"from 1 to {most}" if most > 1 else "1"
+            raise UserError(f"verifier.rounds={rounds}: with verifier.grammar={name} it must be {allowed}")
         self.lacks = grammar.lacks
         self.by_step = grammar.per_step
         self._client = Client(engine, seed)
         self._grammar = grammar
         self._chat = chat
         self._sampling = Sampling(max_tokens, temperature, top_p, top_k, repetition_penalty)
-        self._votes_differ = grammar.rounds > 0 and temperature > 0
+        self._rounds = rounds if grammar.reasons else 0
+        self._votes_differ = grammar.reasons and temperature > 0
         # Kept as long as somebody holds the problem.
         self._judgements: WeakKeyDictionary[Problem, SharedWork[Vote]] = WeakKeyDictionary()
         self._warned = False
@@ -78,14 +87,14 @@ class GenerativeVerifier(VotingVerifier):
     def token_bound(self, steps: int) -> int | None:
         """Returns a judgement's bound for every vote and step; a search has whole solutions judged again with every step."""
         slot = self._grammar.slot.tokens if self._grammar.slot is not None else 0
-        judgement = self._grammar.rounds * self._sampling.max_tokens + slot
+        judgement = self._rounds * self._sampling.max_tokens + slot
         return self.votes * steps * judgement
 
     def preview(self, problem: Problem, solution: Solution) -> str:
         """Returns the prompt of the first request, with a mark where the model goes on."""
         steps = judged_steps(solution) or ("",)
         prompt = self._prompt(problem, steps[:1] if self._grammar.per_step else steps)
-        return prompt + ("" if self._grammar.rounds else self._grammar.concluded("", None)) + "⟦…⟧"
+        return prompt + ("" if self._grammar.reasons else self._grammar.concluded("", None)) + "⟦…⟧"
 
     async def verify(self, problem: Problem, solution: Solution, prior: Verdict | None = None) -> Verdict:
         """Judges with all votes; what `prior` spares is said above."""
@@ -124,9 +133,9 @@ class GenerativeVerifier(VotingVerifier):
         grammar = self._grammar
         sampling = replace(self._sampling, stop=grammar.stops(steps))
         text, stop = "", None
-        for done in range(grammar.rounds):
+        for done in range(self._rounds):
             if done:
-                text += grammar.trigger(done - 1)
+                text = grammar.continued(text, grammar.triggers[done - 1])
             completion = await self._client.complete(prompt + text, sampling, number)
             text, stop = text + completion.text, completion.stop
         if grammar.slot is None:

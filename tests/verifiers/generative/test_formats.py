@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -38,6 +39,12 @@ def test_think_prm() -> None:
 def test_think_prm_takes_the_policys_own_numbers_off() -> None:
     numbered = Solution("", ("## Step 1: 1 + 1 = 2.", "Step 2:\n2 + 1 = 3."))
     assert "\n\nStep 1: 1 + 1 = 2.\nStep 2: 2 + 1 = 3.\n\n" in prompt(ThinkPRM(), "deepseek-r1", numbered)
+
+
+@pytest.mark.parametrize("step", ["## Step 12: Add.", "## Step by step: add.", "By Step 1: and ## Step 2: we add.", "Add."])
+def test_think_prm_cleans_steps_as_the_official_code_does(step: str) -> None:
+    cleaned = re.sub(r"Step \d+:", "", step.replace("## Step", "Step")).strip()
+    assert f"\n\nStep 1: {cleaned}\n\n" in prompt(ThinkPRM(), "deepseek-r1", Solution("", (step,)))
 
 
 def test_r_prm() -> None:

@@ -17,10 +17,14 @@ from tts.engines.client import derive_seed
 from tts.engines.scripted import ScriptedEngine
 from tts.errors import UserError
 from tts.types import Solution
+from verifiers.generative.critic import Critic
 from verifiers.generative.direct import Direct
+from verifiers.generative.genrm import QUESTION as GENRM_QUESTION
 from verifiers.generative.genrm import GenRM
+from verifiers.generative.grammar import TRIGGERS, Grammar
 from verifiers.generative.r_prm import QUESTION, RPRM
-from verifiers.generative.think_prm import TRIGGERS, ThinkPRM
+from verifiers.generative.think_prm import ThinkPRM
+from verifiers.generative.think_prm_steps import ThinkPRMSteps
 from verifiers.generative.verifier import GenerativeVerifier
 
 HEAD = "<｜begin▁of▁sentence｜><｜User｜>"
@@ -56,12 +60,43 @@ async def test_a_round_and_a_forced_decision() -> None:
 @pytest.mark.parametrize("rounds", [1, 2, 3, 4])
 async def test_rounds_think_on_after_the_published_phrases(rounds: int) -> None:
     engine = model("Fine.\n</think>never read", SURE)
-    verdict = await thinking(engine, ThinkPRM(rounds)).verify(PROBLEM, SOLUTION)
+    verdict = await thinking(engine, rounds=rounds).verify(PROBLEM, SOLUTION)
     start = engine.requests[0].prompt
     written = ["".join(f"Fine.\n{TRIGGERS[done]}" for done in range(number)) for number in range(rounds)]
     assert [request.prompt for request in engine.requests[:-1]] == [start + text for text in written]
     assert engine.requests[-1].prompt == start + written[-1] + "Fine.\n\nIs the solution correct?"
     assert verdict.scores == (pytest.approx(0.9),)
+
+
+@pytest.mark.parametrize("rounds", [2, 4])
+@pytest.mark.parametrize(
+    ("grammar", "written", "kept", "decided"),
+    [
+        (RPRM(), f"Sound.\nVerification: {QUESTION} No", "Sound.", f"Sound.\nVerification: {QUESTION}"),
+        (RPRM(), "Sound.\n", "Sound.", "Sound.\n\nBased on your analysis. Is the answer correct (Yes/No)?"),
+        (GenRM(), f"Sound.\n{GENRM_QUESTION} No", "Sound.", f"Sound.\n{GENRM_QUESTION}"),
+        (Critic(), "So \\boxed{-1}.", "So \\boxed{-1}.", None),
+    ],
+)
+async def test_formats_that_reason_can_think_on(
+    grammar: Grammar, written: str, kept: str, decided: str | None, rounds: int
+) -> None:
+    engine = model(written, {" Yes": 0.8, " No": 0.2})
+    verifier = GenerativeVerifier(engine, grammar, rounds=rounds, chat="plain", votes=2, temperature=0.5)
+    verdict = await verifier.verify(PROBLEM, first(1))
+    start = verifier.preview(PROBLEM, first(1)).removesuffix("⟦…⟧")
+    earlier = ["".join(f"{kept}\n\n{TRIGGERS[done]}" for done in range(number)) for number in range(rounds)]
+    decision = [] if decided is None else [earlier[-1] + decided]
+    assert {request.prompt for request in engine.requests} == {start + text for text in earlier + decision}
+    assert len(engine.requests) == 2 * (rounds + len(decision))
+    assert verdict.scores == (pytest.approx(0.8 if decision else 1.0),)
+
+
+async def test_a_critic_that_thinks_on_is_held_to_its_last_answer() -> None:
+    engine = model(lambda prompt, seed: "\\boxed{0}" if prompt.endswith(TRIGGERS[0]) else "\\boxed{2}", {})
+    for rounds, scores in ((1, (1.0, 1.0, 0.0)), (2, (0.0,))):
+        verdict = await GenerativeVerifier(engine, Critic(), rounds=rounds, chat="plain").verify(PROBLEM, SOLUTION)
+        assert verdict.scores == scores
 
 
 async def test_what_the_length_limit_cuts_is_decided_on_as_it_stands() -> None:
@@ -169,7 +204,7 @@ async def test_votes_that_cannot_differ_are_cast_once(grammar: ThinkPRM | GenRM)
     verifier = GenerativeVerifier(engine, grammar, votes=4, chat="plain", max_tokens=7)
     verdict = await verifier.verify(PROBLEM, SOLUTION)
     assert len(verdict.votes) == 4
-    assert len(engine.requests) == grammar.rounds + 1
+    assert len(engine.requests) == grammar.reasons + 1
 
 
 @settings(max_examples=25, deadline=None)
@@ -227,7 +262,8 @@ async def test_blank_text_behind_the_last_step_and_nothing_at_all() -> None:
 
 
 async def test_what_a_format_lacks() -> None:
-    assert thinking(model("", SURE)).lacks == ()
+    assert thinking(model("", SURE)).lacks == ("steps",)
+    assert stepwise(model("", SURE)).lacks == ()
     for grammar in (GenRM(cot=False), Direct()):
         verifier = GenerativeVerifier(model("", {" Yes": 1.0, "Yes": 1.0}), grammar, chat="llama-3")
         assert "critiques" in verifier.lacks
@@ -245,15 +281,18 @@ async def test_a_preview_is_the_first_request_with_a_mark() -> None:
 
 def test_bounds() -> None:
     engine = model("", SURE)
-    assert thinking(engine, ThinkPRM(3), votes=2, temperature=0.4).token_bound(5) == 2 * 5 * (3 * 100 + 2)
+    assert thinking(engine, rounds=3, votes=2, temperature=0.4).token_bound(5) == 2 * 5 * (3 * 100 + 2)
     assert stepwise(engine, votes=10, max_tokens=50).token_bound(1) == 10 * 52
 
 
 @pytest.mark.parametrize(
     ("make", "named"),
     [
-        (lambda: ThinkPRM(rounds=0), r"verifier\.grammar\.rounds=0"),
-        (lambda: ThinkPRM(rounds=5), r"verifier\.grammar\.rounds=5"),
+        (lambda: thinking(model("", SURE), rounds=0), r"verifier\.rounds=0: with .*=ThinkPRM it must be from 1 to 4"),
+        (lambda: stepwise(model("", SURE), rounds=5), r"verifier\.rounds=5: with .*=RPRM it must be from 1 to 4"),
+        (lambda: GenerativeVerifier(model("", SURE), Direct(), rounds=2), r"rounds=2: with .*=Direct it must be 1"),
+        (lambda: GenerativeVerifier(model("", SURE), GenRM(False), rounds=2), r"rounds=2: with .*=GenRM it must be 1"),
+        (lambda: GenerativeVerifier(model("", SURE), ThinkPRMSteps(), rounds=2), r"=ThinkPRMSteps it must be 1"),
         (lambda: Direct(first_turn="{problem}"), r"must hold \{step\} once"),
         (lambda: Direct(positive="No", negative="Nope"), "neither may be empty or begin the other"),
         (lambda: thinking(model("", SURE), votes=0), r"verifier\.votes=0"),

@@ -49,7 +49,7 @@ async def test_a_slot_holds_the_probabilities_that_genprm_reads_from_its_own_tex
 
 
 async def test_every_format_runs(engine: TransformersEngine) -> None:
-    for grammar, chat in ((ThinkPRM(2), "template"), (RPRM(), "plain"), (GenRM(), "plain"), (GenRM(False), "plain")):
+    for grammar, chat in ((ThinkPRM(), "template"), (RPRM(), "plain"), (GenRM(), "plain"), (GenRM(False), "plain")):
         verifier = GenerativeVerifier(engine, grammar, votes=2, chat=chat, temperature=1.0, max_tokens=12)
         verifier.check()
         verdict = await verifier.verify(PROBLEM, SOLUTION)

@@ -37,7 +37,12 @@ class Codec(ABC):
 
     Args:
         readout: How a row of what the model says becomes a score.
+
+    Attributes:
+        wholes: Whether there is one score for the whole solution.
     """
+
+    wholes = False
 
     def __init__(self, readout: Readout) -> None:
         self.readout = readout

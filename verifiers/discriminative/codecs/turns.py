@@ -44,6 +44,7 @@ class TurnsCodec(Codec):
         super().__init__(readout)
         check_chat(chat)
         self._labels, self._chat, self._system, self._first, self._unit = labels, chat, system, first, unit
+        self.wholes = unit == "solution"
 
     def render(self, tokenizer: LocalTokenizer, question: str, solution: Solution) -> Rendering:
         """As `Codec.render`."""

@@ -22,6 +22,8 @@ class WholeCodec(Codec):
         system: System turn of the chat, None for none of ours.
     """
 
+    wholes = True
+
     def __init__(self, readout: Readout, chat: str | None = None, system: str | None = None) -> None:
         super().__init__(readout)
         check_chat(chat)
