@@ -22,6 +22,7 @@ from omegaconf import DictConfig, OmegaConf
 from tts.compose import NOT_SHAPING, config_hash
 from tts.disk import write_whole, writing
 from tts.errors import UserError
+from tts.objective import Objective
 
 _LONGEST = 100
 """Characters of a directory's name before the hash; file systems allow 255 bytes."""
@@ -121,11 +122,14 @@ class Cell:
             return status["exit_status"], "; ".join(status["errors"]) or "see the directory"
         return 1, "did not come to its end: its process was killed, or another one is still at it"
 
-    def objective(self) -> float | None:
-        """Returns what a sweeper that optimises is told of the run: the accuracy, None where there is none."""
+    def objective(self, objective: Objective) -> float | None:
+        """Returns what a sweeper that optimises is told of the run; None where the run came to nothing.
+
+        Raises:
+            UserError: The run has no such rate.
+        """
         summary = self.folder / "summary.json"
-        accuracy: float | None = json.loads(summary.read_text("utf-8")).get("accuracy") if summary.is_file() else None
-        return accuracy
+        return objective.of(json.loads(summary.read_text("utf-8"))) if summary.is_file() else None
 
     def _read(self) -> dict[str, Any]:
         try:
@@ -157,10 +161,17 @@ class Sweep(Callback):
         Sweep.running = self
 
     def on_job_start(self, config: DictConfig, **_: Any) -> None:
-        """Adds a cell to the list, in whichever process it is run."""
-        if self._list is not None:
+        """Adds a cell to the list, in whichever process it is run; one that is only planned leaves no status."""
+        if self._list is not None and not config.get("dry_run"):
             with self._list.open("a", encoding="utf-8") as file:
                 file.write(f"{config.hydra.runtime.output_dir}\n")
+
+    def note(self, text: str) -> Path:
+        """Writes what ended the sweep itself, rather than a cell, into its directory and returns the file."""
+        assert self._list is not None  # it runs
+        path = self._list.with_name("stopped.txt")
+        path.write_text(text, "utf-8")
+        return path
 
     def failures(self) -> dict[Path, tuple[int, str]]:
         """Returns the cells that were not finished, each with its exit status and why, and ends the list."""

@@ -36,6 +36,8 @@ _PLUG_INS = {
 }
 """Hydra's sweepers and launchers that are packages of their own, by option, and what to install."""
 
+# By its place: as a package, a `conf` of the user's in the current directory may go before it (editable installs).
+_CONF = str(Path(__file__).resolve().parents[1] / "conf")
 _log = logging.getLogger(__name__)
 _told: list[str] = []
 """What the user was told of mistakes and failures in the job that runs."""
@@ -58,7 +60,7 @@ def command(config_name: str, run_job: RunJob) -> None:
     # Lets Hydra's own errors through to here, where they become one message.
     os.environ["HYDRA_FULL_ERROR"] = "1"
     try:
-        hydra.main(version_base="1.3", config_path="pkg://conf", config_name=config_name)(job)()
+        hydra.main(version_base="1.3", config_path=_CONF, config_name=config_name)(job)()
     except (HydraException, OmegaConfBaseException) as error:
         tell(Console(stderr=True), _plug_in(str(error)) or str(error).strip())
         statuses.append(2)

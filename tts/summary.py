@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,6 +11,7 @@ from rich.table import Table
 from tts.budget import Scope
 from tts.metrics import wilson_interval
 from tts.record import Record
+from tts.rules import RULES, outcomes
 
 _SHOWN = 3  # errors that are kept to be shown
 _TOLD = " (TOLD THE ANSWERS)"
@@ -32,6 +34,8 @@ class Tally:
     no_verdict: int = 0
     solutions: int = 0
     limited: int = 0
+    ruled: int = 0
+    by_rule: Counter[str] = field(default_factory=Counter)
     errors: list[tuple[str, str]] = field(default_factory=list)
 
     @property
@@ -63,6 +67,9 @@ class Tally:
         self.oracle += any(right)
         self.candidates += len(right)
         self.candidates_correct += sum(right)
+        by_rule = outcomes(record)
+        self.ruled += by_rule is not None
+        self.by_rule.update(by_rule or {})
 
 
 def summarize(tally: Tally, meter: Scope, extra: dict[str, Any]) -> dict[str, Any]:
@@ -78,6 +85,7 @@ def summarize(tally: Tally, meter: Scope, extra: dict[str, Any]) -> dict[str, An
         "pass_at_1": _rate(tally.candidates_correct, tally.candidates),
         "majority": _rate(tally.majority, tally.graded),
         "oracle": _rate(tally.oracle, tally.graded),
+        **_rules(tally),
         "policy": {
             # Recorded solutions pass no engine; steps and revisions are samples that are no candidates.
             "samples": max(policy.samples, tally.solutions),
@@ -134,6 +142,14 @@ def table(tally: Tally, summary: dict[str, Any], title: str) -> Table:
         result.add_row("limits", f"{tally.limited:,}", f"problems cut short by {', '.join(summary['limits_hit'])}")
     result.add_row("wall", f"{summary['wall_s']:.1f}", "s")
     return result
+
+
+def _rules(tally: Tally) -> dict[str, Any]:
+    """Returns the accuracy by each of six rules and their mean; None where they do not hold for every problem."""
+    if not tally.graded or tally.ruled < tally.graded:
+        return {"rules": None, "rules_mean": None}
+    rates = {name: tally.by_rule[name] / tally.graded for name in RULES}
+    return {"rules": rates, "rules_mean": sum(rates.values()) / len(rates)}
 
 
 def _rate(part: float, whole: int) -> float | None:
