@@ -1,6 +1,7 @@
 """Speed of the discriminative verifiers' backend, as ratios within one run: `python -m benchmarks.discriminative`.
 
-64 solutions of 8 steps are judged by a random model in the layout of Qwen2.5-Math-PRM (3M parameters, float32, one thread)
+64 solutions of 8 steps are judged by a random model in the layout of Qwen2.5-Math-PRM (float32, one thread; 3M parameters,
+others with `--hidden`)
 with the verifier on the batched backend, all at once, and one at a time with plain forward passes of the same model:
 
 - a step at a time: a pass over the conversation up to each step, as the official code of RLHFlow's PRMs, of Universal-PRM
@@ -48,12 +49,11 @@ QUESTION, STEP = (60, 100), (30, 70)
 SYSTEM = "Please reason step by step, and put your final answer within \\boxed{}."
 SEPARATOR = "<extra_0>"
 TEMPLATE = "{% for m in messages %}{{ '<|im_start|>' + m['role'] + '\n' + m['content'] + '<|im_end|>\n' }}{% endfor %}"
-HIDDEN = 256
 
 Pair = tuple[Problem, Solution]
 
 
-def checkpoint(folder: str) -> Path:
+def checkpoint(folder: str, hidden: int) -> Path:
     """Writes the model and a tokenizer of characters, so that texts have as many tokens as wanted."""
     characters = [*map(chr, range(32, 127)), "\n"]
     backend = Tokenizer(models.BPE(vocab={character: i for i, character in enumerate(characters)}, merges=[]))
@@ -64,8 +64,8 @@ def checkpoint(folder: str) -> Path:
     torch.manual_seed(0)
     config = Qwen2Config(
         vocab_size=len(tokenizer),
-        hidden_size=HIDDEN,
-        intermediate_size=704,
+        hidden_size=hidden,
+        intermediate_size=hidden * 11 // 4,
         num_hidden_layers=4,
         num_attention_heads=4,
         num_key_value_heads=2,
@@ -77,8 +77,8 @@ def checkpoint(folder: str) -> Path:
     file = Path(folder) / "model.safetensors"
     head = {
         f"score.{name}.{part}": torch.randn(shape) / 16
-        for name, size in ((0, HIDDEN), (2, 2))
-        for part, shape in (("weight", (size, HIDDEN)), ("bias", (size,)))
+        for name, size in ((0, hidden), (2, 2))
+        for part, shape in (("weight", (size, hidden)), ("bias", (size,)))
     }
     save_file({**load_file(file), **head}, file, metadata={"format": "pt"})
     return Path(folder)
@@ -211,11 +211,12 @@ def main() -> None:
     """Measures."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--repetitions", type=int, default=5)
+    parser.add_argument("--hidden", type=int, default=256, help="size of the model's hidden states")
     parser.add_argument("--json", type=Path, help="where to write all ratios")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as folder:
-        ratios = asyncio.run(measure(checkpoint(folder), arguments.repetitions))
+        ratios = asyncio.run(measure(checkpoint(folder, arguments.hidden), arguments.repetitions))
     if arguments.json is not None:
         arguments.json.write_text(json.dumps(ratios))
 

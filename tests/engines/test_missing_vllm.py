@@ -9,6 +9,6 @@ from tts.errors import UserError
 
 
 def test_the_missing_package_is_named_with_the_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tts.engines.vllm.find_spec", lambda name: None)
+    monkeypatch.setattr("tts.engines.vllm.llm.find_spec", lambda name: None)
     with pytest.raises(UserError, match=r"'vllm': pip install 'tts-search\[vllm\]'"):
         VLLMEngine("nobody/nothing")

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
@@ -27,6 +27,7 @@ def common(a: list[int], b: list[int]) -> int:
     return next((i for i, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b)))
 
 
+@settings(deadline=None)
 @given(sequences, st.lists(st.integers(0, 2), max_size=12))
 def test_a_match_is_the_longest_known_prefix_and_exact(known: list[list[int]], query: list[int]) -> None:
     cache = PrefixCache(2**20)
@@ -40,6 +41,25 @@ def test_a_match_is_the_longest_known_prefix_and_exact(known: list[list[int]], q
             assert torch.equal(torch.cat([piece[i] for piece in pieces], 1), expected)
 
 
+@settings(deadline=None)
+@given(sequences, st.data())
+def test_the_last_tokens_are_enough_where_those_in_front_are_known(known: list[list[int]], data: st.DataObject) -> None:
+    cache = PrefixCache(2**20)
+    whole: list[list[int]] = []
+    for tokens in known:
+        given_ = data.draw(st.integers(1, len(tokens)))
+        reach = max((common(tokens, other) for other in whole), default=0)
+        cache.insert(tokens, [tensor[:, -given_:] for tensor in encode(tokens)])
+        kept = given_ >= len(tokens) - reach
+        whole += [tokens] if kept else []
+        pieces = cache.match(tokens)
+        length = sum(piece[0].shape[1] for piece in pieces)
+        assert length == (len(tokens) if kept else reach)
+        if length:
+            assert torch.equal(torch.cat([piece[0] for piece in pieces], 1), encode(tokens[:length])[0])
+
+
+@settings(deadline=None)
 @given(sequences, st.integers(0, 40))
 def test_it_keeps_to_its_capacity_and_stays_exact(known: list[list[int]], room: int) -> None:
     cache = PrefixCache(room * TOKEN_BYTES)
@@ -63,6 +83,7 @@ def test_the_least_recently_used_goes_first() -> None:
     assert [bool(cache.match([i, i])) for i in (1, 2, 3)] == [True, False, True]
 
 
+@settings(deadline=None)
 @given(sequences)
 def test_size_counts_every_distinct_prefix_once(known: list[list[int]]) -> None:
     cache = PrefixCache(2**20)

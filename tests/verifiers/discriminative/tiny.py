@@ -85,28 +85,31 @@ def save(
     from transformers import AutoConfig, AutoModelForCausalLM
 
     torch.manual_seed(seed)
+    sizes: dict[str, Any] = {
+        "hidden_size": 32,
+        "intermediate_size": 64,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 4,
+        "num_key_value_heads": 2,
+        "max_position_embeddings": 4096,
+        "initializer_range": 0.4,
+        **settings,
+    }
     config = AutoConfig.for_model(
         model,
         vocab_size=len(made),
-        hidden_size=32,
-        intermediate_size=64,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        num_key_value_heads=2,
-        max_position_embeddings=4096,
-        initializer_range=0.4,
         pad_token_id=None,
         bos_token_id=None,
         eos_token_id=None,
         tie_word_embeddings=False,
-        **settings,
+        **sizes,
     )
     AutoModelForCausalLM.from_config(config).save_pretrained(folder)
     made.save_pretrained(folder)
     if extra is not None:
         file = folder / "model.safetensors"
         tensors = {name: tensor for name, tensor in load_file(file).items() if not name.startswith("lm_head")}
-        save_file({**tensors, **extra(32)}, file, metadata={"format": "pt"})
+        save_file({**tensors, **extra(sizes["hidden_size"])}, file, metadata={"format": "pt"})
     return folder
 
 

@@ -62,19 +62,23 @@ class PrefixCache:
     def insert(self, tokens: list[int], sequence: KeyValues) -> None:
         """Keeps the keys and values of `tokens`, copying those of the tokens that it does not know yet.
 
+        Nothing is kept where it does not know, or no longer knows, the tokens in front of those that are given.
+
         Args:
             tokens: The sequence.
-            sequence: For each layer its keys and values, each `[heads, len(tokens), dim]`.
+            sequence: For each layer the keys and values of its last tokens or of all, each `[heads, tokens given, dim]`.
         """
         if not self.capacity:
             return
         path, matched, inside = self._walk(tokens)
-        node = path[-1]
+        node, missing = path[-1], matched - len(tokens)
+        if missing + sequence[0].shape[1] < 0:
+            return
         if matched < len(tokens):
             if inside < len(node.tokens):
                 node = self._split(node, inside)
             # Contiguous copies of their own, so that evicting a node really frees its bytes.
-            leaf = _Node(tokens[matched:], [tensor[:, matched:].clone() for tensor in sequence], node)
+            leaf = _Node(tokens[matched:], [tensor[:, missing:].clone() for tensor in sequence], node)
             node.children[tokens[matched]] = leaf
             self.size += leaf.bytes()
             node = leaf

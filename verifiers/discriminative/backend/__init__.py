@@ -1,5 +1,6 @@
-"""An engine that reads: a checkpoint's backbone and head, in this process, batched."""
+"""Engines that read: a checkpoint's backbone and head, in this process, batched; or in vLLM."""
 
 from verifiers.discriminative.backend.engine import TransformersReader
+from verifiers.discriminative.backend.vllm import VLLMReader
 
-__all__ = ["TransformersReader"]
+__all__ = ["TransformersReader", "VLLMReader"]

@@ -25,9 +25,10 @@ _DTYPES = ("auto", "float64", "float32", "bfloat16", "float16")
 class TransformersReader:
     """A decoder in this process, on a CPU or one CUDA device, that reads.
 
-    Readings that arrive together are sorted by length and padded on the right; what they begin with alike is computed once,
-    and so is what earlier ones began with, as far as the prefix cache goes. What a reading gets depends on itself only, up
-    to rounding. No code of the checkpoint's own is run: the head is built here from the checkpoint's weights.
+    Readings that arrive together are packed into single rows, one behind the other without padding; what they begin with
+    alike is computed once, and so is what earlier ones began with, as far as the prefix cache goes. What a reading gets
+    depends on itself only, up to rounding. No code of the checkpoint's own is run: the head is built here from the
+    checkpoint's weights.
 
     Args:
         model: A directory with a checkpoint and its tokenizer, or a hub id.
@@ -38,7 +39,7 @@ class TransformersReader:
             `float64`, `float32`, `bfloat16` or `float16`.
         device: A torch device, or `auto`: CUDA if there, else the CPU.
         batch_size: Sequences read together.
-        batch_tokens: Tokens computed together, padding included; None takes 16384 on CUDA and 2048 on a CPU, which gains
+        batch_tokens: Tokens computed together; None takes 16384 on CUDA and 2048 on a CPU, which gains
             nothing from more.
         context: Tokens of a sequence; None takes the model's.
         prefix_cache_mb: Size in MiB of the store of earlier sequences' keys and values, for each model; 0 switches it off.
@@ -167,17 +168,15 @@ class TransformersReader:
         import torch
         from transformers import AutoModel, AutoModelForCausalLM
 
-        from verifiers.discriminative.backend.backbone import Backbone
         from verifiers.discriminative.backend.scorer import Bounds, Scorer, examine
 
         kind = AutoModelForCausalLM if self._head.over_vocabulary else AutoModel
         options = {"trust_remote_code": False, **self._config(path, revision)}
         with _without_reports():
             module = load_module(kind, path, revision, self._dtype, self._device, **options)
-        backbone: Any = Backbone(module.get_decoder() if self._head.over_vocabulary else module)
         tokens = self._batch_tokens or (16384 if module.device.type == "cuda" else 2048)
         bounds = Bounds(self._batch_size, tokens, self._prefix_bytes)
-        examine(backbone, bounds, path)
+        backbone: Any = examine(module.get_decoder() if self._head.over_vocabulary else module, bounds, path)
         self._context = min(self._context or 2**60, resolve_context(self._asked_context, backbone, path))
         dtype = torch.promote_types(module.dtype, torch.float32)
         with torch.inference_mode():

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
+from functools import cached_property
+from itertools import accumulate, pairwise
 from typing import Any
 
 import torch
@@ -19,12 +20,6 @@ from verifiers.discriminative.backend.heads import Apply
 _WORTH = 256
 """Tokens that a pass over shared beginnings must save to be made."""
 
-_KNOWN = 4
-"""How many tokens whose keys and values are there, new ones included, there may be for each token that is computed."""
-
-_SIMILAR = 1.25
-"""How much more than the shortest of a batch the longest may have to compute."""
-
 
 @dataclass(frozen=True)
 class Bounds:
@@ -32,7 +27,7 @@ class Bounds:
 
     Attributes:
         rows: Sequences.
-        tokens: Rows times new columns, padding included, unless it is a single sequence.
+        tokens: Tokens to compute, unless it is a single sequence.
         prefix_bytes: Keys and values of earlier sequences that are kept, beside batches.
     """
 
@@ -61,7 +56,7 @@ class _Start:
     sequence: _Sequence
     pieces: list[list[Tensor]]
 
-    @property
+    @cached_property
     def known(self) -> int:
         return length(self.pieces)
 
@@ -106,18 +101,16 @@ class Scorer:
         return length(self._prefixes.match(sequence.tokens[: sequence.first]))
 
     def _batches(self, sequences: list[_Sequence]) -> Iterator[list[_Start]]:
-        """Yields sequences with similarly much to compute together, and apart those of which nothing is known."""
-        starts = [_Start(s, self._prefixes.match(s.tokens[: s.first])) for s in sequences]
+        """Yields sequences to compute together, as many as the bounds allow."""
         batch: list[_Start] = []
-        for start in sorted(starts, key=lambda start: (start.known > 0, start.new)):
-            rows, columns = len(batch) + 1, max(len(other.sequence.tokens) for other in [*batch, start])
-            many = rows * start.new > self._bounds.tokens or rows * columns > _KNOWN * self._bounds.tokens
-            full = rows > self._bounds.rows or many
-            unlike = batch and ((start.known > 0) != (batch[0].known > 0) or start.new > _SIMILAR * batch[0].new + 8)
-            if batch and (full or unlike):
+        tokens = 0
+        for sequence in sequences:
+            start = _Start(sequence, self._prefixes.match(sequence.tokens[: sequence.first]))
+            if batch and (len(batch) == self._bounds.rows or tokens + start.new > self._bounds.tokens):
                 yield batch
-                batch = []
+                batch, tokens = [], 0
             batch.append(start)
+            tokens += start.new
         if batch:
             yield batch
 
@@ -128,14 +121,20 @@ class Scorer:
         hidden, kept = self._backbone.forward(rows, begins, self._bounds.prefix_bytes > 0)
         for start, tensors in zip(batch, kept, strict=False):
             self._prefixes.insert(start.sequence.tokens, tensors)
-        reads = [(row, start, *reader) for row, start in enumerate(batch) for reader in start.sequence.readers]
+        # From a place in its sequence to one in the batch.
+        shifts = [
+            before - start.known for before, start in zip(accumulate(map(len, rows), initial=0), batch, strict=False)
+        ]
+        reads = [
+            (shift, *reader) for shift, start in zip(shifts, batch, strict=True) for reader in start.sequence.readers
+        ]
         if not reads:
             return
-        places = torch.tensor([(row, p - start.known) for row, start, _, reading in reads for p in reading.positions]).T
+        places = torch.tensor([shift + place for shift, _, reading in reads for place in reading.positions])
         candidates = [candidate for *_, reading in reads for candidate in reading.candidates]
-        states = hidden[tuple(places.to(hidden.device))].to(self._dtype)
+        states = hidden[places.to(hidden.device)].to(self._dtype)
         values = iter(self._apply(states, candidates).tolist())
-        for *_, number, reading in reads:
+        for _, number, reading in reads:
             yield number, tuple(tuple(next(values)) for _ in reading.positions)
 
 
@@ -155,21 +154,22 @@ def _common(a: list[int], b: list[int]) -> int:
     return next((i for i, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b)))
 
 
-def examine(backbone: Backbone, bounds: Bounds, name: str) -> None:
-    """Checks that batched passes give the hidden states of plain ones.
+def examine(module: Any, bounds: Bounds, name: str) -> Backbone:
+    """Makes a decoder ready for batching, having checked that batched passes give the hidden states of plain ones.
 
     Raises:
         UserError: They do not.
     """
-    vocabulary = backbone.module.get_input_embeddings().weight.shape[0]
+    vocabulary = module.get_input_embeddings().weight.shape[0]
     ids = [i % vocabulary for i in range(3, 43, 2)]
     long, short = ids[:17], ids[9:14]
-    dtype = torch.promote_types(backbone.dtype, torch.float32)
+    dtype = torch.promote_types(module.dtype, torch.float32)
 
     def hidden(states: Tensor, _: Any) -> Tensor:
         return states
 
     try:
+        backbone = Backbone(module)
         scorer = Scorer(backbone, hidden, dtype, bounds)
         both = Reading(tuple(long), (12, 16)), Reading(tuple(short), (1, 4))
         with torch.inference_mode():
@@ -184,3 +184,4 @@ def examine(backbone: Backbone, bounds: Bounds, name: str) -> None:
             raise ValueError(f"batches change its hidden states by {error:.1%}")
     except (ValueError, TypeError, AttributeError, KeyError, IndexError, RuntimeError, NotImplementedError) as error:
         raise UserError(f"verifier.engine.model: {name} cannot be read in batches: {error}") from error
+    return backbone

