@@ -8,6 +8,7 @@ import re
 import sys
 import traceback
 from collections.abc import Callable
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +19,12 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from rich.console import Console
 
-from tts.cells import Cell, Sweep
+from tts.cells import Cell
 from tts.compose import build, config_hash
 from tts.errors import UserError
 from tts.objective import Objective
 from tts.resolvers import sweeping
+from tts.sweep import Sweep
 
 RunJob = Callable[[dict[str, Any], str, Path, Console], int]
 """From a resolved configuration, its hash, the run directory and the terminal to the exit status."""
@@ -60,7 +62,7 @@ def command(config_name: str, run_job: RunJob) -> None:
     # Lets Hydra's own errors through to here, where they become one message.
     os.environ["HYDRA_FULL_ERROR"] = "1"
     try:
-        hydra.main(version_base="1.3", config_path=_CONF, config_name=config_name)(job)()
+        _rounds(hydra.main(version_base="1.3", config_path=_CONF, config_name=config_name)(job))
     except (HydraException, OmegaConfBaseException) as error:
         tell(Console(stderr=True), _plug_in(str(error)) or str(error).strip())
         statuses.append(2)
@@ -71,9 +73,7 @@ def command(config_name: str, run_job: RunJob) -> None:
         # No cell raises in a sweep (`_guarded`): this is the launcher's or the sweeper's, as where a process of theirs died.
         if Sweep.running is None:
             raise
-        reason = f"{type(error).__name__}: {next(iter(str(error).splitlines()), '')}"
-        log = Sweep.running.note(traceback.format_exc())
-        tell(Console(stderr=True), f"what runs the sweep's cells stopped ({reason}); see {log}")
+        _tell_stopped(Sweep.running, error)
         statuses.append(1)
     finally:
         # A launcher may have run the jobs of a sweep elsewhere.
@@ -83,6 +83,30 @@ def command(config_name: str, run_job: RunJob) -> None:
         for folder, (_, reason) in failures.items():
             Console().print(f"  {folder.name}: {reason}", markup=False, highlight=False, soft_wrap=True)
     sys.exit(max((*statuses, *(status for status, _ in failures.values())), default=0))
+
+
+def _rounds(launch: Callable[[], None]) -> None:
+    """Runs the job, or the sweep in as many rounds as it takes.
+
+    Raises:
+        BrokenProcessPool: A process of the launcher's pool died, and there is nothing to go on with.
+    """
+    again = True
+    while again:
+        try:
+            launch()
+            again = Sweep.running is not None and Sweep.running.another_round(broken=False)
+        except BrokenProcessPool as error:
+            if Sweep.running is None or not Sweep.running.another_round(broken=True):
+                raise
+            _tell_stopped(Sweep.running, error, "; the sweep goes on with other cells")
+
+
+def _tell_stopped(sweep: Sweep, error: Exception, then: str = "") -> None:
+    """Says that the launcher or the sweeper stopped, rather than a cell; what it said goes to a file."""
+    reason = f"{type(error).__name__}: {next(iter(str(error).splitlines()), '')}"
+    log = sweep.note("".join(traceback.format_exception(error)))
+    tell(Console(stderr=True), f"what runs the sweep's cells stopped ({reason}); see {log}{then}")
 
 
 def _plug_in(error: str) -> str | None:
@@ -106,6 +130,9 @@ def _run(config: DictConfig, run_job: RunJob) -> tuple[int, float | None]:
     cell = Cell(folder, identity)
     try:
         objective: Objective = build(plain["objective"], "objective")
+        if Sweep.running is not None and Sweep.running.leaves(folder):
+            failure = cell.failure()
+            return (0, cell.objective(objective)) if failure is None else (failure[0], None)
         with cell.alone():
             if plain["resume"]:
                 cell.check()

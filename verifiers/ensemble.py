@@ -71,8 +71,9 @@ def _weights(members: list[str], weights: Mapping[str, float] | None) -> list[fl
         weight = weights[name]
         if not isinstance(weight, int | float) or isinstance(weight, bool) or not 0 < weight < math.inf:
             raise UserError(f"verifier.weights.{name}={weight}: a weight is a positive number")
-    total = math.fsum(weights.values())
-    return [weights[name] / total for name in members]
+    largest = max(weights.values())  # first, for the sum of what is finite need not be
+    total = math.fsum(weight / largest for weight in weights.values())
+    return [weights[name] / largest / total for name in members]
 
 
 def _weighted_mean(scores: list[float | None], weights: list[float]) -> float | None:

@@ -30,8 +30,8 @@ def folder(tmp_path: Path) -> Path:
 
 
 def python(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    # An installed project is on the path, and so is, before it, the directory that the command is given in.
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    # As `make setup` has it: the project is installed, and the directory that the command is given in goes before it.
+    environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
     command = [sys.executable, "-m", *arguments, "hydra.run.dir=run"]
     return subprocess.run(
         command, cwd=folder, env=environment, capture_output=True, text=True, timeout=500, check=False
@@ -39,8 +39,9 @@ def python(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_it_is_short() -> None:
-    assert set(FILES) == {"yes_no.py", "conf/verifier/yes_no.yaml", "conf/verifier/mine.yaml", "samples.json"}
-    assert len(FILES["yes_no.py"].splitlines()) < 30
+    configs = {f"conf/verifier/{name}.yaml" for name in ("mine", "yes_no", "brief")}
+    assert set(FILES) == {"yes_no.py", "brief.py", "samples.json", *configs}
+    assert all(len(body.splitlines()) < 30 for body in FILES.values())
     assert [command[0] for command in COMMANDS] == ["tts.judge", "tts.judge", "tts"]
 
 
@@ -50,6 +51,14 @@ def test_a_dry_run_shows_what_the_document_says(folder: Path) -> None:
     assert SHOWN is not None
     assert re.sub(r"(?m)^    ", "", SHOWN[1]) in done.stdout
     assert not (folder / "run" / "summary.json").exists()
+
+
+def test_a_class_without_a_model_is_judged_as_it_is(folder: Path) -> None:
+    done = python(folder, "tts.judge", "--config-dir", "conf", "verifier=brief", "task.path=samples.json")
+    assert done.returncode == 0, done.stdout + done.stderr
+    (first, _) = map(json.loads, (folder / "run" / "results.jsonl").read_text().splitlines())
+    steps = json.loads(FILES["samples.json"])[0]["steps"]
+    assert first["scores"] == pytest.approx([1 / (1 + len(step) / 40) for step in steps])
 
 
 def test_it_judges_and_searches(folder: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.judge.helpers import TOLD, judge, rows, summary, write
-from tts.judge.curve import main
+from tts.judge.curve import Run, main, names
 
 
 def cell(folder: Path, data: Path, *overrides: str) -> None:
@@ -38,3 +38,14 @@ def test_a_row_has_what_tells_a_run_from_the_others_its_figures_and_its_cost(
         assert str(found["verifier"]["completion_tokens"]) in shown
     assert main([str(tmp_path / "nothing")]) == 2
     assert "no run of python -m tts.judge below it" in capsys.readouterr().out
+
+
+def test_runs_that_only_folders_tell_apart_are_told_apart() -> None:
+    found = {"verifier": {"verifications": 1}, "count_weighted": {}}
+    told = [
+        ["task.path=[here/a.json,here/b.json]", "verifier.path=one/s.jsonl"],
+        ["task.path=[here/a.json,here/b.json]", "verifier.path=two/s.jsonl"],
+        ["task.path=there/b.json", "verifier.path=two/s.jsonl"],
+    ]
+    assert names([Run(overrides, found) for overrides in told]) == [" ".join(overrides) for overrides in told]
+    assert names([Run(overrides, found) for overrides in told[1:]]) == ["task.path=[a.json,b.json]", "task.path=b.json"]

@@ -59,6 +59,12 @@ async def test_an_ensemble_is_the_weighted_mean_in_any_order(
     assert [None if s is None else pytest.approx(s) for s in got] == list(other)
 
 
+@pytest.mark.parametrize("unit", [1.0, 5e-324, math.ldexp(1.0, 1023)])
+async def test_only_the_ratios_of_weights_matter(unit: float) -> None:
+    made = Ensemble({"a": Judge([1.0] * 4), "b": Judge([0.0] * 4)}, {"a": unit, "b": unit})
+    assert await scores(made) == (0.5,) * 4
+
+
 async def test_who_judged_fewer_steps_stays_with_the_last_score() -> None:
     whole = await scores(Ensemble({"steps": Judge([1.0, 0.8, 0.6, 1.0]), "whole": Rewarder([0, 0, 0, 0.4])}))
     assert whole == pytest.approx((0.7, 0.6, 0.5, 0.7))

@@ -17,7 +17,7 @@ from rich.console import Console
 
 from search.best_of_n import BestOfN
 from tests.search.helpers import GivenPolicy, PlainGrader
-from tts.app import run_job
+from tts.app import compose, run_job
 from tts.errors import UserError
 from tts.sandbox.none import NoExecution
 from tts.types import Problem, Solution
@@ -68,6 +68,23 @@ def recorded(folder: Path, row: dict[str, Any]) -> list[str]:
     path = folder / "samples.jsonl"
     path.write_text(json.dumps(row) + "\n")
     return [f"task.path={path}", "policy=recorded", f"policy.path={path}"]
+
+
+def planned(*overrides: str) -> str:
+    with initialize_config_module("conf", version_base="1.3"):
+        config = hydra_compose("config", ["sandbox=none", *overrides])
+    plain: dict[str, Any] = OmegaConf.to_container(config, resolve=True)  # type: ignore[assignment]
+    console = Console(file=io.StringIO(), width=200)
+    console.print(compose(plain, "").plan())
+    return console.file.getvalue()  # type: ignore[attr-defined, no-any-return]
+
+
+def test_a_plan_says_what_is_for_analysis_only() -> None:
+    mark = "for analysis only: the verifier is told the reference answers"
+    assert mark in planned("verifier=oracle")
+    assert mark in planned("verifier=ensemble", "verifier@verifier.members.b=oracle")
+    assert mark not in planned("verifier=embedded")
+    assert mark not in planned("verifier=oracle", "search=majority")  # asks nobody
 
 
 @pytest.mark.parametrize("verifier", ["oracle", "unit_tests"])

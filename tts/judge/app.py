@@ -174,7 +174,8 @@ async def execute(job: Job, folder: Path, console: Console) -> tuple[Judging, di
         return await job.threshold.ask(verifier, item.problem, item.solution)
 
     def finish(judging: Judging) -> list[Record]:
-        extra = {"sandbox": list(job.sandbox.layers), "config_hash": job.identity, "seed": job.config["seed"]}
+        layers = [] if job.used_sandbox is None else list(job.used_sandbox.layers)
+        extra = {"sandbox": layers, "config_hash": job.identity, "seed": job.config["seed"]}
         summary.update(summarize(judging, job.threshold, job.bootstrap, extra))
         write_whole(folder / "summary.json", json.dumps(summary, indent=2) + "\n")
         return finished(judging, summary["threshold"]["value"])

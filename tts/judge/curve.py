@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from tts.judge.tables import FIGURES, amounts, defined, headed, interval, per_ce
 
 _COSTS = ("tokens in", "tokens out", "code runs", "TFLOP", "wall s")
 _WIDEST = 1000  # columns
+_FOLDERS = re.compile(r"[^\s=,\[\]'\"]*/")
 
 
 @dataclass(frozen=True)
@@ -51,11 +53,9 @@ def runs_below(folder: Path) -> list[Run]:
 
 def curve(runs: Sequence[Run]) -> Table:
     """Returns what tells each run from the others, its figures in per cent with 95 % intervals below, and its cost."""
-    common = set.intersection(*(set(run.overrides) for run in runs))
     shown = defined(run.summary for run in runs)
     result = headed([*(FIGURES[name] for name in shown), *_COSTS])
-    for run in runs:
-        name = " ".join(_short(one) for one in run.overrides if one not in common)
+    for run, name in zip(runs, names(runs), strict=True):
         cost = amounts(run.summary)
         figures = (per_cent(run.summary, figure) for figure in shown)
         result.add_row(escape(name), *figures, *(cost[heading] for heading in _COSTS))
@@ -63,10 +63,12 @@ def curve(runs: Sequence[Run]) -> Table:
     return result
 
 
-def _short(override: str) -> str:
-    """Returns an override with, of a path, the file's name alone."""
-    key, _, value = override.partition("=")
-    return f"{key}={value.rsplit('/', 1)[-1]}"
+def names(runs: Sequence[Run]) -> list[str]:
+    """Returns what tells each run from the others: of paths the files' names, where these are enough."""
+    common = set.intersection(*(set(run.overrides) for run in runs))
+    told = [" ".join(one for one in run.overrides if one not in common) for run in runs]
+    short = [_FOLDERS.sub("", one) for one in told]
+    return short if len(set(short)) == len(set(told)) else told
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -69,7 +69,8 @@ class DiscriminativeVerifier:
         if not rendering.rows:
             return Verdict((), (Vote(),), self._aggregator, ())
         known: Sequence[Read] = prior.state if prior is not None else ()
-        charge("verifier", Usage(verifications=max(0, len(rendering.rows) - len(prior.scores if prior else ()))))
+        judged = 0 if prior is None or self._codec.wholes else len(prior.scores)
+        charge("verifier", Usage(verifications=max(0, len(rendering.rows) - judged)))
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(self._read(problem, reading, known)) for reading in rendering.readings]
         read = tuple((reading, task.result()) for reading, task in zip(rendering.readings, tasks, strict=True))

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from tts.types import Conversation, Problem, Verdict, Vote
 from verifiers.generative.slot import Slot
 
-
 TRIGGERS = ("Let me double check", "Let's verify again", "Did I miss something?")
 """ThinkPRM's phrases that make a model think on (arXiv 2504.16828, `prm/thinkprm_api.py`); no other format publishes any."""
 

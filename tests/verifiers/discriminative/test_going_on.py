@@ -60,7 +60,10 @@ def test_a_verdict_on_something_else_is_not_gone_on_from(checkpoints: Callable[[
     async def main() -> None:
         three, four = solution("It is 3"), solution("It is 4")
         other = await made.verify(PROBLEM, three)
-        verdict = await made.verify(PROBLEM, four, other)
+        with scope() as spent:
+            verdict = await made.verify(PROBLEM, four, other)
+        # A reward of a whole is a judgement of its own, whatever its beginning got.
+        assert spent.usage["verifier"].verifications == 1
         assert verdict.scores == (await made.verify(PROBLEM, four)).scores != other.scores
         await engine.close()
 

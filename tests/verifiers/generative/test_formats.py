@@ -41,7 +41,9 @@ def test_think_prm_takes_the_policys_own_numbers_off() -> None:
     assert "\n\nStep 1: 1 + 1 = 2.\nStep 2: 2 + 1 = 3.\n\n" in prompt(ThinkPRM(), "deepseek-r1", numbered)
 
 
-@pytest.mark.parametrize("step", ["## Step 12: Add.", "## Step by step: add.", "By Step 1: and ## Step 2: we add.", "Add."])
+@pytest.mark.parametrize(
+    "step", ["## Step 12: Add.", "## Step by step: add.", "By Step 1: and ## Step 2: we add.", "Add."]
+)
 def test_think_prm_cleans_steps_as_the_official_code_does(step: str) -> None:
     cleaned = re.sub(r"Step \d+:", "", step.replace("## Step", "Step")).strip()
     assert f"\n\nStep 1: {cleaned}\n\n" in prompt(ThinkPRM(), "deepseek-r1", Solution("", (step,)))

@@ -67,7 +67,12 @@ class Codec(ABC):
     def check(self, tokenizer: LocalTokenizer) -> None:
         """Raises UserError where the format does not fit the tokenizer."""
         steps = ("Add 2 and 2.", "The answer is 4.")
-        self.render(tokenizer, "What is 2 + 2?", Solution("\n\n".join(steps), steps, "stop"))
+        try:
+            self.render(tokenizer, "What is 2 + 2?", Solution("\n\n".join(steps), steps, "stop"))
+        except ProblemError as error:
+            raise UserError(
+                f"verifier.codec: it does not fit this model's tokenizer; tried on two steps: {error}"
+            ) from None
 
 
 def split_rows(rows: Rows, counts: Sequence[int]) -> tuple[Rows, ...]:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from tts.engines.local_tokenizer import LocalTokenizer
 from tts.engines.reading import Reading
-from tts.errors import ProblemError
+from tts.errors import ProblemError, UserError
 from tts.types import Solution
 from verifiers.discriminative.codecs.base import (
     Codec,
@@ -59,6 +59,8 @@ class SeparatorCodec(Codec):
     ) -> None:
         super().__init__(readout)
         check_chat(chat)
+        if not separator:
+            raise UserError("verifier.codec.separator: it is empty; name the token behind a step")
         self._separator, self._separator_id = separator, separator_id
         self._chat, self._system, self._prompt = chat, system, prompt
         self._step, self._between, self._labels, self._bos = step, between, labels, bos
