@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tts.cells import Cell, Sweep, cell_name
+from tts.cells import Cell, cell_name
 from tts.errors import UserError
 from tts.objective import Objective
+from tts.sweep import Sweep
 
 overrides = st.lists(
     st.tuples(

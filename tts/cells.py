@@ -1,4 +1,4 @@
-"""The cells of a sweep: named by what they are, each finished once, all of them accounted for at the end.
+"""The cells of a sweep: named by what they are, each finished once.
 
 A cell is a run directory. Its name ends in the hash of its configuration: equal ones have one directory, in whatever
 order and by whatever sweep they come, and different ones never do. `status.json` tells how far it came. What is known of
@@ -14,9 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
-from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf
 
 from tts.compose import NOT_SHAPING, config_hash
@@ -113,6 +111,11 @@ class Cell:
         """
         self._write({"state": "failed" if status else "finished", "exit_status": status, "errors": list(errors)})
 
+    @property
+    def cut(self) -> bool:
+        """Whether a run was begun here, or about to be, that has not come to its end, by an error or without."""
+        return self._read().get("state") not in ("finished", "failed")
+
     def failure(self) -> tuple[int, str] | None:
         """Returns the exit status of a run that was not finished, and why; None where it was."""
         status = self._read()
@@ -141,43 +144,3 @@ class Cell:
     def _write(self, status: Mapping[str, Any]) -> None:
         with writing(self.folder):
             write_whole(self._status, json.dumps({"config_hash": self._identity, **status}, indent=2) + "\n")
-
-
-class Sweep(Callback):
-    """Hydra's callback that keeps a list of a sweep's cells; it travels to wherever the launcher runs them."""
-
-    running: Sweep | None = None
-    """The sweep that this process began, where it did."""
-
-    def __init__(self) -> None:
-        self._list: Path | None = None
-
-    def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
-        """Begins the list, in the sweep's directory."""
-        folder = Path(config.hydra.sweep.dir).absolute()
-        folder.mkdir(parents=True, exist_ok=True)
-        self._list = folder / f".cells-{uuid4().hex}"
-        self._list.touch()
-        Sweep.running = self
-
-    def on_job_start(self, config: DictConfig, **_: Any) -> None:
-        """Adds a cell to the list, in whichever process it is run; one that is only planned leaves no status."""
-        if self._list is not None and not config.get("dry_run"):
-            with self._list.open("a", encoding="utf-8") as file:
-                file.write(f"{config.hydra.runtime.output_dir}\n")
-
-    def note(self, text: str) -> Path:
-        """Writes what ended the sweep itself, rather than a cell, into its directory and returns the file."""
-        assert self._list is not None  # it runs
-        path = self._list.with_name("stopped.txt")
-        path.write_text(text, "utf-8")
-        return path
-
-    def failures(self) -> dict[Path, tuple[int, str]]:
-        """Returns the cells that were not finished, each with its exit status and why, and ends the list."""
-        if self._list is None:
-            return {}
-        folders = dict.fromkeys(map(Path, self._list.read_text("utf-8").splitlines()))
-        self._list.unlink()
-        failed = ((folder, Cell(folder, "").failure()) for folder in folders)
-        return {folder: failure for folder, failure in failed if failure is not None}

@@ -37,8 +37,9 @@ def needs(plug_in: str, package: str) -> pytest.MarkDecorator:
 
 
 LAUNCHERS = [
-    pytest.param("joblib", marks=needs("hydra_joblib_launcher", "hydra-joblib-launcher")),
-    pytest.param("submitit_local", marks=needs("hydra_submitit_launcher", "hydra-submitit-launcher")),
+    pytest.param("joblib", "3,1", marks=needs("hydra_joblib_launcher", "hydra-joblib-launcher")),
+    # What comes after the cell that dies goes on in a process of its own, which the command does not wait for.
+    pytest.param("submitit_local", "1,3", marks=needs("hydra_submitit_launcher", "hydra-submitit-launcher")),
 ]
 
 
@@ -66,16 +67,18 @@ def accuracies(folder: Path) -> dict[int, float]:
     }
 
 
-@pytest.mark.parametrize("launcher", LAUNCHERS)
+@pytest.mark.parametrize(("launcher", "values"), LAUNCHERS)
 def test_a_process_of_the_launcher_that_dies_costs_its_cell_alone(
-    launcher: str, tmp_path: Path, settings: list[str]
+    launcher: str, values: str, tmp_path: Path, settings: list[str]
 ) -> None:
-    command = ["-m", f"hydra/launcher={launcher}", *settings, "search.n=1,3"]
+    command = ["-m", f"hydra/launcher={launcher}", *settings, f"search.n={values}"]
     status, said = run(tmp_path / "first", "tts", *command)
     assert status == 1
     assert "Traceback" not in said
     assert "what runs the sweep's cells stopped" in said
+    assert "1 of the sweep's runs failed" in said
     assert "search.n=3" in said.partition("of the sweep's runs failed")[2]
+    assert accuracies(tmp_path / "sweep") == {1: 0.0}
     (tmp_path / "spared").touch()
     status, said = run(tmp_path / "second", "tts", *command)
     assert status == 0, said
@@ -108,6 +111,26 @@ def test_optuna_is_told_of_finished_cells_without_running_them(tmp_path: Path, s
     assert status == 2
     assert "objective.metric=acuracy: summary.json has no such rate" in said
     assert "Traceback" not in said
+
+
+@needs("hydra_optuna_sweeper", "'tts-search[optuna]'")
+@needs("hydra_joblib_launcher", "hydra-joblib-launcher")
+def test_optuna_goes_on_after_a_trial_whose_process_dies(tmp_path: Path, settings: list[str]) -> None:
+    command = [
+        *("-m", "hydra/sweeper=optuna", "hydra/launcher=joblib", *settings, "search.n=choice(1,3)"),
+        *("hydra.sweeper.direction=maximize", "hydra.sweeper.n_trials=4", "hydra.sweeper.n_jobs=2"),
+        "hydra.sweeper.sampler.seed=0",
+    ]
+    status, said = run(tmp_path / "first", "tts", *command)
+    assert status == 1
+    assert "search.n=3" in said.partition("1 of the sweep's runs failed")[2]
+    best = yaml.safe_load((tmp_path / "sweep" / "optimization_results.yaml").read_text("utf-8"))
+    assert best["best_params"] == {"search.n": 1}
+    (tmp_path / "spared").touch()
+    status, said = run(tmp_path / "second", "tts", *command)
+    assert status == 0, said
+    best = yaml.safe_load((tmp_path / "sweep" / "optimization_results.yaml").read_text("utf-8"))
+    assert best["best_params"] == {"search.n": 3}
 
 
 @pytest.mark.parametrize(
