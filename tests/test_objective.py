@@ -59,6 +59,13 @@ def test_a_rate_that_is_undefined_is_none_and_one_that_is_not_there_a_mistake() 
         Objective("accuracy", 0)
 
 
+@pytest.mark.parametrize("metric", ["policy", "n_problems", "wall_s", "config_hash"])
+def test_what_is_no_rate_is_no_objective(metric: str) -> None:
+    other = {"wall_s": 0.5, "dollars": 0.0, "config_hash": "0a"}
+    with pytest.raises(UserError, match=rf"objective\.metric={metric}: .* it has accuracy$"):
+        Objective(metric).of(summary(0.5, 1, 1) | other)
+
+
 def test_a_judge_has_no_policy() -> None:
     judged = {"n_problems": 2, "f1": 0.5, "verifier": {"completion_tokens": 40}}
     assert Objective("f1", 20).of(judged) == 0.5

@@ -70,6 +70,12 @@ def test_the_summary_has_the_mean_of_six(made: list[Row]) -> None:
     assert found["rules_mean"] == pytest.approx(sum(found["rules"].values()) / 6)
 
 
+def test_where_all_rules_agree_their_mean_is_that_rate() -> None:
+    one = {**RIGHT, "scores": [1.0, 1.0, 1.0]}
+    made = [record([{**one, "correct": number < 11}]) for number in range(20)]
+    assert summary(made)["rules_mean"] == summary(made)["pass_at_1"] == 0.55
+
+
 def summary(made: Sequence[Row]) -> dict[str, Any]:
     tally = Tally()
     for row in made:
@@ -85,7 +91,7 @@ RIGHT = {"index": 0, "steps": ["a", "b", "c"], "group": 0, "correct": True, "vot
     ("solution", "holds"),
     [
         ({**RIGHT, "scores": [1.0, 1.0, 1.0]}, True),
-        ({**RIGHT, "scores": [0.5]}, True),  # one reward for the whole
+        ({**RIGHT, "scores": [0.5]}, False),  # judged no further than the first step
         ({**RIGHT, "steps": ["a", "b", " "], "scores": [1.0, 1.0]}, True),  # blank text is not judged
         ({**RIGHT, "scores": [1.0, 0.0]}, False),  # judged no further than the first error
         (RIGHT, False),  # not judged
@@ -96,6 +102,11 @@ def test_the_rules_hold_for_whole_verdicts_alone(solution: Row, holds: bool) -> 
     assert (outcomes(record([judged, solution])) is not None) == holds
     found = summary([record([judged]), record([judged, solution])])
     assert (found["rules_mean"] is not None) == holds
+
+
+def test_the_rules_hold_for_rewards_of_wholes() -> None:
+    rewarded = [{**RIGHT, "scores": [0.5]}, {**RIGHT, "index": 1, "steps": ["a"], "scores": [0.7]}]
+    assert outcomes(record(rewarded)) == dict.fromkeys(RULES, True)
 
 
 def test_without_candidates_no_rule_is_right() -> None:

@@ -8,6 +8,7 @@ from typing import Any
 from tts.errors import UserError
 
 _ROLES = ("policy", "verifier")
+_AMOUNTS = ("dollars", "wall_s")  # real numbers in `summary.json` that are no rates
 
 
 class Objective:
@@ -37,12 +38,16 @@ class Objective:
         Raises:
             UserError: It has no such rate.
         """
-        if self._metric not in summary:
-            rates = [key for key, value in summary.items() if isinstance(value, float) and 0 <= value <= 1]
+        rates = {
+            key: value
+            for key, value in summary.items()
+            if isinstance(value, float) and 0 <= value <= 1 and key not in _AMOUNTS
+        }
+        rate = rates.get(self._metric)
+        if rate is None and summary.get(self._metric, "") is not None:
             raise UserError(
                 f"objective.metric={self._metric}: summary.json has no such rate; it has {', '.join(rates)}"
             )
-        rate: float | None = summary[self._metric]
         if rate is None or self._tokens is None:
             return rate
         tokens = sum(summary[role]["completion_tokens"] for role in _ROLES if role in summary)

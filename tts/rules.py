@@ -30,7 +30,7 @@ def outcomes(record: Record) -> dict[str, bool] | None:
         None where the rules say nothing: a candidate was not judged, or not beyond its first error.
     """
     solutions = record["solutions"]
-    if not all(map(_judged, solutions)):
+    if not (all(map(_judged, solutions)) or all(map(_rewarded, solutions))):
         return None
     groups = [solution["group"] for solution in solutions]
     found = {}
@@ -41,6 +41,11 @@ def outcomes(record: Record) -> dict[str, bool] | None:
 
 
 def _judged(solution: Record) -> bool:
-    """Whether the scores are of all steps, blank ones at the end aside, or one of the whole."""
+    """Whether the scores are of all steps, blank ones at the end aside."""
     steps = max((number for number, step in enumerate(solution["steps"], 1) if step.strip()), default=0)
-    return "scores" in solution and (len(solution["scores"]) == 1 or len(solution["scores"]) >= steps)
+    return "scores" in solution and len(solution["scores"]) >= steps
+
+
+def _rewarded(solution: Record) -> bool:
+    """Whether the score is one of the whole; where others have several, it is of a first step that is wrong."""
+    return len(solution.get("scores", ())) == 1

@@ -149,7 +149,7 @@ def _rules(tally: Tally) -> dict[str, Any]:
     if not tally.graded or tally.ruled < tally.graded:
         return {"rules": None, "rules_mean": None}
     rates = {name: tally.by_rule[name] / tally.graded for name in RULES}
-    return {"rules": rates, "rules_mean": sum(rates.values()) / len(rates)}
+    return {"rules": rates, "rules_mean": tally.by_rule.total() / (tally.graded * len(RULES))}
 
 
 def _rate(part: float, whole: int) -> float | None:

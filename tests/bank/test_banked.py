@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sqlite3
 import tempfile
 from collections.abc import AsyncGenerator, Iterator, Mapping
 from contextlib import aclosing, contextmanager
@@ -243,6 +244,7 @@ async def test_a_request_may_have_any_number_of_seeds() -> None:
         banked = BankedEngine(engine, bank)
         await banked.start()
         place = bank.place(banked._model, request)  # type: ignore[arg-type]
+        bank._store.connection.setlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER, 999)  # SQLite's own before 3.32
         for seed in request.seeds[::100]:
             assert bank.claim(place, seed)
             bank.put(place, request, seed, Completion(str(seed), "stop"))

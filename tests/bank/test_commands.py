@@ -50,6 +50,14 @@ def test_a_bank_is_listed_and_sized(path: Path) -> None:
     assert f"{2 * SAMPLES} samples of 8 prompts" in tell("size", path)
 
 
+def test_the_size_is_of_this_bank_alone(path: Path) -> None:
+    odd = path.rename(path.with_name("[1].sqlite"))
+    path.with_name("[1].sqlite.old").write_bytes(bytes(5_000_000))
+    path.with_name("1.sqlite").write_bytes(bytes(5_000_000))
+    shown = float(tell("size", odd).split()[-2])
+    assert shown == pytest.approx(odd.stat().st_size / 1e6, abs=0.1)
+
+
 async def test_an_export_replays(path: Path, tmp_path: Path) -> None:
     file = tmp_path / "samples.jsonl"
     said = await asyncio.to_thread(tell, "export", path, file, "--model", "sec")
@@ -88,6 +96,25 @@ def test_an_export_as_a_table(path: Path, tmp_path: Path) -> None:
         for seed in request.seeds
     }
     assert all(json.loads(row["identity"]) == {"model": row["model"]} for row in rows)
+
+
+@pytest.mark.parametrize("kind", ["jsonl", "parquet"])
+def test_an_export_has_what_can_still_be_read(path: Path, tmp_path: Path, kind: str) -> None:
+    if kind == "parquet":
+        pytest.importorskip("pyarrow")
+    with sqlite3.connect(path) as connection:
+        connection.execute("UPDATE samples SET body = substr(body, 1, length(body) - 1) WHERE id % 3 = 0")
+        damaged = connection.execute("SELECT count(*) FROM samples WHERE id % 3 = 0").fetchone()[0]
+    file = tmp_path / f"samples.{kind}"
+    told = f"{2 * SAMPLES - damaged} samples in {file}; {damaged} are damaged and left out\n"
+    assert tell("export", path, file) == told
+
+
+@pytest.mark.parametrize("value", ["nan", "inf", "-1"])
+@pytest.mark.parametrize("option", ["--older-than", "--to-size"])
+def test_pruning_to_what_is_no_amount_deletes_nothing(path: Path, option: str, value: str) -> None:
+    assert f"prune {option} {value}: it must be 0 or more" in tell("prune", path, option, value)
+    assert sum(kept(path).values()) == 2 * SAMPLES
 
 
 def test_what_cannot_be_is_told(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

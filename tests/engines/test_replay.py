@@ -107,7 +107,11 @@ async def test_another_seed_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "row", ["{", "[1]", '{"prompt": "a"}', '{"prompt": "a", "completions": [{"finish_reason": "stop"}]}', "3"]
+    "row",
+    [
+        *("{", "[1]", '{"prompt": "a"}', '{"prompt": "a", "completions": [{"finish_reason": "stop"}]}', "3"),
+        *('{"prompt": 3, "completions": []}', '{"prompt": ["a"], "completions": []}'),
+    ],
 )
 async def test_a_broken_row_is_named(tmp_path: Path, row: str) -> None:
     path = tmp_path / "r.jsonl"

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.report.conftest import Report, records, rewrite
+from tests.report.conftest import Report, change, records, rewrite
+from tts.report.curves import RULE_NAMES
 from tts.report.runs import read
 from tts.report.sources import Source, find
 
@@ -39,6 +40,18 @@ def test_the_csv_has_what_the_records_say(grid: Path, tmp_path: Path, report: Re
         row for row in rows if row["kind"] == "estimate" and (row["rule"], row["n"], row["k"]) == ("argmax", "4", "2")
     ]
     assert float(largest["value"]) == pytest.approx(float(runs["n4k2"]["value"]))
+
+
+@pytest.mark.parametrize("selection", ["borda", None])
+def test_a_strategy_with_a_rule_of_its_own_has_no_surface_from_its_pool(
+    grid: Path, tmp_path: Path, report: Report, selection: str | None
+) -> None:
+    shutil.copytree(grid / "n4k2", tmp_path / "run")
+    search = {"_target_": "mine.Borda", "n": 4, "selection": selection}
+    change(tmp_path / "run" / ".hydra" / "config.yaml", search=search)
+    status, printed = report(tmp_path)
+    assert (status, "N x K" in printed) == (0, False)
+    assert {row["rule"] for row in table(tmp_path) if row["kind"] == "estimate"} == set(RULE_NAMES)
 
 
 def test_one_pool_a_family_whatever_the_number_of_processes(grid: Path) -> None:

@@ -65,6 +65,21 @@ def test_a_run_over_seeds_has_the_means_of_its_seeds(seeds: Path) -> None:
     assert family.surface.estimates[-1][-1].mean == pytest.approx(run.correct.mean())  # type: ignore[union-attr]
 
 
+def test_failed_problems_of_a_seed_count_as_wrong_problem_by_problem(seeds: Path, report: Report) -> None:
+    rewrite(seeds / "n4s1", records(seeds / "n4s1")[:12])
+    held = records(seeds / "n2s0")
+    right = next(number for number, row in enumerate(held) if row["correct"])
+    empty = {"solutions": [], "chosen": None, "prediction": None, "correct": None, "majority_correct": None}
+    rewrite(seeds / "n2s0", [{**row, **empty, "error": "gone"} if i == right else row for i, row in enumerate(held)])
+    assert report(seeds)[0] == 0
+    runs = {row["n"]: row for row in rows(seeds, "run")}
+    # Nothing failed: there is nothing to count otherwise, though a seed lacks problems.
+    assert (runs["4"]["errors"], runs["4"]["accuracy_errors_wrong"]) == ("0", runs["4"]["value"])
+    others = [row["correct"] for row in records(seeds / "n2s2")]
+    counted = np.mean([[row["correct"] and i != right for i, row in enumerate(held)], others])
+    assert float(runs["2"]["accuracy_errors_wrong"]) == pytest.approx(counted, rel=1e-4)
+
+
 def test_the_same_run_twice_is_no_repetition(seeds: Path) -> None:
     shutil.copytree(seeds / "n4s0", seeds / "again")
     [comparison] = compared(seeds)
@@ -92,6 +107,19 @@ def test_a_run_that_lacks_problems_is_compared_over_those_that_it_has(
     gaps = [held["n1k1"][key] - right for key, right in part.items()]
     assert (difference["problems"], float(difference["value"])) == ("12", pytest.approx(sum(gaps) / 12, rel=1e-4))
     assert all(row["run"] != "n4k1" for row in rows(tmp_path, "choice"))
+
+
+def test_problems_that_only_one_run_has_are_left_out_and_told(grid: Path, tmp_path: Path, report: Report) -> None:
+    for name in ("n1k1", "n2k1", "n4k1"):
+        shutil.copytree(grid / name, tmp_path / name)
+    for name in ("n1k1", "n2k1"):
+        rewrite(tmp_path / name, records(tmp_path / name)[:14])
+    _, printed = report(tmp_path)
+    assert "Problems beyond the 14 are left out of every figure: BestOfN n=4 has 6 more." in printed
+    runs = {row["run"]: row for row in rows(tmp_path, "run")}
+    assert {name: row["note"] for name, row in runs.items()} == {"n1k1": "", "n2k1": "", "n4k1": "beyond"}
+    held = [row["correct"] for row in records(tmp_path / "n4k1")[:14]]
+    assert (runs["n4k1"]["problems"], float(runs["n4k1"]["value"])) == ("14", pytest.approx(sum(held) / 14, rel=1e-4))
 
 
 def test_few_common_problems_make_no_comparison(grid: Path, tmp_path: Path) -> None:
@@ -145,14 +173,19 @@ def test_a_search_that_was_told_the_answers_is_marked_and_wins_nothing(
     assert all(row["run"] != "n4k1" for row in rows(tmp_path, "choice"))
 
 
+@pytest.mark.parametrize("only_reads", [False, True])
 @pytest.mark.parametrize(("unit", "role"), [("flops", "verifier"), ("dollars", "policy")])
-def test_a_cost_that_is_not_known_is_not_none(grid: Path, tmp_path: Path, unit: str, role: str) -> None:
+def test_a_cost_that_is_not_known_is_not_none(
+    grid: Path, tmp_path: Path, unit: str, role: str, only_reads: bool
+) -> None:
     """An engine that does not tell its model's size, and one without prices, beside those that do."""
     for name, value in (("n1k1", 0.0), ("n2k1", 2.0)):
         shutil.copytree(grid / name, tmp_path / name)
         changed = records(tmp_path / name)
         for row in changed:
             row["usage"][role][unit] = value
+            for used in row["usage"].values():
+                used["completion_tokens"] *= not only_reads
         rewrite(tmp_path / name, changed)
     [comparison] = compared(tmp_path)
     unknown, known = comparison.mean_costs(unit)

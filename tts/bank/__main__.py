@@ -9,6 +9,7 @@ Examples:
 from __future__ import annotations
 
 import argparse
+import math
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -79,7 +80,8 @@ def _list(store: Store, _: argparse.Namespace, console: Console) -> None:
 def _size(store: Store, _: argparse.Namespace, console: Console) -> None:
     found = models(store)
     # SQLite keeps what was written last in files of their own.
-    size = sum(part.stat().st_size for part in store.path.parent.glob(f"{store.path.name}*"))
+    parts = (store.path.with_name(store.path.name + ending) for ending in ("", "-wal", "-shm"))
+    size = sum(part.stat().st_size for part in parts if part.is_file())
     console.print(_amount(sum(m.samples for m in found), sum(m.requests for m in found), size), highlight=False)
 
 
@@ -88,8 +90,9 @@ def _amount(samples: int, requests: int, size: int) -> str:
 
 
 def _export(store: Store, given: argparse.Namespace, console: Console) -> None:
-    count = export(store, given.file, given.model)
-    console.print(f"{count:,} samples in {given.file}", highlight=False, soft_wrap=True)
+    count, damaged = export(store, given.file, given.model)
+    left = f"; {damaged:,} are damaged and left out" if damaged else ""
+    console.print(f"{count:,} samples in {given.file}{left}", highlight=False, soft_wrap=True)
 
 
 def _prune(store: Store, given: argparse.Namespace, console: Console) -> None:
@@ -97,6 +100,9 @@ def _prune(store: Store, given: argparse.Namespace, console: Console) -> None:
         raise UserError(
             f"prune: say what to delete: --model, --older-than or --to-size; or delete {store.path} as a whole"
         )
+    for option, value in (("--older-than", given.older_than), ("--to-size", given.to_size)):
+        if value is not None and not 0 <= value < math.inf:
+            raise UserError(f"prune {option} {value:g}: it must be 0 or more")
     to_size = None if given.to_size is None else round(given.to_size * _MB)
     count = prune(store, given.model, given.older_than, to_size)
     console.print(f"{count:,} samples deleted", highlight=False)

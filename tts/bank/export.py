@@ -18,9 +18,12 @@ from tts.errors import UserError, missing_extra
 _ROWS = 10_000
 """Samples held in memory at a time."""
 
+Samples = Iterator[tuple[dict[str, Any], int, Completion]]
+"""Requests as rows, with a seed and its sample."""
 
-def export(store: Store, path: Path, model: str | None = None) -> int:
-    """Writes samples to a file, and returns how many.
+
+def export(store: Store, path: Path, model: str | None = None) -> tuple[int, int]:
+    """Writes samples to a file; returns how many, and how many could not be read, being damaged.
 
     Args:
         store: The bank.
@@ -33,14 +36,15 @@ def export(store: Store, path: Path, model: str | None = None) -> int:
     """
     if path.suffix not in _WRITERS:
         raise UserError(f"{path}: can be written as {' or '.join(_WRITERS)}; name such a file")
+    damaged: list[int] = []
     try:
-        return _WRITERS[path.suffix](store, path, model or "")
+        return _WRITERS[path.suffix](_samples(store, model or "", damaged), path), len(damaged)
     except OSError as error:
         raise UserError(f"{path}: cannot be written: {error.strerror}") from None
 
 
-def _samples(store: Store, model: str) -> Iterator[tuple[dict[str, Any], int, Completion]]:
-    """Yields requests as rows, with their seeds and samples, those of a request together."""
+def _samples(store: Store, model: str, damaged: list[int]) -> Samples:
+    """Yields samples, those of a request together; leaves out what is damaged, and notes its seed."""
     with told(store.path):
         rows = store.connection.execute(
             """
@@ -51,15 +55,19 @@ def _samples(store: Store, model: str) -> Iterator[tuple[dict[str, Any], int, Co
             (model,),
         )
         for name, identity, key, sampling, prompt, seed, body in rows:
-            text = zlib.decompress(prompt).decode("utf-8", "surrogatepass")
+            try:
+                text, completion = zlib.decompress(prompt).decode("utf-8", "surrogatepass"), unpack(body)
+            except (zlib.error, ValueError):
+                damaged.append(seed)
+                continue
             request = {"model": name, "identity": identity, "key": key.hex(), "sampling": sampling, "prompt": text}
-            yield request, seed, unpack(body)
+            yield request, seed, completion
 
 
-def _jsonl(store: Store, path: Path, model: str) -> int:
+def _jsonl(found: Samples, path: Path) -> int:
     count = 0
     with path.open("w", encoding="ascii") as file:
-        for _, group in groupby(_samples(store, model), key=lambda sample: sample[0]["key"]):
+        for _, group in groupby(found, key=lambda sample: sample[0]["key"]):
             samples = list(group)
             request = {key: samples[0][0][key] for key in ("model", "prompt")}
             sampling = json.loads(samples[0][0]["sampling"])
@@ -70,7 +78,7 @@ def _jsonl(store: Store, path: Path, model: str) -> int:
     return count
 
 
-def _parquet(store: Store, path: Path, model: str) -> int:
+def _parquet(found: Samples, path: Path) -> int:
     try:
         import pyarrow
         import pyarrow.parquet
@@ -88,7 +96,7 @@ def _parquet(store: Store, path: Path, model: str) -> int:
             writer.write_table(pyarrow.table(columns, schema))
             rows.clear()
 
-        for request, seed, completion in _samples(store, model):
+        for request, seed, completion in found:
             rows.append({**request, "seed": seed, **vars(completion)})
             count += 1
             if len(rows) == _ROWS:
@@ -102,4 +110,4 @@ def _clean(value: Any) -> Any:
     return value.encode("utf-8", "replace").decode() if isinstance(value, str) else value
 
 
-_WRITERS: dict[str, Callable[[Store, Path, str], int]] = {".jsonl": _jsonl, ".parquet": _parquet}
+_WRITERS: dict[str, Callable[[Samples, Path], int]] = {".jsonl": _jsonl, ".parquet": _parquet}

@@ -22,8 +22,8 @@ _READABLE = (1, 2)
 _WAIT = 60.0
 """Seconds for which a lock of another process is waited for; each is held for milliseconds."""
 
-_SEEDS = 1000
-"""Seeds in one query; how many parameters SQLite takes depends on how it was built."""
+_SEEDS = 900
+"""Seeds in one query; SQLite takes 999 parameters or more, which depends on its version and how it was built."""
 
 _SCHEMA = f"""
 CREATE TABLE models (key BLOB PRIMARY KEY, name TEXT NOT NULL, identity TEXT NOT NULL) WITHOUT ROWID;

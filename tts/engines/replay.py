@@ -66,6 +66,8 @@ class ReplayEngine:
         for place, row in read_lines(self._path):
             try:
                 prompt = row["prompt"]  # type: ignore[index]
+                if not isinstance(prompt, str):
+                    raise TypeError("prompt is not a string")
                 sampling = row.get("sampling")  # type: ignore[attr-defined]
                 for completion in row["completions"]:  # type: ignore[index]
                     if not isinstance(completion["text"], str):

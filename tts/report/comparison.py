@@ -12,7 +12,7 @@ from tts.report.budgets import Choice, choices, front, round_budgets, savings
 from tts.report.labels import labelled
 from tts.report.pools import Floats
 from tts.report.repetitions import merged
-from tts.report.runs import UNITS, Bools, Run
+from tts.report.runs import UNITS, Bools, Run, mean_of
 from tts.report.sets import sets
 from tts.report.statistics import Difference, Estimate, differences, means, rates, resamples
 
@@ -71,10 +71,9 @@ class Comparison:
 
     def accuracy_errors_wrong(self, number: int) -> float:
         """Returns a run's accuracy with failed problems counted as wrong ones; NaN where nothing is graded."""
-        right = np.concatenate([part.correct for part in self.runs[number].parts])
-        failed = np.concatenate([part.failed for part in self.runs[number].parts])
-        graded = ~np.isnan(right)
-        return float(np.nansum(right) / (failed | graded).sum()) if graded.any() else np.nan
+        run = self.runs[number]
+        counted = mean_of([np.where(part.failed, 0.0, part.correct) for part in run.parts])
+        return np.nan if np.isnan(run.correct).all() else float(np.nanmean(counted))
 
     def errors(self, number: int) -> int:
         """Returns how many of a run's problems failed, over all of its seeds."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tts.report.comparison import Comparison
-from tts.report.curves import Curve, curve, rules_of, surface
+from tts.report.curves import RULE_NAMES, Curve, curve, rules_of, surface
 from tts.report.pools import Pool
 from tts.report.runs import Run, mean_of
 from tts.report.statistics import Estimate, means
@@ -81,7 +81,7 @@ class Family:
 
     Attributes:
         label: Its largest run's.
-        selection: The strategy's rule, a key of `tts.report.curves.RULE_NAMES`.
+        selection: The strategy's rule, a key of `tts.report.curves.RULE_NAMES` or one of its own.
         lines: Curves from the pool at all votes; () where there is none.
         surface: None where there is only one N or one K.
         measured: (N, K, run) of the runs.
@@ -107,7 +107,7 @@ def _family(comparison: Comparison, numbers: list[int]) -> Family:
     runs = comparison.runs
     largest = max(numbers, key=lambda i: (bool(_pools(runs[i])), runs[i].source.n or 0, runs[i].source.k or 0))
     run = runs[largest]
-    selection = str(run.source.config.get("search", {}).get("selection", "majority"))
+    selection = run.source.selection
     cells = sorted((source.n, source.k or 0, i) for i in numbers if (source := runs[i].source).n is not None)
     measured = tuple(cells)
     pools = _pools(run)
@@ -136,7 +136,9 @@ def _line(comparison: Comparison, rule: str, curves: Sequence[tuple[Curve, Seque
 def _surface(
     comparison: Comparison, run: Run, selection: str, measured: Sequence[tuple[int, int, int]]
 ) -> Surface | None:
-    found = [(surface(pool, selection), of) for pool, of in _pools(run) if pool.verified]
+    # A strategy from elsewhere may choose by a rule of its own, which nothing is known of here.
+    pools = _pools(run) if selection in RULE_NAMES else []
+    found = [(surface(pool, selection), of) for pool, of in pools if pool.verified]
     shared = set.intersection(*(set(curves) for curves, _ in found)) if found else set()
     if len(shared) > 1:
         votes = tuple(sorted(shared))

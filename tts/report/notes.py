@@ -11,8 +11,8 @@ _NAMED = 5
 
 def notes(comparison: Comparison) -> list[str]:
     """Returns the notes on a comparison, the gravest first."""
-    found = (_told(comparison), _missing(comparison), _seeds(comparison), _failed(comparison), _untimed(comparison))
-    return [text for text in found if text]
+    kinds = (_told, _missing, _beyond, _seeds, _failed, _untimed)
+    return [text for kind in kinds if (text := kind(comparison))]
 
 
 def _told(comparison: Comparison) -> str:
@@ -29,7 +29,18 @@ def _missing(comparison: Comparison) -> str:
         return ""
     return (
         f"Not all of the {total} problems are in every run: {_named(parts)}. Their rates and costs are over those that they "
-        "have; differences are over the problems that both runs have; a run that lacks some is on no front"
+        "have; differences are over the problems that both runs have; a run that lacks some (in all of its seeds) is on no "
+        "front"
+    )
+
+
+def _beyond(comparison: Comparison) -> str:
+    parts = [f"{part.label} has {part.beyond} more" for _, part in comparison.parts if part.beyond]
+    if not parts:
+        return ""
+    return (
+        f"Problems beyond the {len(comparison.problems)} are left out of every figure: {_named(parts)}. So are estimates "
+        "from the candidates of such a run"
     )
 
 

@@ -66,7 +66,7 @@ def _costs(record: Record) -> dict[str, float]:
     usage = record["usage"]
     policy, verifier = usage["policy"], usage["verifier"]
     # A model of unknown size counts no FLOPs: they are not known then, and not none.
-    sized = all(part["flops"] for part in (policy, verifier) if part["completion_tokens"])
+    sized = all(part["flops"] for part in (policy, verifier) if part["prompt_tokens"] + part["completion_tokens"])
     return {
         "tokens": policy["completion_tokens"] + verifier["completion_tokens"],
         "policy_tokens": policy["completion_tokens"],

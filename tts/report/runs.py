@@ -52,6 +52,7 @@ class Run:
         label: What tells it from the other runs of the report.
         problems: (id, question) of each problem.
         there: Whether the run has the problem.
+        beyond: How many more problems it has, which are left out: the other runs do not have them.
         answers: Reference answers, None where there is none.
         levels: The task's `level` of each problem, None where it has none.
         correct: 1 or 0, of the strategy's choice; NaN where the problem failed, is not there or has no reference answer.
@@ -82,6 +83,7 @@ class Run:
     pool: Pool | None = None
     pooled: tuple[int, ...] = ()
     warnings: tuple[str, ...] = ()
+    beyond: int = 0
     seeds: tuple[Run, ...] = ()
 
     @property
@@ -171,7 +173,7 @@ def _run(source: Source, rows: Sequence[Row]) -> Run:
         costs["seconds"][:] = wall / max(1, len(rows))
     if not source.timed:
         costs["latency_s"][:] = math.nan
-    if costs["tokens"].any() and not costs["dollars"].any():
+    if (costs["tokens"] + costs["prompt_tokens"]).any() and not costs["dollars"].any():
         costs["dollars"][:] = math.nan
     return Run(
         source=source,

@@ -40,8 +40,7 @@ def _aligned(run: Run, problems: Problems) -> Run:
     order = [place.get(key) for key in problems]
     numbers = np.array([0 if number is None else number for number in order])
     there = np.array([number is not None for number in order])
-    # What its candidates would have given is shown for the set's problems alone.
-    extra = len(run.problems) > there.sum()
+    beyond = len(run.problems) - int(there.sum())
     new = {key: number for number, key in enumerate(problems)}
     return replace(
         run,
@@ -56,6 +55,8 @@ def _aligned(run: Run, problems: Problems) -> Run:
         candidates=np.where(there, run.candidates[numbers], 0.0),
         failed=there & run.failed[numbers],
         costs={unit: np.where(there, cost[numbers], np.nan) for unit, cost in run.costs.items()},
-        pool=None if extra else run.pool,
-        pooled=() if extra else tuple(new[run.problems[number]] for number in run.pooled),
+        # Its candidates are a pool for the set's problems alone, or none.
+        pool=None if beyond else run.pool,
+        pooled=() if beyond else tuple(new[run.problems[number]] for number in run.pooled),
+        beyond=beyond,
     )

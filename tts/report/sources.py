@@ -44,6 +44,11 @@ class Source:
         return str(self._search.get("_target_", "run")).rsplit(".", 1)[-1]
 
     @property
+    def selection(self) -> str:
+        """The strategy's rule of choice; `majority` where it has no such setting."""
+        return str(self._search.get("selection", "majority"))
+
+    @property
     def n(self) -> int | None:
         """The configured number of samples (N)."""
         value = self._search.get("n")
@@ -86,9 +91,13 @@ class Source:
     @property
     def timed(self) -> bool:
         """Whether its wall-clock is that of all its work: it went on from no earlier part, and took nothing from a bank."""
-        used = _sum(self.summary.get(role, {}).get("completion_tokens") for role in ("policy", "verifier"))
-        generated = self.summary.get("generated")
-        return not self.summary.get("resumed") and (generated is None or _sum(generated.values()) >= used)
+        used = _sum(self._part(role).get("completion_tokens") for role in ("policy", "verifier"))
+        generated = self._part("generated")
+        return not self.summary.get("resumed") and (not generated or _sum(generated.values()) >= used)
+
+    def _part(self, key: str) -> dict[str, Any]:
+        part = self.summary.get(key)
+        return part if isinstance(part, dict) else {}
 
     @property
     def _shaping(self) -> dict[str, Any]:

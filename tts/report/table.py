@@ -23,7 +23,8 @@ COLUMNS = (
 
 - `run`: a run's accuracy (`value`), overall (`bin` is `all`) and per bin, with its costs of a problem and the units in
   which it is on the Pareto front; over several seeds `run` and `folder` are those of the first. `note` says what to beware
-  of: `told` (the search went by the reference answers), `part` (it lacks problems), `untimed` (seconds are not known);
+  of: `told` (the search went by the reference answers), `part` (it lacks problems), `beyond` (problems that only it has are
+  left out), `untimed` (seconds are not known);
 - `seed`: the accuracy of one of several seeds of `run`;
 - `estimate`: accuracy by `rule` at `n` candidates (and `k` votes) from the pool of `label`; `draw_error` is the standard
   error of drawing, 0 where exact;
@@ -99,6 +100,8 @@ def _beware(run: Run) -> Iterator[str]:
         yield "told"
     if not run.there.all():
         yield "part"
+    if any(part.beyond for part in run.parts):
+        yield "beyond"
     if not all(part.source.timed for part in run.parts):
         yield "untimed"
 
