@@ -64,6 +64,23 @@ async def test_what_is_no_unicode_and_ways_of_sampling_are_recorded(tmp_path: Pa
     assert await ask(replay, "é\ud800", (1,)) == first[1]
 
 
+async def test_a_recording_is_gone_on_with_after_a_kill(tmp_path: Path) -> None:
+    path = tmp_path / "r.jsonl"
+    first = await record(path, "a")
+    with path.open("a", encoding="ascii") as file:
+        file.write('{"prompt": "torn')
+    second = await record(path, "b")
+    replay = ReplayEngine(str(path))
+    await replay.start()
+    assert [await ask(replay, "a", (1,)), await ask(replay, "b", (1,))] == [first, second]
+
+
+async def record(path: Path, prompt: str) -> list[Completion]:
+    recorder = Recorder(ScriptedEngine(lambda prompt, seed: said(f"{prompt}!", seed)), str(path))
+    await recorder.start()
+    return await ask(recorder, prompt, (1,))
+
+
 async def test_a_recording_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=f"{tmp_path}: cannot be written"):
         await Recorder(ScriptedEngine(lambda prompt, seed: "a"), str(tmp_path)).start()

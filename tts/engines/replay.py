@@ -162,7 +162,7 @@ class Recorder(WrappingEngine):
 
     Args:
         engine: The engine.
-        path: The file, started anew with the engine.
+        path: The file. What it holds stays: a run that goes on, and the cells of a sweep, record into one.
     """
 
     def __init__(self, engine: Engine, path: str) -> None:
@@ -172,14 +172,15 @@ class Recorder(WrappingEngine):
             raise UserError(f"cannot record to {self._path}: no such folder")
 
     async def start(self) -> None:
-        """Starts the engine and empties the file.
+        """Starts the engine, and takes away what a recorder that was killed had begun to write.
 
         Raises:
-            RunError: It cannot be written.
+            RunError: The file cannot be written.
         """
         await super().start()
-        with writing(self._path):
-            self._path.write_text("", "ascii")
+        with writing(self._path), self._path.open("a+b") as file:
+            file.seek(0)
+            file.truncate(sum(len(line) for line in file if line.endswith(b"\n")))
 
     async def generate(self, request: Request) -> AsyncGenerator[Completion, None]:
         """Yields the engine's completions and records those that landed.
