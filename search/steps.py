@@ -88,7 +88,7 @@ class StepTree(SearchTree):
             yield node
 
     def ends_of(self, found: list[int]) -> list[int]:
-        """Returns what a search found; where no answer is among it, the finished solutions that it had passed over.
+        """Returns what a search found; where nothing of it is finished, the finished solutions that it had passed over.
 
         As when the budget is used up, or the depth reached, while the best beginnings are not finished.
         """

@@ -76,6 +76,12 @@ class Job:
         return {place: engine for place, engine in self.engines.items() if verifies or place.startswith("policy")}
 
     @property
+    def used_sandbox(self) -> Sandbox | None:
+        """The sandbox, where the verifier or the grading runs code in it."""
+        groups = ("grading", "verifier") if self.strategy.verifies else ("grading",)
+        return self.sandbox if any(takes_sandbox(self.config, group) for group in groups) else None
+
+    @property
     def reads_answers(self) -> bool:
         """Whether the search goes by the reference answers, so that its accuracy is a bound and no result."""
         return self.strategy.verifies and reads_answers(self.verifier)
@@ -105,6 +111,8 @@ class Job:
                     on = f" on {escape(self.engines[place].name)}" if place in self.engines else ""
                     result.add_row(place, _class_name(part) + on)
         result.add_row("search", f"{_class_name(self.config['search'])}, {n} samples a problem")
+        if self.reads_answers:
+            result.add_row("", "for analysis only: the verifier is told the reference answers")
         bound = self.strategy.token_bound(self.policy)
         if problems is not None and bound is not None:
             result.add_row("at most", f"{problems * n:,} samples, {problems * bound:,} policy tokens")
@@ -170,7 +178,7 @@ async def execute(job: Job, folder: Path, console: Console) -> Outcome:
     """
     async with contextlib.AsyncExitStack() as stack:
         stack.push_async_callback(job.grader.close)
-        sandbox = job.sandbox if job.strategy.verifies and takes_sandbox(job.config, "verifier") else None
+        sandbox = job.used_sandbox
         await stack.enter_async_context(running(job.used_engines, sandbox, job.budget))
         policy, verifier = LimitedPolicy(job.policy), CheckedVerifier(job.verifier)
 
@@ -181,7 +189,7 @@ async def execute(job: Job, folder: Path, console: Console) -> Outcome:
         extra = {
             "config_hash": job.identity,
             "seed": job.config["seed"],
-            "sandbox": list(job.sandbox.layers) if job.strategy.verifies else [],
+            "sandbox": [] if sandbox is None else list(sandbox.layers),
             "reads_answers": job.reads_answers,
         }
         earlier = Earlier(job.task.problems()) if job.config.get("resume") else None

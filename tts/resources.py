@@ -78,9 +78,9 @@ def build_role(
     return build(_with_engines(config[role], role, engines), role, seed=config["seed"], sandbox=sandbox, **provided)
 
 
-def takes_sandbox(config: Mapping[str, Any], role: Role) -> bool:
-    """Returns whether a policy or verifier, or a part of it, is given the sandbox, which then has to be started."""
-    targets = (get_object(part["_target_"]) for _, part in parts_of(config[role], role) if "_target_" in part)
+def takes_sandbox(config: Mapping[str, Any], group: str) -> bool:
+    """Returns whether what a group configures, or a part of it, is given the sandbox, which then has to be started."""
+    targets = (get_object(part["_target_"]) for _, part in parts_of(config[group], group) if "_target_" in part)
     return any("sandbox" in inspect.signature(target).parameters for target in targets)
 
 

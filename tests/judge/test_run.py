@@ -12,6 +12,7 @@ from tests.judge.helpers import ASKED, TOLD, Told, judge, results, rows, summary
 from tts.errors import UserError
 from tts.sandbox.base import Sandbox
 from tts.sandbox.none import NoExecution
+from tts.types import Problem, Solution, Verdict
 
 
 @pytest.fixture
@@ -254,6 +255,15 @@ class Nowhere(NoExecution):
         raise UserError("no jail here")
 
 
+class Here(NoExecution):
+    """One whose layers are known when it is started."""
+
+    layers: tuple[str, ...] = ()
+
+    async def start(self) -> None:
+        self.layers = ("here",)
+
+
 class InCode(Told):
     """One that runs code."""
 
@@ -279,6 +289,17 @@ def test_the_sandbox_is_started_where_the_verifier_takes_it(
         chosen = ["verifier=ensemble", *only, verifier.replace("verifier.", "verifier.members.a.")]
     status, said = judge(tmp_path / "run", f"task.path={data}", *chosen, NOWHERE)
     assert (status, "no jail here" in said) == ((2, True) if "InCode" in verifier else (0, False))
+
+
+def test_a_finished_run_keeps_what_its_code_ran_in(tmp_path: Path, data: Path) -> None:
+    command = f"task.path={data}", f"verifier._target_={__name__}.InCode", f"sandbox._target_={__name__}.Here"
+    for _ in range(2):
+        assert judge(tmp_path / "run", *command)[0] == 0
+        assert summary(tmp_path / "run")["sandbox"] == ["here"]
+    assert summary(tmp_path / "run")["n_resumed"] == 6
+    # Where no code is run there is none.
+    assert judge(tmp_path / "other", command[0], TOLD[0], command[2])[0] == 0
+    assert summary(tmp_path / "other")["sandbox"] == []
 
 
 @pytest.mark.parametrize(
@@ -316,13 +337,49 @@ def test_mistakes_are_one_message_and_status_2(tmp_path: Path, data: Path, overr
     assert not (tmp_path / "run/results.jsonl").exists()
 
 
-def test_rewards_of_whole_solutions_are_told_from_scores_of_steps(tmp_path: Path, data: Path) -> None:
-    """A verifier that stops at an error in the first step has one score as well, but says more with it."""
-    for name, score, told in (("whole", 0.75, True), ("stopped", 0.25, False)):
-        path = write(tmp_path / f"{name}.jsonl", [{"id": f"p{n}", "index": 0, "scores": [score]} for n in range(6)])
-        status, said = judge(tmp_path / name, f"task.path={data}", "verifier=recorded", f"verifier.path={path}")
+@pytest.mark.parametrize(
+    ("scores", "more", "told"),
+    [
+        ([0.75] * 6, [], True),
+        ([0.75, *[0.25] * 5], [], True),
+        # A verifier that stops at an error in the first step has one score as well, but says more with it.
+        ([0.25] * 6, [], False),
+        ([0.75] * 6, ["threshold.rule=greedy"], False),
+    ],
+)
+def test_rewards_of_whole_solutions_are_told_from_scores_of_steps(
+    tmp_path: Path, data: Path, scores: list[float], more: list[str], told: bool
+) -> None:
+    given = f"+verifier.scores={scores}"
+    verifiers = {"Rewarded": told, "Lacking": not more, "Stopping": False}
+    for name, expected in verifiers.items():
+        target = f"verifier._target_={__name__}.{name}"
+        status, said = judge(tmp_path / name, f"task.path={data}", TOLD[1], target, given, *more)
         assert status == 0
-        assert ("6 solutions have one score for all of their steps" in said) is told
+        assert ("6 solutions have one score for all of their steps" in said) is expected
+
+
+class Rewarded(Told):
+    """Gives a solution, or its beginning, one score as a whole."""
+
+    def __init__(self, scores: list[float]) -> None:
+        super().__init__()
+        self._scores = scores
+
+    async def verify(self, problem: Problem, solution: Solution, prior: Verdict | None = None) -> Verdict:
+        return Verdict((self._scores[int(problem.id[1:])],))
+
+
+class Lacking(Rewarded):
+    """Says that it does."""
+
+    lacks = ("steps",)
+
+
+class Stopping(Rewarded):
+    """Judges no further than a threshold of its own."""
+
+    aggregators = ("min",)
 
 
 def test_the_help_lists_the_groups_that_there_are() -> None:

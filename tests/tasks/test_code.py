@@ -16,6 +16,7 @@ from hydra.utils import instantiate
 from hypothesis import given
 from hypothesis import strategies as st
 from omegaconf import OmegaConf
+from rich.console import Console
 
 from tts import app
 from tts.errors import ProblemError, UserError
@@ -170,10 +171,9 @@ def test_a_sandbox_that_runs_nothing_is_refused() -> None:
         CodeCheck(NoExecution(), "verifier=x")
 
 
-def composed(*overrides: str) -> None:
+def configured(*overrides: str) -> dict[str, Any]:
     with initialize_config_module("conf", version_base="1.3"):
-        config = OmegaConf.to_container(compose("config", ["verifier=calculator", *overrides]), resolve=True)
-    app.compose(config, "")  # type: ignore[arg-type]
+        return OmegaConf.to_container(compose("config", ["verifier=calculator", *overrides]), resolve=True)  # type: ignore[return-value]
 
 
 @pytest.mark.parametrize(("field", "wrong", "right"), [(PROGRAM, "default", "code"), ("18", "code", "default")])
@@ -182,6 +182,41 @@ def test_a_grading_that_can_do_nothing_with_the_answers_is_refused(
 ) -> None:
     path = tmp_path / "task.jsonl"
     path.write_text(json.dumps({"id": "a", "question": "?", "answer": field}) + "\n")
-    composed("task=jsonl", f"task.path={path}", f"grading={right}")
+    app.compose(configured("task=jsonl", f"task.path={path}", f"grading={right}"), "")
     with pytest.raises(UserError, match=f"choose grading={right}"):
-        composed("task=jsonl", f"task.path={path}", f"grading={wrong}")
+        app.compose(configured("task=jsonl", f"task.path={path}", f"grading={wrong}"), "")
+
+
+class Somewhere(NoExecution):
+    """A sandbox that would run code."""
+
+    executes = True
+    layers = ("somewhere",)
+
+
+class Nowhere(Somewhere):
+    """One that this machine has not got."""
+
+    async def start(self) -> None:
+        raise UserError("no jail here")
+
+
+@pytest.mark.parametrize("search", ["majority", "best_of_n"])
+def test_the_sandbox_that_tests_run_in_is_started_first_and_is_in_the_summary(tmp_path: Path, search: str) -> None:
+    path = tmp_path / "task.jsonl"
+    solutions = [{"text": "```python\nx = 1\n```", "correct": True}]
+    path.write_text(json.dumps({"id": "a", "question": "?", "answer": PROGRAM, "solutions": solutions}) + "\n")
+    recorded = ["task=jsonl", f"task.path={path}", "policy=recorded", f"policy.path={path}", "grading=code"]
+
+    def run(name: str) -> tuple[int, str]:
+        (tmp_path / name).mkdir()
+        target = f"sandbox._target_={__name__}.{name}"
+        config = configured(*recorded, f"search={search}", "search.n=1", "sandbox=none", target)
+        console = Console(record=True, width=200)
+        return app.run_job(config, "", tmp_path / name, console), console.export_text()
+
+    status, said = run("Nowhere")
+    assert (status, "error: no jail here" in said) == (2, True)
+    assert not list((tmp_path / "Nowhere").glob("results.jsonl"))
+    assert run("Somewhere")[0] == 0
+    assert json.loads((tmp_path / "Somewhere/summary.json").read_text())["sandbox"] == ["somewhere"]

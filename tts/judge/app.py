@@ -169,15 +169,22 @@ async def execute(job: Job, folder: Path, console: Console) -> tuple[Judging, di
     """
     verifier = CheckedVerifier(job.verifier)
     summary: dict[str, Any] = {}
+    path = folder / "summary.json"
+    before = json.loads(path.read_text("utf-8")) if path.is_file() else {}
 
     async def ask(item: LabelledSolution) -> Verdict:
         return await job.threshold.ask(verifier, item.problem, item.solution)
 
     def finish(judging: Judging) -> list[Record]:
-        layers = [] if job.used_sandbox is None else list(job.used_sandbox.layers)
-        extra = {"sandbox": layers, "config_hash": job.identity, "seed": job.config["seed"]}
+        layers = () if job.used_sandbox is None else job.used_sandbox.layers
+        # It is not started where nothing is left to judge.
+        extra = {
+            "sandbox": list(layers or before.get("sandbox", ())),
+            "config_hash": job.identity,
+            "seed": job.config["seed"],
+        }
         summary.update(summarize(judging, job.threshold, job.bootstrap, extra))
-        write_whole(folder / "summary.json", json.dumps(summary, indent=2) + "\n")
+        write_whole(path, json.dumps(summary, indent=2) + "\n")
         return finished(judging, summary["threshold"]["value"])
 
     judge = Judge(
@@ -214,8 +221,10 @@ def run_job(config: dict[str, Any], identity: str, folder: Path, console: Consol
         return 2
     console.print(tables(summary, job.title))
     console.print(str(folder), style="dim", markup=False, highlight=False, soft_wrap=True)
-    wholes = count_wholes(judging, summary["threshold"]["value"])
-    if wholes:
+    # With a threshold of its own, or asked for one step more at a time, it may end with any score.
+    ends_early = job.threshold.stops is not None or getattr(job.verifier, "aggregators", None) is not None
+    lacks_steps = "steps" in getattr(job.verifier, "lacks", ())
+    if not ends_early and (wholes := count_wholes(judging, summary["threshold"]["value"], lacks_steps)):
         console.print(
             f"{wholes:,} solutions have one score for all of their steps: of their figures, solution F1 and AUC mean "
             "something (docs/judge.md)"

@@ -73,10 +73,17 @@ def finished(judging: Judging, value: float) -> list[Record]:
     ]
 
 
-def count_wholes(judging: Judging, threshold: float) -> int:
-    """Returns how many solutions were rewarded as wholes: have a single score that no verifier of steps would end with."""
-    singles = (row["scores"][0] for row in judging.records.values() if len(row["scores"]) == 1 < row["steps"])
-    return sum(score is not None and score >= threshold for score in singles)
+def count_wholes(judging: Judging, threshold: float, lacks_steps: bool) -> int:
+    """Returns how many solutions have one score for all of their steps, 0 where that is of a verifier that judges steps.
+
+    Args:
+        judging: What the run came to.
+        threshold: Below which a score is an error, with which a verifier of steps may end.
+        lacks_steps: Whether the verifier says that it rewards solutions as wholes.
+    """
+    singles = [row["scores"][0] for row in judging.records.values() if len(row["scores"]) == 1 < row["steps"]]
+    wholes = lacks_steps or any(score is not None and score >= threshold for score in singles)
+    return len(singles) if wholes else 0
 
 
 def _counts(judged: Sequence[Judged]) -> dict[str, int]:

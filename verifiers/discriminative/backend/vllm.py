@@ -80,7 +80,7 @@ class VLLMReader:
         settings = {
             "model": self._path,
             "runner": "pooling",
-            # All tokens of a sequence go through one pass, none of them from the prefix cache: each has to be read.
+            # Values at every token: vLLM then takes none of them from its prefix cache.
             "pooler_config": {"tok_pooling_type": "ALL", "use_activation": False},
             "dtype": dtype,
             "tensor_parallel_size": tensor_parallel_size,
