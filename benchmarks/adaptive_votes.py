@@ -18,10 +18,10 @@ from typing import cast
 
 from benchmarks.outcomes import Figure, Outcome, Study, difference, f1, interval, outcomes_of, rate
 from benchmarks.setup import verifier_of
-from tts.app import Job
 from tts.budget import scope
+from tts.core.values import Problem, Solution
 from tts.embedded.student import first_error
-from tts.types import Problem, Solution
+from tts.evaluation.job import Job
 from verifiers.adaptive_votes import AdaptiveVotes
 from verifiers.base import Verifier
 from verifiers.first_error_stop import FirstErrorStop

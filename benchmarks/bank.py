@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tts.bank.bank import Bank
-from tts.engines.base import Completion, Request, Sampling, Token
+from tts.engines.generating import Completion, Request, Sampling, Token
 
 _MODEL = b"m" * 16
 

@@ -34,10 +34,10 @@ from tokenizers import AddedToken, Tokenizer, decoders, models
 from transformers import AutoModel, AutoTokenizer, PreTrainedTokenizerFast, Qwen2Config, Qwen2Model
 from transformers.utils import logging
 
-from tts.engines.gate import Gate
-from tts.types import Problem, Solution, Verdict
-from verifiers.discriminative.backend import TransformersReader
-from verifiers.discriminative.backend.heads import Layers
+from tts.core.values import Problem, Solution, Verdict
+from tts.engines.metered import MeteredEngine
+from tts.engines.transformers_scoring import TransformersScorer
+from tts.engines.transformers_scoring.heads import Layers
 from verifiers.discriminative.codecs.separator import SeparatorCodec
 from verifiers.discriminative.readout import Softmax
 from verifiers.discriminative.verifier import DiscriminativeVerifier
@@ -167,10 +167,10 @@ def check_same(verdicts: Sequence[Verdict], expected: Sequence[Sequence[float]])
 
 async def measure(folder: Path, repetitions: int) -> dict[str, Any]:
     """Prints and returns the ratios."""
-    engine = TransformersReader(str(folder), Layers(["score.0", "score.2"]), dtype="float32", device="cpu")
+    engine = TransformersScorer(str(folder), Layers(["score.0", "score.2"]), dtype="float32", device="cpu")
     await engine.start()
     codec = SeparatorCodec(Softmax([1]), SEPARATOR, chat="template", system=SYSTEM)
-    verifier = DiscriminativeVerifier(Gate(engine, "verifier"), codec, "prod")  # type: ignore[arg-type]
+    verifier = DiscriminativeVerifier(MeteredEngine(engine, "verifier"), codec, "prod")  # type: ignore[arg-type]
     plain = OneAtATime(folder)
     print(
         f"{engine.parameters:,} parameters, {torch.get_num_threads()} thread(s), {SOLUTIONS} solutions x {STEPS} steps"

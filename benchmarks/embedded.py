@@ -14,13 +14,13 @@ from functools import partial
 
 from benchmarks.outcomes import Outcome, Study, difference, f1, interval, outcomes_of, rate
 from benchmarks.setup import verifier_of
-from tts.aggregate import aggregate
-from tts.app import Job
+from tts.core.aggregate import aggregate
+from tts.core.plurality import plurality
+from tts.core.selection import argmax
+from tts.core.values import Candidate, Problem, Solution, Verdict
 from tts.embedded.student import first_error
-from tts.selection import argmax
+from tts.evaluation.job import Job
 from tts.tasks.answers import answer_of
-from tts.types import Candidate, Problem, Solution, Verdict
-from tts.voting import plurality
 from verifiers.base import Verifier
 
 N = 16

@@ -27,7 +27,7 @@ from transformers import (
     PreTrainedTokenizerFast,
 )
 
-from tts.engines.base import Completion, Request, Sampling
+from tts.engines.generating import Completion, Request, Sampling
 from tts.engines.transformers import TransformersEngine
 
 SAMPLES = 64

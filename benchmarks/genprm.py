@@ -17,9 +17,9 @@ from collections.abc import AsyncIterator, Sequence
 from typing import cast
 
 from benchmarks.setup import FASTER, close, job, start, verifier_of
-from tts.app import Job
-from tts.engines.base import Completion, Engine, Request
-from tts.types import Problem, Solution, Verdict
+from tts.core.values import Problem, Solution, Verdict
+from tts.engines.generating import Completion, Engine, Request
+from tts.evaluation.job import Job
 
 Pair = tuple[Problem, Solution]
 

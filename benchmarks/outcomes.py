@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from benchmarks.setup import FASTER, close, job, start
-from tts import bootstrap
-from tts.app import Job
-from tts.metrics import first_error_score
-from tts.types import Problem
+from tts.core.values import Problem
+from tts.evaluation.job import Job
+from tts.statistics import bootstrap
+from tts.statistics.metrics import first_error_score
 
 _AT_ONCE = 32
 

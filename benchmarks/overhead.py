@@ -21,14 +21,14 @@ from search.beam import Beam
 from search.best_of_n import BestOfN
 from search.majority import Majority
 from tts.budget import Budget, Limits, Scope, scope
-from tts.engines.base import Completion, Request, Sampling
-from tts.engines.client import Client
-from tts.engines.gate import Gate
-from tts.roles import CheckedVerifier, LimitedPolicy
-from tts.run import Runner
-from tts.summary import Tally
+from tts.core.values import Problem, SearchResult, Solution, Verdict
+from tts.engines.generating import Completion, Request, Sampling
+from tts.engines.metered import MeteredEngine
+from tts.engines.seeded import SeededSampler
+from tts.evaluation.runner import Runner
+from tts.evaluation.summary import Tally
+from tts.runtime.guards import CheckedVerifier, LimitedPolicy
 from tts.tasks.grading import Grader
-from tts.types import Problem, SearchResult, Solution, Verdict
 
 STEPS = 4  # of a solution
 IN_MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None  # what making a file costs is the file system's affair
@@ -77,8 +77,8 @@ class NullVerifier:
 
     votes = 1
 
-    def __init__(self, engine: Gate) -> None:
-        self._client = Client(engine)
+    def __init__(self, engine: MeteredEngine) -> None:
+        self._client = SeededSampler(engine)
 
     async def verify(self, problem: Problem, solution: Solution, prior: Verdict | None = None) -> Verdict:
         """Judges the steps after those of `prior`."""
@@ -131,7 +131,7 @@ def problems(count: int) -> Iterator[Problem]:
 async def searched(strategy: SearchStrategy, count: int, progress: Silent) -> tuple[int, float]:
     """Runs a strategy over null engines and returns the engine requests and the CPU seconds."""
     engine = NullEngine()
-    gates = Gate(engine, "policy"), Gate(engine, "verifier")
+    gates = MeteredEngine(engine, "policy"), MeteredEngine(engine, "verifier")
     policy = LimitedPolicy(ChatPolicy(gates[0], chat="template"))
     verifier = CheckedVerifier(NullVerifier(gates[1]))
     grader = Grader()
@@ -151,7 +151,7 @@ async def searched(strategy: SearchStrategy, count: int, progress: Silent) -> tu
 async def client_alone(count: int) -> tuple[int, float]:
     """Sends single requests through client, budget and gate."""
     engine = NullEngine()
-    client = Client(Gate(engine, "policy"))
+    client = SeededSampler(MeteredEngine(engine, "policy"))
     with scope("run", BUDGET.run), scope("problem", BUDGET.problem):
         started = time.process_time()
         for _ in range(count // 100):

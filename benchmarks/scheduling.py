@@ -42,20 +42,20 @@ from search.base import SearchStrategy
 from search.beam import Beam
 from search.best_of_n import BestOfN
 from tts.budget import Role, Scope
-from tts.clock import VirtualLoop
-from tts.engines.base import Engine, Sampling
-from tts.engines.client import Client
+from tts.concurrency.virtual_clock import VirtualLoop
+from tts.core.values import Problem, SearchResult, Solution, Verdict
+from tts.engines.generating import Engine, Sampling
 from tts.engines.openai import OpenAIEngine
+from tts.engines.seeded import SeededSampler
 from tts.engines.simulated import SimulatedEngine
-from tts.roles import CheckedVerifier, LimitedPolicy
-from tts.run import Runner
+from tts.evaluation.runner import Runner
+from tts.evaluation.summary import Tally
+from tts.runtime.guards import CheckedVerifier, LimitedPolicy
 from tts.sandbox.none import NoExecution
-from tts.summary import Tally
 from tts.tasks.arithmetic import ArithmeticTask
 from tts.tasks.grading import Grader
-from tts.types import Problem, SearchResult, Solution, Verdict
 from verifiers.base import Verifier
-from verifiers.genprm import GenPRM
+from verifiers.generative.genprm import GenPRM
 
 T = TypeVar("T")
 
@@ -89,7 +89,7 @@ class Reward:
     votes = 1
 
     def __init__(self, engine: Engine) -> None:
-        self._client = Client(engine)
+        self._client = SeededSampler(engine)
 
     async def verify(self, problem: Problem, solution: Solution, prior: Verdict | None = None) -> Verdict:
         """Scores all steps, whatever was judged before: what the GPU still knows of the text, it does not compute again."""

@@ -7,10 +7,10 @@ from typing import Any
 from hydra import compose, initialize_config_module
 from omegaconf import OmegaConf
 
-from tts.app import Job
-from tts.app import compose as compose_job
-from tts.compose import build
-from tts.engines.base import Engine
+from tts.config.build import build
+from tts.engines.generating import Engine
+from tts.evaluation.job import Job
+from tts.evaluation.job import compose as compose_job
 from verifiers.base import Verifier
 
 # Half the time of float64, whose exact reproducibility figures do not need.

@@ -38,12 +38,12 @@ from typing import Any
 from hydra import compose, initialize_config_module
 from omegaconf import OmegaConf
 
-from tts.compose import shared_engine
-from tts.engines.base import Completion, Request, Sampling
+from tts.config.build import shared_engine
+from tts.core.errors import EngineError, UserError
+from tts.engines.generating import Completion, Request, Sampling
 from tts.engines.logprobs import write_tokens
 from tts.engines.simulated import SimulatedEngine
 from tts.engines.simulated.writer import dice, last_mark
-from tts.errors import EngineError, UserError
 
 ROOT = Path(__file__).parents[1]
 

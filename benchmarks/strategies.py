@@ -28,7 +28,7 @@ import numpy.typing as npt
 from rich.console import Console
 
 from benchmarks.setup import FASTER, job
-from tts.app import execute
+from tts.evaluation.job import execute
 
 LADDERS: dict[str, list[str]] = {
     "best_of_n": [f"search.n={n}" for n in (1, 2, 4, 8, 16)],

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 from typing import Protocol
 
-from tts.types import Problem, Solution
+from tts.core.values import Problem, Solution
 
 GREEDY = -1
 """Number of the sample that is not drawn at random: at every token the likeliest. Asked for alone (`n` = 1)."""

@@ -7,11 +7,11 @@ from dataclasses import replace
 
 from policies.base import GREEDY
 from policies.steps import step_format
-from tts.chat import check_format, render
-from tts.engines.base import Completion, Engine, Sampling
-from tts.engines.client import Client
-from tts.errors import UserError
-from tts.types import Problem, Solution
+from tts.core.errors import UserError
+from tts.core.values import Problem, Solution
+from tts.engines.chat_format import check_format, render
+from tts.engines.generating import Completion, Engine, Sampling
+from tts.engines.seeded import SeededSampler
 
 
 class ChatPolicy:
@@ -19,7 +19,7 @@ class ChatPolicy:
 
     Args:
         engine: The model.
-        chat: Chat format: a name in `tts.chat.FORMATS`, or `template` for the model's own.
+        chat: Chat format: a name in `tts.engines.chat_format.FORMATS`, or `template` for the model's own.
         user: The user turn, with `{question}` in it.
         system: The system turn, None for none.
         steps: Step format: a name in `policies.steps.FORMATS`, or any text that stands between steps.
@@ -51,7 +51,7 @@ class ChatPolicy:
         revise: str = "{critique}",
         seed: int = 0,
     ) -> None:
-        self._client = Client(engine, seed)
+        self._client = SeededSampler(engine, seed)
         self._chat, self._user, self._system, self._revise = chat, user, system, revise
         self._format = step_format(steps)
         self._max_step_tokens = max_step_tokens

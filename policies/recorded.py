@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from policies.steps import step_format
-from tts.errors import UserError
+from tts.core.errors import UserError
+from tts.core.values import Problem, Solution
 from tts.tasks.rows import read_lines
-from tts.types import Problem, Solution
 
 
 class RecordedPolicy:

@@ -7,11 +7,11 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from tts.chat import FORMATS, TEMPLATE, check_format
-from tts.engines.base import Sampling
+from tts.core.errors import UserError
+from tts.engines.chat_format import FORMATS, TEMPLATE, check_format
+from tts.engines.generating import Sampling
 from tts.engines.simulated.tokens import CHARACTERS
 from tts.engines.simulated.writer import Draft, dice, greedy, last_mark, length, mark, prose
-from tts.errors import UserError
 from tts.tasks.base import Task
 
 _GAP = "\n\n"

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from tts.errors import UserError
+from tts.core.errors import UserError
 
 
 @dataclass(frozen=True)

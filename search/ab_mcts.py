@@ -19,14 +19,14 @@ from contextlib import aclosing
 from policies.base import Policy
 from policies.revision_prompt import PROMPT
 from search.critique_refine import CritiqueRefine
-from search.flights import Flights
-from search.posteriors import POSTERIORS, Beliefs
-from tts.aggregate import check_aggregator
-from tts.errors import UserError
-from tts.selection import check_selection
+from search.ordered_tasks import OrderedTasks
+from search.thompson import POSTERIORS, Beliefs
+from tts.core.aggregate import check_aggregator
+from tts.core.errors import UserError
+from tts.core.selection import check_selection
+from tts.core.tree import SearchTree
+from tts.core.values import Problem, SearchResult, Solution, Verdict
 from tts.tasks.grading import Grader
-from tts.tree import SearchTree
-from tts.types import Problem, SearchResult, Solution, Verdict
 from verifiers.base import Verifier
 
 
@@ -37,11 +37,11 @@ class ABMCTS:
 
     Args:
         n: Number of solutions, revisions among them.
-        posterior: What is believed of scores, a key of `search.posteriors.POSTERIORS`.
+        posterior: What is believed of scores, a key of `search.thompson.POSTERIORS`.
         parallel: Solutions in work at a time; treequest advises no more than 5, as each chooses without those before it.
         prompt: What the policy reads, with `{critique}` and, where it is to be quoted, `{step}` in it.
         aggregator: How step scores make a solution's score; None for the verifier's published default.
-        selection: How one of all solutions is chosen in the end, a key of `tts.selection.SELECTIONS`.
+        selection: How one of all solutions is chosen in the end, a key of `tts.core.selection.SELECTIONS`.
         seed: The run's seed.
     """
 
@@ -101,7 +101,7 @@ class ABMCTS:
             if tree.solution(node).steps:  # else there is nothing to judge or to revise
                 beliefs.tell(way, node, 0.0 if tree.solution(node).finish_reason == "length" else tree.score(node))
 
-        async with Flights(self._parallel, land) as flights:
+        async with OrderedTasks(self._parallel, land) as flights:
             for _ in range(self.samples):
                 if flights.full:
                     await flights.land()

@@ -14,10 +14,10 @@ from contextlib import aclosing
 
 from policies.base import Policy
 from search.dirichlet import confidence
-from tts.errors import UserError
+from tts.core.errors import UserError
+from tts.core.tree import ROOT, SearchTree
+from tts.core.values import Problem, SearchResult, Solution
 from tts.tasks.grading import Grader
-from tts.tree import ROOT, SearchTree
-from tts.types import Problem, SearchResult, Solution
 from verifiers.base import Verifier
 
 RULES: dict[str, int | None] = {"beta": 2, "dirichlet": None}

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Protocol
 
 from policies.base import Policy
+from tts.core.values import Problem, SearchResult
 from tts.tasks.grading import Grader
-from tts.types import Problem, SearchResult
 from verifiers.base import Verifier
 
 
@@ -15,8 +15,9 @@ class SearchStrategy(Protocol):
 
     A strategy is straight-line asynchronous code: it never batches, counts tokens, retries, caches or schedules, and never
     asks which policy or verifier it holds. What it needs of them beyond solutions from the start and scores for them it
-    names in an attribute `needs`, any of `tts.needs.NEEDS`: `needs = ("policy.steps", "verifier.prefixes")` for a search
-    over steps. A policy or verifier that lacks it is then refused before anything is computed.
+    names in an attribute `needs`, any of `tts.runtime.capabilities.NEEDS`: for a search over steps
+    `needs = ("policy.steps", "verifier.prefixes")`. A policy or verifier that lacks it is then
+    refused before anything is computed.
 
     Its settings are its constructor's parameters; one called `seed` receives the run's seed.
     """

@@ -13,11 +13,11 @@ import asyncio
 
 from policies.base import Policy
 from search.checks import check_step_search, check_width
-from search.steps import Rank, StepTree
-from tts.errors import UserError
+from search.step_tree import Rank, StepTree
+from tts.core.errors import UserError
+from tts.core.tree import ROOT
+from tts.core.values import Problem, SearchResult
 from tts.tasks.grading import Grader
-from tts.tree import ROOT
-from tts.types import Problem, SearchResult
 from verifiers.base import Verifier
 
 
@@ -31,7 +31,7 @@ class Beam:
         lookahead: How many greedy steps a partial solution is rolled out by before it is ranked, with the score of where
             that led.
         aggregator: How step scores make a partial solution's score; None for the verifier's published default.
-        selection: How one of the finished solutions is chosen in the end, a key of `tts.selection.SELECTIONS`.
+        selection: How one of the finished solutions is chosen in the end, a key of `tts.core.selection.SELECTIONS`.
     """
 
     needs = ("policy.steps", "verifier.prefixes")

@@ -10,12 +10,12 @@ import asyncio
 from contextlib import aclosing
 
 from policies.base import Policy
-from tts.aggregate import check_aggregator
-from tts.errors import UserError
-from tts.selection import check_selection
+from tts.core.aggregate import check_aggregator
+from tts.core.errors import UserError
+from tts.core.selection import check_selection
+from tts.core.tree import ROOT, SearchTree
+from tts.core.values import Problem, SearchResult, Solution
 from tts.tasks.grading import Grader
-from tts.tree import ROOT, SearchTree
-from tts.types import Problem, SearchResult, Solution
 from verifiers.base import Verifier
 
 
@@ -24,8 +24,8 @@ class BestOfN:
 
     Args:
         n: Number of solutions.
-        aggregator: How step scores make a solution's score, a key of `tts.aggregate.AGGREGATORS`; None for the verifier's
-            published default.
+        aggregator: How step scores make a solution's score, a key of `tts.core.aggregate.AGGREGATORS`; None for the
+            verifier's published default.
         selection: `argmax` or `weighted_vote`.
     """
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from tts.aggregate import check_aggregator
-from tts.errors import UserError
-from tts.selection import check_selection
+from tts.core.aggregate import check_aggregator
+from tts.core.errors import UserError
+from tts.core.selection import check_selection
 
 
 def check_step_search(depth: int, aggregator: str | None, selection: str) -> None:

@@ -14,15 +14,15 @@ from collections.abc import AsyncGenerator
 
 from policies.base import Policy
 from policies.revision_prompt import PROMPT
-from search.chains import Chains
-from tts.errors import UserError
-from tts.types import Problem, Solution, Verdict
+from search.refinement import Refinement
+from tts.core.errors import UserError
+from tts.core.values import Problem, Solution, Verdict
 
 _ANALYSIS = re.compile(r"<analyze>(.*?)(?:</analyze>|\Z)", re.DOTALL)
 _PLACES = re.compile(r"\{(step|critique)\}")
 
 
-class CritiqueRefine(Chains):
+class CritiqueRefine(Refinement):
     """Critique refinement in parallel chains.
 
     Args:
@@ -32,7 +32,7 @@ class CritiqueRefine(Chains):
         keep: What a chain hands to the final choice: its `last` finished solution, or its `best` by score.
         prompt: What the policy reads, with `{critique}` and, where it is to be quoted, `{step}` in it.
         aggregator: How step scores make a solution's score; None for the verifier's published default.
-        selection: How one of the chains' solutions is chosen in the end, a key of `tts.selection.SELECTIONS`.
+        selection: How one of the chains' solutions is chosen in the end, a key of `tts.core.selection.SELECTIONS`.
     """
 
     needs = ("policy.revisions", "verifier.steps", "verifier.critiques")

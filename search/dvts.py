@@ -12,9 +12,9 @@ import asyncio
 from policies.base import Policy
 from search.beam import Beam
 from search.checks import check_width
-from search.steps import StepTree
+from search.step_tree import StepTree
+from tts.core.values import Problem, SearchResult
 from tts.tasks.grading import Grader
-from tts.types import Problem, SearchResult
 from verifiers.base import Verifier
 
 
@@ -27,7 +27,7 @@ class DVTS:
         depth: Most steps of a solution.
         lookahead: As in `search.beam.Beam`.
         aggregator: How step scores make a partial solution's score; None for the verifier's published default.
-        selection: How one of the subtrees' solutions is chosen in the end, a key of `tts.selection.SELECTIONS`.
+        selection: How one of the subtrees' solutions is chosen in the end, a key of `tts.core.selection.SELECTIONS`.
     """
 
     needs = Beam.needs

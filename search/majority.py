@@ -9,10 +9,10 @@ from collections import Counter
 from contextlib import aclosing
 
 from policies.base import Policy
-from tts.errors import UserError
+from tts.core.errors import UserError
+from tts.core.tree import ROOT, SearchTree
+from tts.core.values import Problem, SearchResult, Solution
 from tts.tasks.grading import Grader
-from tts.tree import ROOT, SearchTree
-from tts.types import Problem, SearchResult, Solution
 from verifiers.base import Verifier
 
 

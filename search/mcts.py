@@ -14,12 +14,12 @@ from collections.abc import Sequence
 
 from policies.base import Policy
 from search.checks import check_step_search
-from search.flights import Flights
-from search.visits import Visits
-from search.worth import WorthTree
-from tts.errors import UserError
+from search.ordered_tasks import OrderedTasks
+from search.uct import Visits
+from search.value_tree import ValueTree
+from tts.core.errors import UserError
+from tts.core.values import Problem, SearchResult
 from tts.tasks.grading import Grader
-from tts.types import Problem, SearchResult
 from verifiers.base import Verifier
 
 _FINALS = ("value", "visits")
@@ -35,7 +35,7 @@ class MCTS:
         simulations: How many.
         width: Continuations of a node.
         depth: Most steps of a solution.
-        rule: What a child is selected by: `uct` or `puct`, see `search.visits.RULES`.
+        rule: What a child is selected by: `uct` or `puct`, see `search.uct.RULES`.
         exploration: c in that rule, in the unit of the scores.
         rollout: Weight of the rollout in a node's worth: 0 for the verifier alone, 1 for rollouts alone.
         parallel: Simulations in flight.
@@ -43,7 +43,7 @@ class MCTS:
         final: What a finished solution is chosen by: the mean `value` of its simulations, or its `visits` (rollouts have
             none and stand behind).
         aggregator: How step scores make a score; None for the verifier's published default.
-        selection: How one of the finished solutions is chosen by that, a key of `tts.selection.SELECTIONS`.
+        selection: How one of the finished solutions is chosen by that, a key of `tts.core.selection.SELECTIONS`.
     """
 
     verifies = True
@@ -87,7 +87,7 @@ class MCTS:
 
     async def search(self, problem: Problem, policy: Policy, verifier: Verifier, grader: Grader) -> SearchResult:
         """Simulates, finishes the preferred solution and chooses."""
-        tree = WorthTree(problem, policy, verifier, *self._tree)
+        tree = ValueTree(problem, policy, verifier, *self._tree)
         visits = Visits(*self._rule)
 
         async def simulate(number: int, node: int, grows: bool) -> tuple[dict[int, float] | None, int, float]:
@@ -101,7 +101,7 @@ class MCTS:
                 visits.grow(way[-1], children)
             visits.land(way, end, worth)
 
-        async with Flights(self._parallel, land) as flights:
+        async with OrderedTasks(self._parallel, land) as flights:
             for number in range(self.samples):
                 # Where another simulation is at work its outcome is waited for, and the way chosen anew.
                 while flights.full or (leaf := (way := visits.descend())[-1]) in (key[-1] for key in flights.keys):

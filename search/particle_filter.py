@@ -19,9 +19,9 @@ from collections.abc import Sequence
 from policies.base import Policy
 from search.checks import check_step_search
 from search.particles import ParticleTree, Weighting
-from tts.errors import UserError
+from tts.core.errors import UserError
+from tts.core.values import Problem, SearchResult
 from tts.tasks.grading import Grader
-from tts.types import Problem, SearchResult
 from verifiers.base import Verifier
 
 
@@ -31,12 +31,12 @@ class ParticleFilter:
     Args:
         n: Number of particles.
         depth: Most steps of a solution.
-        potential: What a score's logarithmic weight is, a key of `search.resampling.POTENTIALS`.
+        potential: What a score's logarithmic weight is, a key of `search.particle_resampling.POTENTIALS`.
         temperature: What potentials are divided by; in (0, inf).
         start_temperature: What they are divided by at the first step; None for `temperature`.
         annealing: After how many steps the temperature has fallen from there to `temperature`, by as much at each.
         aggregator: How step scores make a score; None for the verifier's published default.
-        selection: How one of the last particles is chosen by weight, a key of `tts.selection.SELECTIONS`.
+        selection: How one of the last particles is chosen by weight, a key of `tts.core.selection.SELECTIONS`.
         seed: The run's seed.
     """
 

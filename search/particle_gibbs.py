@@ -9,7 +9,7 @@ few its particles. Different from its_hub: the choice is by the weights of all i
 from __future__ import annotations
 
 from search.particle_filter import ParticleFilter
-from tts.errors import UserError
+from tts.core.errors import UserError
 
 
 class ParticleGibbs(ParticleFilter):
@@ -19,12 +19,12 @@ class ParticleGibbs(ParticleFilter):
         n: Number of particles in an iteration, the kept one among them.
         iterations: How many filters.
         depth: Most steps of a solution.
-        potential: What a score's logarithmic weight is, a key of `search.resampling.POTENTIALS`.
+        potential: What a score's logarithmic weight is, a key of `search.particle_resampling.POTENTIALS`.
         temperature: What potentials are divided by.
         start_temperature: What they are divided by at the first step; None for `temperature`.
         annealing: After how many steps the temperature has come from there to `temperature`, by as much at each.
         aggregator: How step scores make a score; None for the verifier's published default.
-        selection: How one of the last particles is chosen by weight, a key of `tts.selection.SELECTIONS`.
+        selection: How one of the last particles is chosen by weight, a key of `tts.core.selection.SELECTIONS`.
         seed: The run's seed.
     """
 

@@ -8,10 +8,10 @@ from collections import Counter, defaultdict, deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from search.resampling import POTENTIALS, conditional_systematic, normalised, systematic
-from search.steps import StepTree
-from tts.errors import UserError
-from tts.tree import ROOT
+from search.particle_resampling import POTENTIALS, conditional_systematic, normalised, systematic
+from search.step_tree import StepTree
+from tts.core.errors import UserError
+from tts.core.tree import ROOT
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,7 @@ class Weighting:
     """What a particle weighs: exp(potential(score) / temperature).
 
     Attributes:
-        potential: A key of `search.resampling.POTENTIALS`.
+        potential: A key of `search.particle_resampling.POTENTIALS`.
         temperature: The last temperature.
         start: The first step's.
         annealing: After how many steps the temperature has come from there to the last, by as much at each.

@@ -13,11 +13,11 @@ from collections.abc import Sequence
 
 from policies.base import Policy
 from search.checks import check_step_search
-from search.steps import StepTree
-from tts.errors import UserError
+from search.step_tree import StepTree
+from tts.core.errors import UserError
+from tts.core.tree import ROOT
+from tts.core.values import Problem, SearchResult
 from tts.tasks.grading import Grader
-from tts.tree import ROOT
-from tts.types import Problem, SearchResult
 from verifiers.base import Verifier
 
 _ROUNDING_ERROR = 1e-9
@@ -32,7 +32,7 @@ class Rebase:
         depth: Most steps of a solution.
         aggregator: How step scores make a partial solution's score; None for the verifier's published default. The
             paper's is `last`.
-        selection: How one of the solutions is chosen in the end, a key of `tts.selection.SELECTIONS`.
+        selection: How one of the solutions is chosen in the end, a key of `tts.core.selection.SELECTIONS`.
     """
 
     needs = ("policy.steps", "verifier.prefixes")

@@ -11,12 +11,12 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 
 from policies.base import Policy
-from search.chains import Chains
-from tts.types import Problem, Solution, Verdict
+from search.refinement import Refinement
+from tts.core.values import Problem, Solution, Verdict
 
 
-class Resample(Chains):
-    """Chains of independent solutions; arguments as for `Chains`."""
+class Resample(Refinement):
+    """Chains of independent solutions; arguments as for `Refinement`."""
 
     def following(
         self, problem: Problem, policy: Policy, solution: Solution, verdict: Verdict, wrong: int, index: int

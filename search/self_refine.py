@@ -12,11 +12,11 @@ import asyncio
 from contextlib import aclosing
 
 from policies.base import Policy
-from tts.errors import UserError
-from tts.selection import check_selection
+from tts.core.errors import UserError
+from tts.core.selection import check_selection
+from tts.core.tree import ROOT, SearchTree
+from tts.core.values import Problem, SearchResult, Solution
 from tts.tasks.grading import Grader
-from tts.tree import ROOT, SearchTree
-from tts.types import Problem, SearchResult, Solution
 from verifiers.base import Verifier
 
 FEEDBACK = (
@@ -38,7 +38,7 @@ class SelfRefine:
         feedback: What asks the policy for a critique of the solution above it.
         stop: Words, in upper or lower case, by which the critique says that the solution may stay as it is.
         prompt: What asks for the revision, with `{critique}` in it.
-        selection: How one of the chains' last solutions is chosen, a key of `tts.selection.SELECTIONS`; with any other
+        selection: How one of the chains' last solutions is chosen, a key of `tts.core.selection.SELECTIONS`; with any other
             than `majority` the verifier judges them.
     """
 

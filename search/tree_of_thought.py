@@ -11,11 +11,11 @@ from __future__ import annotations
 
 from policies.base import Policy
 from search.checks import check_step_search, check_width
-from search.steps import StepTree
-from tts.errors import UserError
+from search.step_tree import StepTree
+from tts.core.errors import UserError
+from tts.core.tree import ROOT
+from tts.core.values import Problem, SearchResult
 from tts.tasks.grading import Grader
-from tts.tree import ROOT
-from tts.types import Problem, SearchResult
 from verifiers.base import Verifier
 
 _ORDERS = ("bfs", "dfs")
@@ -32,7 +32,7 @@ class TreeOfThought:
         threshold: States with a value not above it are put off (the paper's v_th).
         depth: Most steps of a solution.
         aggregator: How step scores make a state's value; None for the verifier's published default.
-        selection: How one of the solutions is chosen in the end, a key of `tts.selection.SELECTIONS`.
+        selection: How one of the solutions is chosen in the end, a key of `tts.core.selection.SELECTIONS`.
     """
 
     needs = ("policy.steps", "verifier.prefixes")

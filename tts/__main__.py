@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tts.app import run_job
-from tts.command import command
+from tts.cli.command import command
+from tts.evaluation.job import run_job
 
 if __name__ == "__main__":
     command("config", run_job)

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field, fields
 from operator import attrgetter
 from typing import Literal, TypeVar
 
-from tts.errors import UserError
+from tts.core.errors import UserError
 
 T = TypeVar("T")
 Role = Literal["policy", "verifier"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from tts.types import Problem, Solution, Verdict
+from tts.core.values import Problem, Solution, Verdict
 
 
 class Verifier(Protocol):

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from tts.aggregate import check_aggregator
-from tts.errors import UserError
-from tts.types import Problem, Solution, Verdict
-from verifiers.allowed import allowed, there
+from tts.core.aggregate import check_aggregator
+from tts.core.errors import UserError
+from tts.core.values import Problem, Solution, Verdict
 from verifiers.base import Verifier
 from verifiers.combinator import Combinator, lacks, score_at
 from verifiers.stepwise import beginning, judged_steps
+from verifiers.within_budget import gather_within_budget, require_any
 
 
 class Cascade(Combinator):
@@ -61,9 +61,9 @@ class Cascade(Combinator):
             asked = beginning(solution, total if whole else open_steps[-1] + 1)
             verdict = own[number]
             if verdict is None or len(verdict.scores) < len(judged_steps(asked)):
-                (made,) = await allowed(stage.verify(problem, asked, verdict))
+                (made,) = await gather_within_budget(stage.verify(problem, asked, verdict))
                 if number == 0:
-                    there([made])
+                    require_any([made])
                 if made is not None:
                     verdict = own[number] = made
                 else:  # of the steps that it has judged before, its scores stand

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from itertools import chain
 from typing import Any
 
-from tts.errors import UserError
-from tts.needs import reads_answers
-from tts.types import Problem, Solution, Verdict
+from tts.core.errors import UserError
+from tts.core.values import Problem, Solution, Verdict
+from tts.runtime.capabilities import reads_answers
 from verifiers.base import Verifier
 
 

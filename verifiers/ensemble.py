@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
-from tts.aggregate import check_aggregator
-from tts.errors import UserError
-from tts.types import Problem, Solution, Verdict
-from verifiers.allowed import allowed, there
+from tts.core.aggregate import check_aggregator
+from tts.core.errors import UserError
+from tts.core.values import Problem, Solution, Verdict
 from verifiers.base import Verifier
 from verifiers.combinator import Combinator, score_at
 from verifiers.stepwise import judged_steps
+from verifiers.within_budget import gather_within_budget, require_any
 
 
 class Ensemble(Combinator):
@@ -44,14 +44,14 @@ class Ensemble(Combinator):
             LimitReached: The budget did not allow a single member's verdict; where it allowed some, those count.
         """
         priors = (None,) * len(self.parts) if prior is None else prior.state
-        verdicts = await allowed(
+        verdicts = await gather_within_budget(
             *(part.verify(problem, solution, own) for part, own in zip(self.parts.values(), priors, strict=True))
         )
         scores = tuple(
             _weighted_mean([score_at(verdict, step) for verdict in verdicts], self._weights)
             for step in range(len(judged_steps(solution)))
         )
-        votes = tuple(vote for verdict in there(verdicts) for vote in verdict.votes)
+        votes = tuple(vote for verdict in require_any(verdicts) for vote in verdict.votes)
         return Verdict(scores, votes, self._aggregator, tuple(verdicts))
 
 

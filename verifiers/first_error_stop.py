@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tts.errors import UserError
-from tts.types import Problem, Solution, Verdict
+from tts.core.errors import UserError
+from tts.core.values import Problem, Solution, Verdict
 from verifiers.base import Verifier
 from verifiers.combinator import Combinator, check_threshold, need_prefixes
 from verifiers.stepwise import FALLING, until_first_error

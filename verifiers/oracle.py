@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from tts.errors import UserError
+from tts.core.errors import UserError
+from tts.core.values import Problem, Solution, Verdict, Vote
 from tts.tasks.grading import Grader
-from tts.types import Problem, Solution, Verdict, Vote
 
 
 class OracleVerifier:

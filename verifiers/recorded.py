@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
-from tts.errors import UserError
+from tts.core.errors import UserError
+from tts.core.values import Problem, Solution, Verdict, Vote
 from tts.tasks.rows import read_lines
-from tts.types import Problem, Solution, Verdict, Vote
 
 
 class RecordedVerifier:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import random
 
-from tts.chat import FORMATS, TEMPLATE, check_format
-from tts.engines.base import Sampling
+from tts.core.errors import UserError
+from tts.engines.chat_format import FORMATS, TEMPLATE, check_format
+from tts.engines.generating import Sampling
 from tts.engines.simulated.tokens import CHARACTERS
 from tts.engines.simulated.writer import Choice, Draft, dice, last_mark, length, prose
-from tts.errors import UserError
-from verifiers import genprm_format as wire
+from verifiers.generative import genprm_format as wire
 
 _VERDICT_END = "}$\n" + wire.OUTPUT_STOP
 _ANALYSIS_BEGUN = wire.ANALYZE_START.rpartition("{}")[2]

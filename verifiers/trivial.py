@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 
-from tts.types import Problem, Solution, Verdict, Vote
+from tts.core.values import Problem, Solution, Verdict, Vote
 
 
 class AlwaysCorrect:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from tts.budget import Usage, charge, current
-from tts.errors import UserError
+from tts.core.errors import UserError
+from tts.core.values import Problem, Solution, Verdict, Vote
 from tts.sandbox.base import Sandbox
 from tts.tasks.code import CodeCheck, extract_code
-from tts.types import Problem, Solution, Verdict, Vote
 
 
 class UnitTestVerifier:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from tts.errors import UserError
-from tts.types import Problem, Solution, Verdict
-from verifiers.allowed import allowed, there
+from tts.core.errors import UserError
+from tts.core.values import Problem, Solution, Verdict
 from verifiers.combinator import Combinator, check_threshold, score_at
 from verifiers.voting import VotingVerifier, mean
+from verifiers.within_budget import gather_within_budget, require_any
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,9 @@ class VoteRule(Combinator):
         One that the budget did not allow is None.
         """
         own = dict(enumerate(priors))
-        return await allowed(*(self._of.vote(problem, solution, number, own.get(number)) for number in numbers))
+        return await gather_within_budget(
+            *(self._of.vote(problem, solution, number, own.get(number)) for number in numbers)
+        )
 
     def _score(self, said: Sequence[float | None]) -> float | None:
         """Returns the score of a step of which the votes said this."""
@@ -104,7 +106,7 @@ class VoteRule(Combinator):
         return [self._rule.value(score, self._threshold) for score in said if score is not None]
 
     def _verdict(self, scores: Sequence[float | None], ballots: Sequence[Verdict | None]) -> Verdict:
-        votes = tuple(single for ballot in there(ballots) for single in ballot.votes)
+        votes = tuple(single for ballot in require_any(ballots) for single in ballot.votes)
         return Verdict(tuple(scores), votes, self._of.aggregator, tuple(ballots))
 
 
@@ -114,6 +116,6 @@ def by_steps(ballots: Sequence[Verdict | None]) -> list[tuple[float | None, ...]
     Raises:
         LimitReached: The budget did not allow a single one of the votes.
     """
-    cast = there(ballots)
+    cast = require_any(ballots)
     steps = max((len(ballot.scores) for ballot in cast), default=0)
     return [tuple(score_at(ballot, step) for ballot in cast) for step in range(steps)]

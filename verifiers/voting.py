@@ -7,10 +7,10 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from itertools import zip_longest
 
-from tts.aggregate import check_aggregator
-from tts.errors import UserError
-from tts.types import Problem, Solution, Verdict
-from verifiers.allowed import allowed, there
+from tts.core.aggregate import check_aggregator
+from tts.core.errors import UserError
+from tts.core.values import Problem, Solution, Verdict
+from verifiers.within_budget import gather_within_budget, require_any
 
 
 class VotingVerifier(ABC):
@@ -69,7 +69,9 @@ class VotingVerifier(ABC):
             LimitReached: The budget did not allow a single vote; where it allowed some, those make the verdict.
         """
         priors: Sequence[Verdict | None] = prior.state if prior is not None else (None,) * self.votes
-        votes = await allowed(*(self.vote(problem, solution, number, own) for number, own in enumerate(priors)))
+        votes = await gather_within_budget(
+            *(self.vote(problem, solution, number, own) for number, own in enumerate(priors))
+        )
         return merged(votes, self.aggregator)
 
 
@@ -87,7 +89,7 @@ def merged(votes: Sequence[Verdict | None], aggregator: str) -> Verdict:
     Raises:
         LimitReached: There is no vote.
     """
-    cast = there(votes)
+    cast = require_any(votes)
     scores = tuple(mean(step) for step in zip_longest(*(vote.scores for vote in cast)))
     return Verdict(scores, tuple(single for vote in cast for single in vote.votes), aggregator, tuple(votes))
 

@@ -18,7 +18,7 @@ from tests.attacks.executors import Executor, Peer, Plain
 from tests.attacks.host import SECRET, Host
 from tests.attacks.themes import ATTACKS
 from tests.attacks.trial import Range
-from tts.errors import UserError
+from tts.core.errors import UserError
 from tts.sandbox.zygote import kernel
 
 LIMIT = 1.0  # seconds of a piece; every attack that shall run into it costs as many

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests.attacks.themes import ATTACKS
-from tts.errors import UserError
+from tts.core.errors import UserError
 from tts.sandbox.jail import Jail
 
 pytestmark = pytest.mark.integration

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.attacks.box import Box, make_box
-from tts.errors import UserError
+from tts.core.errors import UserError
 
 pytestmark = pytest.mark.integration
 

@@ -21,10 +21,10 @@ from tests.engines.conformance import EMBEDDED_POLICY
 from tts.bank import Bank, BankedEngine, BankError, open_bank
 from tts.bank.bank import sampling_key
 from tts.budget import scope
-from tts.compose import shared_engine
-from tts.engines.base import Completion, Request, Sampling
-from tts.engines.gate import Gate
-from tts.errors import EngineError
+from tts.config.build import shared_engine
+from tts.core.errors import EngineError
+from tts.engines.generating import Completion, Request, Sampling
+from tts.engines.metered import MeteredEngine
 
 
 @contextmanager
@@ -108,7 +108,7 @@ async def test_smaller_cells_are_beginnings_of_larger_ones_and_cost_the_search_t
     with fresh() as bank:
         costs = []
         for n in (16, 4, 16, 20):
-            gate = Gate(BankedEngine(engine, bank), "policy", limit=5)
+            gate = MeteredEngine(BankedEngine(engine, bank), "policy", limit=5)
             with scope("run") as meter:
                 await complete(gate, Request("p", seeds=tuple(range(n))))
             usage = meter.usage["policy"]

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tts.bank.codec import pack, unpack
-from tts.engines.base import Completion, Token
+from tts.engines.generating import Completion, Token
 
 # Also lone surrogates, which a model's bytes can become.
 texts = st.text(st.characters(), max_size=8)

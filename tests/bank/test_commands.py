@@ -16,7 +16,7 @@ from rich.console import Console
 from tests.bank.writer import Writer, complete
 from tts.bank import Bank, BankedEngine
 from tts.bank.__main__ import main
-from tts.engines.base import Request, Sampling
+from tts.engines.generating import Request, Sampling
 from tts.engines.replay import ReplayEngine
 
 REQUESTS = [Request(f"prompt {i}\ud800é", Sampling(alternatives=20 * (i % 2)), tuple(range(5 + i))) for i in range(4)]

@@ -28,8 +28,8 @@ from tests.bank.writer import Writer, complete
 from tts.bank import Bank, BankedEngine, BankError, store
 from tts.bank.bank import Place
 from tts.bank.codec import pack
-from tts.bank.keeping import prune
-from tts.engines.base import Completion, Request
+from tts.bank.maintenance import prune
+from tts.engines.generating import Completion, Request
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -14,8 +14,8 @@ from pathlib import Path
 
 from tests.bank.writer import Writer, complete
 from tts.bank import Bank, BankedEngine
-from tts.engines.base import Request
-from tts.errors import RunError
+from tts.core.errors import RunError
+from tts.engines.generating import Request
 
 REQUESTS = [Request(f"prompt {number}", seeds=tuple(range(8))) for number in range(40)]
 

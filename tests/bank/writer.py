@@ -8,8 +8,8 @@ import random
 from collections.abc import AsyncGenerator, Mapping
 from typing import Any
 
-from tts.engines.base import Completion, Engine, Request, Token
-from tts.errors import EngineError
+from tts.core.errors import EngineError
+from tts.engines.generating import Completion, Engine, Request, Token
 
 
 class Writer:

@@ -23,8 +23,8 @@ from benchmarks.scheduling import (
     engine_at_home,
     servers,
 )
-from tts.clock import VirtualLoop
-from tts.engines.base import Request, Sampling
+from tts.concurrency.virtual_clock import VirtualLoop
+from tts.engines.generating import Request, Sampling
 
 CELLS = st.builds(
     Cell,

@@ -11,10 +11,10 @@ import pytest
 
 from benchmarks.simserver import Faults, configured_engine, listen, serving
 from policies.simulated import SolutionWriter
-from tts.engines.base import Completion, Engine, Request, Sampling
+from tts.core.errors import UserError
+from tts.engines.generating import Completion, Engine, Request, Sampling
 from tts.engines.openai import OpenAIEngine
 from tts.engines.simulated import SimulatedEngine
-from tts.errors import UserError
 
 pytestmark = pytest.mark.integration
 

@@ -7,10 +7,10 @@ import pytest
 from transformers import AutoConfig
 
 from benchmarks.setup import close, job, start
+from tts.core.values import Solution
 from tts.embedded.student import first_error
-from tts.metrics import first_error_score
+from tts.statistics.metrics import first_error_score
 from tts.tasks.answers import extract_answer
-from tts.types import Solution
 
 pytestmark = pytest.mark.integration
 

@@ -13,7 +13,7 @@ from tts.embedded.student import first_error, solve
 from tts.embedded.tokenizer import CHAT
 from tts.tasks.arithmetic import stories
 from verifiers.embedded.corpus import MODES, Noise, conversation
-from verifiers.genprm_format import CODE_OUTPUT, last_code, read_verdict
+from verifiers.generative.genprm_format import CODE_OUTPUT, last_code, read_verdict
 
 seeds = st.integers(0, 10_000)
 EXACT = Noise(miscopy=0.0, echo=0.0)

@@ -7,13 +7,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tts.chat import FORMATS
 from tts.embedded.student import STEP_SEPARATOR, solve
 from tts.embedded.tokenizer import encode, token_id
+from tts.engines.chat_format import FORMATS
 from tts.tasks.arithmetic import stories
 from verifiers.embedded.corpus import MODES, conversation
 from verifiers.embedded.tokenizer import build
-from verifiers.genprm_format import (
+from verifiers.generative.genprm_format import (
     ANALYZE_START,
     ANALYZE_STOP,
     CODE_OUTPUT_START,

@@ -1,4 +1,4 @@
-"""What every engine must do: the contract of `tts.engines.base` as laws.
+"""What every engine must do: the contract of `tts.engines.generating` as laws.
 
 A test module subclasses `EngineConformance`, gives it a fixture `subject`, and adds its own markers:
 
@@ -27,8 +27,8 @@ from typing import Any
 import pytest
 
 import policies.embedded
-from tts.engines.base import Completion, Engine, Request, Sampling
-from tts.errors import EngineError
+from tts.core.errors import EngineError
+from tts.engines.generating import Completion, Engine, Request, Sampling
 
 EMBEDDED_POLICY = str(Path(policies.embedded.__file__).parent / "checkpoint")
 

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from tts.engines.base import Completion, Engine, Request, Sampling
+from tts.core.errors import EngineError
+from tts.engines.generating import Completion, Engine, Request, Sampling
 from tts.engines.logprobs import write_tokens
-from tts.errors import EngineError
 
 
 @contextmanager

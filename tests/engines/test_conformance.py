@@ -11,7 +11,7 @@ import pytest
 
 from tests.engines.conformance import EMBEDDED_POLICY, HOT, PROMPTS, EngineConformance, Subject, complete_all
 from tests.engines.model_server import serve_model
-from tts.engines.base import Request, Sampling
+from tts.engines.generating import Request, Sampling
 from tts.engines.openai import OpenAIEngine
 from tts.engines.replay import Recorder, ReplayEngine
 from tts.engines.transformers import TransformersEngine

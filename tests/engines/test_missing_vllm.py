@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from tts.core.errors import UserError
 from tts.engines.vllm import VLLMEngine
-from tts.errors import UserError
 
 
 def test_the_missing_package_is_named_with_the_remedy(monkeypatch: pytest.MonkeyPatch) -> None:

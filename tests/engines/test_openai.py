@@ -23,11 +23,11 @@ from hypothesis import strategies as st
 
 from tests.engines.conftest import tokenizer
 from tests.engines.server import completion, misbehave, serve
-from tts.engines.base import Completion, Request, Sampling
+from tts.core.errors import EngineError, UserError
+from tts.engines.generating import Completion, Request, Sampling
 from tts.engines.openai import OpenAIEngine
 from tts.engines.openai.http import retry_after
 from tts.engines.openai.protocol import chunks
-from tts.errors import EngineError, UserError
 
 pytestmark = pytest.mark.integration
 
@@ -315,9 +315,9 @@ def test_what_asks_for_nothing_is_no_wait(value: str) -> None:
 
 CLIENTS = """
 import asyncio, resource, sys
-from tts.engines.base import Request, Sampling
+from tts.engines.generating import Request, Sampling
 from tts.engines.openai import OpenAIEngine
-from tts.errors import EngineError
+from tts.core.errors import EngineError
 
 resource.setrlimit(resource.RLIMIT_NOFILE, (40, int(sys.argv[2])))
 

@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tts.engines.base import Completion, Request, Sampling, Token
+from tts.core.errors import EngineError, UserError
+from tts.engines.generating import Completion, Request, Sampling, Token
 from tts.engines.logprobs import as_sampled, read_tokens, write_tokens
 from tts.engines.replay import Recorder, ReplayEngine
 from tts.engines.scripted import ScriptedEngine
-from tts.errors import EngineError, UserError
 
 SAMPLING = Sampling(stop=("!",), include_stop=True, alternatives=20)
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from tts.engines.base import Sampling
+from tts.engines.generating import Sampling
 from tts.engines.transformers.sampler import Sampler
 
 VOCABULARY = 40

@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 
 from tests.engines.conftest import model, tokenizer
 from tests.engines.test_sampler import expected_scores
-from tts.engines.base import Completion, Engine, Request, Sampling
+from tts.core.errors import EngineError, UserError
+from tts.engines.generating import Completion, Engine, Request, Sampling
 from tts.engines.transformers import TransformersEngine
-from tts.errors import EngineError, UserError
 
 pytestmark = pytest.mark.integration
 
@@ -416,7 +416,7 @@ async def test_models_that_cannot_be_batched_are_refused(kind: str, tmp_path: Pa
 def test_a_process_may_end_while_an_engine_is_busy(checkpoint: Checkpoints) -> None:
     program = f"""
 import asyncio
-from tts.engines.base import Request, Sampling
+from tts.engines.generating import Request, Sampling
 from tts.engines.transformers import TransformersEngine
 
 async def main():

@@ -29,10 +29,10 @@ from tests.engines.conformance import (
     complete_all,
     no_hang,
 )
-from tts.engines.base import Engine, Request, Sampling
+from tts.core.errors import EngineError, UserError
+from tts.engines.generating import Engine, Request, Sampling
 from tts.engines.openai import OpenAIEngine
 from tts.engines.transformers import TransformersEngine
-from tts.errors import EngineError, UserError
 
 pytestmark = pytest.mark.vllm
 

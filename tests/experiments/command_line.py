@@ -8,13 +8,13 @@ import os
 import sys
 from pathlib import Path
 
-from tts.app import run_job as search_job
-from tts.command import command
+from tts.cli.command import command
+from tts.evaluation.job import run_job as search_job
 from tts.judge.app import run_job as judge_job
 
 _PRELOADED = (
     *("math_verify", "transformers.models.llama.modeling_llama", "tts.engines.transformers.worker", "policies.chat"),
-    *("verifiers.genprm", "search.best_of_n", "search.critique_refine"),
+    *("verifiers.generative.genprm", "search.best_of_n", "search.critique_refine"),
 )
 _context = multiprocessing.get_context("forkserver")
 _context.set_forkserver_preload([__name__, *_PRELOADED])

@@ -16,8 +16,8 @@ import yaml
 from rich.console import Console
 
 from tests.experiments.command_line import installed, run
+from tts.evaluation.paper_rules import RULES
 from tts.report.__main__ import main as report
-from tts.rules import RULES
 
 pytestmark = pytest.mark.integration
 

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from omegaconf import DictConfig, OmegaConf
 
-from tts.cells import Cell
-from tts.sweep import Sweep
+from tts.cli.run_directory import RunDirectory
+from tts.cli.sweep import Sweep
 
 
 def round_of(sweep: Sweep, grid: list[Path], deadly: set[Path], jobs: int, lost: list[int]) -> bool:
@@ -31,14 +31,14 @@ def round_of(sweep: Sweep, grid: list[Path], deadly: set[Path], jobs: int, lost:
         batch = [folder for folder in batch if not sweep.leaves(folder)]
         for folder in batch:
             folder.mkdir(exist_ok=True)
-            Cell(folder, "h").begin()
+            RunDirectory(folder, "h").begin()
         if lost and batch and finished >= lost[0]:
             lost.pop(0)
             return True
         if deadly & set(batch):
             return True
         for folder in batch:
-            Cell(folder, "h").end(0, [])
+            RunDirectory(folder, "h").end(0, [])
         finished += len(batch)
     return False
 

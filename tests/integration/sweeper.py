@@ -10,9 +10,9 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import policies.chat  # noqa: F401  what a run of the tests below would import
-import verifiers.genprm  # noqa: F401
-from tts.app import run_job
-from tts.command import command
+import verifiers.generative.genprm  # noqa: F401
+from tts.cli.command import command
+from tts.evaluation.job import run_job
 
 _context = multiprocessing.get_context("forkserver")
 _context.set_forkserver_preload([__name__])

@@ -12,7 +12,7 @@ from hydra import compose, initialize_config_module
 from omegaconf import OmegaConf
 from rich.console import Console
 
-from tts.app import run_job
+from tts.evaluation.job import run_job
 
 pytestmark = pytest.mark.integration
 

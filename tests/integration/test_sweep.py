@@ -16,7 +16,7 @@ import pytest
 
 from tests.engines.server import Server, completion, serve
 from tests.integration.sweeper import start
-from verifiers.genprm_format import OUTPUT_STOP
+from verifiers.generative.genprm_format import OUTPUT_STOP
 
 pytestmark = pytest.mark.integration
 

@@ -13,10 +13,10 @@ from omegaconf import OmegaConf
 from rich.console import Console
 
 from tts.budget import Usage, charge
-from tts.compose import config_hash
-from tts.errors import EngineError, UserError
+from tts.config.build import config_hash
+from tts.core.errors import EngineError, UserError
+from tts.core.values import Problem, Solution, Verdict, Vote
 from tts.judge.app import run_job
-from tts.types import Problem, Solution, Verdict, Vote
 
 ASKED: list[str] = []
 """Ids of the problems that a `Told` was asked about, in order."""

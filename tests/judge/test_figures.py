@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tts.bootstrap import Bootstrap, interval, mean, point
 from tts.judge.figures import FIGURES, figures
 from tts.judge.judged import Judged
-from tts.metrics import auc, first_error_score
+from tts.statistics.bootstrap import Bootstrap, interval, mean, point
+from tts.statistics.metrics import auc, first_error_score
 
 SCORES = st.sampled_from([None, 0.0, 0.25, 0.5, 0.75, 1.0])
 

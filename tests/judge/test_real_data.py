@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.judge.helpers import judge, summary
-from tts.metrics import FirstErrorScore
+from tts.statistics.metrics import FirstErrorScore
 
 
 def test_the_papers_f1_is_the_harmonic_mean_of_its_accuracies(shared_data: Path) -> None:

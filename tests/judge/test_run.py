@@ -9,10 +9,10 @@ import pytest
 from hydra import compose, initialize_config_module
 
 from tests.judge.helpers import ASKED, TOLD, Told, judge, results, rows, summary, write
-from tts.errors import UserError
+from tts.core.errors import UserError
+from tts.core.values import Problem, Solution, Verdict
 from tts.sandbox.base import Sandbox
 from tts.sandbox.none import NoExecution
-from tts.types import Problem, Solution, Verdict
 
 
 @pytest.fixture

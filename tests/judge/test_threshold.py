@@ -8,11 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.judge.test_figures import judgements
-from tts.bootstrap import point
+from tts.core.values import Problem, Solution, Verdict
 from tts.judge.figures import figures
 from tts.judge.judged import Judged, counts
 from tts.judge.threshold import Threshold
-from tts.types import Problem, Solution, Verdict
+from tts.statistics.bootstrap import point
 
 
 def f1(judged: list[Judged], threshold: float) -> float:

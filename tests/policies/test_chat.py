@@ -8,14 +8,14 @@ import pytest
 from hydra import compose, initialize_config_module
 from omegaconf import OmegaConf
 
-import tts.compose
+import tts.config.build
 from policies.base import GREEDY
 from policies.chat import ChatPolicy
-from tts.engines.base import Completion
-from tts.engines.client import derive_seed
+from tts.core.errors import UserError
+from tts.core.values import Problem, Solution
+from tts.engines.generating import Completion
 from tts.engines.scripted import ScriptedEngine
-from tts.errors import UserError
-from tts.types import Problem, Solution
+from tts.engines.seeded import derive_seed
 
 PROBLEM = Problem("p", "What is {1} + 1?", "2")
 
@@ -24,7 +24,7 @@ def preset(name: str, engine: ScriptedEngine, **changes: object) -> ChatPolicy:
     with initialize_config_module("conf", version_base="1.3"):
         config = OmegaConf.to_container(compose("config", [f"policy={name}"]), resolve=True)["policy"]
     del config["engine"]
-    return tts.compose.build({**config, **changes}, "policy", engine=engine)
+    return tts.config.build.build({**config, **changes}, "policy", engine=engine)
 
 
 async def collect(stream: object) -> list[Solution]:

@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from policies.steps import FORMATS, step_format
+from tts.core.errors import UserError
 from tts.engines.stops import cut_at_stop
-from tts.errors import UserError
 
 lines = st.text(st.characters(codec="ascii", exclude_characters="\n\r\x0b\x0c\x1c\x1d\x1e"), min_size=1).filter(
     str.strip

@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tts.aggregate import AGGREGATORS, aggregate
+from tts.core.aggregate import AGGREGATORS, aggregate
+from tts.core.selection import SELECTIONS
 from tts.report.curves import Curve, curve, surface
 from tts.report.exact import best_of, majority, pass_at
+from tts.report.orderings import RULES, Draws
 from tts.report.pools import VECTORISED, Pool, pool_of, sizes, vote_scores
-from tts.report.resampling import RULES, Draws
-from tts.selection import SELECTIONS
 
 Candidate = tuple[int | None, bool, float | None]
 

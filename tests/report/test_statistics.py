@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from tts.metrics import wilson_interval
 from tts.report.budgets import choices, front, round_budgets, savings
 from tts.report.statistics import differences, mcnemar, means, rate, rates, resamples
+from tts.statistics.metrics import wilson_interval
 
 OUTCOME = st.sampled_from([0.0, 1.0, math.nan])
 

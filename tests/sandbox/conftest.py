@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from tts.errors import UserError
+from tts.core.errors import UserError
 from tts.sandbox.jail import Jail
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tts.errors import UserError
+from tts.core.errors import UserError
 from tts.sandbox import supervisor
 from tts.sandbox.base import Execution
 from tts.sandbox.jail import Jail

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tts.errors import UserError
+from tts.core.errors import UserError
 from tts.sandbox.jail import Jail
 from tts.sandbox.refusal import REMEDIES, refusal
 from tts.sandbox.zygote import syscalls
@@ -72,7 +72,7 @@ async def test_unknown_machine_is_refused_with_the_reason(monkeypatch: pytest.Mo
 # Denies system calls, by a filter of its own, to everything that a jail then starts: a machine without those layers.
 DENYING = """
 import asyncio, json, struct, sys
-from tts.errors import UserError
+from tts.core.errors import UserError
 from tts.sandbox.jail import Jail
 from tts.sandbox.zygote import kernel, seccomp, syscalls
 mode, denied = sys.argv[1], json.loads(sys.argv[2])

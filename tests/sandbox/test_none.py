@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from tts.errors import UserError
+from tts.core.errors import UserError
 from tts.sandbox.none import NoExecution
 
 

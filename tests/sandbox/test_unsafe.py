@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from tts.errors import UserError
+from tts.core.errors import UserError
 from tts.sandbox.unsafe import Unsafe
 
 pytestmark = [pytest.mark.integration, pytest.mark.asyncio(loop_scope="package")]

@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, field
 
+from tts.core.values import Problem, Solution, Verdict
 from tts.tasks.grading import Grader
-from tts.types import Problem, Solution, Verdict
 
 
 @dataclass

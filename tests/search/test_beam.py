@@ -12,8 +12,8 @@ from policies.base import GREEDY
 from search.beam import Beam
 from search.dvts import DVTS
 from tests.search.toy import Steps, Toy, again, check_step_search, shape, toys
-from tts.errors import UserError
-from tts.types import FinishReason, SearchResult
+from tts.core.errors import UserError
+from tts.core.values import FinishReason, SearchResult
 
 settings = st.tuples(st.integers(1, 4), st.integers(1, 3))
 

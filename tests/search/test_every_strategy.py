@@ -17,9 +17,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.search.toy import Steps, Toy, shape
-from tts.compose import build
-from tts.errors import EngineError, UserError
-from tts.types import FinishReason, Problem, Solution, Verdict, Vote
+from tts.config.build import build
+from tts.core.errors import EngineError, UserError
+from tts.core.values import FinishReason, Problem, Solution, Verdict, Vote
 
 CONF = Path(__file__).resolve().parents[2] / "conf" / "search"
 NODES: dict[str, dict[str, Any]] = {path.stem: yaml.safe_load(path.read_text()) for path in sorted(CONF.glob("*.yaml"))}

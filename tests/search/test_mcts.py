@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from search.mcts import MCTS
 from tests.search.toy import Steps, Toy, again, check_step_search, shape, toys
-from tts.errors import UserError
-from tts.tree import choose
-from tts.types import Problem, SearchResult, Solution
+from tts.core.errors import UserError
+from tts.core.tree import choose
+from tts.core.values import Problem, SearchResult, Solution
 
 options = st.fixed_dictionaries(
     {

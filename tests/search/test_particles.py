@@ -16,13 +16,13 @@ from hypothesis import strategies as st
 
 from search.particle_filter import ParticleFilter
 from search.particle_gibbs import ParticleGibbs
+from search.particle_resampling import POTENTIALS, conditional_systematic, normalised, systematic
 from search.particles import ParticleTree, Weighting
-from search.resampling import POTENTIALS, conditional_systematic, normalised, systematic
 from tests.search.helpers import PlainGrader
 from tests.search.toy import Toy, check_step_search, toys
-from tts.errors import ProblemError, UserError
-from tts.tree import ROOT, choose
-from tts.types import Problem, SearchResult, Solution, Verdict
+from tts.core.errors import ProblemError, UserError
+from tts.core.tree import ROOT, choose
+from tts.core.values import Problem, SearchResult, Solution, Verdict
 
 weights = (
     st.lists(st.floats(0.0, 1.0), min_size=1, max_size=12)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from search.rebase import Rebase, allocate
 from tests.search.toy import Toy, again, check_step_search, toys
-from tts.errors import UserError
+from tts.core.errors import UserError
 
 # No score is so near to another that it matters from where on two doubles differ.
 scores = st.lists(st.integers(0, 1000).map(lambda score: score / 1000), min_size=1, max_size=12).map(

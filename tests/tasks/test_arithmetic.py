@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tts.errors import UserError
+from tts.core.errors import UserError
 from tts.tasks.arithmetic import SPLITS, THEMES, TOTALS, ArithmeticTask, Story
 
 seeds = st.integers(0, 10_000)

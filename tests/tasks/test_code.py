@@ -18,14 +18,14 @@ from hypothesis import strategies as st
 from omegaconf import OmegaConf
 from rich.console import Console
 
-from tts import app
-from tts.errors import ProblemError, UserError
+from tts.core.errors import ProblemError, UserError
+from tts.core.values import Problem, Solution
+from tts.evaluation import job as app
 from tts.sandbox.jail import Jail
 from tts.sandbox.none import NoExecution
 from tts.sandbox.unsafe import Unsafe
 from tts.tasks.code import CodeCheck, extract_code, same_code
 from tts.tasks.code_grading import CodeGrader
-from tts.types import Problem, Solution
 
 PROGRAM = "def double(x):\n    '''Doubles.'''\n# SOLUTION\nassert double(2) == 4\nassert double('a') == 'aa'"
 

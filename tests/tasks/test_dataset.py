@@ -13,7 +13,7 @@ from hydra.utils import instantiate
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tts.errors import UserError
+from tts.core.errors import UserError
 from tts.tasks.base import Task
 from tts.tasks.dataset import DatasetTask
 

@@ -19,7 +19,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tts.errors import UserError
+from tts.core.errors import UserError
 from tts.tasks.answers import extract_answer
 from tts.tasks.grading import Grader
 

@@ -15,7 +15,7 @@ from hydra.utils import instantiate
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tts.errors import UserError
+from tts.core.errors import UserError
 from tts.tasks.labelled import LabelledSource, LabelledTask
 from tts.tasks.step_labels import READERS, reader
 

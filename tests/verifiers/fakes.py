@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from tts.budget import Usage, charge, current
-from tts.types import Problem, Solution, Verdict, Vote
+from tts.core.values import Problem, Solution, Verdict, Vote
 from verifiers.stepwise import judged_steps
 from verifiers.voting import VotingVerifier
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.verifiers.discriminative.tiny import Local, tokenizer
-from tts.errors import UserError
+from tts.core.errors import UserError
 from verifiers.discriminative.codecs.separator import SeparatorCodec
 from verifiers.discriminative.readout import Softmax
 

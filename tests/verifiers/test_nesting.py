@@ -13,10 +13,10 @@ from hydra import initialize_config_module
 from omegaconf import OmegaConf
 from rich.console import Console
 
-from tts.app import Job, compose, run_job
-from tts.errors import UserError
+from tts.core.errors import UserError
+from tts.evaluation.job import Job, compose, run_job
 from verifiers.adaptive_votes import AdaptiveVotes
-from verifiers.genprm import GenPRM
+from verifiers.generative.genprm import GenPRM
 
 PLANNED = ("experiment=simulated", "task.limit=3", "search.n=2", "policy.engine.writer.steps=[2,4]")
 

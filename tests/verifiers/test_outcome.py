@@ -17,10 +17,10 @@ from rich.console import Console
 
 from search.best_of_n import BestOfN
 from tests.search.helpers import GivenPolicy, PlainGrader
-from tts.app import compose, run_job
-from tts.errors import UserError
+from tts.core.errors import UserError
+from tts.core.values import Problem, Solution
+from tts.evaluation.job import compose, run_job
 from tts.sandbox.none import NoExecution
-from tts.types import Problem, Solution
 from verifiers.oracle import OracleVerifier
 from verifiers.unit_tests import UnitTestVerifier
 

@@ -9,12 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.verifiers.fakes import PROBLEM, Voter, solution_of, through
+from tests.verifiers.generative.test_genprm import PROBLEM as SUM
+from tests.verifiers.generative.test_genprm import SOLUTION, STEPS, engine_of
 from tests.verifiers.helpers import InProcessSandbox
-from tests.verifiers.test_genprm import PROBLEM as SUM
-from tests.verifiers.test_genprm import SOLUTION, STEPS, engine_of
-from tts.errors import UserError
-from tts.types import Solution
-from verifiers.genprm import GenPRM
+from tts.core.errors import UserError
+from tts.core.values import Solution
+from verifiers.generative.genprm import GenPRM
 from verifiers.vote_rule import RULES, VoteRule
 
 SCORES = st.one_of(st.none(), st.floats(0, 1))

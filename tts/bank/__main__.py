@@ -17,10 +17,10 @@ from pathlib import Path
 from rich.console import Console
 
 from tts.bank.export import export
-from tts.bank.keeping import models, prune
+from tts.bank.maintenance import models, prune
 from tts.bank.store import Store
-from tts.command import tell
-from tts.errors import UserError
+from tts.cli.command import print_error
+from tts.core.errors import UserError
 
 _MB = 1_000_000
 
@@ -37,7 +37,7 @@ def main(arguments: Sequence[str] | None = None, console: Console | None = None)
         finally:
             store.close()
     except UserError as error:
-        tell(console, str(error))
+        print_error(console, str(error))
         return 2
     return 0
 

@@ -16,12 +16,12 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from tts.bank.claims import Claims
 from tts.bank.codec import pack, unpack
 from tts.bank.fingerprint import contents
+from tts.bank.sample_locks import SampleLocks
 from tts.bank.store import BankError, Row, Store
-from tts.clock import real_work
-from tts.engines.base import Completion, Request, Sampling
+from tts.concurrency.virtual_clock import real_work
+from tts.engines.generating import Completion, Request, Sampling
 
 _MOST = 1000
 """Samples stored in one transaction."""
@@ -59,7 +59,7 @@ class Bank:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._store = Store(path)
-            self._claims = Claims(path.with_name(path.name + "-claims"))
+            self._claims = SampleLocks(path.with_name(path.name + "-claims"))
         except OSError as error:
             raise BankError(f"bank {path}: {error.strerror}; name another file in bank.path") from None
         self.path = path
@@ -73,7 +73,7 @@ class Bank:
 
         Args:
             name: What it is called, for whoever looks into the bank.
-            identity: See `tts.engines.base.Identified`.
+            identity: See `tts.engines.generating.Identified`.
         """
         store = Store(self.path)
         try:

@@ -8,9 +8,9 @@ from contextlib import aclosing
 from dataclasses import replace
 
 from tts.bank.bank import Bank, Place
-from tts.engines.base import Completion, Identified, Request
+from tts.core.errors import EngineError
+from tts.engines.generating import Completion, Identified, Request
 from tts.engines.wrapping import WrappingEngine
-from tts.errors import EngineError
 
 _PAUSE, _LONGEST_PAUSE = 0.005, 0.2
 """Seconds between looks for a sample that somebody else is at work on; doubled each time, up to the second."""

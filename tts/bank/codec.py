@@ -20,7 +20,7 @@ from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import Any, overload
 
-from tts.engines.base import Completion, Token
+from tts.engines.generating import Completion, Token
 
 _LAYOUT, _ONE_STREAM = 2, 0x78
 _LEVEL = 1  # a third larger than with 9, at a tenth of the time

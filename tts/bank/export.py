@@ -11,9 +11,9 @@ from typing import Any
 
 from tts.bank.codec import unpack
 from tts.bank.store import Store, told
-from tts.engines.base import Completion
+from tts.core.errors import UserError, missing_extra
+from tts.engines.generating import Completion
 from tts.engines.replay import recorded
-from tts.errors import UserError, missing_extra
 
 _ROWS = 10_000
 """Samples held in memory at a time."""

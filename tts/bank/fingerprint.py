@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from tts.bank.store import Store, plain, told
-from tts.errors import UserError
+from tts.core.errors import UserError
 
 _NO_PART = (".md", ".lock")  # what describes a checkpoint is no part of it
 

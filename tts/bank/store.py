@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tts.errors import RunError
+from tts.core.errors import RunError
 
 _APPLICATION = 0x74747342  # "ttsB", in the file's header: what tells a bank from other databases
 _VERSION = 2

@@ -11,8 +11,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from tts.core.values import Problem
 from tts.tasks.arithmetic import OPPOSITE, Instruction, Operation, Story, apply, carries
-from tts.types import Problem
 
 STEP_SEPARATOR = "\n\n"
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizerFast
 
-from tts.chat import FORMATS, ChatFormat
+from tts.engines.chat_format import FORMATS, ChatFormat
 
 CHAT: ChatFormat = FORMATS["deepseek-r1"]
 BOS = CHAT.start

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from typing import Any
 
-from tts.errors import UserError
+from tts.core.errors import UserError
 
 
 class LocalTokenizer:

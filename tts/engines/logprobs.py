@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tts.engines.base import Sampling, Token
+from tts.engines.generating import Sampling, Token
 
 
 def as_sampled(top: Mapping[str, float], chosen: str, sampling: Sampling) -> dict[str, float]:

@@ -16,11 +16,11 @@ from contextlib import aclosing
 from pathlib import Path
 from typing import Any
 
-from tts.disk import writing
-from tts.engines.base import Completion, Engine, Request, Sampling
+from tts.core.errors import EngineError, UserError
+from tts.engines.generating import Completion, Engine, Request, Sampling
 from tts.engines.logprobs import read_tokens, write_tokens
 from tts.engines.wrapping import WrappingEngine
-from tts.errors import EngineError, UserError
+from tts.files.writing import writing
 from tts.tasks.rows import read_lines
 
 _CHARACTERS_PER_TOKEN = 4

@@ -6,9 +6,9 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import replace
 
-from tts.engines.base import Completion, Request
+from tts.core.errors import UserError
+from tts.engines.generating import Completion, Request
 from tts.engines.stops import cut_at_stop
-from tts.errors import UserError
 
 
 class ScriptedEngine:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 
-from tts.engines.base import Completion, Engine, Request
+from tts.engines.generating import Completion, Engine, Request
 
 
 class WrappingEngine(Engine):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tts.command import command
+from tts.cli.command import command
 from tts.judge.app import run_job
 
 if __name__ == "__main__":

@@ -13,23 +13,24 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from tts.bootstrap import Bootstrap
 from tts.budget import Budget, Role
-from tts.command import tell
-from tts.compose import build
-from tts.disk import write_whole
-from tts.engines.gate import Gate
-from tts.errors import ProblemError, UserError
+from tts.cli.command import print_error
+from tts.cli.progress import ProgressBar
+from tts.config.build import build
+from tts.core.errors import ProblemError, UserError
+from tts.core.values import Verdict
+from tts.engines.metered import MeteredEngine
+from tts.evaluation.record import Record
+from tts.files.writing import write_whole
 from tts.judge.judged import Judged
 from tts.judge.record import verdicts_hash
 from tts.judge.runner import Judge, Judging
 from tts.judge.summary import count_wholes, finished, summarize
 from tts.judge.tables import tables
 from tts.judge.threshold import Threshold
-from tts.needs import reads_answers
-from tts.progress import ProgressBar
-from tts.record import Record
-from tts.resources import (
+from tts.runtime.capabilities import reads_answers
+from tts.runtime.guards import CheckedVerifier
+from tts.runtime.resources import (
     CLOCKS,
     build_role,
     check_engines,
@@ -39,10 +40,9 @@ from tts.resources import (
     running,
     takes_sandbox,
 )
-from tts.roles import CheckedVerifier
 from tts.sandbox.base import Sandbox
+from tts.statistics.bootstrap import Bootstrap
 from tts.tasks.labelled import LabelledSolution, LabelledSource
-from tts.types import Verdict
 
 _GROUPS = ("task", "verifier", "sandbox", "budget", "threshold", "bootstrap")
 _ROLES: tuple[Role, ...] = ("verifier",)
@@ -61,7 +61,7 @@ class Job:
     bootstrap: Bootstrap
     sandbox: Sandbox
     budget: Budget
-    engines: dict[str, Gate]
+    engines: dict[str, MeteredEngine]
 
     @property
     def used_sandbox(self) -> Sandbox | None:
@@ -217,7 +217,7 @@ def run_job(config: dict[str, Any], identity: str, folder: Path, console: Consol
         with asyncio.Runner(loop_factory=CLOCKS[config["clock"]]) as loop:
             judging, summary = loop.run(execute(job, folder, console))
     except UserError as error:
-        tell(console, str(error))
+        print_error(console, str(error))
         return 2
     console.print(tables(summary, job.title))
     console.print(str(folder), style="dim", markup=False, highlight=False, soft_wrap=True)
@@ -237,7 +237,7 @@ def run_job(config: dict[str, Any], identity: str, folder: Path, console: Consol
     failed = [row for row in judging.records.values() if row["error"] is not None]
     if not failed:
         return 0
-    tell(
+    print_error(
         console,
         f"{len(failed)} of {judging.n_problems} solutions ended with an error; the same command tries them again",
     )

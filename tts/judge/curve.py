@@ -17,8 +17,8 @@ from rich.markup import escape
 from rich.measure import Measurement
 from rich.table import Table
 
-from tts.command import tell
-from tts.errors import UserError
+from tts.cli.command import print_error
+from tts.core.errors import UserError
 from tts.judge.tables import FIGURES, amounts, defined, headed, interval, per_cent
 
 _COSTS = ("tokens in", "tokens out", "code runs", "TFLOP", "wall s")
@@ -79,7 +79,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         table = curve(runs_below(parser.parse_args(arguments).folder))
     except UserError as error:
-        tell(console, str(error))
+        print_error(console, str(error))
         return 2
     # No narrower than it is: what tells the runs apart must not be cut.
     wide = Measurement.get(console, console.options.update(max_width=_WIDEST), table).maximum

@@ -10,9 +10,9 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from tts.bootstrap import in_parts
 from tts.judge.judged import NO_ERROR, Judged
-from tts.metrics import Array, auc, f1, harmonic_mean, ratio
+from tts.statistics.bootstrap import in_parts
+from tts.statistics.metrics import Array, auc, f1, harmonic_mean, ratio
 
 Sums = Mapping[str, Array]
 

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from tts.budget import Scope
-from tts.compose import config_hash
-from tts.errors import UserError
+from tts.config.build import config_hash
+from tts.core.errors import UserError
+from tts.core.values import Verdict
+from tts.evaluation.record import Record, cost, rounded
 from tts.judge.judged import Judged
-from tts.record import Record, cost, rounded
 from tts.tasks.labelled import LabelledSolution
-from tts.types import Verdict
 
 _SHAPE_VERDICTS = ("verifier", "sandbox", "seed")
 

@@ -12,15 +12,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tts.budget import Budget, Scope, Usage, charge, scope
-from tts.disk import writing
+from tts.cli.progress import ProgressBar
+from tts.core.values import Verdict
+from tts.evaluation.record import Record
+from tts.evaluation.runner import recorded, work_through
+from tts.files.jsonl_log import JsonlLog
+from tts.files.writing import writing
 from tts.judge.judged import Judged
 from tts.judge.record import Resume, judged, record
-from tts.lines import Lines
-from tts.progress import ProgressBar
-from tts.record import Record
-from tts.run import recorded, work_through
 from tts.tasks.labelled import LabelledSolution
-from tts.types import Verdict
 
 Ask = Callable[[LabelledSolution], Awaitable[Verdict]]
 
@@ -112,7 +112,7 @@ class Judge:
             RunError: The disk is full, or something else is gone that every solution needs.
         """
         resume = Resume(items, self._configuration)
-        with Lines(self._path, resume.take) as lines, scope("run", self._budget.run) as meter:
+        with JsonlLog(self._path, resume.take) as lines, scope("run", self._budget.run) as meter:
             judging = Judging(items, resume.records, len(resume.records))
             for row in resume.records.values():
                 charge("verifier", Usage(**row["usage"]))

@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from tts.bootstrap import Bootstrap, interval, mean, point
+from tts.evaluation.record import Record
 from tts.judge.figures import figures
 from tts.judge.judged import Judged, counts
 from tts.judge.runner import Judging
 from tts.judge.threshold import Threshold
-from tts.metrics import Array
-from tts.record import Record
+from tts.statistics.bootstrap import Bootstrap, interval, mean, point
+from tts.statistics.metrics import Array
 
 _AMOUNTS = ("verifications", "prompt_tokens", "completion_tokens", "flops")
 

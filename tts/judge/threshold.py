@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from tts.errors import UserError
+from tts.core.errors import UserError
+from tts.core.values import Problem, Solution, Verdict
 from tts.judge.judged import NO_ERROR, Judged, counts
-from tts.metrics import Array, harmonic_mean, ratio
-from tts.types import Problem, Solution, Verdict
+from tts.statistics.metrics import Array, harmonic_mean, ratio
 
 
 class Threshold:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from tts.errors import UserError
+from tts.core.errors import UserError
 from tts.report import page, table, terminal
 from tts.report.comparison import compare
 from tts.report.estimates import families

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from tts.report.exact import EXACT_MAJORITY, best_of, majority, pass_at
+from tts.report.orderings import Draws
 from tts.report.pools import Floats, Pool, sizes, vote_scores
-from tts.report.resampling import Draws
 
 DRAWS = 100
 """Random orders of a problem's candidates, where there is no formula."""

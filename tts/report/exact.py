@@ -40,7 +40,7 @@ def pass_at(pool: Pool, at: Sequence[int]) -> Floats:
 
 
 def best_of(pool: Pool, at: Sequence[int]) -> tuple[Floats, NDArray[np.bool_]]:
-    """Returns the accuracy of the best-scored of n candidates (`tts.selection.argmax`), by order statistics.
+    """Returns the accuracy of the best-scored of n candidates (`tts.core.selection.argmax`), by order statistics.
 
     With b candidates better than it and c as good (itself one of them), a candidate is chosen of n with the probability
     (C(N - b, n) - C(N - b - c, n)) / (c C(N, n)).
@@ -74,7 +74,7 @@ def _ranks(pool: Pool) -> Floats:
 
 
 def majority(pool: Pool, at: Sequence[int]) -> Floats:
-    """Returns the accuracy of the most frequent of n candidates' answers (`tts.selection.majority`), (P, len(at)).
+    """Returns the accuracy of the most frequent of n candidates' answers (`tts.core.selection.majority`), (P, len(at)).
 
     The draws of n in which group g has m members and no other has more are counted by generating functions: the product
     over the other groups of sum_{k < m} C(c_j, k) x^k + y C(c_j, m) x^m, in which y counts the groups tied with g; they and

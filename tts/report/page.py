@@ -12,12 +12,12 @@ from typing import Any
 
 import numpy as np
 
+from tts.core.tree import tree_path
 from tts.report.chunks import Chunks
 from tts.report.comparison import Comparison
 from tts.report.estimates import Family
 from tts.report.figures import figures
 from tts.report.runs import Run
-from tts.tree import tree_path
 
 _SCRIPTS = ("dom", "data", "format", "table", "chart", "heatmap", "overview", "problems", "tree", "critique", "problem")
 """The page's own code in the order in which it is put together; `app.js` comes last."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from tts.record import Record
+from tts.evaluation.record import Record
 
 Floats = NDArray[np.float64]
 
@@ -107,7 +107,7 @@ VECTORISED: dict[str, Callable[[Floats, NDArray[np.bool_]], Floats]] = {
     "prod": lambda steps, usable: np.where(usable, steps, 1.0).prod(-1),
     "sum": lambda steps, usable: np.where(usable, steps, 0.0).sum(-1),
 }
-"""`tts.aggregate.AGGREGATORS` over the last axis, of (..., S) steps and which of them have a score."""
+"""`tts.core.aggregate.AGGREGATORS` over the last axis, of (..., S) steps and which of them have a score."""
 
 
 def whole(scores: Floats) -> Floats:

@@ -7,7 +7,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from tts.record import Record
+from tts.evaluation.record import Record
 
 
 @dataclass(frozen=True)

@@ -11,12 +11,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from tts.errors import UserError
-from tts.metrics import ratio
+from tts.core.errors import UserError
+from tts.core.tree import load_tree
 from tts.report.pools import Pool, pool_of
 from tts.report.rows import Row, read_row
 from tts.report.sources import Source
-from tts.tree import load_tree
+from tts.statistics.metrics import ratio
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]

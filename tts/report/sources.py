@@ -11,8 +11,8 @@ from typing import Any
 
 import yaml  # type: ignore[import-untyped]
 
-from tts.compose import NOT_SHAPING
-from tts.errors import UserError
+from tts.config.build import NOT_SHAPING
+from tts.core.errors import UserError
 
 Warn = Callable[[str], None]
 

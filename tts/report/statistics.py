@@ -9,9 +9,9 @@ from functools import cache
 
 import numpy as np
 
-from tts.bootstrap import Bootstrap
-from tts.metrics import ratio, wilson_interval
 from tts.report.pools import Floats
+from tts.statistics.bootstrap import Bootstrap
+from tts.statistics.metrics import ratio, wilson_interval
 
 _NOISE = 1e-9  # of arithmetic, beneath which values are one
 

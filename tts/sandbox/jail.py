@@ -6,8 +6,8 @@ import asyncio
 import os
 from collections import OrderedDict
 
-from tts.clock import real_work
-from tts.errors import UserError
+from tts.concurrency.virtual_clock import real_work
+from tts.core.errors import UserError
 from tts.sandbox.base import Chain, Execution, Sandbox
 from tts.sandbox.child import Child, LostError, Settings
 from tts.sandbox.supervisor import Zygote

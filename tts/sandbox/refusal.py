@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from tts.errors import UserError
+from tts.core.errors import UserError
 
 REMEDIES = {
     "namespaces": (

@@ -11,7 +11,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tts.errors import UserError
+from tts.core.errors import UserError
 from tts.sandbox.child import REPORT_LIMIT, Child, LostError, Settings
 from tts.sandbox.refusal import refusal
 from tts.sandbox.zygote import messages

@@ -12,7 +12,7 @@ import sys
 import time
 from pathlib import Path
 
-from tts.errors import UserError
+from tts.core.errors import UserError
 from tts.sandbox.base import Chain, Execution, Sandbox
 
 _RUNNER = Path(__file__).with_name("unsafe_runner.py")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Protocol
 
-from tts.types import Problem
+from tts.core.values import Problem
 
 
 class Task(Protocol):

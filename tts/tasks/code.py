@@ -13,7 +13,7 @@ import secrets
 from textwrap import dedent
 
 from tts.budget import now
-from tts.errors import ProblemError, UserError
+from tts.core.errors import ProblemError, UserError
 from tts.sandbox.base import Execution, Sandbox
 
 PLACE = "# SOLUTION"

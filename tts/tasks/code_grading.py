@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tts.errors import UserError
+from tts.core.errors import UserError
+from tts.core.values import Solution
 from tts.sandbox.base import Sandbox
 from tts.tasks.code import PLACE, CodeCheck, extract_code, same_code, tests_code
 from tts.tasks.grading import Grader
-from tts.types import Solution
 
 
 class CodeGrader(Grader):

@@ -11,10 +11,10 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from tts.errors import UserError, missing_extra
+from tts.core.errors import UserError, missing_extra
+from tts.core.values import Problem
 from tts.tasks.answers import normalize
 from tts.tasks.rows import read_rows
-from tts.types import Problem
 
 
 class DatasetTask:

@@ -19,11 +19,11 @@ from pathlib import Path
 
 import networkx as nx
 
-from tts.clock import real_work
-from tts.errors import UserError
+from tts.concurrency.virtual_clock import real_work
+from tts.core.errors import UserError
+from tts.core.values import Problem, Solution
 from tts.tasks.answers import answer_of, normalize
 from tts.tasks.code import tests_code
-from tts.types import Problem, Solution
 
 _PLAIN_NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
 _LONGEST_EXPRESSION = 2000

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
-from tts.errors import UserError
+from tts.core.errors import UserError
+from tts.core.values import Problem, Solution
 from tts.tasks.base import Task
 from tts.tasks.dataset import DatasetTask
 from tts.tasks.step_labels import Labels, reader
-from tts.types import Problem, Solution
 
 _log = logging.getLogger(__name__)
 

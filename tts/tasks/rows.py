@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from tts.errors import UserError
+from tts.core.errors import UserError
 
 _LINES = (".jsonl", ".jsonl.gz")
 _ARRAY = (".json", ".json.gz")

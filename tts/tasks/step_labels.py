@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from tts.errors import UserError
+from tts.core.errors import UserError
 
 Labels = tuple[bool | None, ...]
 """One per step: whether it is right; None where that is not labelled, or labelled as neutral."""

@@ -25,7 +25,7 @@ class Unreadable(Exception):  # noqa: N818  no fault: most text is none
 
 
 @dataclass(frozen=True)
-class Reading:
+class ScoreRequest:
     """How to read what can be read in two ways.
 
     Attributes:
@@ -39,7 +39,7 @@ class Reading:
     variables: Mapping[str, Fraction] = field(default_factory=dict)
 
 
-def value(line: Sequence[Token], reading: Reading) -> Number:
+def value(line: Sequence[Token], reading: ScoreRequest) -> Number:
     """Returns the value of an expression.
 
     Raises:
@@ -60,7 +60,7 @@ def value(line: Sequence[Token], reading: Reading) -> Number:
 class _Parser:
     """Recursive descent; every method reads one kind of expression from the front of what is left."""
 
-    def __init__(self, line: Sequence[Token], reading: Reading) -> None:
+    def __init__(self, line: Sequence[Token], reading: ScoreRequest) -> None:
         self._line, self._reading = line, reading
         self._at = self._depth = 0
 

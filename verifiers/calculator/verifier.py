@@ -5,7 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 
 from tts.budget import Usage, charge
-from tts.types import Problem, Solution, Verdict, Vote
+from tts.core.values import Problem, Solution, Verdict, Vote
 from verifiers.calculator.expression import Number
 from verifiers.calculator.statements import statements
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from tts.engines.reading import Reading
+from tts.engines.scoring import ScoreRequest
 from tts.engines.transformers.text import Vocabulary
 
 
-def marked(tokenizer: Any, reading: Reading) -> str:
+def marked(tokenizer: Any, reading: ScoreRequest) -> str:
     """Returns the text of a reading, special tokens spelled out, each token that is read between `⟦` and `⟧`.
 
     Args:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Protocol
 
-from tts.errors import UserError
+from tts.core.errors import UserError
 
 
 class Readout(Protocol):

@@ -7,16 +7,16 @@ from collections.abc import Sequence
 from functools import partial
 from weakref import WeakKeyDictionary
 
-from tts.aggregate import check_aggregator
 from tts.budget import Usage, charge
-from tts.engines.gate import Gate
-from tts.engines.reading import Reading, Rows
-from tts.shared import SharedWork
-from tts.types import Problem, Solution, Verdict, Vote
+from tts.concurrency.single_flight import SingleFlight
+from tts.core.aggregate import check_aggregator
+from tts.core.values import Problem, Solution, Verdict, Vote
+from tts.engines.metered import MeteredEngine
+from tts.engines.scoring import ScoreRequest, ScoreRows
 from verifiers.discriminative.codecs.base import Codec, Rendering, split_rows
 from verifiers.discriminative.preview import marked
 
-Read = tuple[Reading, Rows]
+Read = tuple[ScoreRequest, ScoreRows]
 """A reading and what came back."""
 
 
@@ -34,12 +34,12 @@ class DiscriminativeVerifier:
 
     votes = 1
 
-    def __init__(self, engine: Gate, codec: Codec, aggregator: str) -> None:
+    def __init__(self, engine: MeteredEngine, codec: Codec, aggregator: str) -> None:
         check_aggregator(aggregator, "verifier.aggregator")
         self._engine, self._codec, self._aggregator = engine, codec, aggregator
         self.lacks = ("steps", "critiques") if codec.wholes else ("critiques",)
         # Kept as long as somebody holds the problem.
-        self._rows: WeakKeyDictionary[Problem, SharedWork[Rows]] = WeakKeyDictionary()
+        self._rows: WeakKeyDictionary[Problem, SingleFlight[ScoreRows]] = WeakKeyDictionary()
 
     def check(self) -> None:
         """Raises UserError where the format does not fit the model's tokenizer."""
@@ -81,24 +81,24 @@ class DiscriminativeVerifier:
     def _render(self, problem: Problem, solution: Solution) -> Rendering:
         return self._codec.render(self._engine.reader.tokenizer, problem.question, solution)
 
-    async def _read(self, problem: Problem, reading: Reading, known: Sequence[Read]) -> Rows:
+    async def _read(self, problem: Problem, reading: ScoreRequest, known: Sequence[Read]) -> ScoreRows:
         """Returns the rows of a reading, asking the engine for those alone that `known` does not hold."""
         rows = _held(reading, known)
         places = [place for place, position in enumerate(reading.positions) if position not in rows]
         if places:
             last = reading.positions[places[-1]]
-            rest = Reading(
+            rest = ScoreRequest(
                 reading.tokens[: last + 1],  # what follows cannot change what is read
                 tuple(reading.positions[place] for place in places),
                 tuple(reading.candidates[place] for place in places) if reading.candidates else (),
             )
-            shared = self._rows.setdefault(problem, SharedWork())
+            shared = self._rows.setdefault(problem, SingleFlight())
             fresh = await shared.get(rest, partial(self._engine.read, rest))
             rows.update(zip(rest.positions, fresh, strict=True))
         return tuple(rows[position] for position in reading.positions)
 
 
-def _held(reading: Reading, known: Sequence[Read]) -> dict[int, tuple[float, ...]]:
+def _held(reading: ScoreRequest, known: Sequence[Read]) -> dict[int, tuple[float, ...]]:
     """Returns the rows of a reading that earlier ones hold, by position: the same tokens up to it, the same question."""
     rows: dict[int, tuple[float, ...]] = {}
     asked = _about(reading)
@@ -114,6 +114,6 @@ def _held(reading: Reading, known: Sequence[Read]) -> dict[int, tuple[float, ...
     return rows
 
 
-def _about(reading: Reading) -> dict[int, tuple[int, ...]]:
+def _about(reading: ScoreRequest) -> dict[int, tuple[int, ...]]:
     """Returns what is asked at each position."""
     return dict(zip(reading.positions, reading.candidates or ((),) * len(reading.positions), strict=True))

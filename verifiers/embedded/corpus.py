@@ -11,7 +11,7 @@ from tts.embedded.critique import analysis
 from tts.embedded.student import Claim, parse_step
 from tts.embedded.tokenizer import CHAT
 from tts.tasks.arithmetic import Operation, Story, apply
-from verifiers.genprm_format import (
+from verifiers.generative.genprm_format import (
     ANALYZE_START,
     CODE_OUTPUT,
     OUTPUT_START,

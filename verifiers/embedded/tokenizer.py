@@ -9,12 +9,12 @@ from pathlib import Path
 
 from transformers import PreTrainedTokenizerFast
 
-from tts.chat import FORMATS
 from tts.embedded.student import STEP_SEPARATOR, solve
 from tts.embedded.tokenizer import train_tokenizer
+from tts.engines.chat_format import FORMATS
 from tts.tasks.arithmetic import stories
 from verifiers.embedded.corpus import ANALYZE_END, CODE_END, PRINT_START, VERIFY_END, conversation
-from verifiers.genprm_format import (
+from verifiers.generative.genprm_format import (
     ANALYZE_START,
     CODE_OUTPUT_START,
     CODE_STOP,

@@ -15,7 +15,7 @@ from transformers import AutoTokenizer, PreTrainedTokenizerFast
 from tts.embedded.student import STEP_SEPARATOR, Habits, parse_step, solve
 from tts.embedded.tokenizer import CHAT, encode
 from tts.embedded.trainer import DEVICE, Example, Recipe, new_model, save, train
-from tts.engines.base import Request, Sampling
+from tts.engines.generating import Request, Sampling
 from tts.engines.transformers import TransformersEngine
 from tts.tasks.arithmetic import Story, stories
 from verifiers.embedded.corpus import MODES, Mode, Noise, conversation

@@ -11,12 +11,12 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from tts.errors import UserError
-from tts.types import Conversation, Problem, Verdict, Vote
-from verifiers.allowed import there
+from tts.core.errors import UserError
+from tts.core.values import Conversation, Problem, Verdict, Vote
 from verifiers.combinator import score_at
 from verifiers.generative.grammar import Grammar
 from verifiers.voting import mean
+from verifiers.within_budget import require_any
 
 PROMPT = Path(__file__).with_suffix(".txt").read_text("utf-8")
 RULES = ("majority", "mean")
@@ -71,7 +71,7 @@ class Critic(Grammar):
         """Returns the scores by the rule."""
         if self._rule == "mean":
             steps = range(len(verdict.scores))
-            return tuple(mean([score_at(single, step) for single in there(verdict.state)]) for step in steps)
+            return tuple(mean([score_at(single, step) for single in require_any(verdict.state)]) for step in steps)
         answers = Counter(vote.scores for vote in verdict.votes if None not in vote.scores)
         return answers.most_common(1)[0][0] if answers else verdict.scores
 

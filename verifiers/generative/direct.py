@@ -10,11 +10,11 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from tts.errors import UserError
-from tts.types import Conversation, Problem
+from tts.core.errors import UserError
+from tts.core.values import Conversation, Problem
+from verifiers.generative.genprm_format import SYSTEM_DIRECT
 from verifiers.generative.grammar import Grammar
 from verifiers.generative.slot import Slot
-from verifiers.genprm_format import SYSTEM_DIRECT
 
 _PLACES = re.compile(r"\{(problem|step)\}")
 

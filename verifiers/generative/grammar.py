@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
-from tts.types import Conversation, Problem, Verdict, Vote
+from tts.core.values import Conversation, Problem, Verdict, Vote
 from verifiers.generative.slot import Slot
 
 TRIGGERS = ("Let me double check", "Let's verify again", "Did I miss something?")

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import takewhile
 
-from tts.engines.base import Sampling
+from tts.engines.generating import Sampling
 
 READ = Sampling(max_tokens=1, temperature=0.0, alternatives=20)
 """How a slot is read: one token, greedily, with as many alternatives as servers report."""

@@ -11,12 +11,12 @@ from itertools import chain
 from weakref import WeakKeyDictionary
 
 from tts.budget import Usage, charge
-from tts.chat import TEMPLATE, check_format, render
-from tts.engines.base import Completion, Engine, Sampling
-from tts.engines.client import Client
-from tts.errors import UserError
-from tts.shared import SharedWork
-from tts.types import Problem, Solution, Verdict, Vote
+from tts.concurrency.single_flight import SingleFlight
+from tts.core.errors import UserError
+from tts.core.values import Problem, Solution, Verdict, Vote
+from tts.engines.chat_format import TEMPLATE, check_format, render
+from tts.engines.generating import Completion, Engine, Sampling
+from tts.engines.seeded import SeededSampler
 from verifiers.generative.grammar import Grammar
 from verifiers.generative.slot import READ, Slot
 from verifiers.stepwise import judged_steps
@@ -39,7 +39,7 @@ class GenerativeVerifier(VotingVerifier):
         votes: K; the score of a step is the mean over them, unless the grammar publishes another rule.
         rounds: How often a vote thinks before it decides, one round after the other in one text; 1 for a format that
             decides at once.
-        chat: Chat format, see `tts.chat`.
+        chat: Chat format, see `tts.engines.chat_format`.
         temperature: Sampling temperature of the rounds; the decision is read from the model's own distribution.
         top_p: Nucleus.
         top_k: 0 switches it off.
@@ -70,14 +70,14 @@ class GenerativeVerifier(VotingVerifier):
             raise UserError(f"verifier.rounds={rounds}: with verifier.grammar={name} it must be {allowed}")
         self.lacks = grammar.lacks
         self.by_step = grammar.per_step
-        self._client = Client(engine, seed)
+        self._client = SeededSampler(engine, seed)
         self._grammar = grammar
         self._chat = chat
         self._sampling = Sampling(max_tokens, temperature, top_p, top_k, repetition_penalty)
         self._rounds = rounds if grammar.reasons else 0
         self._votes_differ = grammar.reasons and temperature > 0
         # Kept as long as somebody holds the problem.
-        self._judgements: WeakKeyDictionary[Problem, SharedWork[Vote]] = WeakKeyDictionary()
+        self._judgements: WeakKeyDictionary[Problem, SingleFlight[Vote]] = WeakKeyDictionary()
         self._warned = False
 
     def check(self) -> None:
@@ -119,7 +119,7 @@ class GenerativeVerifier(VotingVerifier):
         """Judges `steps`, once for all who ask for the same."""
         index = number if self._votes_differ else 0
         prompt = self._prompt(problem, steps)
-        shared = self._judgements.setdefault(problem, SharedWork())
+        shared = self._judgements.setdefault(problem, SingleFlight())
         return await shared.get((index, prompt), partial(self._judge, prompt, steps, index))
 
     def _prompt(self, problem: Problem, steps: Sequence[str]) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 
 import pytest
 
-from tts.clock import VirtualLoop
+from tts.concurrency.virtual_clock import VirtualLoop
 
 Factory = Callable[[], asyncio.AbstractEventLoop]
 

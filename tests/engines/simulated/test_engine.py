@@ -10,11 +10,11 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from policies.simulated import SolutionWriter
-from tts.clock import VirtualLoop
-from tts.engines.base import Completion, Request, Sampling
+from tts.concurrency.virtual_clock import VirtualLoop
+from tts.core.errors import EngineError, UserError
+from tts.engines.generating import Completion, Request, Sampling
 from tts.engines.simulated import SimulatedEngine
 from tts.engines.simulated.writer import Draft
-from tts.errors import EngineError, UserError
 
 RATES = {"tick_base": 0.01, "tick_per_sequence": 0.001, "prefill": 0.0001}
 

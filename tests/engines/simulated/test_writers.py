@@ -15,14 +15,14 @@ from hypothesis import strategies as st
 from policies.chat import ChatPolicy
 from policies.simulated import SolutionWriter
 from tests.verifiers.helpers import InProcessSandbox
-from tts.engines.base import Sampling
+from tts.core.errors import UserError
+from tts.core.values import Problem, Solution
+from tts.engines.generating import Sampling
 from tts.engines.simulated import SimulatedEngine
 from tts.engines.simulated.tokens import count
 from tts.engines.simulated.writer import last_mark
-from tts.errors import UserError
 from tts.tasks.answers import extract_answer
-from tts.types import Problem, Solution
-from verifiers.genprm import GenPRM
+from verifiers.generative.genprm import GenPRM
 from verifiers.simulated import GenPRMWriter
 
 HEAD = "<|im_start|>user\nHow many?<|im_end|>\n<|im_start|>assistant\n"

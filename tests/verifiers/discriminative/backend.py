@@ -10,10 +10,10 @@ from typing import Any
 
 from tests.verifiers.discriminative.test_codecs import free, solution
 from tests.verifiers.discriminative.tiny import published
-from tts.compose import build
-from tts.engines.gate import Gate
-from tts.types import Problem, Solution, Verdict
-from verifiers.discriminative.backend import TransformersReader
+from tts.config.build import build
+from tts.core.values import Problem, Solution, Verdict
+from tts.engines.metered import MeteredEngine
+from tts.engines.transformers_scoring import TransformersScorer
 from verifiers.discriminative.verifier import DiscriminativeVerifier
 
 PROBLEM = Problem("p", "How many apples are 2 and 2? 数")
@@ -29,19 +29,19 @@ SOLUTIONS = [
 ]
 
 
-def reader(name: str, folder: Path, **more: Any) -> TransformersReader:
+def reader(name: str, folder: Path, **more: Any) -> TransformersScorer:
     """The preset's engine, on a tiny checkpoint."""
     inherited = {"record", "prompt_price", "completion_price"}
     node = {key: value for key, value in published(name)["engine"].items() if key not in inherited}
     node |= {"model": str(folder), "device": "cpu", **more}
     if "reference" in node and node["reference"] is not None:
         node["reference"] = str(folder.parent / "reference")
-    made: TransformersReader = build(node, "verifier.engine")
+    made: TransformersScorer = build(node, "verifier.engine")
     return made
 
 
-def verifier(name: str, engine: TransformersReader) -> DiscriminativeVerifier:
-    return DiscriminativeVerifier(Gate(engine, "verifier"), free(name), published(name)["aggregator"])  # type: ignore[arg-type]
+def verifier(name: str, engine: TransformersScorer) -> DiscriminativeVerifier:
+    return DiscriminativeVerifier(MeteredEngine(engine, "verifier"), free(name), published(name)["aggregator"])  # type: ignore[arg-type]
 
 
 def judge(made: DiscriminativeVerifier, *solutions: Solution) -> list[Verdict]:
@@ -55,7 +55,7 @@ def judge(made: DiscriminativeVerifier, *solutions: Solution) -> list[Verdict]:
 
 
 @contextmanager
-def passes(engine: TransformersReader) -> Iterator[list[tuple[int, int]]]:
+def passes(engine: TransformersScorer) -> Iterator[list[tuple[int, int]]]:
     """Collects `(rows, columns)` of every forward pass."""
     assert engine._worker is not None
     shapes: list[tuple[int, int]] = []

@@ -14,7 +14,7 @@ from tests.verifiers.discriminative.backend import reader
 from tests.verifiers.discriminative.plain import CASES
 from tests.verifiers.discriminative.test_codecs import GIVEN
 from tests.verifiers.discriminative.tiny import LLAMA, linear, save, tokenizer
-from verifiers.discriminative.backend import TransformersReader
+from tts.engines.transformers_scoring import TransformersScorer
 
 
 @pytest.fixture(scope="session")
@@ -41,11 +41,11 @@ def checkpoints(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Pat
 
 
 @pytest.fixture(scope="session")
-def engines(checkpoints: Callable[[str], Path]) -> Iterator[Callable[..., TransformersReader]]:
+def engines(checkpoints: Callable[[str], Path]) -> Iterator[Callable[..., TransformersScorer]]:
     """Returns started engines with a Qwen2.5-Math-PRM, one for each way to set one up."""
-    made: dict[Any, TransformersReader] = {}
+    made: dict[Any, TransformersScorer] = {}
 
-    def get(**settings: Any) -> TransformersReader:
+    def get(**settings: Any) -> TransformersScorer:
         key = tuple(sorted(settings.items()))
         if key not in made:
             made[key] = reader("qwen2.5-math-prm-7b", checkpoints("qwen2.5-math-prm-7b"), **settings)

@@ -10,13 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.verifiers.discriminative.backend import passes
-from tts.engines.reading import Reading, Rows
-from verifiers.discriminative.backend import TransformersReader
+from tts.engines.scoring import ScoreRequest, ScoreRows
+from tts.engines.transformers_scoring import TransformersScorer
 
 pytestmark = pytest.mark.integration
 
 readings = st.builds(
-    lambda tokens, places: Reading(tuple(tokens), tuple(sorted({place % len(tokens) for place in places}))),
+    lambda tokens, places: ScoreRequest(tuple(tokens), tuple(sorted({place % len(tokens) for place in places}))),
     st.lists(st.integers(3, 5), min_size=1, max_size=12).map(lambda tail: [9, 8, 7, 6, 5, 4] * 8 + tail)
     | st.lists(st.integers(3, 250), min_size=1, max_size=30),
     st.lists(st.integers(0, 99), min_size=1, max_size=4),
@@ -29,13 +29,13 @@ readings = st.builds(
     batching=st.sampled_from([(64, 16384, 1), (2, 64, 1), (64, 100, 0), (64, 16384, 512)]),
 )
 def test_what_is_read_does_not_depend_on_what_else_is(
-    engines: Any, wanted: list[list[Reading]], batching: tuple[int, int, int]
+    engines: Any, wanted: list[list[ScoreRequest]], batching: tuple[int, int, int]
 ) -> None:
     rows, tokens, cache = batching
     engine = engines(batch_size=rows, batch_tokens=tokens, prefix_cache_mb=cache)
     alone = engines(batch_size=1, prefix_cache_mb=0)
 
-    async def read(source: TransformersReader, some: list[Reading]) -> list[Rows]:
+    async def read(source: TransformersScorer, some: list[ScoreRequest]) -> list[ScoreRows]:
         return await asyncio.gather(*map(source.read, some))
 
     for some in wanted:
@@ -50,9 +50,9 @@ def test_what_is_read_does_not_depend_on_what_else_is(
 def test_what_arrives_together_is_read_together_and_its_common_beginning_once(engines: Any) -> None:
     engine = engines(prefix_cache_mb=64)
     begin = (7,) * 300
-    wanted = [Reading((*begin, *range(10, 30 + i), i), (320 + i,)) for i in range(20)]
+    wanted = [ScoreRequest((*begin, *range(10, 30 + i), i), (320 + i,)) for i in range(20)]
 
-    async def main(source: TransformersReader) -> None:
+    async def main(source: TransformersScorer) -> None:
         await asyncio.gather(*map(source.read, wanted))
 
     with passes(engine) as shapes:
@@ -68,9 +68,9 @@ def test_beginnings_of_each_other_are_read_in_one_pass(engines: Any) -> None:
     engine = engines(prefix_cache_mb=0)
     whole = tuple(range(20, 60))
 
-    async def main() -> list[Rows]:
-        parts = [Reading(whole[: 8 * i], (8 * i - 1,)) for i in range(1, 6)]
-        return await asyncio.gather(*map(engine.read, [*parts, Reading(whole, (7, 15))]))
+    async def main() -> list[ScoreRows]:
+        parts = [ScoreRequest(whole[: 8 * i], (8 * i - 1,)) for i in range(1, 6)]
+        return await asyncio.gather(*map(engine.read, [*parts, ScoreRequest(whole, (7, 15))]))
 
     with passes(engine) as shapes:
         *parts, both = asyncio.run(main())

@@ -12,9 +12,9 @@ from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 
 from tests.verifiers.discriminative.tiny import LLAMA, Local, codec, published, tokenizer
-from tts.compose import build
-from tts.errors import ProblemError, UserError
-from tts.types import Solution
+from tts.config.build import build
+from tts.core.errors import ProblemError, UserError
+from tts.core.values import Solution
 from verifiers.discriminative.codecs.base import Codec
 from verifiers.discriminative.preview import marked
 

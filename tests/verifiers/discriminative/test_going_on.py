@@ -13,9 +13,9 @@ from transformers import AutoModel
 from tests.verifiers.discriminative.backend import PROBLEM, SOLUTIONS, passes, reader, verifier
 from tests.verifiers.discriminative.test_codecs import free, solution
 from tts.budget import Limits, scope
-from tts.engines.gate import Gate
-from tts.roles import CheckedVerifier
-from tts.types import Problem
+from tts.core.values import Problem
+from tts.engines.metered import MeteredEngine
+from tts.runtime.guards import CheckedVerifier
 from verifiers.discriminative.verifier import DiscriminativeVerifier
 
 pytestmark = pytest.mark.integration
@@ -88,7 +88,7 @@ def test_what_is_read_is_paid(engines: Any) -> None:
     engine = engines()
     made = verifier("qwen2.5-math-prm-7b", engine)
     problem = Problem("paid", "Q")
-    gate = Gate(engine, "verifier", None, 3.0, 0.0)  # type: ignore[arg-type]
+    gate = MeteredEngine(engine, "verifier", None, 3.0, 0.0)  # type: ignore[arg-type]
     priced = DiscriminativeVerifier(gate, free("qwen2.5-math-prm-7b"), "min")
     (reading,) = free("qwen2.5-math-prm-7b").render(engine.tokenizer, "Q", SOLUTIONS[0]).readings
     tokens = reading.positions[-1] + 1

@@ -12,13 +12,13 @@ import pytest
 from tests.verifiers.discriminative.backend import PROBLEM, SOLUTIONS, judge, reader, verifier
 from tests.verifiers.discriminative.test_codecs import GOLDEN, solution
 from tests.verifiers.discriminative.tiny import published, save, tokenizer
-from tts.compose import shared_engine
-from tts.engines.gate import Gate
-from tts.engines.reading import Reading
+from tts.config.build import shared_engine
+from tts.core.errors import EngineError, ProblemError, UserError
+from tts.engines.metered import MeteredEngine
+from tts.engines.scoring import ScoreRequest
 from tts.engines.scripted import ScriptedEngine
-from tts.errors import EngineError, ProblemError, UserError
-from verifiers.discriminative.backend import TransformersReader
-from verifiers.discriminative.backend.heads import Layers, Vocabulary
+from tts.engines.transformers_scoring import TransformersScorer
+from tts.engines.transformers_scoring.heads import Layers, Vocabulary
 from verifiers.discriminative.verifier import DiscriminativeVerifier
 
 pytestmark = pytest.mark.integration
@@ -28,7 +28,7 @@ def test_mistakes_of_the_configuration(checkpoints: Callable[[str], Path], tmp_p
     folder = checkpoints("qwen2.5-math-prm-7b")
 
     def refused(says: str, model: Path = folder, **settings: Any) -> None:
-        engine = TransformersReader(**{"model": str(model), "head": Layers(["score.0", "score.2"]), **settings})
+        engine = TransformersScorer(**{"model": str(model), "head": Layers(["score.0", "score.2"]), **settings})
         with pytest.raises(UserError, match=says):
             asyncio.run(engine.start())
 
@@ -47,9 +47,9 @@ def test_mistakes_of_the_configuration(checkpoints: Callable[[str], Path], tmp_p
         r"reference=.*'ки' has another id", tmp_path / "shepherd", head=Vocabulary("logprobs"), reference=str(other)
     )
     with pytest.raises(UserError, match="batch_tokens=0"):
-        TransformersReader(str(folder), Layers(["score"]), batch_tokens=0)
+        TransformersScorer(str(folder), Layers(["score"]), batch_tokens=0)
     with pytest.raises(UserError, match="no checkpoint directory"):
-        TransformersReader("./nowhere", Layers(["score"]))
+        TransformersScorer("./nowhere", Layers(["score"]))
 
 
 def test_a_backbone_that_its_config_calls_by_another_name(checkpoints: Callable[[str], Path], tmp_path: Path) -> None:
@@ -76,8 +76,10 @@ def test_what_cannot_be_read_is_said(engines: Any) -> None:
     with pytest.raises(ProblemError, match="step 1 holds '<extra_0>'"):
         judge(made, solution("<extra_0>"))
     with pytest.raises(UserError, match="asks about labels"):
-        asyncio.run(engine.read(Reading((1, 2), (1,), ((3, 4),))))
-    writes = DiscriminativeVerifier(Gate(ScriptedEngine(lambda prompt, seed: ""), "verifier"), made._codec, "min")
+        asyncio.run(engine.read(ScoreRequest((1, 2), (1,), ((3, 4),))))
+    writes = DiscriminativeVerifier(
+        MeteredEngine(ScriptedEngine(lambda prompt, seed: ""), "verifier"), made._codec, "min"
+    )
     with pytest.raises(UserError, match=r"verifier\.engine: 'scripted' .* writes text"):
         writes.check()
     assert judge(made, solution())[0].scores == ()
@@ -89,21 +91,21 @@ async def test_closing_fails_what_is_pending(checkpoints: Callable[[str], Path])
     await engine.start()
     assert engine._worker is not None
     worker = engine._worker
-    pending = [asyncio.ensure_future(engine.read(Reading((5, 6), (1,)))) for _ in range(3)]
+    pending = [asyncio.ensure_future(engine.read(ScoreRequest((5, 6), (1,)))) for _ in range(3)]
     await asyncio.sleep(0)
     await engine.close()
     ended = await asyncio.gather(*pending, return_exceptions=True)
     assert all(isinstance(one, EngineError | tuple) for one in ended)
     assert not worker._thread.is_alive()
     # It starts again when next used.
-    assert len(await engine.read(Reading((5, 6), (1,)))) == 1
+    assert len(await engine.read(ScoreRequest((5, 6), (1,)))) == 1
     await engine.close()
 
 
 @pytest.mark.parametrize("name", [*GOLDEN, "visualprm", "eurusprm-stage1", "eurusprm-stage2", "implicitprm"])
 def test_every_presets_engine_takes_its_settings(name: str) -> None:
     node = published(name, "verifier.engine.model=some/model")["engine"]
-    assert isinstance(shared_engine(node, "verifier.engine"), TransformersReader)
+    assert isinstance(shared_engine(node, "verifier.engine"), TransformersScorer)
     if published(name)["engine"]["model"] == "???":
         with pytest.raises(UserError, match=r"verifier\.engine: model: no model is named"):
             shared_engine(published(name)["engine"], "verifier.engine")
@@ -137,6 +139,6 @@ def test_a_model_that_keeps_more_than_keys_and_values_is_refused(tmp_path: Path)
     for name, config, says in (("hybrid", hybrid, "layers of conv"), ("mamba", mamba, "cannot be read in batches")):
         AutoModel.from_config(config).save_pretrained(tmp_path / name)
         made.save_pretrained(tmp_path / name)
-        engine = TransformersReader(str(tmp_path / name), Layers(["score"]), device="cpu")
+        engine = TransformersScorer(str(tmp_path / name), Layers(["score"]), device="cpu")
         with pytest.raises(UserError, match=says):
             asyncio.run(engine.start())

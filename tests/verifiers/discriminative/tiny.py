@@ -12,7 +12,7 @@ from omegaconf import OmegaConf
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 
-from tts.compose import build
+from tts.config.build import build
 from tts.engines.local_tokenizer import LocalTokenizer
 
 SPECIAL = [

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from math import log
 
-from tts.engines.base import Completion, Token
+from tts.core.values import Problem, Solution
+from tts.engines.generating import Completion, Token
 from tts.engines.scripted import ScriptedEngine
-from tts.types import Problem, Solution
 
 PROBLEM = Problem("p", "What is 1 + 1 + 1?", "3")
 STEPS = ("1 + 1 = 2.", "2 + 1 = 3.", "The answer is \\boxed{3}.")

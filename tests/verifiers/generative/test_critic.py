@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 
 from search.critique_refine import critique_of
 from tests.verifiers.generative.helpers import PROBLEM, SOLUTION
-from tts.aggregate import aggregate
-from tts.engines.base import Completion
-from tts.engines.client import derive_seed
+from tts.core.aggregate import aggregate
+from tts.core.errors import UserError
+from tts.core.values import Problem, Verdict
+from tts.engines.generating import Completion
 from tts.engines.scripted import ScriptedEngine
-from tts.errors import UserError
-from tts.roles import CheckedVerifier
-from tts.types import Problem, Verdict
+from tts.engines.seeded import derive_seed
+from tts.runtime.guards import CheckedVerifier
 from verifiers.generative.critic import Critic, first_error
 from verifiers.generative.verifier import GenerativeVerifier
 from verifiers.vote_rule import VoteRule

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from tests.verifiers.generative.helpers import slot
-from tts.engines.base import Completion, Request
+from tts.core.values import Problem, Solution
+from tts.engines.generating import Completion, Request
 from tts.engines.scripted import ScriptedEngine
 from tts.engines.stops import cut_at_stop
-from tts.types import Problem, Solution
 from verifiers.generative.genrm import QUESTION, GenRM
 from verifiers.generative.verifier import GenerativeVerifier
 

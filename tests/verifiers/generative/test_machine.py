@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from search.critique_refine import critique_of
 from tests.verifiers.generative.helpers import PROBLEM, SOLUTION, STEPS, first, model, slot
 from tts.budget import scope
-from tts.engines.base import Completion
-from tts.engines.client import derive_seed
+from tts.core.errors import UserError
+from tts.core.values import Solution
+from tts.engines.generating import Completion
 from tts.engines.scripted import ScriptedEngine
-from tts.errors import UserError
-from tts.types import Solution
+from tts.engines.seeded import derive_seed
 from verifiers.generative.critic import Critic
 from verifiers.generative.direct import Direct
 from verifiers.generative.genrm import QUESTION as GENRM_QUESTION

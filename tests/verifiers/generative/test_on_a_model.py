@@ -11,16 +11,16 @@ import pytest
 import verifiers.embedded
 from tests.verifiers.generative.helpers import PROBLEM, SOLUTION
 from tests.verifiers.helpers import InProcessSandbox
+from tts.core.values import Problem, Solution
 from tts.embedded.student import solve
 from tts.engines.transformers import TransformersEngine
 from tts.tasks.arithmetic import stories
-from tts.types import Problem, Solution
 from verifiers.generative.direct import Direct
+from verifiers.generative.genprm import GenPRM
 from verifiers.generative.genrm import GenRM
 from verifiers.generative.r_prm import RPRM
 from verifiers.generative.think_prm import ThinkPRM
 from verifiers.generative.verifier import GenerativeVerifier
-from verifiers.genprm import GenPRM
 
 pytestmark = pytest.mark.integration
 

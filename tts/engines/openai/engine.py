@@ -12,10 +12,10 @@ from typing import Any
 
 import httpx
 
-from tts.engines.base import Completion, Request
+from tts.core.errors import EngineError, UserError
+from tts.engines.generating import Completion, Request
 from tts.engines.openai.http import Http, RefusedError, explain
 from tts.engines.openai.protocol import chunks, read_answer, write_request
-from tts.errors import EngineError, UserError
 
 _CHARACTERS_PER_TOKEN = 4
 

@@ -17,8 +17,8 @@ from weakref import WeakKeyDictionary
 
 import httpx
 
+from tts.core.errors import EngineError
 from tts.engines.openai.connections import Connections
-from tts.errors import EngineError
 
 _T = TypeVar("_T")
 

@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from tts.engines.base import Completion, Request, Sampling, Token
+from tts.core.errors import EngineError
+from tts.engines.generating import Completion, Request, Sampling, Token
 from tts.engines.logprobs import read_tokens
-from tts.errors import EngineError
 
 _FAILED = ("abort", "error")
 

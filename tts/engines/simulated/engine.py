@@ -6,15 +6,15 @@ import asyncio
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 
-from tts.chat import FORMATS
-from tts.engines.base import Completion, Request, Sampling
+from tts.core.errors import EngineError, UserError
+from tts.engines.chat_format import FORMATS
+from tts.engines.generating import Completion, Request, Sampling
 from tts.engines.simulated.cluster import Cluster
 from tts.engines.simulated.gpu import Rates, Sequence, Stats
 from tts.engines.simulated.prefix_cache import block_keys
 from tts.engines.simulated.tokens import CHARACTERS, count, tokens
 from tts.engines.simulated.writer import Draft, Writer, greedy
 from tts.engines.stops import cut_at_stop
-from tts.errors import EngineError, UserError
 
 _SECOND = 1_000_000_000
 """Nanoseconds."""
@@ -77,7 +77,8 @@ class _Session:
 class SimulatedEngine:
     """A model that costs no compute: it writes what a writer makes up, as fast as GPUs of some speed would write it.
 
-    Time is the event loop's: real on an ordinary one, virtual on `tts.clock.VirtualLoop`, where hours pass in seconds.
+    Time is the event loop's: real on an ordinary one, virtual on `tts.concurrency.virtual_clock.VirtualLoop`, where hours
+    pass in seconds.
 
     The default rates are rough, of a 7B model in bfloat16 on one H100. A tick reads 15.2 GB of weights at 3.35 TB/s
     (NVIDIA's data sheet) and comes within a quarter of that bound, as an A100 does (johnmusgrave.com, "vLLM throughput-

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 
-from tts.engines.base import Sampling, Token
+from tts.engines.generating import Sampling, Token
 from tts.engines.logprobs import as_sampled
 from tts.engines.simulated.writer import PEAK, Choice
 

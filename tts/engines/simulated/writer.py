@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Protocol
 
-from tts.engines.base import Sampling
+from tts.engines.generating import Sampling
 
 _MODULUS = 7
 _MARK = re.compile(r"which gives (\d+)\.")

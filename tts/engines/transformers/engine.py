@@ -7,11 +7,11 @@ import threading
 from collections.abc import AsyncGenerator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from tts.engines.base import Completion, Identified, Request
+from tts.core.errors import EngineError, UserError
+from tts.engines.generating import Completion, Identified, Request
 from tts.engines.local_tokenizer import LocalTokenizer
 from tts.engines.transformers.jobs import Job
 from tts.engines.transformers.loading import check_path, end_tokens, load_model, resolve_context, source
-from tts.errors import EngineError, UserError
 
 if TYPE_CHECKING:
     from tts.engines.transformers.worker import Worker

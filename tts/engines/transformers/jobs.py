@@ -9,9 +9,9 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
-from tts.engines.base import Completion, Request, Sampling, Token
+from tts.core.errors import EngineError
+from tts.engines.generating import Completion, Request, Sampling, Token
 from tts.engines.stops import cut_at_stop
-from tts.errors import EngineError
 
 if TYPE_CHECKING:
     from torch import Tensor

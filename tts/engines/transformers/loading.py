@@ -6,7 +6,7 @@ import itertools
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tts.errors import UserError
+from tts.core.errors import UserError
 
 if TYPE_CHECKING:
     import torch

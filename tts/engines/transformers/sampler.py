@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from tts.engines.base import Sampling
+from tts.engines.generating import Sampling
 
 _BLOCK = 64
 """Uniform numbers drawn at once for a row."""

@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from tts.core.errors import EngineError
 from tts.engines.transformers.batch import Batch
 from tts.engines.transformers.jobs import Job, Outbox, Prompt, Sample
 from tts.engines.transformers.model import CausalModel
@@ -20,7 +21,6 @@ from tts.engines.transformers.prefill import Start, prefill
 from tts.engines.transformers.prefix_cache import PrefixCache
 from tts.engines.transformers.sampler import Sampler
 from tts.engines.transformers.text import TextStream, Vocabulary
-from tts.errors import EngineError
 
 _PREFILL_COLUMNS = 16384
 """Padded tokens of prompts that are brought in by one forward pass at most, unless it is a single prompt."""

@@ -9,14 +9,14 @@ from functools import partial
 from itertools import count
 from typing import Any
 
-from tts.engines.base import Completion, Identified, Request, Sampling, Token
+from tts.core.errors import EngineError, UserError
+from tts.engines.generating import Completion, Identified, Request, Sampling, Token
 from tts.engines.local_tokenizer import LocalTokenizer
 from tts.engines.logprobs import as_sampled
 from tts.engines.stops import cut_at_stop
 from tts.engines.transformers.loading import check_path, source
 from tts.engines.transformers.text import TextStream, Vocabulary
 from tts.engines.vllm.llm import LLM, Deliver, count_parameters
-from tts.errors import EngineError, UserError
 
 # Settings that move a sample by rounding alone.
 _NOT_SHAPING = (

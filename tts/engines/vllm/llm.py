@@ -15,7 +15,7 @@ from contextlib import suppress
 from importlib.util import find_spec
 from typing import Any, Generic, TypeVar
 
-from tts.errors import EngineError, UserError, missing_extra
+from tts.core.errors import EngineError, UserError, missing_extra
 
 _T = TypeVar("_T")
 Result = TypeVar("Result")

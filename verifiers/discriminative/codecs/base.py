@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate, chain, pairwise
 
-from tts.chat import FORMATS, TEMPLATE
+from tts.core.errors import ProblemError, UserError
+from tts.core.values import Solution
+from tts.engines.chat_format import FORMATS, TEMPLATE
 from tts.engines.local_tokenizer import LocalTokenizer
-from tts.engines.reading import Reading, Rows
-from tts.errors import ProblemError, UserError
-from tts.types import Solution
+from tts.engines.scoring import ScoreRequest, ScoreRows
 from verifiers.discriminative.readout import Readout
 from verifiers.stepwise import judged_steps
 
@@ -28,7 +28,7 @@ class Rendering:
         rows: How many of the rows read, those of all readings one after the other, belong to each score.
     """
 
-    readings: tuple[Reading, ...]
+    readings: tuple[ScoreRequest, ...]
     rows: tuple[int, ...]
 
 
@@ -56,7 +56,7 @@ class Codec(ABC):
             ProblemError: The question or a step holds what the format reserves.
         """
 
-    def scores(self, rows: Sequence[Rows]) -> tuple[float, ...]:
+    def scores(self, rows: Sequence[ScoreRows]) -> tuple[float, ...]:
         """Returns the scores.
 
         Args:
@@ -75,7 +75,7 @@ class Codec(ABC):
             ) from None
 
 
-def split_rows(rows: Rows, counts: Sequence[int]) -> tuple[Rows, ...]:
+def split_rows(rows: ScoreRows, counts: Sequence[int]) -> tuple[ScoreRows, ...]:
     """Cuts rows into runs of `counts`."""
     return tuple(rows[begin:end] for begin, end in pairwise(accumulate(counts, initial=0)))
 
@@ -148,7 +148,7 @@ def chat_text(
 
     Args:
         tokenizer: Whose chat template is used where `chat` is `template`.
-        chat: A key of `tts.chat.FORMATS`, or `template`.
+        chat: A key of `tts.engines.chat_format.FORMATS`, or `template`.
         system: The system turn; None sends none, and a template may then put in its own.
         turns: Role and content of each turn.
         answer: Whether to open the assistant's turn at the end.

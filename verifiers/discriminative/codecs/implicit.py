@@ -11,10 +11,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import pairwise
 
+from tts.core.errors import ProblemError, UserError
+from tts.core.values import Solution
 from tts.engines.local_tokenizer import LocalTokenizer
-from tts.engines.reading import Reading, Rows
-from tts.errors import ProblemError, UserError
-from tts.types import Solution
+from tts.engines.scoring import ScoreRequest, ScoreRows
 from verifiers.discriminative.codecs.base import Codec, Rendering, chat_text, check_chat, numbered, texts
 from verifiers.discriminative.readout import sigmoid
 
@@ -65,9 +65,9 @@ class ImplicitCodec(Codec):
         candidates = tuple((ids[position + 1],) for position in positions)
         counts = [after - before for before, after in pairwise(ends)]
         counts[0] += 2
-        return Rendering((Reading(tuple(ids), positions, candidates),), tuple(counts))
+        return Rendering((ScoreRequest(tuple(ids), positions, candidates),), tuple(counts))
 
-    def scores(self, rows: Sequence[Rows]) -> tuple[float, ...]:
+    def scores(self, rows: Sequence[ScoreRows]) -> tuple[float, ...]:
         """Returns the sigmoid of the sum up to each step."""
         total, scores = 0.0, []
         for step in rows:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from tts.core.errors import UserError
 from tts.engines.local_tokenizer import LocalTokenizer
-from tts.errors import UserError
 from verifiers.discriminative.codecs.base import token_id
 
 

@@ -6,10 +6,10 @@ begin-of-text token, the problem and "\n", then every step's tokens and the newl
 
 from __future__ import annotations
 
+from tts.core.errors import UserError
+from tts.core.values import Solution
 from tts.engines.local_tokenizer import LocalTokenizer
-from tts.engines.reading import Reading
-from tts.errors import UserError
-from tts.types import Solution
+from tts.engines.scoring import ScoreRequest
 from verifiers.discriminative.codecs.base import Codec, Rendering, texts, token_id
 from verifiers.discriminative.readout import Readout
 
@@ -34,7 +34,7 @@ class LinesCodec(Codec):
         for step in texts(solution):
             ids += [*tokenizer.split(step.replace("\n", " ")), newline]
             positions.append(len(ids) - 1)
-        return Rendering((Reading(tuple(ids), tuple(positions)),), (1,) * len(positions))
+        return Rendering((ScoreRequest(tuple(ids), tuple(positions)),), (1,) * len(positions))
 
     def _begin(self, tokenizer: LocalTokenizer) -> str:
         token: str | None = tokenizer.load().bos_token

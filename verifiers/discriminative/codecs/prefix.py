@@ -7,9 +7,9 @@ end-of-text token). The sequences begin alike, and the engine computes what they
 
 from __future__ import annotations
 
+from tts.core.values import Solution
 from tts.engines.local_tokenizer import LocalTokenizer
-from tts.engines.reading import Reading
-from tts.types import Solution
+from tts.engines.scoring import ScoreRequest
 from verifiers.discriminative.codecs.base import Codec, Rendering, chat_text, check_chat, filled, texts
 from verifiers.discriminative.readout import Readout
 
@@ -54,5 +54,5 @@ class PrefixCodec(Codec):
         for count in range(1 if self._chat else 2, len(steps) + 1):
             text = self._separator.join(steps[:count]) + self._separator
             ids = (*begin, *tokenizer.split(text), *end)
-            readings.append(Reading(ids, (len(ids) - 1,)))
+            readings.append(ScoreRequest(ids, (len(ids) - 1,)))
         return Rendering(tuple(readings), (1,) * len(readings))

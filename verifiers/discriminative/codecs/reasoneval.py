@@ -6,10 +6,10 @@ and every step with the separator behind it. The separator is the tokenizer's pa
 
 from __future__ import annotations
 
+from tts.core.errors import ProblemError, UserError
+from tts.core.values import Solution
 from tts.engines.local_tokenizer import LocalTokenizer
-from tts.engines.reading import Reading
-from tts.errors import ProblemError, UserError
-from tts.types import Solution
+from tts.engines.scoring import ScoreRequest
 from verifiers.discriminative.codecs.base import Codec, Rendering, filled, numbered, refuse, texts, token_id
 from verifiers.discriminative.readout import Readout
 
@@ -55,4 +55,4 @@ class ReasonEvalCodec(Codec):
             raise ProblemError(
                 f"the separator {separator!r} becomes part of other tokens: the steps' ends cannot be told"
             )
-        return Rendering((Reading(tuple(ids), tuple(positions[1:])),), (1,) * len(steps))
+        return Rendering((ScoreRequest(tuple(ids), tuple(positions[1:])),), (1,) * len(steps))

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from tts.core.errors import ProblemError, UserError
+from tts.core.values import Solution
 from tts.engines.local_tokenizer import LocalTokenizer
-from tts.engines.reading import Reading
-from tts.errors import ProblemError, UserError
-from tts.types import Solution
+from tts.engines.scoring import ScoreRequest
 from verifiers.discriminative.codecs.base import (
     Codec,
     Rendering,
@@ -80,7 +80,7 @@ class SeparatorCodec(Codec):
                 "becomes part of other tokens, or the chat template holds it; its scores would belong to other steps"
             )
         candidates = self._labels.at(tokenizer, len(positions)) if self._labels else ()
-        return Rendering((Reading(tuple(ids), positions, candidates),), (1,) * len(steps))
+        return Rendering((ScoreRequest(tuple(ids), positions, candidates),), (1,) * len(steps))
 
     def _text(self, tokenizer: LocalTokenizer, question: str, steps: Sequence[str]) -> str:
         prompt = filled(self._prompt, question=question)

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import Literal
 
+from tts.core.errors import UserError
+from tts.core.values import Solution
 from tts.engines.local_tokenizer import LocalTokenizer
-from tts.engines.reading import Reading
-from tts.errors import UserError
-from tts.types import Solution
+from tts.engines.scoring import ScoreRequest
 from verifiers.discriminative.codecs.base import Codec, Rendering, chat_text, check_chat, filled, refuse, texts
 from verifiers.discriminative.codecs.labels import Labels
 from verifiers.discriminative.readout import Readout
@@ -68,4 +68,4 @@ class TurnsCodec(Codec):
                 "chat template; choose the model that the format is of"
             )
         candidates = (labels,) * len(positions)
-        return Rendering((Reading(tuple(ids), tuple(positions), candidates),), (1,) * len(steps))
+        return Rendering((ScoreRequest(tuple(ids), tuple(positions), candidates),), (1,) * len(steps))

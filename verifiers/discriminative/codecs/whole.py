@@ -6,9 +6,9 @@ plain text. Reward models for chats (sequence classification) read a user's and 
 
 from __future__ import annotations
 
+from tts.core.values import Solution
 from tts.engines.local_tokenizer import LocalTokenizer
-from tts.engines.reading import Reading
-from tts.types import Solution
+from tts.engines.scoring import ScoreRequest
 from verifiers.discriminative.codecs.base import Codec, Rendering, chat_text, check_chat
 from verifiers.discriminative.readout import Readout
 
@@ -36,4 +36,4 @@ class WholeCodec(Codec):
             turns = [("user", question), ("assistant", solution.text)]
             text = chat_text(tokenizer, self._chat, self._system, turns)
         ids = tuple(tokenizer.split(text))
-        return Rendering((Reading(ids, (len(ids) - 1,)),), (1,))
+        return Rendering((ScoreRequest(ids, (len(ids) - 1,)),), (1,))

@@ -1,0 +1,79 @@
+"""Systematic resampling, and what makes weights of scores."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Callable, Sequence
+from itertools import accumulate
+
+from tts.core.errors import ProblemError
+
+_LEAST = 1e-7
+
+
+def _probability(score: float) -> float:
+    if not 0 <= score <= 1:
+        raise ProblemError(f"a score of {score} is no probability: set search.potential=linear for such a verifier")
+    return min(max(score, _LEAST), 1 - _LEAST)
+
+
+POTENTIALS: dict[str, Callable[[float], float]] = {
+    # its_hub's: the weight is the odds that the solution is right so far.
+    "logit": lambda score: math.log(_probability(score) / (1 - _probability(score))),
+    # The weight is that probability itself.
+    "log": lambda score: math.log(_probability(score)),
+    # The softmax of the scores as they are, whatever their unit.
+    "linear": lambda score: score,
+}
+"""A particle's logarithmic weight from its score; probabilities nearer to 0 or 1 than 1e-7 are that near."""
+
+
+def normalised(potentials: Sequence[float | None], temperature: float) -> list[float]:
+    """Returns exp(potential / temperature), adding up to 1; None weighs nothing, unless all do: then they weigh the same."""
+    known = [potential for potential in potentials if potential is not None]
+    if not known:
+        return [1 / len(potentials)] * len(potentials)
+    top = max(known)
+    weights = [0.0 if p is None else math.exp((p - top) / temperature) for p in potentials]
+    total = math.fsum(weights)
+    return [weight / total for weight in weights]
+
+
+def systematic(weights: Sequence[float], n: int, offset: float) -> list[int]:
+    """Draws n of what is weighted; each index i comes floor(n w_i) or ceil(n w_i) times.
+
+    Source: Kitagawa 1996; Carpenter et al. 1999.
+
+    Args:
+        weights: They add up to 1.
+        n: How many.
+        offset: Uniform in [0, 1).
+
+    Returns:
+        Indices in rising order.
+    """
+    bounds = [n * bound for bound in accumulate(weights)]
+    drawn, i = [], 0
+    last = max(i for i, weight in enumerate(weights) if weight > 0)
+    for k in range(n):
+        while i < last and bounds[i] <= k + offset:
+            i += 1
+        drawn.append(i)
+    return drawn
+
+
+def conditional_systematic(weights: Sequence[float], n: int, rng: random.Random) -> list[int]:
+    """Draws n of what is weighted given that the first index is drawn; it stands first in what is returned.
+
+    Source: Chopin & Singh 2015 (Bernoulli 21), conditional systematic resampling: the offset is drawn in proportion to how
+    often it draws the first index, and the result is turned to begin with one of these, each as likely.
+    """
+    expected = n * weights[0]
+    whole, rest = divmod(expected, 1.0)
+    once_more = rng.random() * expected < rest * (whole + 1)
+    offset = rng.uniform(0.0, rest) if once_more else rng.uniform(rest, 1.0)
+    drawn = systematic(weights, n, offset)
+    # Weights this small can be lost to rounding.
+    turn = rng.randrange(max(1, drawn.count(0)))
+    return [0, *drawn[turn + 1 :], *drawn[:turn]]

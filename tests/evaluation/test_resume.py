@@ -1,0 +1,73 @@
+"""A run that was cut anywhere ends as one that was not."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from search.majority import Majority
+from tests.evaluation.test_runner import Silent
+from tests.search.helpers import GivenPolicy, GivenVerifier, PlainGrader
+from tts.budget import Usage, charge
+from tts.core.values import Problem, SearchResult
+from tts.evaluation.resume import Earlier
+from tts.evaluation.runner import Runner
+
+
+def problems(count: int) -> Iterator[Problem]:
+    for number in range(count):
+        yield Problem(f"p{number}", f"é{number}", "1")
+
+
+class Searches:
+    """Searches that spend as many tokens as their problem's number; those of `failing` fail."""
+
+    def __init__(self, failing: set[str] | None = None) -> None:
+        self.failing = failing or set()
+        self.searched: list[str] = []
+
+    async def search(self, problem: Problem) -> SearchResult:
+        self.searched.append(problem.id)
+        charge("policy", Usage(calls=1, samples=1, completion_tokens=int(problem.id[1:])))
+        if problem.id in self.failing:
+            raise RuntimeError("no more")
+        return await Majority(1).search(problem, GivenPolicy(["1"], [0]), GivenVerifier([]), PlainGrader())
+
+
+async def run(folder: Path, count: int, searches: Searches, earlier: Earlier | None = None) -> dict[str, Any]:
+    outcome = await Runner(searches.search, PlainGrader(), folder, 3).run(problems(count), Silent(), {}, earlier)
+    assert json.loads((folder / "summary.json").read_text()) == outcome.summary
+    return outcome.summary
+
+
+def records(folder: Path) -> list[dict[str, Any]]:
+    lines = (folder / "results.jsonl").read_text("utf-8").split("\n")[:-1]
+    return [{**json.loads(line), "wall_s": None} for line in lines]
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.integers(1, 6), st.sets(st.integers(0, 5)), st.integers(0, 10**6), st.integers(0, 6))
+async def test_a_run_that_was_cut_ends_as_one_that_was_not(n: int, failed: set[int], cut: int, other: int) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        whole, folder = Path(name, "whole"), Path(name, "cut")
+        expected = await run(whole, n, Searches())
+        # Of another number of problems, some of which failed, and torn anywhere.
+        await run(folder, other, Searches({f"p{number}" for number in failed}))
+        data = (folder / "results.jsonl").read_bytes()
+        data = data[: cut % (len(data) + 1)]
+        (folder / "results.jsonl").write_bytes(data)
+        left = [json.loads(line) for line in data.split(b"\n")[:-1]]
+        holding = {row["id"] for row in left if row["error"] is None} & {f"p{number}" for number in range(n)}
+        searches = Searches()
+        summary = await run(folder, n, searches, Earlier(problems(n)))
+        assert records(folder) == records(whole)
+        assert sorted(searches.searched) == sorted({f"p{number}" for number in range(n)} - holding)
+        assert summary["resumed"] == len(holding)
+        for key in expected.keys() - {"wall_s", "resumed", "generated"}:
+            assert summary[key] == expected[key], key

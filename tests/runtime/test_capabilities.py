@@ -1,0 +1,101 @@
+"""A combination that cannot work is refused before anything is computed, with the reason."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hydra import compose as hydra_compose
+from hydra import initialize_config_module
+from omegaconf import OmegaConf
+from rich.console import Console
+
+from tts.core.errors import UserError
+from tts.evaluation.job import Job, compose, run_job
+from tts.runtime.capabilities import NEEDS, check_needs, ranks_by_wholes
+
+ROOT = Path(__file__).resolve().parents[2]
+STRATEGIES = sorted(path.stem for path in (ROOT / "conf" / "search").glob("*.yaml"))
+
+
+def job(folder: Path, *overrides: str) -> Job:
+    samples, scores = folder / "samples.jsonl", folder / "scores.jsonl"
+    solution = {"text": "1.\n\nThe answer is \\boxed{1}."}
+    samples.write_text(json.dumps({"id": "a", "question": "?", "answer": "1", "solutions": [solution]}) + "\n")
+    scores.write_text(json.dumps({"id": "a", "index": 0, "scores": [0.5]}) + "\n")
+    paths = [f"+policy.path={samples}"] if "policy=recorded" in overrides else []
+    paths += [f"+verifier.path={scores}"] if "verifier=recorded" in overrides else []
+    given = [path.removeprefix("+") for path in paths]
+    with initialize_config_module("conf", version_base="1.3"):
+        config = hydra_compose("config", [*overrides, *given, "sandbox=none"])
+    plain: dict[str, Any] = OmegaConf.to_container(config, resolve=True)  # type: ignore[assignment]
+    return compose(plain, "")
+
+
+@pytest.mark.parametrize("search", STRATEGIES)
+def test_what_a_strategy_needs_is_known_and_there(tmp_path: Path, search: str) -> None:
+    assert set(getattr(job(tmp_path, f"search={search}").strategy, "needs", ())) <= set(NEEDS)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "says"),
+    [
+        (["search=beam", "policy=recorded"], "search (Beam) needs a policy that goes on from"),
+        (["search=beam", "verifier=recorded"], "search (Beam) needs a verifier that judges solutions before"),
+        (["search=critique_refine", "policy=recorded"], "search (CritiqueRefine) needs a policy that revises"),
+        (["search=critique_refine", "verifier=recorded"], "verifier (RecordedVerifier) is not; choose a verifier such"),
+        (["search=critique_refine", "verifier=thinkprm"], "search (CritiqueRefine) needs a verifier that judges every step"),
+        (["search=ab_mcts", "verifier=thinkprm"], "search (ABMCTS) needs a verifier that judges every step"),
+        (["search=self_refine", "policy=recorded"], "policy (RecordedPolicy) is not; choose another policy"),
+    ],
+)  # fmt: skip
+def test_known_combinations_are_refused(tmp_path: Path, overrides: list[str], says: str) -> None:
+    with pytest.raises(UserError) as caught:
+        job(tmp_path, *overrides)
+    assert says in str(caught.value)
+
+
+class Part:
+    """A strategy, policy or verifier of somebody who says what it needs or lacks."""
+
+    def __init__(self, needs: tuple[str, ...] = (), lacks: tuple[str, ...] = (), verifies: bool = True) -> None:
+        self.needs, self.lacks, self.verifies = needs, lacks, verifies
+
+
+def test_a_verifier_that_nobody_asks_may_lack_anything() -> None:
+    mute = Part(lacks=("prefixes", "critiques"))
+    check_needs(Part(("verifier.prefixes",), verifies=False), Part(), mute)
+    with pytest.raises(UserError, match=r"search \(Part\) needs a verifier"):
+        check_needs(Part(("verifier.prefixes",)), Part(), mute)
+
+
+def test_who_says_nothing_needs_nothing_and_does_all() -> None:
+    check_needs(Part(tuple(NEEDS)), object(), object())
+    check_needs(object(), Part(lacks=("steps",)), object())
+
+
+def test_the_user_is_told_that_beginnings_are_ranked_by_rewards_of_wholes() -> None:
+    step_search, whole_search = Part(("policy.steps", "verifier.prefixes")), Part()
+    outcome, process = Part(lacks=("steps", "critiques")), Part(lacks=("critiques",))
+    assert ranks_by_wholes(step_search, outcome)
+    assert not ranks_by_wholes(step_search, process)
+    assert not ranks_by_wholes(whole_search, outcome)
+    assert not ranks_by_wholes(Part(step_search.needs, verifies=False), outcome)
+
+
+@pytest.mark.parametrize(("verifier", "told"), [("thinkprm", True), ("thinkprm-steps", False)])
+def test_a_run_says_how_it_ranks_beginnings(tmp_path: Path, verifier: str, told: bool) -> None:
+    model = f"verifier.engine.model={ROOT}/verifiers/embedded/checkpoint"
+    chosen = f"search=beam verifier={verifier} verifier.chat=chatml {model} sandbox=none dry_run=true"
+    with initialize_config_module("conf", version_base="1.3"):
+        config: dict[str, Any] = OmegaConf.to_container(hydra_compose("config", chosen.split()), resolve=True)  # type: ignore[assignment]
+    console = Console(record=True, width=200)
+    assert run_job(config, "", tmp_path, console) == 0
+    assert ("has one reward for a solution as a whole" in console.export_text()) == told
+
+
+def test_a_need_that_nobody_knows_is_named() -> None:
+    with pytest.raises(UserError, match=r"needs 'policy\.step', which nobody knows; it can need policy\.steps,"):
+        check_needs(Part(("policy.step",)), Part(), Part())

@@ -1,0 +1,98 @@
+"""A sweep: the list of its cells, all of them accounted for at the end, and its rounds where a pool of processes breaks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from hydra.experimental.callback import Callback
+from omegaconf import DictConfig
+
+from tts.cli.run_directory import RunDirectory
+
+
+class Sweep(Callback):
+    """Hydra's callback that keeps a list of a sweep's cells; it travels to wherever the launcher runs them.
+
+    A pool of processes ends all of them where one dies, and gives up the cells that had not been begun. So the sweep is run
+    in rounds: each leaves alone the cells that were begun before. Which of the cells that were cut together brought the pool
+    down is not known; each of them then has a round of its own, in which it can harm no other.
+    """
+
+    running: Sweep | None = None
+    """The sweep that this process began, or of which it runs cells."""
+
+    def __init__(self) -> None:
+        self._list: Path | None = None
+        self._over: set[Path] = set()
+        self._suspects: list[Path] = []
+        self._alone = False
+
+    def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
+        """Begins the list, in the sweep's directory, or goes on with it in a further round."""
+        if Sweep.running is not None:  # Hydra makes a callback for each round
+            vars(self).update(vars(Sweep.running))
+        else:
+            folder = Path(config.hydra.sweep.dir).absolute()
+            folder.mkdir(parents=True, exist_ok=True)
+            self._list = folder / f".cells-{uuid4().hex}"
+            self._list.touch()
+        Sweep.running = self
+
+    def on_job_start(self, config: DictConfig, **_: Any) -> None:
+        """Adds a cell to the list, in whichever process it is run; one that is only planned leaves no status."""
+        if self._list is None:
+            return
+        Sweep.running = self
+        if not config.get("dry_run"):
+            with self._list.open("a", encoding="utf-8") as file:
+                file.write(f"{config.hydra.runtime.output_dir}\n")
+
+    def leaves(self, folder: Path) -> bool:
+        """Whether a cell is left as it is in this round."""
+        return folder in self._over
+
+    def another_round(self, broken: bool) -> bool:
+        """Settles what the next round leaves alone, and returns whether there is one.
+
+        Args:
+            broken: Whether a process died in the round that is over, and with it the pool.
+        """
+        begun = self._begun()
+        new = [folder for folder in begun if folder not in self._over]
+        if broken and not new:  # the processes do not come as far as a cell
+            return False
+        if broken and not self._alone:
+            cut = [folder for folder in new if RunDirectory(folder, "").cut]
+            if len(cut) > 1:
+                self._suspects += cut
+            self._over = set(begun)
+            return True
+        if not self._suspects:
+            return False
+        self._alone = True
+        self._over = set(begun) - {self._suspects.pop(0)}
+        return True
+
+    def note(self, text: str) -> Path:
+        """Writes what ended the sweep or a round itself, rather than a cell, into its directory and returns the file."""
+        assert self._list is not None  # it runs
+        path = self._list.with_name("stopped.txt")
+        path.write_text(text, "utf-8")
+        return path
+
+    def failures(self) -> dict[Path, tuple[int, str]]:
+        """Returns the cells that were not finished, each with its exit status and why, and ends the sweep."""
+        if self._list is None:
+            return {}
+        failed = ((folder, RunDirectory(folder, "").failure()) for folder in self._begun())
+        failures = {folder: failure for folder, failure in failed if failure is not None}
+        self._list.unlink()
+        Sweep.running = None
+        return failures
+
+    def _begun(self) -> list[Path]:
+        """Returns the cells that were begun, each once."""
+        assert self._list is not None  # it runs
+        return list(dict.fromkeys(map(Path, self._list.read_text("utf-8").splitlines())))

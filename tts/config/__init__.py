@@ -1,0 +1,1 @@
+"""From names and overrides to a configuration, and from a configuration to objects."""

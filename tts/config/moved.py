@@ -1,0 +1,38 @@
+"""Classes that configurations know by an earlier place.
+
+People's own YAML files go on working, and what identifies a configuration does not change when a class moves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+MOVED = {
+    "verifiers.genprm.GenPRM": "verifiers.generative.genprm.GenPRM",
+    "verifiers.discriminative.backend.TransformersReader": "tts.engines.transformers_scoring.TransformersScorer",
+    "verifiers.discriminative.backend.VLLMReader": "tts.engines.vllm.scoring.VLLMScorer",
+    "verifiers.discriminative.backend.heads.Layers": "tts.engines.transformers_scoring.heads.Layers",
+    "verifiers.discriminative.backend.heads.EnsembleLayers": "tts.engines.transformers_scoring.heads.EnsembleLayers",
+    "verifiers.discriminative.backend.heads.Vocabulary": "tts.engines.transformers_scoring.heads.Vocabulary",
+    "tts.bootstrap.Bootstrap": "tts.statistics.bootstrap.Bootstrap",
+}
+"""From a class's first public place to where it is now."""
+
+_FIRST = {now: first for first, now in MOVED.items()}
+
+
+def present_name(target: str) -> str:
+    """Returns where the class that a configuration names is now."""
+    return MOVED.get(target, target)
+
+
+def first_names(config: Any) -> Any:
+    """Returns a configuration with every class by its first name, which is what its identity is made of."""
+    if isinstance(config, Mapping):
+        return {
+            key: _FIRST.get(value, value) if key == "_target_" else first_names(value) for key, value in config.items()
+        }
+    if isinstance(config, list):
+        return [first_names(value) for value in config]
+    return config

@@ -1,0 +1,1 @@
+"""What everybody speaks: problems, solutions, verdicts, search trees, and the interfaces of the parts."""

@@ -1,0 +1,58 @@
+"""Named rules that choose one of several candidates, from their scores and their groups of equivalent answers alone."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+
+from tts.core.errors import UserError
+from tts.core.plurality import plurality
+
+Scores = Sequence[float | None]
+"""One per candidate, None where it has no usable verdict."""
+
+Groups = Sequence[int | None]
+"""Each candidate's group of equivalent answers, numbered by first appearance; None where it has no answer."""
+
+
+def _strength(score: float | None) -> float:
+    """Returns what candidates are ranked by; one without a usable verdict stands below all others."""
+    return -math.inf if score is None else score
+
+
+def argmax(scores: Scores, groups: Groups) -> int | None:
+    """Returns the candidate with the highest score; of equals, the one with the more frequent answer, then the first.
+
+    One without an answer stands behind all that have one.
+    """
+
+    def rank(i: int) -> tuple[bool, float, int, int]:
+        return groups[i] is None, -_strength(scores[i]), -groups.count(groups[i]), i
+
+    return min(range(len(scores)), key=rank, default=None)
+
+
+def weighted_vote(scores: Scores, groups: Groups) -> int | None:
+    """Returns the best candidate of the answer whose candidates' scores add up to most; one without a score adds nothing."""
+    winner = plurality(groups, [0.0 if score is None else score for score in scores])
+    members = [i for i, group in enumerate(groups) if group == winner]
+    return min(members, key=lambda i: (-_strength(scores[i]), i), default=None)
+
+
+def majority(scores: Scores, groups: Groups) -> int | None:
+    """Returns the first candidate of the most frequent answer, None where none has an answer; scores do not matter."""
+    winner = plurality(groups)
+    return None if winner is None else groups.index(winner)
+
+
+SELECTIONS: dict[str, Callable[[Scores, Groups], int | None]] = {
+    "argmax": argmax,
+    "weighted_vote": weighted_vote,
+    "majority": majority,
+}
+
+
+def check_selection(name: str, key: str) -> None:
+    """Raises UserError where `name`, the value of the setting `key`, names no rule."""
+    if name not in SELECTIONS:
+        raise UserError(f"{key}={name}: choose one of {', '.join(SELECTIONS)}")

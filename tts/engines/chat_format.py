@@ -1,0 +1,112 @@
+"""Chat formats: how a conversation becomes the text that a model was trained on.
+
+Published models are held to their own format to the byte, whatever engine serves them, so the formats of the families
+that the presets name are written out here. `TEMPLATE` leaves it to the chat template in the model's tokenizer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tts.core.errors import UserError
+from tts.core.values import Message
+from tts.engines.generating import Engine
+
+
+@dataclass(frozen=True)
+class ChatFormat:
+    """Text around the turns of a conversation.
+
+    Attributes:
+        start: Opens every conversation (the begin-of-text token).
+        system: Around a system turn, with `{}` for its content; None where the format has no system turn and its content
+            goes in front of the first user turn.
+        user: Around a user turn.
+        assistant: Around a finished assistant turn.
+        answer: Opens the assistant turn that is to be generated.
+    """
+
+    start: str
+    system: str | None
+    user: str
+    assistant: str
+    answer: str
+
+    def render(self, messages: Sequence[Message], *, answer: bool = True) -> str:
+        """Renders a conversation.
+
+        Args:
+            messages: Turns in order; at most one system turn, the first.
+            answer: Whether to open an assistant turn at the end.
+        """
+        wrap = {"system": self.system, "user": self.user, "assistant": self.assistant}
+        turns = list(messages)
+        if self.system is None and turns and turns[0]["role"] == "system":
+            head, first, *rest = turns
+            turns = [{**first, "content": f"{head['content']}\n\n{first['content']}"}, *rest]
+        # str.replace and not str.format: contents are full of braces.
+        body = "".join((wrap[turn["role"]] or "{}").replace("{}", turn["content"], 1) for turn in turns)
+        return self.start + body + (self.answer if answer else "")
+
+
+FORMATS = {
+    # DeepSeek-R1-Distill and so GenPRM; the plain form without the `<think>` that later templates force.
+    "deepseek-r1": ChatFormat(
+        start="<｜begin▁of▁sentence｜>",
+        system="{}",
+        user="<｜User｜>{}",
+        assistant="<｜Assistant｜>{}<｜end▁of▁sentence｜>",
+        answer="<｜Assistant｜>",
+    ),
+    # Qwen2.5 and Qwen2.5-Math.
+    "chatml": ChatFormat(
+        start="",
+        system="<|im_start|>system\n{}<|im_end|>\n",
+        user="<|im_start|>user\n{}<|im_end|>\n",
+        assistant="<|im_start|>assistant\n{}<|im_end|>\n",
+        answer="<|im_start|>assistant\n",
+    ),
+    "llama-3": ChatFormat(
+        start="<|begin_of_text|>",
+        system="<|start_header_id|>system<|end_header_id|>\n\n{}<|eot_id|>",
+        user="<|start_header_id|>user<|end_header_id|>\n\n{}<|eot_id|>",
+        assistant="<|start_header_id|>assistant<|end_header_id|>\n\n{}<|eot_id|>",
+        answer="<|start_header_id|>assistant<|end_header_id|>\n\n",
+    ),
+    "gemma-3": ChatFormat(
+        start="<bos>",
+        system=None,
+        user="<start_of_turn>user\n{}<end_of_turn>\n",
+        assistant="<start_of_turn>model\n{}<end_of_turn>\n",
+        answer="<start_of_turn>model\n",
+    ),
+    # No chat: the turns' texts as they stand, for models that were trained to continue text.
+    "plain": ChatFormat(start="", system="{}", user="{}", assistant="{}", answer=""),
+}
+
+TEMPLATE = "template"
+"""Names the chat template of the model's own tokenizer."""
+
+
+def check_format(name: str, key: str) -> None:
+    """Raises UserError where `name`, the value of the setting `key`, names no chat format."""
+    if name not in (*FORMATS, TEMPLATE):
+        raise UserError(f"{key}={name}: no such chat format; choose one of {', '.join((*FORMATS, TEMPLATE))}")
+
+
+def render(name: str, messages: Sequence[Message], engine: Engine, *, answer: bool = True) -> str:
+    """Renders a conversation up to where the assistant's answer begins.
+
+    Args:
+        name: A key of `FORMATS`, or `TEMPLATE`.
+        messages: Turns in order.
+        engine: The engine whose tokenizer holds the template, asked only for `TEMPLATE`.
+        answer: Whether to open the assistant's turn.
+
+    Raises:
+        UserError: `TEMPLATE`, and the model has none.
+    """
+    if name == TEMPLATE:
+        return engine.render([dict(message) for message in messages], answer=answer)
+    return FORMATS[name].render(messages, answer=answer)

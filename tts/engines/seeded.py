@@ -1,0 +1,54 @@
+"""Samples that are the same in every run with the same seed."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+from dataclasses import replace
+from hashlib import blake2b
+
+from tts.engines.generating import Completion, Engine, Request, Sampling
+
+
+def derive_seed(seed: int, prompt: str, index: int) -> int:
+    """Returns the seed of a prompt's `index`-th sample in a run with seed `seed`: 31 bits, the range that servers take.
+
+    It depends on the content of the request and not on when or by whom it is made, so that results do not depend on the
+    order in which candidates and problems are worked on. Consecutive samples have consecutive seeds, as servers count that
+    take several samples in one request.
+    """
+    digest = blake2b(f"{seed}\0{prompt}".encode("utf-8", "surrogatepass"), digest_size=4).digest()
+    return (int.from_bytes(digest, "big") + index) & 0x7FFFFFFF
+
+
+class SeededSampler:
+    """An engine with the run's seeds.
+
+    Args:
+        engine: The engine, possibly shared with others.
+        seed: The run's seed.
+    """
+
+    def __init__(self, engine: Engine, seed: int = 0) -> None:
+        self.engine = engine
+        self._seed = seed
+
+    async def sample(self, prompt: str, sampling: Sampling, indices: Sequence[int]) -> AsyncGenerator[Completion, None]:
+        """Yields one completion for each sample index, each as it lands; `Completion.index` is the sample index.
+
+        Raises:
+            EngineError: The request failed for good.
+            LimitReached: The budget does not allow it.
+        """
+        first = derive_seed(self._seed, prompt, 0)
+        request = Request(prompt, sampling, tuple((first + index) & 0x7FFFFFFF for index in indices))
+        async with aclosing(self.engine.generate(request)) as completions:
+            async for completion in completions:
+                index = indices[completion.index]
+                yield completion if index == completion.index else replace(completion, index=index)
+
+    async def complete(self, prompt: str, sampling: Sampling, index: int) -> Completion:
+        """Returns the prompt's `index`-th sample; errors as for `sample`."""
+        request = Request(prompt, sampling, (derive_seed(self._seed, prompt, index),))
+        async with aclosing(self.engine.generate(request)) as completions:
+            return replace(await anext(completions), index=index)

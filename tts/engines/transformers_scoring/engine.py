@@ -1,0 +1,222 @@
+"""The engine: checks its settings, loads a checkpoint and its head on demand, and passes readings to the worker thread."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from tts.core.errors import EngineError, UserError
+from tts.engines.local_tokenizer import LocalTokenizer
+from tts.engines.scoring import ScoreRequest, ScoreRows
+from tts.engines.transformers.loading import check_path, load_module, load_tokenizer, resolve_context
+from tts.engines.transformers_scoring.checkpoint import Checkpoint
+from tts.engines.transformers_scoring.heads import Head
+
+if TYPE_CHECKING:
+    from tts.engines.transformers_scoring.scorer import Scorer
+    from tts.engines.transformers_scoring.worker import Worker
+
+_DTYPES = ("auto", "float64", "float32", "bfloat16", "float16")
+
+
+class TransformersScorer:
+    """A decoder in this process, on a CPU or one CUDA device, that reads.
+
+    Readings that arrive together are packed into single rows, one behind the other without padding; what they begin with
+    alike is computed once, and so is what earlier ones began with, as far as the prefix cache goes. What a reading gets
+    depends on itself only, up to rounding. No code of the checkpoint's own is run: the head is built here from the
+    checkpoint's weights.
+
+    Args:
+        model: A directory with a checkpoint and its tokenizer, or a hub id.
+        head: What is made of the hidden states.
+        reference: A second model, whose values stand beside the first one's; it must have the same tokens.
+        architecture: transformers' name of the backbone (`qwen2`, `mistral`), where the checkpoint's config names another.
+        dtype: Precision of the weights: `auto` (the checkpoint's; float64 for models of less than 10M parameters on a CPU),
+            `float64`, `float32`, `bfloat16` or `float16`.
+        device: A torch device, or `auto`: CUDA if there, else the CPU.
+        batch_size: Sequences read together.
+        batch_tokens: Tokens computed together; None takes 16384 on CUDA and 2048 on a CPU, which gains
+            nothing from more.
+        context: Tokens of a sequence; None takes the model's.
+        prefix_cache_mb: Size in MiB of the store of earlier sequences' keys and values, for each model; 0 switches it off.
+        threads: Threads of one torch operation on a CPU.
+        revision: The hub revision of `model`.
+
+    Raises:
+        UserError: A setting is out of range, or the directory lacks a part of a checkpoint.
+    """
+
+    def __init__(
+        self,
+        model: str,
+        head: Head,
+        reference: str | None = None,
+        architecture: str | None = None,
+        dtype: str = "auto",
+        device: str = "auto",
+        batch_size: int = 64,
+        batch_tokens: int | None = None,
+        context: int | None = None,
+        prefix_cache_mb: int = 512,
+        threads: int = 1,
+        revision: str | None = None,
+    ) -> None:
+        if dtype not in _DTYPES:
+            raise UserError(f"dtype={dtype}: choose one of {', '.join(_DTYPES)}")
+        for key, value, least in (
+            ("batch_size", batch_size, 1),
+            ("batch_tokens", batch_tokens, 1),
+            ("context", context, 1),
+            ("prefix_cache_mb", prefix_cache_mb, 0),
+            ("threads", threads, 1),
+        ):
+            if value is not None and value < least:
+                raise UserError(f"{key}={value}: at least {least} is needed")
+        self._model, self._path = model, check_path(model)
+        self._reference = None if reference is None else check_path(reference)
+        self._head = head
+        self._architecture, self._dtype, self._device = architecture, dtype, device
+        self._batch_size, self._batch_tokens, self._prefix_bytes = batch_size, batch_tokens, prefix_cache_mb * 2**20
+        self._asked_context, self._context = context, 0
+        self._threads, self._revision = threads, revision
+        self._loading = threading.Lock()
+        self._tokenizer = LocalTokenizer(self._path, revision)
+        self._worker: Worker | None = None
+        self._parameters: int | None = None
+
+    @property
+    def name(self) -> str:
+        """The directory or hub id."""
+        return self._model
+
+    @property
+    def parameters(self) -> int | None:
+        """Number of the parameters of model, head and reference model; None before `start`."""
+        return self._parameters
+
+    @property
+    def capacity(self) -> int:
+        """Twice the rows, so that the next batch waits while one is read."""
+        return 2 * self._batch_size
+
+    @property
+    def tokenizer(self) -> LocalTokenizer:
+        """The model's tokenizer."""
+        return self._tokenizer
+
+    async def start(self) -> None:
+        """Loads the checkpoint in a thread.
+
+        Raises:
+            UserError: It cannot be had, lacks the head, or is of a kind that cannot be batched here.
+        """
+        if self._worker is None:
+            await asyncio.to_thread(self._load)
+
+    async def read(self, reading: ScoreRequest) -> ScoreRows:
+        """Returns what the model says at each position; starts the engine if need be.
+
+        Raises:
+            EngineError: The sequence does not fit the context, the model failed, or the engine was closed.
+            UserError: See `start`; or the head is not of the kind that the codec asks.
+        """
+        await self.start()
+        from tts.engines.transformers_scoring.worker import Job
+
+        if self._head.over_vocabulary != bool(reading.candidates):
+            raise UserError(
+                "verifier.engine.head is over the vocabulary, and verifier.codec names no labels to ask it about"
+                if self._head.over_vocabulary
+                else "verifier.codec asks about labels of the vocabulary, and verifier.engine.head has values of its own"
+            )
+        if len(reading.tokens) > self._context:
+            raise EngineError(f"the solution makes {len(reading.tokens)} tokens, and the context is {self._context}")
+        worker = self._worker
+        if worker is None:
+            raise EngineError("the engine was closed")
+        loop = asyncio.get_running_loop()
+        job = Job(reading, loop, loop.create_future())
+        worker.submit(job)
+        return await job.result
+
+    async def close(self) -> None:
+        """Ends the worker thread, failing what is pending, and frees the model; `start` would load it again."""
+        worker, self._worker = self._worker, None
+        if worker is not None:
+            await asyncio.to_thread(worker.close)
+
+    def _load(self) -> None:
+        from tts.engines.transformers_scoring.worker import Worker
+
+        with self._loading:
+            if self._worker is not None:
+                return
+            tokenizer = self._tokenizer.load()
+            models = [self._scorer(self._path, self._revision)]
+            if self._reference is not None:
+                _check_same_tokens(tokenizer, load_tokenizer(self._reference, None), self._reference)
+                models.append(self._scorer(self._reference, None))
+            self._parameters = sum(parameters for _, parameters in models)
+            self._worker = Worker([scorer for scorer, _ in models], self._threads)
+
+    def _scorer(self, path: str, revision: str | None) -> tuple[Scorer, int]:
+        """Loads a checkpoint; returns it ready for reading, and its number of parameters."""
+        import torch
+        from transformers import AutoModel, AutoModelForCausalLM
+
+        from tts.engines.transformers_scoring.scorer import Bounds, Scorer, examine
+
+        kind = AutoModelForCausalLM if self._head.over_vocabulary else AutoModel
+        options = {"trust_remote_code": False, **self._config(path, revision)}
+        with _without_reports():
+            module = load_module(kind, path, revision, self._dtype, self._device, **options)
+        tokens = self._batch_tokens or (16384 if module.device.type == "cuda" else 2048)
+        bounds = Bounds(self._batch_size, tokens, self._prefix_bytes)
+        backbone: Any = examine(module.get_decoder() if self._head.over_vocabulary else module, bounds, path)
+        self._context = min(self._context or 2**60, resolve_context(self._asked_context, backbone, path))
+        dtype = torch.promote_types(module.dtype, torch.float32)
+        with torch.inference_mode():
+            apply, own = self._head.load(Checkpoint(path, revision), module, dtype)
+        return Scorer(backbone, apply, dtype, bounds), module.num_parameters() + own
+
+    def _config(self, path: str, revision: str | None) -> dict[str, Any]:
+        if self._architecture is None:
+            return {}
+        from transformers import AutoConfig, PretrainedConfig
+
+        held, _ = PretrainedConfig.get_config_dict(path, revision=revision)
+        held = {key: value for key, value in held.items() if key not in ("model_type", "auto_map", "architectures")}
+        try:
+            return {"config": AutoConfig.for_model(self._architecture, **held)}
+        except ValueError as error:
+            raise UserError(
+                f"verifier.engine.architecture={self._architecture}: {str(error).splitlines()[0]}"
+            ) from None
+
+
+@contextmanager
+def _without_reports() -> Iterator[None]:
+    """Keeps transformers from telling of weights that it does not use: the head's, which are read apart."""
+    from transformers.utils import logging
+
+    before = logging.get_verbosity()
+    logging.set_verbosity_error()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(before)
+
+
+def _check_same_tokens(own: Any, other: Any, name: str) -> None:
+    """Raises UserError where two tokenizers have a token in common that has not the same id in both."""
+    theirs = other.get_vocab()
+    different = next((token for token, i in own.get_vocab().items() if theirs.get(token, i) != i), None)
+    if different is not None:
+        raise UserError(
+            f"verifier.engine.reference={name}: its tokens are not the model's: {different!r} has another id; name the "
+            "model that the verifier was trained from"
+        )

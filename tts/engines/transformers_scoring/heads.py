@@ -1,0 +1,186 @@
+"""Heads: what is made of the last hidden state at a position.
+
+Constructing one loads nothing. They compute in float32, or in float64 where the model does, whatever the precision of the
+checkpoint.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Literal
+
+from tts.core.errors import UserError
+from tts.engines.transformers_scoring.checkpoint import Checkpoint
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+Candidates = Sequence[Sequence[int]]
+
+Apply = Callable[["Tensor", Candidates], "Tensor"]
+"""From hidden states `[positions, hidden]` and the candidates of each position to values `[positions, values]`."""
+
+_ELEMENTS = 2**25
+"""Logits over the whole vocabulary that exist at a time."""
+
+
+class Head(ABC):
+    """A kind of head.
+
+    Attributes:
+        over_vocabulary: Whether it is the language model's own, so that the checkpoint is loaded as one.
+    """
+
+    over_vocabulary = False
+
+    @abstractmethod
+    def load(self, checkpoint: Checkpoint, module: Any, dtype: torch.dtype) -> tuple[Apply, int]:
+        """Returns the head, ready for use, and the number of its parameters that are not the module's.
+
+        Args:
+            checkpoint: Where its weights are.
+            module: The model, on its device.
+            dtype: What it computes in.
+
+        Raises:
+            UserError: The weights are not there, or do not fit the model.
+        """
+
+
+class Layers(Head):
+    """Linear layers with ReLU between them, by their names in the checkpoint.
+
+    Qwen2.5-Math-PRM: `score.0`, `score.2`. Skywork-o1-Open-PRM: `v_head.summary`. Token and sequence classification in
+    transformers: `score`. ReasonEval: `score_head`. ReasonFlux-PRM-1.5B: the whole of the file `reward_head.pt`.
+
+    Args:
+        names: The layers from the hidden state on.
+        file: The checkpoint's file that holds them, None for the model's own weights.
+    """
+
+    def __init__(self, names: Sequence[str], file: str | None = None) -> None:
+        if not names:
+            raise UserError("head.names: name at least one layer")
+        self._names, self._file = tuple(names), file
+
+    def load(self, checkpoint: Checkpoint, module: Any, dtype: torch.dtype) -> tuple[Apply, int]:
+        """As `Head.load`."""
+        layers, size = [], module.config.get_text_config(decoder=True).hidden_size
+        for name in self._names:
+            held = checkpoint.tensors(f"{name}." if name else "", self._file)
+            weight, bias = held.get("weight"), held.get("bias")
+            if weight is None or weight.ndim != 2 or weight.shape[1] != size:
+                shape = None if weight is None else tuple(weight.shape)
+                raise UserError(
+                    f"verifier.engine.head.names: '{name}' of '{checkpoint.model}' is no linear layer from {size} values on "
+                    f"(its weight: {shape}); name the head's layers in their order"
+                )
+            size = weight.shape[0]
+            zeros = weight.new_zeros(size)
+            layers.append([t.to(module.device, dtype) for t in (weight, zeros if bias is None else bias)])
+
+        def apply(hidden: Tensor, candidates: Candidates) -> Tensor:
+            from torch.nn.functional import linear
+
+            for number, (weight, bias) in enumerate(layers):
+                hidden = linear(hidden.relu() if number else hidden, weight, bias)
+            return hidden
+
+        return apply, sum(t.numel() for layer in layers for t in layer)
+
+
+class EnsembleLayers(Head):
+    """Heads side by side, each with its own layers and ReLU between them: weights `[heads, in, out]`, biases `[heads, out]`.
+
+    ActPRM (sail-sg/ActivePRM at 352061a, EnsembleModel in active_prm/models/nets.py): `score.model.nn1`, `nn2` and `nn_out`.
+
+    Args:
+        names: The layers from the hidden state on; the last has one value a head.
+    """
+
+    def __init__(self, names: Sequence[str]) -> None:
+        if not names:
+            raise UserError("head.names: name at least one layer")
+        self._names = tuple(names)
+
+    def load(self, checkpoint: Checkpoint, module: Any, dtype: torch.dtype) -> tuple[Apply, int]:
+        """As `Head.load`."""
+        layers, size = [], module.config.get_text_config(decoder=True).hidden_size
+        for name in self._names:
+            held = checkpoint.tensors(f"{name}.")
+            weight, bias = held.get("weight"), held.get("bias")
+            if weight is None or bias is None or weight.ndim != 3 or weight.shape[1] != size:
+                raise UserError(
+                    f"verifier.engine.head.names: '{name}' of '{checkpoint.model}' is no layer of heads side by side from "
+                    f"{size} values on"
+                )
+            size = weight.shape[2]
+            layers.append((weight.to(module.device, dtype), bias.to(module.device, dtype)))
+
+        def apply(hidden: Tensor, candidates: Candidates) -> Tensor:
+            import torch
+
+            values = hidden.expand(layers[0][0].shape[0], -1, -1)
+            for number, (weight, bias) in enumerate(layers):
+                values = torch.baddbmm(bias[:, None], values.relu() if number else values, weight)
+            return values[..., 0].T
+
+        return apply, sum(t.numel() for layer in layers for t in layer)
+
+
+class Vocabulary(Head):
+    """The language model's own head, asked about each position's candidates only.
+
+    Args:
+        values: `logits` of the candidates, or their `logprobs`, for which alone the whole vocabulary is looked at.
+    """
+
+    over_vocabulary = True
+
+    def __init__(self, values: Literal["logits", "logprobs"] = "logits") -> None:
+        self._normalise = values == "logprobs"
+
+    def load(self, checkpoint: Checkpoint, module: Any, dtype: torch.dtype) -> tuple[Apply, int]:
+        """As `Head.load`."""
+        import torch
+
+        layer = module.get_output_embeddings()
+        weight, bias = layer.weight, getattr(layer, "bias", None)
+
+        def logits(hidden: Tensor, ids: Tensor) -> Tensor:
+            values = torch.einsum("ph,pch->pc", hidden, weight[ids].to(dtype))
+            return values if bias is None else values + bias[ids].to(dtype)
+
+        def norms(hidden: Tensor) -> Tensor:
+            """Returns the logarithms of the softmax's normalisers, `[positions]`."""
+            some = max(1, _ELEMENTS // weight.shape[0])
+            parts = [
+                torch.nn.functional.linear(part.to(weight.dtype), weight, bias) for part in torch.split(hidden, some)
+            ]
+            return torch.cat([part.to(dtype).logsumexp(-1) for part in parts])
+
+        def apply(hidden: Tensor, candidates: Candidates) -> Tensor:
+            most = max(map(len, candidates))
+            ids = torch.tensor([[*row, *[0] * (most - len(row))] for row in candidates], device=hidden.device)
+            values = logits(hidden, ids)
+            return values - norms(hidden)[:, None] if self._normalise else values
+
+        _compare(module, logits, dtype)
+        return apply, 0
+
+
+def _compare(module: Any, logits: Callable[[Tensor, Tensor], Tensor], dtype: torch.dtype) -> None:
+    """Raises UserError where the model does more to its logits than multiply with the head's weights."""
+    import torch
+
+    with torch.inference_mode():
+        ids = torch.arange(3, 11, device=module.device)
+        own = module(input_ids=ids[None]).logits[0].to(dtype)
+        hidden = module.get_decoder()(input_ids=ids[None]).last_hidden_state[0].to(dtype)
+        difference = (logits(hidden, ids.expand(len(ids), -1)) - own[:, ids]).abs().max()
+        if not difference < max(0.02, 20 * torch.finfo(module.dtype).eps) * own.std().clamp(min=1e-6):
+            raise UserError(
+                f"verifier.engine.model: {type(module).__name__} scales or caps its logits, which this engine does not do"
+            )

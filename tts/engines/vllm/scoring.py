@@ -1,0 +1,173 @@
+"""The engine that reads with vLLM, for heads that vLLM has itself: its pooling, token by token."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from contextlib import aclosing
+from functools import partial
+from itertools import count
+from typing import Any
+
+from tts.core.errors import EngineError, UserError
+from tts.engines.local_tokenizer import LocalTokenizer
+from tts.engines.scoring import ScoreRequest, ScoreRows
+from tts.engines.transformers.loading import check_path
+from tts.engines.transformers_scoring.heads import Head
+from tts.engines.vllm.llm import LLM, Deliver, count_parameters
+
+_HEADS = ("ForProcessRewardModel", "ForRewardModel", "ForTokenClassification")
+"""How vLLM's architectures end that have a head for every token (vllm/model_executor/models of 0.32)."""
+
+
+class VLLMScorer:
+    """A decoder and its head in vLLM, which read.
+
+    Takes the place of `TransformersScorer` in a preset, with the same head:
+
+        engine@verifier.engine=vllm verifier.engine._target_=tts.engines.transformers_scoring.VLLMReader
+
+    vLLM applies the head itself, whose values at every token come back before its softmax. It refuses a checkpoint whose
+    weights are not those of the architecture that the checkpoint names, so that the head is the checkpoint's whole one. It
+    computes every reading from its first token on: where steps are judged one after the other, `TransformersScorer`, which
+    keeps what it knows, has less to do.
+
+    Args:
+        model: A directory with a checkpoint and its tokenizer, or a hub id.
+        head: The preset's head; it must be the checkpoint's own, for each token.
+        dtype: Precision of the weights: vLLM's `auto`, `float32`, `bfloat16`, `float16`.
+        tensor_parallel_size: GPUs that share each layer.
+        gpu_memory_utilization: Share of the GPU's memory that weights and keys and values may take.
+        max_model_len: Tokens of a sequence; None takes the model's.
+        max_num_seqs: Sequences read together.
+        revision: The hub revision.
+        enforce_eager: Whether to do without CUDA graphs and compilation: starts sooner, runs slower.
+        options: Further arguments of vLLM's `AsyncEngineArgs`, by name.
+
+    Raises:
+        UserError: vLLM is not installed, a setting is out of range, the directory lacks a part of a checkpoint, or the head
+            is over the vocabulary.
+    """
+
+    def __init__(
+        self,
+        model: str,
+        head: Head,
+        dtype: str = "auto",
+        tensor_parallel_size: int = 1,
+        gpu_memory_utilization: float = 0.9,
+        max_model_len: int | None = None,
+        max_num_seqs: int = 256,
+        revision: str | None = None,
+        enforce_eager: bool = False,
+        options: Mapping[str, Any] | None = None,
+    ) -> None:
+        for key, value, right, range_ in (
+            ("tensor_parallel_size", tensor_parallel_size, tensor_parallel_size >= 1, "at least 1"),
+            ("gpu_memory_utilization", gpu_memory_utilization, 0 < gpu_memory_utilization <= 1, "in (0, 1]"),
+            ("max_model_len", max_model_len, max_model_len is None or max_model_len >= 1, "at least 1"),
+            ("max_num_seqs", max_num_seqs, max_num_seqs >= 1, "at least 1"),
+        ):
+            if not right:
+                raise UserError(f"{key}={value} is out of range; it must be {range_}")
+        if head.over_vocabulary:
+            raise UserError(f"head: vLLM's pooling has no head over the vocabulary; {_INSTEAD}")
+        self._model, self._path, self._revision = model, check_path(model), revision
+        self._most = max_num_seqs
+        self._tokenizer = LocalTokenizer(self._path, revision)
+        self._parameters: int | None = None
+        self._ids = count()
+        settings = {
+            "model": self._path,
+            "runner": "pooling",
+            # Values at every token: vLLM then takes none of them from its prefix cache.
+            "pooler_config": {"tok_pooling_type": "ALL", "use_activation": False},
+            "dtype": dtype,
+            "tensor_parallel_size": tensor_parallel_size,
+            "gpu_memory_utilization": gpu_memory_utilization,
+            "max_model_len": max_model_len,
+            "max_num_seqs": max_num_seqs,
+            "revision": revision,
+            "enforce_eager": enforce_eager,
+            "disable_log_stats": True,
+            **(options or {}),
+        }
+        self._llm: LLM[ScoreRows] = LLM(model, settings)
+
+    @property
+    def name(self) -> str:
+        """The directory or hub id."""
+        return self._model
+
+    @property
+    def parameters(self) -> int | None:
+        """Number of the decoder's parameters; None before `start`, and where transformers does not know it."""
+        return self._parameters
+
+    @property
+    def capacity(self) -> int:
+        """Twice the sequences, so that the next ones wait while some are read."""
+        return 2 * self._most
+
+    @property
+    def tokenizer(self) -> LocalTokenizer:
+        """The model's tokenizer."""
+        return self._tokenizer
+
+    async def start(self) -> None:
+        """Starts vLLM's processes and loads the checkpoint.
+
+        Raises:
+            UserError: The model cannot be had, its head is none of vLLM's, or vLLM refuses it or a setting.
+        """
+        await asyncio.to_thread(self._prepare)
+        await self._llm.start()
+
+    async def read(self, reading: ScoreRequest) -> ScoreRows:
+        """Returns what the model says at each position; starts the engine if need be.
+
+        Raises:
+            EngineError: The sequence does not fit the context, vLLM failed, or the engine was closed.
+            UserError: See `start`; or the codec asks about labels of the vocabulary.
+        """
+        if reading.candidates:
+            raise UserError(
+                "verifier.codec asks about labels of the vocabulary, and verifier.engine.head has values of its own"
+            )
+        await asyncio.to_thread(self._prepare)
+        async with aclosing(self._llm.results(partial(self._read, reading), 1)) as results:
+            return await anext(results)
+
+    async def close(self) -> None:
+        """Fails what is pending and ends vLLM's processes; `start` would start new ones."""
+        await self._llm.close()
+
+    def _prepare(self) -> None:
+        """Checks what the checkpoint says of itself; does nothing when that is done."""
+        if self._parameters is not None:
+            return
+        from transformers import AutoModel, PretrainedConfig
+
+        held, _ = PretrainedConfig.get_config_dict(self._path, revision=self._revision)
+        names = held.get("architectures") or ()
+        if not any(name.endswith(_HEADS) for name in names):
+            raise UserError(
+                f"verifier.engine.model: '{self._model}' is a {' or '.join(names) or 'model of no named architecture'}, and "
+                f"vLLM reads heads of *{', *'.join(_HEADS)}; {_INSTEAD}"
+            )
+        self._parameters = count_parameters(AutoModel, self._path, self._revision)
+
+    async def _read(self, reading: ScoreRequest, llm: Any, deliver: Deliver[ScoreRows]) -> None:
+        """Delivers what is read; runs on vLLM's event loop."""
+        from vllm import PoolingParams
+
+        context = llm.model_config.max_model_len
+        if len(reading.tokens) > context:
+            raise EngineError(f"the solution makes {len(reading.tokens)} tokens, and the context is {context}")
+        params = PoolingParams(task="token_classify", use_activation=False)
+        stream = llm.encode({"prompt_token_ids": [*reading.tokens]}, params, f"tts-{next(self._ids)}")
+        (values,) = [output.outputs.data async for output in stream]
+        deliver(tuple(map(tuple, values[[*reading.positions]].tolist())))
+
+
+_INSTEAD = "choose verifier.engine._target_=tts.engines.transformers_scoring.TransformersReader"

@@ -1,0 +1,1 @@
+"""A search strategy over the problems of a task: records, resumption, summary."""

@@ -1,0 +1,49 @@
+"""What an earlier part of a run left, so that the same run goes on from there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from tts.budget import Scope, Usage
+from tts.core.values import Problem
+from tts.evaluation.record import Record
+
+
+class Earlier:
+    """Records that hold for the run that goes on.
+
+    A record holds for the problem of the same content. One that ended with an error, or that a limit of the whole run cut
+    short, is made again.
+
+    Args:
+        problems: The task's problems.
+    """
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self._numbers: dict[int, list[int]] = {}
+        for number, problem in enumerate(problems):
+            self._numbers.setdefault(_key(problem.id, problem.question, problem.answer), []).append(number)
+        self.kept = 0
+        """How many records hold."""
+
+    def number(self, record: Record) -> int | None:
+        """Returns the number of the problem that a record holds for, None where it is for none; each is asked about once."""
+        if record["error"] is not None or any(limit.startswith("run.") for limit in record["limits_hit"]):
+            return None
+        numbers = self._numbers.get(_key(record["id"], record["question"], record["answer"]))
+        if not numbers:
+            return None
+        self.kept += 1
+        return numbers.pop(0)
+
+
+def charge_record(record: Record, meter: Scope) -> None:
+    """Charges a run what a problem has cost in an earlier part of it."""
+    for role, usage in meter.usage.items():
+        usage.add(Usage(**record["usage"][role]))
+    meter.hit.update(record["limits_hit"])
+
+
+def _key(*content: Any) -> int:
+    return hash(content)

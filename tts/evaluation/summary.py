@@ -1,0 +1,163 @@
+"""What a run came to: `summary.json`, computed from the records alone, and the table at the end."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+from rich.table import Table
+
+from tts.budget import Scope
+from tts.evaluation.paper_rules import RULES, outcomes
+from tts.evaluation.record import Record
+from tts.statistics.metrics import wilson_interval
+
+_SHOWN = 3  # errors that are kept to be shown
+_TOLD = " (TOLD THE ANSWERS)"
+
+
+@dataclass
+class Tally:
+    """Counts over records, one at a time, so that a run's memory does not grow with its problems."""
+
+    n_problems: int = 0
+    n_errors: int = 0
+    graded: int = 0
+    correct: int = 0
+    majority: int = 0
+    oracle: int = 0
+    candidates: int = 0
+    candidates_correct: int = 0
+    stepped: int = 0
+    votes: int = 0
+    no_verdict: int = 0
+    solutions: int = 0
+    limited: int = 0
+    ruled: int = 0
+    by_rule: Counter[str] = field(default_factory=Counter)
+    errors: list[tuple[str, str]] = field(default_factory=list)
+
+    @property
+    def headline(self) -> str:
+        """The accuracy so far."""
+        return f"accuracy {self.correct / self.graded:.3f}" if self.graded else "no reference answers"
+
+    def add(self, record: Record) -> None:
+        """Counts one record."""
+        self.n_problems += 1
+        self.limited += bool(record["limits_hit"])
+        if record["error"] is not None:
+            self.n_errors += 1
+            if len(self.errors) < _SHOWN:
+                self.errors.append((record["id"], record["error"]))
+            return
+        solutions = record["solutions"]
+        self.solutions += len(solutions)
+        self.stepped += sum(len(solution["steps"]) > 1 for solution in solutions)
+        votes = [score for solution in solutions for vote in solution.get("votes", ()) for score in vote]
+        self.votes += len(votes)
+        self.no_verdict += votes.count(None)
+        if record["answer"] is None:
+            return
+        right = [solution["correct"] for solution in solutions]
+        self.graded += 1
+        self.correct += record["correct"]
+        self.majority += record["majority_correct"]
+        self.oracle += any(right)
+        self.candidates += len(right)
+        self.candidates_correct += sum(right)
+        by_rule = outcomes(record)
+        self.ruled += by_rule is not None
+        self.by_rule.update(by_rule or {})
+
+
+def summarize(tally: Tally, meter: Scope, extra: dict[str, Any]) -> dict[str, Any]:
+    """Returns the contents of `summary.json`.
+
+    Rates are fractions over the problems that ended without an error and have a reference answer; None where there are none.
+    """
+    policy, verifier = meter.usage["policy"], meter.usage["verifier"]
+    return {
+        "n_problems": tally.n_problems,
+        "n_errors": tally.n_errors,
+        "accuracy": _rate(tally.correct, tally.graded),
+        "pass_at_1": _rate(tally.candidates_correct, tally.candidates),
+        "majority": _rate(tally.majority, tally.graded),
+        "oracle": _rate(tally.oracle, tally.graded),
+        **_rules(tally),
+        "policy": {
+            # Recorded solutions pass no engine; steps and revisions are samples that are no candidates.
+            "samples": max(policy.samples, tally.solutions),
+            "prompt_tokens": policy.prompt_tokens,
+            "completion_tokens": policy.completion_tokens,
+            "flops": policy.flops,
+        },
+        "verifier": {
+            "verifications": verifier.verifications,
+            "prompt_tokens": verifier.prompt_tokens,
+            "completion_tokens": verifier.completion_tokens,
+            "flops": verifier.flops,
+            "votes": tally.votes,
+            "no_verdict": tally.no_verdict,
+        },
+        "generated": {"policy_tokens": policy.generated_tokens, "verifier_tokens": verifier.generated_tokens},
+        "code_executions": policy.code_executions + verifier.code_executions,
+        "dollars": policy.dollars + verifier.dollars,
+        "wall_s": round(meter.wall_s, 3),
+        "limits_hit": sorted(meter.hit),
+        "n_limited": tally.limited,
+        **extra,
+    }
+
+
+def table(tally: Tally, summary: dict[str, Any], title: str) -> Table:
+    """Returns what the terminal shows at the end: what the compute bought, and what it was."""
+    n = tally.solutions // max(1, tally.n_problems - tally.n_errors)
+    result = Table(title=title, title_justify="left", show_edge=False, pad_edge=False, box=None, header_style="bold")
+    for name, justify in (("", "left"), ("", "right"), ("", "left")):
+        result.add_column(name, justify=justify)  # type: ignore[arg-type]
+    rows = (
+        (f"this search{_TOLD if summary.get('reads_answers') else ''}", summary["accuracy"], tally.correct),
+        (f"majority of {n}", summary["majority"], tally.majority),
+        # Samples of one problem are not independent, so that no interval over all of them would be right.
+        ("one sample (pass@1)", summary["pass_at_1"], None),
+        (f"any of {n} (oracle)", summary["oracle"], tally.oracle),
+    )
+    for name, rate, successes in rows if tally.graded else ():
+        low, high = (0.0, 0.0) if successes is None else wilson_interval(successes, tally.graded)
+        result.add_row(name, f"{rate:.3f}", "" if successes is None else f"[{low:.3f}, {high:.3f}]")
+    policy, verifier = summary["policy"], summary["verifier"]
+    result.add_section()
+    result.add_row("policy", f"{policy['samples']:,}", f"samples, {policy['completion_tokens']:,} tokens")
+    if verifier["verifications"]:
+        result.add_row(
+            "verifier", f"{verifier['verifications']:,}", f"verifications, {verifier['completion_tokens']:,} tokens"
+        )
+        result.add_row("", f"{summary['code_executions']:,}", "code executions")
+        result.add_row("", f"{verifier['no_verdict']:,}", f"of {verifier['votes']:,} votes without a verdict")
+    if summary["dollars"]:
+        result.add_row("cost", f"{summary['dollars']:,.2f}", "dollars")
+    if tally.limited:
+        result.add_row("limits", f"{tally.limited:,}", f"problems cut short by {', '.join(summary['limits_hit'])}")
+    result.add_row("wall", f"{summary['wall_s']:.1f}", "s")
+    return result
+
+
+def _rules(tally: Tally) -> dict[str, Any]:
+    """Returns the accuracy by each of six rules and their mean; None where they do not hold for every problem."""
+    if not tally.graded or tally.ruled < tally.graded:
+        return {"rules": None, "rules_mean": None}
+    rates = {name: tally.by_rule[name] / tally.graded for name in RULES}
+    return {"rules": rates, "rules_mean": tally.by_rule.total() / (tally.graded * len(RULES))}
+
+
+def _rate(part: float, whole: int) -> float | None:
+    return part / whole if whole else None
+
+
+def first_errors(tally: Tally) -> list[str]:
+    """Returns the first few errors as lines."""
+    lines = [f"problem {key}: {message}" for key, message in tally.errors]
+    more = tally.n_errors - len(lines)
+    return lines + ([f"... and {more} more, see results.jsonl"] if more else [])

@@ -1,0 +1,117 @@
+"""What a strategy gets to hold: any policy and any verifier, with what must hold for all of them made sure in one place.
+
+A used-up budget reaches a strategy as "no more": fewer solutions than it asked for, and verdicts without scores. So it comes
+to its end with what it has, and needs no accounting. A verdict that cannot be right is an error and never a number.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import Any
+
+from tts.budget import LimitReached, current
+from tts.core.errors import ProblemError
+from tts.core.values import Problem, Solution, Verdict
+
+
+class LimitedPolicy:
+    """A policy that ends its solutions where the budget does.
+
+    Args:
+        policy: A `policies.base.Policy`.
+    """
+
+    def __init__(self, policy: Any) -> None:
+        self._policy = policy
+        self.splits: bool = policy.splits
+
+    def solutions(self, problem: Problem, prefix: Solution, n: int, first: int = 0) -> AsyncGenerator[Solution, None]:
+        """As `Policy.solutions`."""
+        return _until_limit(self._policy.solutions(problem, prefix, n, first))
+
+    def steps(self, problem: Problem, prefix: Solution, n: int, first: int = 0) -> AsyncGenerator[Solution, None]:
+        """As `Policy.steps`."""
+        return _until_limit(self._policy.steps(problem, prefix, n, first))
+
+    def revisions(
+        self, problem: Problem, solution: Solution, critique: str, n: int, first: int = 0
+    ) -> AsyncGenerator[Solution, None]:
+        """As `Policy.revisions`."""
+        return _until_limit(self._policy.revisions(problem, solution, critique, n, first))
+
+    def token_bound(self, n: int, steps: int | None = None) -> int | None:
+        """As `Policy.token_bound`."""
+        bound: int | None = self._policy.token_bound(n, steps)
+        return bound
+
+    def check(self) -> None:
+        """As `Policy.check`."""
+        self._policy.check()
+
+
+_LIMITED = object()  # the state of a verdict that the budget did not allow
+
+
+class CheckedVerifier:
+    """A verifier whose verdicts can be relied on.
+
+    Args:
+        verifier: A `verifiers.base.Verifier`.
+    """
+
+    def __init__(self, verifier: Any) -> None:
+        self._verifier = verifier
+        self.votes: int = verifier.votes
+
+    async def verify(self, problem: Problem, solution: Solution, prior: Verdict | None = None) -> Verdict:
+        """As `Verifier.verify`; where the budget does not allow it, a verdict without any score.
+
+        Raises:
+            ProblemError: The verdict has a wrong number of scores, or one that is no number.
+        """
+        verdict: Verdict | None = None
+        # To go on from a verdict that was not given is to begin; a limit of time may be met before it reads as used up.
+        prior = None if prior is not None and prior.state is _LIMITED else prior
+        try:
+            current().check()
+            verdict = await self._verifier.verify(problem, solution, prior)
+        except* LimitReached:
+            pass
+        if verdict is None:
+            return Verdict((None,) * len(solution.steps), state=_LIMITED)
+        self._check(verdict, solution)
+        return verdict
+
+    def token_bound(self, steps: int) -> int | None:
+        """As `Verifier.token_bound`."""
+        bound: int | None = self._verifier.token_bound(steps)
+        return bound
+
+    def check(self) -> None:
+        """As `Verifier.check`."""
+        self._verifier.check()
+
+    def _check(self, verdict: Verdict, solution: Solution) -> None:
+        name = type(self._verifier).__name__
+        wrong = [score for score in verdict.scores if score is not None and not math.isfinite(score)]
+        if wrong:
+            raise ProblemError(f"the verifier {name} returned the score {wrong[0]}: a score is a finite number or None")
+        given = len(verdict.scores)
+        # A verifier need not judge blank text behind the last step.
+        steps = max((number for number, step in enumerate(solution.steps, 1) if step.strip()), default=0)
+        # Below which score is its own affair, but one that judges no further than an error says so (`aggregators`).
+        may_stop = getattr(self._verifier, "aggregators", None) is not None
+        stopped = given < steps and (may_stop or verdict.first_error() is not None)
+        if given not in (1, steps, len(solution.steps)) and not stopped:
+            raise ProblemError(f"the verifier {name} returned {given} scores for a solution of {steps} steps")
+
+
+async def _until_limit(solutions: AsyncGenerator[Solution, None]) -> AsyncGenerator[Solution, None]:
+    async with aclosing(solutions) as landing:
+        try:
+            async for solution in landing:
+                yield solution
+        except LimitReached:
+            return

@@ -1,0 +1,100 @@
+"""Shows how a search came to its choice, from its saved tree alone: `python -m tts.trace RUN_DIR [PROBLEM ...]`.
+
+With problems it shows their trees. Without, it derives the choice of every tree anew and counts those that differ from what
+was recorded: there should be none. The exit status is 1 where one does.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+import networkx as nx
+from rich.console import Console
+from rich.text import Text
+from rich.tree import Tree
+
+from tts.cli.command import print_error
+from tts.core.errors import UserError
+from tts.core.tree import ROOT, choose, load_tree, tree_path
+
+_WIDTH = 60  # characters shown of a node's text
+
+
+def shown(tree: nx.DiGraph[int]) -> Tree:
+    """Returns a tree for the terminal: each node's text, score and votes, and the way to the choice."""
+    chosen = tree.graph["chosen"]
+    way = set() if chosen is None else {chosen, *nx.ancestors(tree, chosen)}
+    branches = {ROOT: Tree(Text(f"{tree.graph['problem']}: {_short(tree.nodes[ROOT]['text'])}", "bold"))}
+    for parent, node in nx.bfs_edges(tree, ROOT):
+        label = _label(node, tree.nodes[node], chosen)
+        branches[node] = branches[parent].add(Text(label, "green" if node in way else ""))
+    return branches[ROOT]
+
+
+def _label(node: int, attributes: dict[str, Any], chosen: int | None) -> str:
+    parts = [f"{node}", _short(attributes["text"])]
+    if "scores" in attributes:
+        score = attributes["score"]
+        votes = [[_number(value) for value in vote["scores"]] for vote in attributes["votes"]]
+        parts.append(f"score {_number(score)} of {' '.join(map(_number, attributes['scores']))}")
+        if len(votes) > 1:
+            parts.append("votes on the last step " + " ".join(vote[-1] for vote in votes if vote))
+    if "candidate" in attributes:
+        parts.append(f"answer {attributes['answer']}" if attributes["answer"] is not None else "no answer")
+    parts += [attributes["status"], f"{attributes['tokens']} tokens"]
+    return " | ".join(parts) + (" <- chosen" if node == chosen else "")
+
+
+def _short(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= _WIDTH else line[: _WIDTH - 3] + "..."
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"
+
+
+def main(arguments: list[str] | None = None, console: Console | None = None) -> int:
+    """Runs the command and returns its exit status."""
+    parser = argparse.ArgumentParser(prog="python -m tts.trace", description=__doc__)
+    parser.add_argument("folder", type=Path, metavar="RUN_DIR")
+    parser.add_argument("problems", nargs="*", metavar="PROBLEM", help="ids of the problems to show")
+    given = parser.parse_args(arguments)
+    console = console or Console()
+    try:
+        folder = given.folder / "trees"
+        if not folder.is_dir():
+            raise UserError(f"{given.folder}: not the directory of a run: it has no trees/")
+        if given.problems:
+            for problem in given.problems:
+                path = tree_path(folder, problem)
+                if not path.exists():
+                    raise UserError(
+                        f"{given.folder}: no problem '{problem}' has a tree there; results.jsonl has the ids"
+                    )
+                console.print(shown(load_tree(path)))
+            return 0
+        return _verify(folder, console)
+    except UserError as error:
+        print_error(console, str(error))
+        return 2
+
+
+def _verify(folder: Path, console: Console) -> int:
+    count, different = 0, []
+    for path in sorted(folder.glob("*.json")):
+        tree = load_tree(path)
+        count += 1
+        if choose(tree) != tree.graph["chosen"]:
+            different.append(f"{tree.graph['problem']}: chosen {tree.graph['chosen']}, derived {choose(tree)}")
+    for line in different:
+        console.print(line, markup=False, highlight=False)
+    console.print(f"{count} trees, {len(different)} whose choice does not follow from them")
+    return 1 if different else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,273 @@
+"""GenPRM: a generative process reward model that reasons, writes code, reads its output and says Yes or No.
+
+Source: arXiv 2504.00891, `GenPRM._single_inference` of RyanLiu112/GenPRM at cc80f47. Where this differs from the official
+code: judgements run concurrently; a verdict that cannot be read is None and not 0.5; the loop ends after the fallback in
+any case; an analysis that ends early is closed before code is asked for; code cut off by the length limit is not run.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Literal
+from weakref import WeakKeyDictionary
+
+from tts.budget import Usage, charge, current, now
+from tts.concurrency.single_flight import SingleFlight
+from tts.core.errors import UserError
+from tts.core.values import Problem, Solution, Verdict, Vote
+from tts.engines.chat_format import check_format, render
+from tts.engines.generating import Completion, Engine, Sampling
+from tts.engines.seeded import SeededSampler
+from tts.sandbox.base import Chain, Sandbox
+from verifiers.generative import genprm_format as wire
+from verifiers.stepwise import FALLING, judged_steps, until_first_error
+from verifiers.voting import VotingVerifier
+
+_log = logging.getLogger(__name__)
+
+_THRESHOLD = 0.5
+_HISTORIES = ("own", "shared")
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """One vote on one step.
+
+    Attributes:
+        text: The assistant's whole turn, code and its output included; the history of the chain's next step.
+        score: Probability of Yes, None where there is no verdict.
+        code: The pieces of code that it ran to an end and that so shaped the chain's namespace.
+    """
+
+    text: str
+    score: float | None
+    code: tuple[str, ...] = ()
+
+
+JudgedChain = tuple[Judgement, ...]
+
+
+class GenPRM(VotingVerifier):
+    """Judges steps with a released GenPRM, or any model trained on its format.
+
+    Every vote is a chain of its own through the solution's steps: it reads its own earlier judgements (eq. 7) and keeps its
+    own variables. Steps whose history is the same, as the common first steps of two candidates are, are judged once.
+
+    Args:
+        engine: The model.
+        sandbox: Where its code runs; one that executes nothing switches `execute` off.
+        votes: K, the number of chains; the score of a step is the mean over them.
+        chat: Chat format; the released models' is `deepseek-r1`.
+        first_turn: Form of the first user turn, a key of `genprm_format.FIRST_TURN`.
+        assistant_tag: Whether the assistant's turn is opened before the judgement, as in training and in the later official
+            code; the code behind the published numbers leaves it out.
+        analyze: Whether the model reasons in words first.
+        verify: Whether it writes code.
+        execute: Whether that code is run; else the model makes the output up.
+        readout: How a verdict becomes a number, see `genprm_format.read_verdict`.
+        history: `own`: each chain reads its own judgements. `shared`: all votes on a step read the first chain's.
+        stop_at_first_error: Leave the steps after the first one with a score below 0.5 unjudged.
+        temperature: Sampling temperature.
+        top_p: Nucleus.
+        top_k: 0 switches it off.
+        repetition_penalty: 1 switches it off.
+        max_tokens: Bound of the analysis, and of the whole turn with code and its output.
+        code_rounds: How many completions may follow the analysis before a verdict is forced.
+        fallback_tokens: Bound of the forced verdict.
+        seed: The run's seed.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        sandbox: Sandbox,
+        votes: int = 1,
+        chat: str = "deepseek-r1",
+        first_turn: str = "question",
+        assistant_tag: bool = False,
+        analyze: bool = True,
+        verify: bool = True,
+        execute: bool = True,
+        readout: wire.Readout = "soft",
+        history: Literal["own", "shared"] = "own",
+        stop_at_first_error: bool = False,
+        temperature: float = 0.6,
+        top_p: float = 0.95,
+        top_k: int = 20,
+        repetition_penalty: float = 1.0,
+        max_tokens: int = 2048,
+        code_rounds: int = 3,
+        fallback_tokens: int = 20,
+        seed: int = 0,
+    ) -> None:
+        super().__init__(votes, "min")
+        for key, number in (("code_rounds", code_rounds), ("fallback_tokens", fallback_tokens)):
+            if number < 1:
+                raise UserError(f"verifier.{key}={number}: at least 1 is needed")
+        check_format(chat, "verifier.chat")
+        _check_choices(
+            first_turn=(first_turn, wire.FIRST_TURN), readout=(readout, wire.READOUTS), history=(history, _HISTORIES)
+        )
+        self._client = SeededSampler(engine, seed)
+        self._sandbox = sandbox
+        self._chat, self._first_turn, self._assistant_tag = chat, first_turn, assistant_tag
+        self._analyze, self._writes_code, self._execute = analyze, verify, verify and execute and sandbox.executes
+        self._readout: wire.Readout = readout
+        self._shared_history, self._stop_at_first_error = history == "shared", stop_at_first_error
+        self.aggregators = FALLING if stop_at_first_error else None
+        self._sampling = Sampling(max_tokens, temperature, top_p, top_k, repetition_penalty, include_stop=True)
+        self._max_tokens, self._code_rounds, self._fallback_tokens = max_tokens, code_rounds, fallback_tokens
+        # Kept as long as somebody holds the problem.
+        self._judgements: WeakKeyDictionary[Problem, SingleFlight[Judgement]] = WeakKeyDictionary()
+        self._warned = False
+
+    def check(self) -> None:
+        """Raises UserError where the chat template that is asked for is not there."""
+        self._prompt(Problem("", ""), [""], ())
+
+    def token_bound(self, steps: int) -> int | None:
+        """Returns K times the bound of a turn and its forced verdict, for every step."""
+        return self.votes * steps * (self._max_tokens + self._fallback_tokens)
+
+    def preview(self, problem: Problem, solution: Solution) -> str:
+        """Returns the prompt of the first request, with a mark where the model goes on."""
+        opening = wire.VERIFY_START if self._writes_code else wire.OUTPUT_START
+        if self._analyze:
+            opening = wire.ANALYZE_START.format(1)
+        return self._prompt(problem, solution.steps[:1], ()) + opening + "⟦…⟧"
+
+    async def verify(self, problem: Problem, solution: Solution, prior: Verdict | None = None) -> Verdict:
+        """Judges every step after those that `prior` judged."""
+        if self._stop_at_first_error:
+            return await until_first_error(super().verify, problem, solution, prior, _THRESHOLD)
+        return await super().verify(problem, solution, prior)
+
+    async def vote(self, problem: Problem, solution: Solution, number: int, prior: Verdict | None = None) -> Verdict:
+        """Judges, with chain `number`, every step after those that `prior` judged."""
+        steps = judged_steps(solution)
+        chain: JudgedChain
+        history: JudgedChain  # what the next judgement reads: the chain's own ones, or the first chain's
+        chain, history = prior.state if prior is not None else ((), ())
+        reads_first = self._shared_history and number > 0
+        for end in range(len(chain) + 1, len(steps) + 1):
+            chain = (*chain, await self._judgement(problem, steps[:end], history, number))
+            history = await self._extend(problem, steps[:end], history, 0) if reads_first else chain
+        single = Vote(tuple(j.score for j in chain), tuple(j.text for j in chain))
+        return Verdict(single.scores, (single,), self.aggregator, (chain, history))
+
+    async def _extend(self, problem: Problem, steps: Sequence[str], chain: JudgedChain, vote: int) -> JudgedChain:
+        """Judges the steps of `steps` that `chain` has not judged yet, one after the other."""
+        for end in range(len(chain) + 1, len(steps) + 1):
+            chain = (*chain, await self._judgement(problem, steps[:end], chain, vote))
+        return chain
+
+    async def _judgement(self, problem: Problem, steps: Sequence[str], history: JudgedChain, vote: int) -> Judgement:
+        """Judges the last of `steps`, once for all who ask with the same history."""
+        shared = self._judgements.setdefault(problem, SingleFlight())
+        prompt = self._prompt(problem, steps, history)
+        code = tuple(piece for judgement in history for piece in judgement.code)
+        return await shared.get((vote, prompt), partial(self._judge, prompt, len(steps), vote, code))
+
+    def _prompt(self, problem: Problem, steps: Sequence[str], history: JudgedChain) -> str:
+        """Renders the conversation up to where the judgement of the last of `steps` begins."""
+        direct = not self._analyze and not self._writes_code
+        messages = [{"role": "system", "content": wire.SYSTEM_DIRECT if direct else wire.SYSTEM_CRITIQUE}]
+        for number, step in enumerate(steps):
+            turn = step if number else wire.first_turn(self._first_turn, problem.question, step)
+            messages.append({"role": "user", "content": turn})
+            if number < len(history):
+                messages.append({"role": "assistant", "content": history[number].text})
+        return render(self._chat, messages, self._client.engine, answer=self._assistant_tag)
+
+    async def _judge(self, prompt: str, number: int, vote: int, code: tuple[str, ...]) -> Judgement:
+        """Runs the state machine for one vote on step `number` (1-based); `code` made the chain's namespace."""
+        charge("verifier", Usage(verifications=1))
+        analysis = await self._write_analysis(prompt, number, vote) if self._analyze else ""
+        if not self._execute:
+            return await self._conclude(prompt, analysis, vote, None)
+        namespace = self._sandbox.chain(code)
+        try:
+            return await self._conclude(prompt, analysis, vote, namespace)
+        finally:
+            await namespace.close()
+
+    async def _write_analysis(self, prompt: str, number: int, vote: int) -> str:
+        start = wire.ANALYZE_START.format(number)
+        completion = await self._complete(prompt + start, self._max_tokens, (wire.ANALYZE_STOP,), vote)
+        # Closed whatever ended it: users of the official code had to patch this for the code stage to run.
+        return start + completion.text.split(wire.ANALYZE_CLOSE)[0] + wire.ANALYZE_STOP
+
+    async def _conclude(self, prompt: str, analysis: str, vote: int, namespace: Chain | None) -> Judgement:
+        """Lets the model write code, feeds it the output, and reads its verdict."""
+        text = analysis + (wire.VERIFY_START if self._writes_code else wire.OUTPUT_START)
+        stops = (wire.OUTPUT_STOP,) if namespace is None else (wire.CODE_STOP, wire.OUTPUT_STOP)
+        ran: list[str] = []
+        for _ in range(self._code_rounds if self._writes_code else 1):
+            left = self._max_tokens - await self._client.engine.count_tokens(text)
+            if left <= 0:
+                break
+            start = len(text)
+            completion = await self._complete(prompt + text, left, stops, vote)
+            text += completion.text
+            score = self._read(text, start, completion)
+            if text.endswith(wire.OUTPUT_STOP) or (completion.stop is None and score is not None):
+                return Judgement(text, score, tuple(ran))
+            if completion.finish_reason == "length":
+                break
+            if namespace is None:
+                text += wire.CODE_OUTPUT_START
+            else:
+                text += wire.CODE_OUTPUT.format(await self._run(text, namespace, ran))
+        return await self._force_verdict(prompt, analysis, text, vote, tuple(ran))
+
+    async def _force_verdict(self, prompt: str, analysis: str, text: str, vote: int, ran: tuple[str, ...]) -> Judgement:
+        """Asks for nothing but the verdict; after an analysis, the verification is thrown away."""
+        if analysis:
+            text = analysis
+        elif self._writes_code:
+            text += wire.VERIFY_STOP
+        else:
+            text = ""
+        text += wire.OUTPUT_START
+        completion = await self._complete(prompt + text, self._fallback_tokens, (wire.OUTPUT_STOP,), vote)
+        start, text = len(text), text + completion.text
+        return Judgement(text, self._read(text, start, completion), ran)
+
+    async def _run(self, text: str, namespace: Chain, ran: list[str]) -> str:
+        """Runs the last python block of `text`, remembers it in `ran`, and returns what the model reads of it."""
+        code = wire.last_code(text)
+        if code is None:
+            return wire.execution_result(None)
+        current().check()
+        started = now()
+        execution = await namespace.run(code)
+        charge("verifier", Usage(code_executions=1, seconds=now() - started))
+        if not execution.timed_out and execution.failure is None:
+            ran.append(code)
+        return wire.execution_result(execution)
+
+    def _read(self, text: str, start: int, completion: Completion) -> float | None:
+        if completion.tokens is None and self._readout != "hard" and not self._warned:
+            self._warned = True
+            _log.warning(
+                "the engine '%s' reports no token probabilities: verdicts are read as plain Yes = 1, No = 0 "
+                "(verifier.readout=hard)",
+                self._client.engine.name,
+            )
+        return wire.read_verdict(text, start, completion.tokens, self._readout)
+
+    async def _complete(self, prompt: str, max_tokens: int, stop: tuple[str, ...], vote: int) -> Completion:
+        # A verdict can only be read where its part of the turn may end; 20 is what the official code asks for.
+        alternatives = 20 if wire.OUTPUT_STOP in stop and self._readout != "hard" else 0
+        sampling = replace(self._sampling, max_tokens=max_tokens, stop=stop, alternatives=alternatives)
+        return await self._client.complete(prompt, sampling, vote)
+
+
+def _check_choices(**settings: tuple[str, Iterable[str]]) -> None:
+    """Raises UserError where a setting's value is none of those that it can have."""
+    for key, (value, known) in settings.items():
+        if value not in known:
+            raise UserError(f"verifier.{key}={value}: choose one of {', '.join(known)}")
