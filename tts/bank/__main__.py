@@ -19,7 +19,7 @@ from rich.console import Console
 from tts.bank.export import export
 from tts.bank.maintenance import models, prune
 from tts.bank.store import Store
-from tts.cli.command import print_error
+from tts.cli.failures import print_error
 from tts.core.errors import UserError
 
 _MB = 1_000_000

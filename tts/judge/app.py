@@ -14,7 +14,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from tts.budget import Budget, Role
-from tts.cli.command import print_error
+from tts.cli.failures import print_error
 from tts.cli.progress import ProgressBar
 from tts.config.build import build
 from tts.core.errors import ProblemError, UserError

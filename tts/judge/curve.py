@@ -17,7 +17,7 @@ from rich.markup import escape
 from rich.measure import Measurement
 from rich.table import Table
 
-from tts.cli.command import print_error
+from tts.cli.failures import print_error
 from tts.core.errors import UserError
 from tts.judge.tables import FIGURES, amounts, defined, headed, interval, per_cent
 

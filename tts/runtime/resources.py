@@ -129,10 +129,11 @@ async def running(engines: Mapping[str, MeteredEngine], sandbox: Sandbox | None,
                 raise UserError(
                     f"budget.*.flops: the size of '{engine.name}' is not known; set {place}.engine.parameters"
                 )
-        # What is loaded by now stays: no collection of garbage needs to look at it again.
-        gc.collect()
-        gc.freeze()
-        stack.callback(gc.unfreeze)
+        # Models stay: no collection of garbage needs to look at them. Once a process: a sweep has many jobs, which leave
+        # garbage.
+        if engines and not gc.get_freeze_count():
+            gc.collect()
+            gc.freeze()
         yield
 
 

@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.text import Text
 from rich.tree import Tree
 
-from tts.cli.command import print_error
+from tts.cli.failures import print_error
 from tts.core.errors import UserError
 from tts.core.tree import ROOT, choose, load_tree, tree_path
 
