@@ -28,7 +28,7 @@ from tts.engines.seeded import SeededSampler
 from tts.evaluation.runner import Runner
 from tts.evaluation.summary import Tally
 from tts.runtime.guards import CheckedVerifier, LimitedPolicy
-from tts.tasks.grading import Grader
+from tts.tasks.grading import MathGrader
 
 STEPS = 4  # of a solution
 IN_MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None  # what making a file costs is the file system's affair
@@ -134,7 +134,7 @@ async def searched(strategy: SearchStrategy, count: int, progress: Silent) -> tu
     gates = MeteredEngine(engine, "policy"), MeteredEngine(engine, "verifier")
     policy = LimitedPolicy(ChatPolicy(gates[0], chat="template"))
     verifier = CheckedVerifier(NullVerifier(gates[1]))
-    grader = Grader()
+    grader = MathGrader()
 
     async def search(problem: Problem) -> SearchResult:
         return await strategy.search(problem, policy, verifier, grader)

@@ -23,10 +23,10 @@ from search.ordered_tasks import OrderedTasks
 from search.thompson import POSTERIORS, Beliefs
 from tts.core.aggregate import check_aggregator
 from tts.core.errors import UserError
+from tts.core.grader import Grader
 from tts.core.selection import check_selection
 from tts.core.tree import SearchTree
 from tts.core.values import Problem, SearchResult, Solution, Verdict
-from tts.tasks.grading import Grader
 from verifiers.base import Verifier
 
 

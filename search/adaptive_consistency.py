@@ -15,9 +15,9 @@ from contextlib import aclosing
 from policies.base import Policy
 from search.dirichlet import confidence
 from tts.core.errors import UserError
+from tts.core.grader import Grader
 from tts.core.tree import ROOT, SearchTree
 from tts.core.values import Problem, SearchResult, Solution
-from tts.tasks.grading import Grader
 from verifiers.base import Verifier
 
 RULES: dict[str, int | None] = {"beta": 2, "dirichlet": None}

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Protocol
 
 from policies.base import Policy
+from tts.core.grader import Grader
 from tts.core.values import Problem, SearchResult
-from tts.tasks.grading import Grader
 from verifiers.base import Verifier
 
 

@@ -15,9 +15,9 @@ from policies.base import Policy
 from search.checks import check_step_search, check_width
 from search.step_tree import Rank, StepTree
 from tts.core.errors import UserError
+from tts.core.grader import Grader
 from tts.core.tree import ROOT
 from tts.core.values import Problem, SearchResult
-from tts.tasks.grading import Grader
 from verifiers.base import Verifier
 
 

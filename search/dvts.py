@@ -13,8 +13,8 @@ from policies.base import Policy
 from search.beam import Beam
 from search.checks import check_width
 from search.step_tree import StepTree
+from tts.core.grader import Grader
 from tts.core.values import Problem, SearchResult
-from tts.tasks.grading import Grader
 from verifiers.base import Verifier
 
 

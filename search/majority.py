@@ -10,9 +10,9 @@ from contextlib import aclosing
 
 from policies.base import Policy
 from tts.core.errors import UserError
+from tts.core.grader import Grader
 from tts.core.tree import ROOT, SearchTree
 from tts.core.values import Problem, SearchResult, Solution
-from tts.tasks.grading import Grader
 from verifiers.base import Verifier
 
 

@@ -18,8 +18,8 @@ from search.ordered_tasks import OrderedTasks
 from search.uct import Visits
 from search.value_tree import ValueTree
 from tts.core.errors import UserError
+from tts.core.grader import Grader
 from tts.core.values import Problem, SearchResult
-from tts.tasks.grading import Grader
 from verifiers.base import Verifier
 
 _FINALS = ("value", "visits")

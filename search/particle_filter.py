@@ -20,8 +20,8 @@ from policies.base import Policy
 from search.checks import check_step_search
 from search.particles import ParticleTree, Weighting
 from tts.core.errors import UserError
+from tts.core.grader import Grader
 from tts.core.values import Problem, SearchResult
-from tts.tasks.grading import Grader
 from verifiers.base import Verifier
 
 

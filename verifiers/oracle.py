@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from tts.core.errors import UserError
+from tts.core.grader import Grader
 from tts.core.values import Problem, Solution, Verdict, Vote
-from tts.tasks.grading import Grader
 
 
 class OracleVerifier:

@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, field
 
 from tts.core.values import Problem, Solution, Verdict
-from tts.tasks.grading import Grader
+from tts.tasks.grading import MathGrader
 
 
 @dataclass
@@ -43,7 +43,7 @@ class GivenVerifier:
         return Verdict(self.scores[solution.index], (), self.aggregator)
 
 
-class PlainGrader(Grader):
+class PlainGrader(MathGrader):
     """Equal texts are equivalent: no worker process."""
 
     async def group(self, answers: Sequence[str | None]) -> tuple[int | None, ...]:

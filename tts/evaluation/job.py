@@ -18,6 +18,7 @@ from tts.cli.command import print_error
 from tts.cli.progress import ProgressBar
 from tts.config.build import build
 from tts.core.errors import UserError
+from tts.core.grader import Grader
 from tts.engines.metered import MeteredEngine
 from tts.evaluation.resume import Earlier
 from tts.evaluation.runner import Outcome, Runner
@@ -44,7 +45,6 @@ from tts.runtime.resources import (
 )
 from tts.sandbox.base import Sandbox
 from tts.tasks.base import Task
-from tts.tasks.grading import Grader
 
 _GROUPS = ("task", "policy", "verifier", "search", "sandbox", "grading", "budget")
 _ROLES: tuple[Role, ...] = ("policy", "verifier")

@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import Any
 
 from tts.core.errors import UserError
+from tts.core.grader import Grader
 from tts.tasks.base import Task
-from tts.tasks.grading import Grader
 
 NEEDS = {
     "policy.steps": (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from tts.budget import Usage, charge
+from tts.budget import Judgements
 from tts.core.values import Problem, Solution, Verdict, Vote
 from verifiers.calculator.expression import Number
 from verifiers.calculator.statements import statements
@@ -17,6 +17,9 @@ class Calculator:
     """
 
     votes = 1
+
+    def __init__(self) -> None:
+        self._judgements: Judgements[float] = Judgements()
 
     def check(self) -> None:
         """Nothing can be wrong."""
@@ -31,7 +34,7 @@ class Calculator:
         for step in solution.steps[len(scores) :]:
             score, critique = judge(step)
             scores, critiques = (*scores, score), (*critiques, critique)
-            charge("verifier", Usage(verifications=1))
+            self._judgements.count()
         return Verdict(scores, (Vote(scores, critiques),), "min")
 
 
