@@ -23,13 +23,13 @@ from search.ordered_tasks import OrderedTasks
 from search.thompson import POSTERIORS, Beliefs
 from tts.core.aggregate import check_aggregator
 from tts.core.errors import UserError
+from tts.core.grader import Grader
 from tts.core.policy import Policy
 from tts.core.selection import check_selection
 from tts.core.traits import REFINEMENT
 from tts.core.tree import SearchTree
 from tts.core.values import Problem, SearchResult, Solution, Verdict
 from tts.core.verifier import Verifier
-from tts.tasks.grading import Grader
 
 
 class ABMCTS(BaseStrategy):

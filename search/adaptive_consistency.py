@@ -15,11 +15,11 @@ from contextlib import aclosing
 from search.base import BaseStrategy
 from search.dirichlet import confidence
 from tts.core.errors import UserError
+from tts.core.grader import Grader
 from tts.core.policy import Policy
 from tts.core.tree import ROOT, SearchTree
 from tts.core.values import Problem, SearchResult, Solution
 from tts.core.verifier import Verifier
-from tts.tasks.grading import Grader
 
 RULES: dict[str, int | None] = {"beta": 2, "dirichlet": None}
 """How many of the commonest answers a rule compares; None for all."""

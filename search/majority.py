@@ -10,11 +10,11 @@ from contextlib import aclosing
 
 from search.base import BaseStrategy
 from tts.core.errors import UserError
+from tts.core.grader import Grader
 from tts.core.policy import Policy
 from tts.core.tree import ROOT, SearchTree
 from tts.core.values import Problem, SearchResult, Solution
 from tts.core.verifier import Verifier
-from tts.tasks.grading import Grader
 
 
 class Majority(BaseStrategy):

@@ -18,11 +18,11 @@ from search.ordered_tasks import OrderedTasks
 from search.uct import Visits
 from search.value_tree import ValueTree
 from tts.core.errors import UserError
+from tts.core.grader import Grader
 from tts.core.policy import Policy
 from tts.core.traits import STEP_SEARCH, Needs
 from tts.core.values import Problem, SearchResult
 from tts.core.verifier import Verifier
-from tts.tasks.grading import Grader
 
 _FINALS = ("value", "visits")
 

@@ -20,11 +20,11 @@ from search.base import BaseStrategy
 from search.checks import check_step_search
 from search.particles import ParticleTree, Weighting
 from tts.core.errors import UserError
+from tts.core.grader import Grader
 from tts.core.policy import Policy
 from tts.core.traits import STEP_SEARCH
 from tts.core.values import Problem, SearchResult
 from tts.core.verifier import Verifier
-from tts.tasks.grading import Grader
 
 
 class ParticleFilter(BaseStrategy):

@@ -13,13 +13,13 @@ from contextlib import aclosing
 
 from search.base import BaseStrategy
 from tts.core.errors import UserError
+from tts.core.grader import Grader
 from tts.core.policy import Policy
 from tts.core.selection import check_selection
 from tts.core.traits import Needs
 from tts.core.tree import ROOT, SearchTree
 from tts.core.values import Problem, SearchResult, Solution
 from tts.core.verifier import Verifier
-from tts.tasks.grading import Grader
 
 FEEDBACK = (
     "Check your solution above step by step: there may be an error in it. Do not solve the problem again. "

@@ -33,9 +33,9 @@ import networkx as nx
 from tts.budget import current
 from tts.core.aggregate import aggregate
 from tts.core.errors import UserError
+from tts.core.grader import Grader
 from tts.core.selection import SELECTIONS
 from tts.core.values import Candidate, Problem, SearchResult, Solution, Verdict
-from tts.tasks.grading import Grader
 
 ROOT = 0
 

@@ -18,6 +18,7 @@ from tts.cli.command import print_error
 from tts.cli.progress import ProgressBar
 from tts.config.build import build
 from tts.core.errors import UserError
+from tts.core.grader import Grader
 from tts.core.policy import Policy
 from tts.core.strategy import SearchStrategy
 from tts.core.task import Task
@@ -46,7 +47,6 @@ from tts.runtime.resources import (
     takes_sandbox,
 )
 from tts.sandbox.base import Sandbox
-from tts.tasks.grading import Grader
 
 _GROUPS = ("task", "policy", "verifier", "search", "sandbox", "grading", "budget")
 _ROLES: tuple[Role, ...] = ("policy", "verifier")
