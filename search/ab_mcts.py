@@ -20,11 +20,11 @@ from policies.base import Policy
 from policies.revision_prompt import PROMPT
 from search.critique_refine import CritiqueRefine
 from search.ordered_tasks import OrderedTasks
+from search.search_tree import SearchTree
 from search.thompson import POSTERIORS, Beliefs
 from tts.core.aggregate import check_aggregator
 from tts.core.errors import UserError
 from tts.core.selection import check_selection
-from tts.core.tree import SearchTree
 from tts.core.values import Problem, SearchResult, Solution, Verdict
 from tts.tasks.grading import Grader
 from verifiers.base import Verifier

@@ -14,8 +14,9 @@ from contextlib import aclosing
 
 from policies.base import Policy
 from search.dirichlet import confidence
+from search.search_tree import SearchTree
 from tts.core.errors import UserError
-from tts.core.tree import ROOT, SearchTree
+from tts.core.tree import ROOT
 from tts.core.values import Problem, SearchResult, Solution
 from tts.tasks.grading import Grader
 from verifiers.base import Verifier

@@ -10,10 +10,11 @@ import asyncio
 from contextlib import aclosing
 
 from policies.base import Policy
+from search.search_tree import SearchTree
 from tts.core.aggregate import check_aggregator
 from tts.core.errors import UserError
 from tts.core.selection import check_selection
-from tts.core.tree import ROOT, SearchTree
+from tts.core.tree import ROOT
 from tts.core.values import Problem, SearchResult, Solution
 from tts.tasks.grading import Grader
 from verifiers.base import Verifier

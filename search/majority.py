@@ -9,8 +9,9 @@ from collections import Counter
 from contextlib import aclosing
 
 from policies.base import Policy
+from search.search_tree import SearchTree
 from tts.core.errors import UserError
-from tts.core.tree import ROOT, SearchTree
+from tts.core.tree import ROOT
 from tts.core.values import Problem, SearchResult, Solution
 from tts.tasks.grading import Grader
 from verifiers.base import Verifier

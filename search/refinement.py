@@ -11,10 +11,11 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
 from policies.base import Policy
+from search.search_tree import SearchTree
 from tts.core.aggregate import check_aggregator
 from tts.core.errors import UserError
 from tts.core.selection import argmax, check_selection
-from tts.core.tree import ROOT, SearchTree
+from tts.core.tree import ROOT
 from tts.core.values import Problem, SearchResult, Solution, Verdict
 from tts.tasks.grading import Grader
 from verifiers.base import Verifier
