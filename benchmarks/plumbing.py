@@ -14,7 +14,7 @@ import tokenize
 from collections.abc import Iterator
 from pathlib import Path
 
-import yaml
+from omegaconf import OmegaConf
 
 ROOT = Path(__file__).resolve().parents[1]
 PLUMBING = {"__init__", "__post_init__", "check", "samples", "token_bound", "verifies", "needs"}
@@ -34,9 +34,7 @@ def count(source: str) -> tuple[int, int]:
 
 def _code_lines(source: str) -> set[int]:
     tokens = tokenize.generate_tokens(io.StringIO(source).readline)
-    return {
-        line for token in tokens if token.type not in _NO_CODE for line in range(token.start[0], token.end[0] + 1)
-    }
+    return {line for token in tokens if token.type not in _NO_CODE for line in range(token.start[0], token.end[0] + 1)}
 
 
 def _docstring_lines(tree: ast.Module) -> Iterator[int]:
@@ -61,7 +59,7 @@ def main() -> int:
     worst = False
     print(f"{'strategy':24}{'algorithm':>10}{'plumbing':>10}")
     for path in sorted((ROOT / "conf" / "search").glob("*.yaml")):
-        module = yaml.safe_load(path.read_text("utf-8"))["_target_"].rpartition(".")[0]
+        module = str(OmegaConf.load(path)["_target_"]).rpartition(".")[0]
         algorithm, plumbing = count((ROOT / f"{module.replace('.', '/')}.py").read_text("utf-8"))
         print(f"{path.stem:24}{algorithm:10}{plumbing:10}{'' if algorithm > plumbing else '  <'}")
         worst |= algorithm <= plumbing

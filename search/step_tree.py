@@ -9,10 +9,10 @@ from collections.abc import Callable, Coroutine, Mapping
 from contextlib import aclosing
 from typing import Any
 
-from policies.base import GREEDY, Policy
 from search.search_tree import SearchTree
+from tts.core.policy import GREEDY, Policy
 from tts.core.values import Problem
-from verifiers.base import Verifier
+from tts.core.verifier import Verifier
 
 Land = Callable[[int], Coroutine[Any, Any, object]]
 Rank = tuple[bool, float, tuple[tuple[str, int], ...]]

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from policies.base import GREEDY
 from search.beam import Beam
 from search.dvts import DVTS
 from tests.search.toy import Steps, Toy, again, check_step_search, shape, toys
 from tts.core.errors import UserError
+from tts.core.policy import GREEDY
 from tts.core.values import FinishReason, SearchResult
 
 settings = st.tuples(st.integers(1, 4), st.integers(1, 3))

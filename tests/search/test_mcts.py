@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from search.mcts import MCTS
 from tests.search.toy import Steps, Toy, again, check_step_search, shape, toys
 from tts.core.errors import UserError
+from tts.core.traits import STEP_SEARCH, Needs
 from tts.core.tree import Node, choose
 from tts.core.values import Problem, SearchResult, Solution
 
@@ -220,5 +221,5 @@ def test_wrong_settings_are_named(wrong: dict[str, Any], message: str) -> None:
 
 
 def test_rollouts_alone_need_no_verdict_on_what_is_unfinished() -> None:
-    assert MCTS(1).needs == MCTS(1, rollout=0.5).needs == ("policy.steps", "verifier.prefixes")
-    assert MCTS(1, rollout=1).needs == ("policy.steps",)
+    assert MCTS(1).needs == MCTS(1, rollout=0.5).needs == STEP_SEARCH
+    assert MCTS(1, rollout=1).needs == Needs(policy=("steps",))
