@@ -68,4 +68,4 @@ def test_a_cell_is_what_hydra_composes(composer: Composer, overrides: list[str])
 def test_every_name_of_a_grid_is_looked_at(composer: Composer, axes: list[str], says: str) -> None:
     values = [[f"{key}={value}" for value in text.split(",")] for key, text in (axis.split("=", 1) for axis in axes)]
     with pytest.raises(HydraException, match=says):
-        composer.check(list(itertools.product(*values)))
+        list(composer.samples(list(itertools.product(*values))))

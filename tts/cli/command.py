@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import sys
 import traceback
 from collections.abc import Callable, Sequence
@@ -19,18 +18,12 @@ from rich.console import Console
 from tts.cli.failures import print_error
 from tts.cli.jobs import Jobs, RunJob
 from tts.cli.keys import top_level
+from tts.cli.refusals import refusal
 from tts.cli.sweep import Sweep, expected
-
-_PLUG_INS = {
-    "optuna": "'tts-search[optuna]'",
-    "joblib": "hydra-joblib-launcher",
-    "submitit_local": "hydra-submitit-launcher",
-    "submitit_slurm": "hydra-submitit-launcher",
-}
-"""Hydra's sweepers and launchers that are packages of their own, by option, and what to install."""
+from tts.core.errors import UserError
 
 # By its place: as a package, a `conf` of the user's in the current directory may go before it (editable installs).
-_CONF = Path(__file__).resolve().parents[2] / "conf"
+CONF = Path(__file__).resolve().parents[2] / "conf"
 
 
 def command(config_name: str, run_job: RunJob, arguments: Sequence[str]) -> int:
@@ -41,16 +34,16 @@ def command(config_name: str, run_job: RunJob, arguments: Sequence[str]) -> int:
         run_job: Runs one job.
         arguments: Hydra's: overrides and options.
     """
-    jobs = Jobs(run_job, top_level(_CONF / f"{config_name}.yaml"))
+    jobs = Jobs(run_job, top_level(CONF / f"{config_name}.yaml"))
     _register()
     # Lets Hydra's own errors through to here, where they become one message.
     os.environ["HYDRA_FULL_ERROR"] = "1"
     sys.argv[1:] = arguments  # Hydra reads them there
     try:
         with expected(jobs.sweep):
-            _rounds(hydra.main(version_base="1.3", config_path=str(_CONF), config_name=config_name)(jobs), jobs.sweep)
-    except (HydraException, OmegaConfBaseException) as error:
-        print_error(Console(stderr=True), _plug_in(str(error)) or str(error).strip())
+            _rounds(hydra.main(version_base="1.3", config_path=str(CONF), config_name=config_name)(jobs), jobs.sweep)
+    except (UserError, HydraException, OmegaConfBaseException) as error:
+        print_error(Console(stderr=True), refusal(error))
         jobs.statuses.append(2)
     except KeyboardInterrupt:
         print_error(Console(stderr=True), "interrupted; finished problems are kept in results.jsonl")
@@ -104,13 +97,3 @@ def _tell_stopped(sweep: Sweep, error: Exception, then: str = "") -> None:
     reason = f"{type(error).__name__}: {next(iter(str(error).splitlines()), '')}"
     log = sweep.note("".join(traceback.format_exception(error)))
     print_error(Console(stderr=True), f"what runs the sweep's cells stopped ({reason}); see {log}{then}")
-
-
-def _plug_in(error: str) -> str | None:
-    """Returns what to say where Hydra did not find a sweeper or launcher that is a package of its own."""
-    missing = re.search(r"Could not find '(hydra/(?:launcher|sweeper))/(\w+)'", error)
-    if missing is None or missing[2] not in _PLUG_INS:
-        return None
-    return (
-        f"{missing[1]}={missing[2]} is a plug-in of Hydra's that is not installed: pip install {_PLUG_INS[missing[2]]}"
-    )

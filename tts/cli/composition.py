@@ -7,7 +7,7 @@ values: what the options come to is composed once, and each cell is a copy of it
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
 from hydra._internal.config_loader_impl import ConfigLoaderImpl, get_overrides_dirname
@@ -41,8 +41,8 @@ class Composer:
         self._parsed = lru_cache(maxsize=1024)(OverridesParser.create().parse_override)
         self._options = lru_cache(maxsize=_KEPT)(self._load)
 
-    def check(self, grid: Sequence[Sequence[str]]) -> None:
-        """Composes as few cells as have every option, and every setting, that the overrides of a grid name.
+    def samples(self, grid: Sequence[Sequence[str]]) -> Iterator[DictConfig]:
+        """Yields the configurations of as few cells as have every option, and every setting, that a grid's overrides name.
 
         Args:
             grid: The product of the overrides: for each cell one value of each of them.
@@ -51,11 +51,11 @@ class Composer:
             HydraException: There is no such option or setting.
         """
         first = list(grid[0])
-        self.compose(first)
+        yield self.compose(first)
         for place, values in enumerate(zip(*grid, strict=True)):
             # Where a setting is there, it takes any value.
             for value in dict.fromkeys(values) if not self._is_value(self._parsed(first[place])) else ():
-                self.compose([*first[:place], value, *first[place + 1 :]])
+                yield self.compose([*first[:place], value, *first[place + 1 :]])
 
     def compose(self, overrides: Sequence[str]) -> DictConfig:
         """Returns the configuration of a cell.

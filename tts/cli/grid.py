@@ -14,9 +14,12 @@ from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.utils import JobReturn, JobStatus, configure_log, filter_overrides, setup_globals
 from hydra.errors import HydraException
 from hydra.plugins.plugin import Plugin
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig
 
 from tts.cli.cells import run_cell
 from tts.cli.composition import Composer
+from tts.cli.jobs import Jobs
 
 _log = logging.getLogger(__name__)
 
@@ -24,11 +27,18 @@ _log = logging.getLogger(__name__)
 class Grid(BasicSweeper):
     """Runs the product of the overrides' values; what they name is looked at before the first cell is run."""
 
+    def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
+        """Is told of the sweep."""
+        super().setup(hydra_context=hydra_context, task_function=task_function, config=config)
+        assert isinstance(task_function, Jobs)  # the command's, which has these classes registered
+        self._check = task_function.check
+
     def validate_batch_is_legal(self, batch: Sequence[Sequence[str]]) -> None:
-        """Raises HydraException where an override names nothing that there is."""
+        """Raises UserError or HydraException where an override names nothing that there is."""
         assert self.config is not None  # set up, and the rest with it
         assert self.hydra_context is not None
-        Composer(self.hydra_context, self.config).check(batch)
+        for config in Composer(self.hydra_context, self.config).samples(batch):
+            self._check({str(key): config[key] for key in config if key != "hydra"})
 
 
 class InTurn(BasicLauncher):

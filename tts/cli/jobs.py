@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +47,10 @@ class Jobs:
         self.statuses.append(status)
         return objective
 
+    def check(self, config: Mapping[str, object]) -> None:
+        """Raises UserError where a configuration sets something that there is not."""
+        check_top_level(config, self._settings)
+
     def _run(self, config: DictConfig) -> tuple[int, float | None]:
         """Runs a job unless it was finished before; returns its exit status and what a sweeper is told of it."""
         console, told = Console(), Told()
@@ -58,7 +62,7 @@ class Jobs:
             self.sweep.add(folder)
         cell = RunDirectory(folder, identity)
         try:
-            check_top_level(plain, self._settings)
+            self.check(plain)
             if plain["dry_run"]:
                 return self._run_job(plain, identity, folder, console), None
             objective: Objective = build(plain["objective"], "objective")

@@ -18,6 +18,7 @@ import tts.config.resolvers  # noqa: F401  configurations are written with them
 from tts.bank import Bank, BankedEngine
 from tts.budget import Role
 from tts.config.moved import first_names, present_name
+from tts.config.packages import theirs
 from tts.core.errors import UserError
 from tts.engines.generating import Engine, Identified
 from tts.engines.metered import MeteredEngine
@@ -143,7 +144,7 @@ def _target(config: Config, where: str) -> Callable[..., Any]:
     try:
         target: Callable[..., Any] = get_object(present_name(path))
     except Exception as error:
-        raise UserError(f"{where}._target_={path}: cannot be imported ({error})") from None
+        raise UserError(f"{where}._target_={path}: cannot be imported ({' '.join(str(error).split())}{theirs(path)})") from None
     return target
 
 

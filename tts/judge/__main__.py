@@ -1,18 +1,35 @@
-"""The command line: `python -m tts.judge [overrides]`."""
+"""The command `tts judge [overrides]`, also `python -m tts.judge [overrides]`."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from tts.cli.command import command
-from tts.judge.app import run_job
+if TYPE_CHECKING:
+    from rich.console import Console
+
+CONFIG = "judge"
+"""The primary configuration."""
 
 
 def main(arguments: Sequence[str]) -> int:
     """Runs the command and returns its exit status."""
-    return command("judge", run_job, arguments)
+    # Only once it is settled which packages are found: `python -m` puts the current directory first.
+    from tts.cli.command import command
+
+    return command(CONFIG, run_job, arguments)
+
+
+def run_job(config: dict[str, Any], identity: str, folder: Path, console: Console) -> int:
+    """Runs one job; what that takes is imported once there is one."""
+    from tts.judge.app import run_job
+
+    return run_job(config, identity, folder, console)
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    from tts.cli.main import main as tts
+
+    sys.exit(tts(["judge", *sys.argv[1:]]))

@@ -125,7 +125,8 @@ async def running(engines: Mapping[str, MeteredEngine], sandbox: Sandbox | None,
         if sandbox is not None:
             stack.push_async_callback(sandbox.close)
             await sandbox.start()
-        for place, engine in engines.items():
+        # Servers first: that one is not there is known before models are loaded.
+        for place, engine in sorted(engines.items(), key=lambda item: not item[1].served):
             await engine.start()
             if engine.parameters is None and budget.limits("flops"):
                 raise UserError(
