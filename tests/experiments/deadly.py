@@ -6,6 +6,7 @@ import os
 import signal
 from pathlib import Path
 
+from tts.core.traits import VerifierTraits
 from tts.core.values import Problem, Solution, Verdict, Vote
 
 
@@ -13,6 +14,7 @@ class Deadly:
     """Kills the process at the first solution of a cell of more than one, as long as there is no file `spared`."""
 
     votes = 1
+    traits = VerifierTraits()
 
     def __init__(self, spared: str) -> None:
         self._spared = Path(spared)

@@ -42,7 +42,8 @@ def run_cell(number: int, config: DictConfig, callbacks: Callbacks, task_functio
         task = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
         OmegaConf.set_struct(task, True)
         with chdir(folder) if hydra.job.chdir else nullcontext(), env_override(hydra.job.env_set):
-            done = JobReturn(overrides=list(hydra.overrides.task), working_dir=os.getcwd(), task_name=hydra.job.name)
+            overrides = cast(list[str], OmegaConf.to_container(hydra.overrides.task))
+            done = JobReturn(overrides=overrides, working_dir=os.getcwd(), task_name=hydra.job.name)
             callbacks.on_job_start(config=config, task_function=task_function)
             try:
                 done.return_value, done.status = task_function(task), JobStatus.COMPLETED

@@ -16,6 +16,7 @@ from hydra.errors import HydraException
 from hydra.plugins.plugin import Plugin
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
+from omegaconf.errors import OmegaConfBaseException
 
 from tts.cli.cells import run_cell
 from tts.cli.composition import Composer
@@ -60,10 +61,9 @@ class InTurn(BasicLauncher):
             _log.info("\t#%d : %s", number, " ".join(filter_overrides(overrides)))
             try:
                 config = composer.compose(overrides)
-            except HydraException as error:
+                returns.append(run_cell(number, config, self.hydra_context.callbacks, self.task_function))
+            except (HydraException, OmegaConfBaseException) as error:
                 returns.append(JobReturn(overrides=overrides, status=JobStatus.FAILED, _return_value=error))
-                continue
-            returns.append(run_cell(number, config, self.hydra_context.callbacks, self.task_function))
             configure_log(hydra.hydra_logging, hydra.verbose)
         return returns
 

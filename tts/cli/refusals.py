@@ -20,7 +20,7 @@ _PLUG_INS = {
 
 def refusal(error: Exception) -> str:
     """Returns the message for an error of Hydra's or OmegaConf's."""
-    return _plug_in(str(error)) or _option(str(error)) or _unknown(error) or str(error).strip()
+    return _plug_in(str(error)) or _option(str(error)) or _unknown(error) or str(error).strip() or str(error.__cause__)
 
 
 def _plug_in(error: str) -> str | None:

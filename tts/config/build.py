@@ -144,7 +144,9 @@ def _target(config: Config, where: str) -> Callable[..., Any]:
     try:
         target: Callable[..., Any] = get_object(present_name(path))
     except Exception as error:
-        raise UserError(f"{where}._target_={path}: cannot be imported ({' '.join(str(error).split())}{theirs(path)})") from None
+        raise UserError(
+            f"{where}._target_={path}: cannot be imported ({' '.join(str(error).split())}{theirs(path)})"
+        ) from None
     return target
 
 

@@ -52,6 +52,8 @@ class OpenAIEngine:
         UserError: A setting is out of range.
     """
 
+    served = True
+
     def __init__(
         self,
         model: str,
