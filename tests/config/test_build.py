@@ -8,9 +8,10 @@ import pytest
 from hydra import compose, initialize_config_module
 from omegaconf import OmegaConf
 
-from tts.config.build import build, config_hash, shared_engine
+from tts.config.build import build, config_hash
 from tts.core.errors import UserError
 from tts.engines.replay import Recorder
+from tts.runtime.resources import Resources
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -62,16 +63,17 @@ def test_none_is_a_value_where_the_class_takes_it() -> None:
 
 
 def test_equal_engines_are_one(tmp_path: Path) -> None:
-    a = shared_engine({**OPENAI, "record": None}, "policy.engine")
-    assert shared_engine({**OPENAI}, "verifier.engine") is a
-    assert shared_engine({**OPENAI, "model": "other"}, "verifier.engine") is not a
-    recorded = shared_engine({**OPENAI, "record": str(tmp_path / "r.jsonl")}, "policy.engine")
+    resources = Resources()
+    a = resources.engine({**OPENAI, "record": None}, "policy.engine")
+    assert resources.engine({**OPENAI}, "verifier.engine") is a
+    assert resources.engine({**OPENAI, "model": "other"}, "verifier.engine") is not a
+    recorded = resources.engine({**OPENAI, "record": str(tmp_path / "r.jsonl")}, "policy.engine")
     assert isinstance(recorded, Recorder)
 
 
 def test_an_engines_mistakes_name_the_role() -> None:
     with pytest.raises(UserError, match=r"verifier\.engine.*base_url=nowhere"):
-        shared_engine({**OPENAI, "base_url": "nowhere"}, "verifier.engine")
+        Resources().engine({**OPENAI, "base_url": "nowhere"}, "verifier.engine")
 
 
 def composed(*overrides: str) -> dict:

@@ -55,6 +55,8 @@ def command(config_name: str, run_job: RunJob, arguments: Sequence[str]) -> int:
             raise
         _tell_stopped(jobs.sweep, error)
         jobs.statuses.append(1)
+    finally:
+        jobs.host.close()
     # A launcher may have run the jobs of a sweep elsewhere.
     failures = jobs.sweep.end()
     if failures:

@@ -12,6 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
 from tts.cli.failures import Told, print_error
+from tts.cli.host import Host
 from tts.cli.keys import check_top_level
 from tts.cli.objective import Objective
 from tts.cli.run_directory import RunDirectory
@@ -20,8 +21,8 @@ from tts.config.build import build, config_hash
 from tts.config.resolvers import sweeping
 from tts.core.errors import UserError
 
-RunJob = Callable[[dict[str, Any], str, Path, Console], int]
-"""From a resolved configuration, its hash, the run directory and the terminal to the exit status."""
+RunJob = Callable[[Host, dict[str, Any], str, Path, Console], int]
+"""From what the process holds, a resolved configuration, its hash, the run directory and the terminal to the exit status."""
 
 _log = logging.getLogger(__name__)
 
@@ -35,6 +36,7 @@ class Jobs:
     """
 
     def __init__(self, run_job: RunJob, settings: Sequence[str]) -> None:
+        self.host = Host()
         self.sweep = Sweep()
         self.statuses: list[int] = []
         """The exit statuses of the jobs that were run in this process."""
@@ -64,7 +66,7 @@ class Jobs:
         try:
             self.check(plain)
             if plain["dry_run"]:
-                return self._run_job(plain, identity, folder, console), None
+                return self._run_job(self.host, plain, identity, folder, console), None
             objective: Objective = build(plain["objective"], "objective")
             if self.sweep.leaves(folder):
                 failure = cell.failure()
@@ -87,7 +89,7 @@ class Jobs:
     def _guarded(self, config: dict[str, Any], identity: str, folder: Path, console: Console, told: Told) -> int:
         """Runs a job; in a sweep, no fault of it keeps the others from being run."""
         try:
-            return self._run_job(config, identity, folder, console)
+            return self._run_job(self.host, config, identity, folder, console)
         except Exception as error:
             if not sweeping():
                 raise

@@ -9,74 +9,28 @@ import json
 import types
 import typing
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 from hydra.utils import get_object
 
 import tts.config.resolvers  # noqa: F401  configurations are written with them
-from tts.bank import Bank, BankedEngine
-from tts.budget import Role
 from tts.config.moved import first_names, present_name
 from tts.config.packages import theirs
 from tts.core.errors import UserError
-from tts.engines.generating import Engine, Identified
-from tts.engines.metered import MeteredEngine
-from tts.engines.replay import Recorder
 
 Config = Mapping[str, Any]
 
-_engines: dict[str, Engine] = {}
-_banked: dict[tuple[str, Path], BankedEngine] = {}
 NOT_SHAPING = ("dry_run", "in_flight", "clock", "bank", "resume", "objective")
 """Settings that do not shape a result: what is worked on at once, where samples are taken from, what a sweeper is told."""
-_PRICES = ("prompt_price", "completion_price")
+PRICES = ("prompt_price", "completion_price")
+"""What an engine's node holds beside the arguments of its class: dollars for a million tokens."""
 _PLAIN = (str, int, float, bool, list, dict, type(None))
-
-
-def engine_of(
-    role: Role, config: Config, in_flight: int | None, place: str | None = None, bank: Bank | None = None
-) -> MeteredEngine:
-    """Returns the engine of a role; equal configurations share one model, also across the jobs of a sweep.
-
-    Args:
-        role: The role.
-        config: Its `engine` node: `_target_`, its arguments, and optionally `record`, a file to record requests to, and the
-            prices.
-        in_flight: The role's limit of samples in flight, None for the engine's own.
-        place: Whose engine it is, such as `verifier.of` for a part of the role; None for the role's own.
-        bank: Where its samples are kept, None for nowhere.
-    """
-    place = place or role
-    own = {key: value for key, value in config.items() if key not in _PRICES}
-    engine = shared_engine(own, f"{place}.engine", bank)
-    return MeteredEngine(engine, role, in_flight, config.get("prompt_price"), config.get("completion_price"), place)
-
-
-def shared_engine(config: Config, where: str, bank: Bank | None = None) -> Engine:
-    """Returns the engine that `config` describes; equal configurations share one, also across the jobs of a sweep.
-
-    Args:
-        config: An `engine` node: `_target_`, its arguments, and optionally `record`, a file to record requests to.
-        where: The node's place in the configuration, for messages.
-        bank: Where its samples are kept, None for nowhere; those of an engine that is not `Identified` never are.
-    """
-    arguments = {key: value for key, value in config.items() if key not in ("record", *_PRICES)}
-    identity = json.dumps(arguments, sort_keys=True)
-    if identity not in _engines:
-        _engines[identity] = _build_inside(arguments, where)
-    engine = _engines[identity]
-    if bank is not None and isinstance(engine, Identified):
-        # It must be the one that saw which model was loaded: the checkpoint may have been changed since.
-        engine = _banked.setdefault((identity, bank.path), BankedEngine(engine, bank))
-    return Recorder(engine, config["record"]) if config.get("record") else engine
 
 
 def build(config: Config, where: str, **provided: Any) -> Any:
     """Creates the object that a configuration node describes.
 
-    Nodes inside it that have a `_target_` are created first, also those in a mapping without one; a node called `engine` is
-    shared between equal ones.
+    Nodes inside it that have a `_target_` are created first, also those in a mapping without one.
 
     Args:
         config: `_target_` and the arguments.
@@ -122,13 +76,13 @@ def config_hash(config: Config) -> str:
 def _value(key: str, value: Any, where: str, provided: Mapping[str, Any]) -> Any:
     if isinstance(value, Mapping) and "_target_" in value:
         place = f"{where}.{key}"
-        return shared_engine(value, place) if key == "engine" else _build_inside(value, place, **provided)
+        return build_inside(value, place, **provided)
     if isinstance(value, Mapping):
         return {name: _value(name, part, f"{where}.{key}", provided) for name, part in value.items()}
     return value
 
 
-def _build_inside(config: Config, where: str, **provided: Any) -> Any:
+def build_inside(config: Config, where: str, **provided: Any) -> Any:
     """Builds an object that does not know its place in the configuration; its messages then begin with it."""
     try:
         return build(config, where, **provided)

@@ -100,6 +100,23 @@ class Spent(Event):
 
 
 @dataclass(frozen=True)
+class Progressed(Event):
+    """A problem of a run has its record.
+
+    Attributes:
+        done: How many have.
+        errors: How many of them ended with an error.
+        generated_tokens: Completion tokens that the run sampled itself so far.
+        headline: The figure to watch, in a few words.
+    """
+
+    done: int
+    errors: int
+    generated_tokens: int
+    headline: str
+
+
+@dataclass(frozen=True)
 class Chosen(Event):
     """The search ended with a choice.
 

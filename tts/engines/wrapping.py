@@ -23,9 +23,9 @@ class WrappingEngine(Engine):
         return getattr(self._engine, "follows_clock", False)
 
     @property
-    def served(self) -> bool:
+    def remote(self) -> bool:
         """Whether the engine only reaches a server when it is started."""
-        return getattr(self._engine, "served", False)
+        return getattr(self._engine, "remote", False)
 
     @property
     def name(self) -> str:

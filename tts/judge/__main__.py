@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from tts.cli.host import Host
+
 CONFIG = "judge"
 """The primary configuration."""
 
@@ -22,11 +24,11 @@ def main(arguments: Sequence[str]) -> int:
     return command(CONFIG, run_job, arguments)
 
 
-def run_job(config: dict[str, Any], identity: str, folder: Path, console: Console) -> int:
+def run_job(host: Host, config: dict[str, Any], identity: str, folder: Path, console: Console) -> int:
     """Runs one job; what that takes is imported once there is one."""
-    from tts.judge.app import run_job
+    from tts.cli.judge_command import run_judge
 
-    return run_job(config, identity, folder, console)
+    return run_judge(host, config, identity, folder, console)
 
 
 if __name__ == "__main__":

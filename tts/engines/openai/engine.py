@@ -52,7 +52,7 @@ class OpenAIEngine:
         UserError: A setting is out of range.
     """
 
-    served = True
+    remote = True
 
     def __init__(
         self,
