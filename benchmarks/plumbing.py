@@ -17,7 +17,7 @@ from pathlib import Path
 from omegaconf import OmegaConf
 
 ROOT = Path(__file__).resolve().parents[1]
-PLUMBING = {"__init__", "__post_init__", "check", "samples", "token_bound", "verifies", "needs"}
+PLUMBING = {"__init__", "__post_init__", "samples", "token_bound", "verifies", "needs", "chosen_by"}
 _NO_CODE = {
     *(tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT),
     *(tokenize.ENCODING, tokenize.ENDMARKER),
@@ -59,7 +59,7 @@ def main() -> int:
     worst = False
     print(f"{'strategy':24}{'algorithm':>10}{'plumbing':>10}")
     for path in sorted((ROOT / "conf" / "search").glob("*.yaml")):
-        module = str(OmegaConf.load(path)["_target_"]).rpartition(".")[0]
+        module = str(OmegaConf.select(OmegaConf.load(path), "_target_")).rpartition(".")[0]
         algorithm, plumbing = count((ROOT / f"{module.replace('.', '/')}.py").read_text("utf-8"))
         print(f"{path.stem:24}{algorithm:10}{plumbing:10}{'' if algorithm > plumbing else '  <'}")
         worst |= algorithm <= plumbing
