@@ -27,7 +27,7 @@ EVERY = pytest.mark.parametrize("name", NODES)
 
 
 def strategy(name: str, **changes: Any) -> Any:
-    return build({**NODES[name], **changes}, "search", seed=0)
+    return build({**NODES[name], **changes}, "search", {"seed": 0})
 
 
 def parameters(name: str) -> Mapping[str, inspect.Parameter]:
@@ -154,7 +154,7 @@ async def test_problems_that_one_strategy_works_on_at_once_do_not_mix(name: str,
 @pytest.mark.parametrize("name", [name for name in NODES if "seed" in parameters(name)])
 async def test_the_seed_is_what_chance_comes_from(name: str) -> None:
     def seeded(seed: int) -> Any:
-        return build(NODES[name], "search", seed=seed)
+        return build(NODES[name], "search", {"seed": seed})
 
     results = [shape(await world(7).search(seeded(seed))) for seed in range(8)]
     assert any(result != results[0] for result in results)

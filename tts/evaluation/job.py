@@ -141,14 +141,14 @@ def compose(config: dict[str, Any], identity: str) -> Job:
     check_groups(config, _GROUPS)
     sandbox = build(config["sandbox"], "sandbox")
     engines = engines_of(config, _ROLES)
-    grader = build(config["grading"], "grading", sandbox=sandbox)
+    grader = build(config["grading"], "grading", {"sandbox": sandbox})
     job = Job(
         config=config,
         identity=identity,
         task=build(config["task"], "task"),
         policy=build_role(config, "policy", engines, sandbox),
         verifier=build_role(config, "verifier", engines, sandbox, grader=grader),
-        strategy=build(config["search"], "search", seed=config["seed"]),
+        strategy=build(config["search"], "search", {"seed": config["seed"]}),
         sandbox=sandbox,
         grader=grader,
         budget=build(config["budget"], "budget"),
