@@ -6,12 +6,14 @@ import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, field
 
+from policies.base import BasePolicy
 from tts.core.values import Problem, Solution, Verdict
-from tts.tasks.grading import Grader
+from tts.tasks.grading import MathGrader
+from verifiers.base import BaseVerifier
 
 
 @dataclass
-class GivenPolicy:
+class GivenPolicy(BasePolicy):
     """Solutions `The answer is \\boxed{a}.`, landing in the order of `arrival`; an empty answer is a truncated one."""
 
     answers: Sequence[str]
@@ -29,7 +31,7 @@ class GivenPolicy:
 
 
 @dataclass
-class GivenVerifier:
+class GivenVerifier(BaseVerifier):
     """Scores by solution index."""
 
     scores: Sequence[tuple[float | None, ...]]
@@ -43,7 +45,7 @@ class GivenVerifier:
         return Verdict(self.scores[solution.index], (), self.aggregator)
 
 
-class PlainGrader(Grader):
+class PlainGrader(MathGrader):
     """Equal texts are equivalent: no worker process."""
 
     async def group(self, answers: Sequence[str | None]) -> tuple[int | None, ...]:

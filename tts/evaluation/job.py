@@ -18,6 +18,11 @@ from tts.cli.command import print_error
 from tts.cli.progress import ProgressBar
 from tts.config.build import build
 from tts.core.errors import UserError
+from tts.core.grader import Grader
+from tts.core.policy import Policy
+from tts.core.strategy import SearchStrategy
+from tts.core.task import Task
+from tts.core.verifier import Verifier
 from tts.engines.metered import MeteredEngine
 from tts.evaluation.resume import Earlier
 from tts.evaluation.runner import Outcome, Runner
@@ -28,7 +33,6 @@ from tts.runtime.capabilities import (
     check_grading,
     check_needs,
     ranks_by_wholes,
-    reads_answers,
 )
 from tts.runtime.guards import CheckedVerifier, LimitedPolicy
 from tts.runtime.resources import (
@@ -43,8 +47,6 @@ from tts.runtime.resources import (
     takes_sandbox,
 )
 from tts.sandbox.base import Sandbox
-from tts.tasks.base import Task
-from tts.tasks.grading import Grader
 
 _GROUPS = ("task", "policy", "verifier", "search", "sandbox", "grading", "budget")
 _ROLES: tuple[Role, ...] = ("policy", "verifier")
@@ -61,9 +63,9 @@ class Job:
     config: dict[str, Any]
     identity: str
     task: Task
-    policy: Any
-    verifier: Any
-    strategy: Any
+    policy: Policy
+    verifier: Verifier
+    strategy: SearchStrategy
     sandbox: Sandbox
     grader: Grader
     budget: Budget
@@ -84,7 +86,7 @@ class Job:
     @property
     def reads_answers(self) -> bool:
         """Whether the search goes by the reference answers, so that its accuracy is a bound and no result."""
-        return self.strategy.verifies and reads_answers(self.verifier)
+        return self.strategy.verifies and self.verifier.traits.reads_answers
 
     @property
     def in_flight(self) -> int:

@@ -20,6 +20,7 @@ from tts.core.errors import UserError
 from tts.core.signature import accepted
 from tts.engines.metered import MeteredEngine
 from tts.sandbox.base import Sandbox
+from tts.sandbox.metered import MeteredSandbox
 
 CLOCKS: dict[str, Callable[[], asyncio.AbstractEventLoop] | None] = {"real": None, "virtual": VirtualLoop}
 """Event loops by the setting `clock`."""
@@ -76,9 +77,8 @@ def build_role(
     config: Mapping[str, Any], role: Role, engines: Mapping[str, MeteredEngine], sandbox: Sandbox, **provided: Any
 ) -> Any:
     """Returns the policy or the verifier; `provided` is what it receives besides, where it takes that."""
-    return build(
-        _with_engines(config[role], role, engines), role, {"seed": config["seed"], "sandbox": sandbox, **provided}
-    )
+    own = {"seed": config["seed"], "sandbox": MeteredSandbox(sandbox, role), **provided}
+    return build(_with_engines(config[role], role, engines), role, own)
 
 
 def takes_sandbox(config: Mapping[str, Any], group: str) -> bool:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from functools import partial
-from weakref import WeakKeyDictionary
 
-from tts.budget import Usage, charge
-from tts.concurrency.single_flight import SingleFlight
+from tts.budget import Judgements
 from tts.core.aggregate import check_aggregator
+from tts.core.traits import VerifierTraits
 from tts.core.values import Problem, Solution, Verdict, Vote
 from tts.engines.metered import MeteredEngine
 from tts.engines.scoring import ScoreRequest, ScoreRows
+from verifiers.base import BaseVerifier
 from verifiers.discriminative.codecs.base import Codec, Rendering, split_rows
 from verifiers.discriminative.preview import marked
 
@@ -20,7 +20,7 @@ Read = tuple[ScoreRequest, ScoreRows]
 """A reading and what came back."""
 
 
-class DiscriminativeVerifier:
+class DiscriminativeVerifier(BaseVerifier):
     """Judges all steps of a solution with a published process reward model, or its whole with an outcome reward model.
 
     A step that was read before is not read again where the model reads the same in front of it: what is read at a token
@@ -32,22 +32,15 @@ class DiscriminativeVerifier:
         aggregator: The published way to make one score of the steps' scores.
     """
 
-    votes = 1
-
     def __init__(self, engine: MeteredEngine, codec: Codec, aggregator: str) -> None:
         check_aggregator(aggregator, "verifier.aggregator")
         self._engine, self._codec, self._aggregator = engine, codec, aggregator
-        self.lacks = ("steps", "critiques") if codec.wholes else ("critiques",)
-        # Kept as long as somebody holds the problem.
-        self._rows: WeakKeyDictionary[Problem, SingleFlight[ScoreRows]] = WeakKeyDictionary()
+        self.traits = VerifierTraits(lacks=("steps", "critiques") if codec.wholes else ("critiques",))
+        self._rows: Judgements[ScoreRows] = Judgements()
 
     def check(self) -> None:
         """Raises UserError where the format does not fit the model's tokenizer."""
         self._codec.check(self._engine.reader.tokenizer)
-
-    def token_bound(self, steps: int) -> int | None:
-        """Returns 0: nothing is generated."""
-        return 0
 
     def preview(self, problem: Problem, solution: Solution) -> str:
         """Returns what the model would read, the tokens at which it is asked between `⟦` and `⟧`.
@@ -70,7 +63,7 @@ class DiscriminativeVerifier:
             return Verdict((), (Vote(),), self._aggregator, ())
         known: Sequence[Read] = prior.state if prior is not None else ()
         judged = 0 if prior is None or self._codec.wholes else len(prior.scores)
-        charge("verifier", Usage(verifications=max(0, len(rendering.rows) - judged)))
+        self._rows.count(max(0, len(rendering.rows) - judged))
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(self._read(problem, reading, known)) for reading in rendering.readings]
         read = tuple((reading, task.result()) for reading, task in zip(rendering.readings, tasks, strict=True))
@@ -92,8 +85,7 @@ class DiscriminativeVerifier:
                 tuple(reading.positions[place] for place in places),
                 tuple(reading.candidates[place] for place in places) if reading.candidates else (),
             )
-            shared = self._rows.setdefault(problem, SingleFlight())
-            fresh = await shared.get(rest, partial(self._engine.read, rest))
+            fresh = await self._rows.get(problem, rest, partial(self._engine.read, rest), count=0)
             rows.update(zip(rest.positions, fresh, strict=True))
         return tuple(rows[position] for position in reading.positions)
 
