@@ -28,7 +28,7 @@ from tts.engines.seeded import SeededSampler
 from tts.evaluation.runner import Runner
 from tts.evaluation.summary import Tally
 from tts.runtime.guards import CheckedVerifier, LimitedPolicy
-from tts.tasks.grading import Grader
+from tts.tasks.grading import MathGrader
 from verifiers.base import BaseVerifier
 
 STEPS = 4  # of a solution
@@ -126,7 +126,7 @@ async def searched(strategy: SearchStrategy, count: int, progress: Silent) -> tu
     gates = MeteredEngine(engine, "policy"), MeteredEngine(engine, "verifier")
     policy = LimitedPolicy(ChatPolicy(gates[0], chat="template"))
     verifier = CheckedVerifier(NullVerifier(gates[1]))
-    grader = Grader()
+    grader = MathGrader()
 
     async def search(problem: Problem) -> SearchResult:
         return await strategy.search(problem, policy, verifier, grader)
@@ -158,7 +158,7 @@ async def main(count: int, repetitions: int) -> None:
         "majority, N = 1: a request a problem": lambda: searched(Majority(1), 20 * count, Silent()),
         "best of 16: a request a problem, one a step": lambda: searched(BestOfN(16), count, Silent()),
         "beam of 16, width 4: a request an expansion, one a step": lambda: searched(
-            Beam(16, 4, STEPS), count, Silent()
+            Beam(16, 4, depth=STEPS), count, Silent()
         ),
     }
     gc.freeze()  # as a run does once everything is loaded

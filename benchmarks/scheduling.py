@@ -56,7 +56,7 @@ from tts.evaluation.summary import Tally
 from tts.runtime.guards import CheckedVerifier, LimitedPolicy
 from tts.sandbox.none import NoExecution
 from tts.tasks.arithmetic import ArithmeticTask
-from tts.tasks.grading import Grader
+from tts.tasks.grading import MathGrader
 from verifiers.base import BaseVerifier
 from verifiers.generative.genprm import GenPRM
 
@@ -229,7 +229,7 @@ async def search(cell: Cell, schedule: str, engines: Mapping[Role, Engine], limi
     proposing, judging = LimitedPolicy(policy), CheckedVerifier(verifier)
     if schedule == "barrier":
         proposing, judging = LimitedPolicy(PolicyInPhases(policy)), CheckedVerifier(VerifierInPhases(verifier))
-    strategy, grader, answers = STRATEGIES[cell.strategy](cell.n), Grader(), {}
+    strategy, grader, answers = STRATEGIES[cell.strategy](cell.n), MathGrader(), {}
 
     async def solve(problem: Problem) -> SearchResult:
         result = await strategy.search(problem, proposing, judging, grader)

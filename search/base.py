@@ -1,8 +1,8 @@
 """What strategies are made of, and the names that they are written with.
 
 A strategy is a class with one method of straight-line asynchronous code; the interface is
-`tts.core.strategy.SearchStrategy`. Its settings are annotated attributes: every subclass of `BaseStrategy` is a dataclass whose constructor checks its arguments
-against the bounds and choices in their annotations (`tts.core.settings`).
+`tts.core.strategy.SearchStrategy`. Its settings are annotated attributes: every subclass of `BaseStrategy` is a dataclass
+whose constructor checks its arguments against the bounds and choices in their annotations (`tts.core.settings`).
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import Annotated, ClassVar, dataclass_transform, get_type_hints
 
 from search.search_tree import SearchTree
 from tts.core.aggregate import AGGREGATORS
+from tts.core.grader import Grader
 from tts.core.policy import Policy
 from tts.core.selection import SELECTIONS
 from tts.core.settings import OneOf, settings
@@ -19,7 +20,6 @@ from tts.core.traits import Needs
 from tts.core.tree import ROOT
 from tts.core.values import Problem, SearchResult, Solution, Verdict
 from tts.core.verifier import Verifier
-from tts.tasks.grading import Grader
 
 __all__ = [
     "ROOT",

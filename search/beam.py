@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 
-from search.base import ROOT, Policy
+from search.base import ROOT, Policy, field
 from search.step_search import WidthSearch
 from search.step_tree import Rank, StepTree
 from tts.core.settings import NonNegativeInt
@@ -25,7 +25,7 @@ class Beam(WidthSearch):
             that led.
     """
 
-    lookahead: NonNegativeInt = 0
+    lookahead: NonNegativeInt = field(default=0, kw_only=True)
 
     def token_bound(self, policy: Policy) -> int | None:
         """Returns the bound of n continuations at every depth, each with its lookahead."""

@@ -1,9 +1,9 @@
 """Resampling: a solution with a wrong step is drawn again, by a policy that reads no critique.
 
 Not a method of its own but the control for `critique_refine`, which is this with a critique put in. Chains, turns,
-judgements and the rules by which a chain ends and one is chosen are the same, so that both sample at most n (1 + T) solutions and have
-each of them judged; what `critique_refine` is better by is owed to what the policy reads. (GenPRM's Table 2 has no such
-control: it compares with the first solution alone.)
+judgements and the rules by which a chain ends and one is chosen are the same, so that both sample at most n (1 + T)
+solutions and have each of them judged; what `critique_refine` is better by is owed to what the policy reads. (GenPRM's
+Table 2 has no such control: it compares with the first solution alone.)
 """
 
 from __future__ import annotations

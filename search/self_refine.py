@@ -12,17 +12,12 @@ import asyncio
 from contextlib import aclosing
 from typing import Annotated
 
+from policies.feedback_prompt import FEEDBACK, PROMPT
 from policies.revision_prompt import Prompt
 from search.base import ROOT, BaseStrategy, Grader, Policy, Problem, SearchResult, SearchTree, Selection, Verifier
 from tts.core.settings import Must, PositiveInt
 from tts.core.traits import Needs
 from tts.core.values import Solution
-
-FEEDBACK = (
-    "Check your solution above step by step: there may be an error in it. Do not solve the problem again. "
-    "If a step is wrong, say which and why; if all of them are right, say: It is correct."
-)
-PROMPT = "{critique}\n\nWith this in mind, please rethink and refine your answer."
 
 
 class SelfRefine(BaseStrategy):

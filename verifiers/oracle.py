@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from tts.core.errors import UserError
+from tts.core.grader import Grader
 from tts.core.traits import VerifierTraits
 from tts.core.values import Problem, Solution, Verdict, Vote
-from tts.tasks.grading import Grader
 from verifiers.base import BaseVerifier
 
 

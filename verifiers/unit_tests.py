@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from tts.budget import Usage, charge, current
+from tts.budget import Judgements
 from tts.core.errors import UserError
 from tts.core.traits import VerifierTraits
 from tts.core.values import Problem, Solution, Verdict, Vote
-from tts.sandbox.base import Sandbox
+from tts.sandbox.metered import MeteredSandbox
 from tts.tasks.code import CodeCheck, extract_code
 from verifiers.base import BaseVerifier
 
@@ -24,8 +24,9 @@ class UnitTestVerifier(BaseVerifier):
         UserError: The sandbox runs no code.
     """
 
-    def __init__(self, sandbox: Sandbox, tests: str | None = None) -> None:
+    def __init__(self, sandbox: MeteredSandbox, tests: str | None = None) -> None:
         self._check = CodeCheck(sandbox, "verifier=unit_tests")
+        self._judgements: Judgements[Verdict] = Judgements()
         self._field = tests
         self.traits = VerifierTraits(("prefixes", "steps", "critiques"), reads_answers=tests is None, runs_code=True)
 
@@ -41,13 +42,8 @@ class UnitTestVerifier(BaseVerifier):
             where = "no reference answer" if self._field is None else f"no text '{self._field}' in its metadata"
             raise UserError(f"verifier=unit_tests: problem {problem.id} has {where}; see task.keep and verifier.tests")
         code = extract_code(solution.text) if solution.finished else None
-        charge("verifier", Usage(verifications=1))
-        if code is None:
-            return _verdict(0.0)
-        current().check()
-        passed, seconds = await self._check.passes(code, program)
-        charge("verifier", Usage(code_executions=1, seconds=seconds))
-        return _verdict(float(passed))
+        self._judgements.count()
+        return _verdict(0.0 if code is None else float(await self._check.passes(code, program)))
 
 
 def _verdict(score: float) -> Verdict:

@@ -75,6 +75,8 @@ CHARGES: list[tuple[str, Usage, set[str]]] = [
     ("verifier", Usage(code_executions=10), {"code_executions"}),
     ("policy", Usage(flops=10.0), {"flops"}),
     ("verifier", Usage(dollars=10.0), {"dollars"}),
+    ("labeller", Usage(completion_tokens=10, calls=10), {"tokens", "calls"}),
+    ("grader", Usage(completion_tokens=10, calls=10, code_executions=10, flops=10.0, dollars=10.0), set()),
 ]
 
 

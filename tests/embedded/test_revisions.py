@@ -16,7 +16,7 @@ from tts.embedded.student import STEP_SEPARATOR, Habits, first_error, revise, so
 from tts.embedded.tokenizer import EOS
 from tts.engines.scripted import ScriptedEngine
 from tts.tasks.arithmetic import stories
-from tts.tasks.grading import Grader
+from tts.tasks.grading import MathGrader
 from verifiers.embedded import corpus, tokenizer
 
 seeds = st.integers(0, 10_000)
@@ -80,6 +80,6 @@ async def test_the_policy_was_trained_on_what_critique_refinement_sends(seed):
 
     engine = ScriptedEngine(lambda prompt, seed: first)
     policy = ChatPolicy(engine, chat="deepseek-r1", max_tokens=160)
-    await CritiqueRefine(n=1, turns=1).search(story.problem(), policy, ExactReviewer(story), Grader())
+    await CritiqueRefine(n=1, turns=1).search(story.problem(), policy, ExactReviewer(story), MathGrader())
     assert engine.requests[-1].prompt == learnt
     assert first.split(STEP_SEPARATOR)[0].startswith("Step ")

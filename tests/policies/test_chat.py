@@ -24,7 +24,7 @@ def preset(name: str, engine: ScriptedEngine, **changes: object) -> ChatPolicy:
     with initialize_config_module("conf", version_base="1.3"):
         config = OmegaConf.to_container(compose("config", [f"policy={name}"]), resolve=True)["policy"]
     del config["engine"]
-    return tts.config.build.build({**config, **changes}, "policy", engine=engine)
+    return tts.config.build.build({**config, **changes}, "policy", {"engine": engine})
 
 
 async def collect(stream: object) -> list[Solution]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from policies.base import BasePolicy
 from tts.core.values import Problem, Solution, Verdict
-from tts.tasks.grading import Grader
+from tts.tasks.grading import MathGrader
 from verifiers.base import BaseVerifier
 
 
@@ -45,7 +45,7 @@ class GivenVerifier(BaseVerifier):
         return Verdict(self.scores[solution.index], (), self.aggregator)
 
 
-class PlainGrader(Grader):
+class PlainGrader(MathGrader):
     """Equal texts are equivalent: no worker process."""
 
     async def group(self, answers: Sequence[str | None]) -> tuple[int | None, ...]:

@@ -280,12 +280,12 @@ def test_beta_refuses_what_is_no_share() -> None:
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"n": 0}, r"search\.n=0"),
-        ({"parallel": 0}, r"search\.parallel=0"),
-        ({"posterior": "normal"}, r"search\.posterior=normal.*beta, gaussian"),
-        ({"prompt": "again"}, r"search\.prompt='again'"),
-        ({"selection": "best"}, r"search\.selection=best"),
-        ({"aggregator": "median"}, r"search\.aggregator=median"),
+        ({"n": 0}, r"n=0"),
+        ({"parallel": 0}, r"parallel=0"),
+        ({"posterior": "normal"}, r"posterior=normal.*beta, gaussian"),
+        ({"prompt": "again"}, r"prompt=again"),
+        ({"selection": "best"}, r"selection=best"),
+        ({"aggregator": "median"}, r"aggregator=median"),
     ],
 )
 def test_wrong_settings_are_named(wrong: dict[str, Any], message: str) -> None:

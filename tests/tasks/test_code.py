@@ -22,6 +22,7 @@ from tts.core.errors import ProblemError, UserError
 from tts.core.values import Problem, Solution
 from tts.evaluation import job as app
 from tts.sandbox.jail import Jail
+from tts.sandbox.metered import MeteredSandbox
 from tts.sandbox.none import NoExecution
 from tts.sandbox.unsafe import Unsafe
 from tts.tasks.code import CodeCheck, extract_code, same_code
@@ -106,7 +107,7 @@ class TestInTheJail:
 
     @pytest.mark.parametrize(("code", "right"), [("    return 2 * x", True), ("import os\nos._exit(0)", False)])
     async def test_it_is_the_same_without_isolation(self, code: str, right: bool) -> None:
-        assert (await CodeCheck(Unsafe(workers=1), "x").passes(code, PROGRAM))[0] is right
+        assert await CodeCheck(MeteredSandbox(Unsafe(workers=1), "x"), "x").passes(code, PROGRAM) is right
 
     async def test_the_answer_is_the_code_of_a_finished_solution(self, grader: CodeGrader) -> None:
         text = "Twice:\n```python\ndef double(x):\n    return 2 * x\n```"
@@ -161,14 +162,14 @@ def humaneval(*overrides: str) -> Any:
 def test_the_task_brings_its_grading() -> None:
     with initialize_config_module("conf", version_base="1.3"):
         assert compose("config", ["task=humaneval"]).grading._target_ == "tts.tasks.code_grading.CodeGrader"
-        assert compose("config", []).grading._target_ == "tts.tasks.grading.Grader"
+        assert compose("config", []).grading._target_ == "tts.tasks.grading.MathGrader"
 
 
 def test_a_sandbox_that_runs_nothing_is_refused() -> None:
     with pytest.raises(UserError, match=r"grading=code runs tests, but 'sandbox=none'"):
         CodeGrader(NoExecution())
     with pytest.raises(UserError, match=r"verifier=x"):
-        CodeCheck(NoExecution(), "verifier=x")
+        CodeCheck(MeteredSandbox(NoExecution(), "x"), "verifier=x")
 
 
 def configured(*overrides: str) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 
 from tts.core.errors import UserError
 from tts.tasks.answers import extract_answer
-from tts.tasks.grading import Grader
+from tts.tasks.grading import MathGrader
 
 INTEGERS = st.integers(-(10**12), 10**12)
 LATEX = st.recursive(
@@ -41,8 +41,8 @@ HANGS = "9^{9^{9^{9}}}"
 
 
 @pytest.fixture(scope="module")
-def grader() -> Iterator[Grader]:
-    grader = Grader()
+def grader() -> Iterator[MathGrader]:
+    grader = MathGrader()
     yield grader
     asyncio.run(grader.close())
 
@@ -59,14 +59,14 @@ def processes() -> set[int]:
 
 
 @given(INTEGERS, INTEGERS)
-def test_integers_are_compared_exactly(grader: Grader, a: int, b: int) -> None:
+def test_integers_are_compared_exactly(grader: MathGrader, a: int, b: int) -> None:
     assert asyncio.run(grader.equivalent(f"{a:,}", rf"\text{{{b}.0}}")) == (a == b)
     assert asyncio.run(grader.correct(f"{a}.00", str(a))) is True
 
 
 @settings(max_examples=30, deadline=None)
 @given(LATEX, LATEX)
-def test_equivalence_is_reflexive_and_symmetric(grader: Grader, a: str, b: str) -> None:
+def test_equivalence_is_reflexive_and_symmetric(grader: MathGrader, a: str, b: str) -> None:
     async def check() -> None:
         assert await grader.equivalent(a, a)
         assert await grader.equivalent(a, rf"$\left. {a} \right.$")
@@ -77,7 +77,7 @@ def test_equivalence_is_reflexive_and_symmetric(grader: Grader, a: str, b: str) 
 
 @settings(max_examples=30, deadline=None)
 @given(st.integers(-50, 50), st.integers(1, 50), st.integers(2, 9))
-def test_fractions_are_compared_by_value(grader: Grader, top: int, bottom: int, factor: int) -> None:
+def test_fractions_are_compared_by_value(grader: MathGrader, top: int, bottom: int, factor: int) -> None:
     async def check() -> None:
         assert await grader.equivalent(rf"\frac{{{top * factor}}}{{{bottom * factor}}}", f"{top}/{bottom}")
         assert not await grader.equivalent(rf"\frac{{{top}}}{{{bottom}}}", f"{top * factor + 1}/{bottom * factor}")
@@ -87,7 +87,9 @@ def test_fractions_are_compared_by_value(grader: Grader, top: int, bottom: int, 
 
 @settings(deadline=None)
 @given(st.lists(ANSWERS | st.none(), max_size=9), st.randoms(use_true_random=False))
-def test_groups_do_not_depend_on_the_order(grader: Grader, answers: list[str | None], shuffle: random.Random) -> None:
+def test_groups_do_not_depend_on_the_order(
+    grader: MathGrader, answers: list[str | None], shuffle: random.Random
+) -> None:
     def partition(order: list[int]) -> set[frozenset[int]]:
         numbers = asyncio.run(grader.group([answers[i] for i in order]))
         given = [number for number in numbers if number is not None]
@@ -126,7 +128,7 @@ def test_groups_do_not_depend_on_the_order(grader: Grader, answers: list[str | N
         ("π/2", r"\frac{\pi}{2}"),
     ],
 )
-async def test_equivalent_answers(grader: Grader, a: str, b: str) -> None:
+async def test_equivalent_answers(grader: MathGrader, a: str, b: str) -> None:
     assert await grader.equivalent(a, b)
 
 
@@ -146,11 +148,11 @@ async def test_equivalent_answers(grader: Grader, a: str, b: str) -> None:
         ("1,2", "1,3"),
     ],
 )
-async def test_different_answers(grader: Grader, a: str, b: str) -> None:
+async def test_different_answers(grader: MathGrader, a: str, b: str) -> None:
     assert not await grader.equivalent(a, b)
 
 
-async def test_grading_against_a_reference(grader: Grader) -> None:
+async def test_grading_against_a_reference(grader: MathGrader) -> None:
     assert await grader.correct("5", None) is None
     assert await grader.correct(None, "5") is False
     assert await grader.correct(r"\frac{10}{2}", "5") is True
@@ -159,7 +161,7 @@ async def test_grading_against_a_reference(grader: Grader) -> None:
 
 
 async def test_a_hung_check_costs_one_answer_once() -> None:
-    grader = Grader(timeout=2)
+    grader = MathGrader(timeout=2)
     answers = [r"\pi", HANGS, r"\frac{2\pi}{2}", HANGS, "x+1", "7", "7.0"]
     assert await grader.group(answers) == (0, 1, 0, 1, 2, 3, 3)
     assert await grader.correct(HANGS, "5") is False
@@ -169,7 +171,7 @@ async def test_a_hung_check_costs_one_answer_once() -> None:
 
 async def test_a_killed_process_is_replaced() -> None:
     before = processes()
-    grader = Grader()
+    grader = MathGrader()
     assert await grader.equivalent("1/2", "0.5")
     (process,) = processes() - before
     os.kill(process, signal.SIGKILL)
@@ -181,14 +183,14 @@ async def test_a_killed_process_is_replaced() -> None:
 
 @pytest.mark.parametrize("garbage", ["(" * 1999, r"\frac{" * 300, "٣" * 50, "💥\0\ud800", "a" * 100_000, "1" * 100_000])
 async def test_garbage_is_an_answer_like_any_other(garbage: str) -> None:
-    grader = Grader(timeout=2)
+    grader = MathGrader(timeout=2)
     assert await grader.group(["1/2", garbage, "0.5", garbage]) == (0, 1, 0, 1)
     assert grader.failures <= 1
     await grader.close()
 
 
 def test_any_loop_and_thread_may_ask() -> None:
-    grader = Grader(workers=2)
+    grader = MathGrader(workers=2)
     pairs = [(f"{n}/3", rf"\frac{{{2 * n}}}{{6}}") for n in range(1, 9)]
     results: list[list[bool]] = []
 
@@ -206,7 +208,7 @@ def test_any_loop_and_thread_may_ask() -> None:
 
 
 async def test_a_cancelled_check_leaves_the_others_waiting() -> None:
-    grader = Grader()
+    grader = MathGrader()
     first, second = (asyncio.ensure_future(grader.equivalent("1/7", r"\frac{2}{14}")) for _ in range(2))
     await asyncio.sleep(0)
     first.cancel()
@@ -216,7 +218,7 @@ async def test_a_cancelled_check_leaves_the_others_waiting() -> None:
 
 async def test_plain_numbers_and_equal_forms_need_no_process() -> None:
     before = processes()
-    grader = Grader()
+    grader = MathGrader()
     answers = [str(n % 5) for n in range(64)]
     assert await grader.group(answers) == tuple(n % 5 for n in range(64))
     assert await grader.group([r"\frac12", r"\dfrac{1}{2}"]) == (0, 0)
@@ -232,18 +234,18 @@ def test_the_main_process_never_imports_the_checker() -> None:
 
 def test_wrong_settings_are_named() -> None:
     with pytest.raises(UserError, match="workers"):
-        Grader(workers=0)
+        MathGrader(workers=0)
     with pytest.raises(UserError, match="timeout"):
-        Grader(timeout=0)
+        MathGrader(timeout=0)
 
 
-async def test_math500_references_are_their_solutions_answers(shared_data: Path, grader: Grader) -> None:
+async def test_math500_references_are_their_solutions_answers(shared_data: Path, grader: MathGrader) -> None:
     rows = read(shared_data / "math500/test.jsonl")
     right = [await grader.correct(extract_answer(row["solution"]), row["answer"]) for row in rows]
     assert sum(map(bool, right)) / len(rows) >= 0.99
 
 
-async def test_gsm8k_grades_are_the_published_ones(shared_data: Path, grader: Grader) -> None:
+async def test_gsm8k_grades_are_the_published_ones(shared_data: Path, grader: MathGrader) -> None:
     def stated(solution: str) -> str | None:
         return next(iter(re.findall(r"A:\s*(.+)", solution)[-1:]), None)
 
@@ -260,7 +262,7 @@ async def test_gsm8k_grades_are_the_published_ones(shared_data: Path, grader: Gr
 
 
 @pytest.mark.integration
-async def test_right_answers_of_real_samples_are_one_group(shared_data: Path, grader: Grader) -> None:
+async def test_right_answers_of_real_samples_are_one_group(shared_data: Path, grader: MathGrader) -> None:
     pairs = []
     for row in json.loads((shared_data / "rprm/qwen25_7b_sample8_olympiadbench.json").read_text("utf-8"))[:40]:
         groups = await grader.group([extract_answer("\n\n".join(steps)) for steps in row["steps"]])

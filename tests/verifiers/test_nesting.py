@@ -97,9 +97,9 @@ def test_what_is_not_asked_is_not_started() -> None:
     ("overrides", "says"),
     [
         (["verifier=adaptive_votes", "verifier@verifier.of=recorded", "verifier.of.path=x"],
-         "verifier.of: expected VotingVerifier, got RecordedVerifier"),
-        (["verifier=adaptive_votes", "verifier@verifier.of=voting"], "verifier.of: expected VotingVerifier, got VoteRule"),
-        (["verifier=voting", "verifier.of.votes=0"], "verifier.of: verifier.votes=0"),
+         "verifier.of=RecordedVerifier: a VotingVerifier is needed"),
+        (["verifier=adaptive_votes", "verifier@verifier.of=voting"], "verifier.of=VoteRule: a VotingVerifier is needed"),
+        (["verifier=voting", "verifier.of.votes=0"], "verifier.of.votes=0: at least 1 is needed"),
         (["verifier=ensemble", "verifier.weights={a: 1.0}"], "set verifier.weights.b="),
         (["verifier=ensemble", "+verifier.members.b.vote=1"], "verifier.members.b.vote: no such setting; did you mean"),
         (["verifier=voting", "verifier.of.engine.prompt_price=-1"], "verifier.of.engine.prompt_price=-1"),

@@ -20,6 +20,7 @@ from tests.search.helpers import GivenPolicy, PlainGrader
 from tts.core.errors import UserError
 from tts.core.values import Problem, Solution
 from tts.evaluation.job import compose, run_job
+from tts.sandbox.metered import MeteredSandbox
 from tts.sandbox.none import NoExecution
 from verifiers.oracle import OracleVerifier
 from verifiers.unit_tests import UnitTestVerifier
@@ -50,7 +51,7 @@ def test_they_say_what_they_are() -> None:
     assert UnitTestVerifier(sandbox).traits.reads_answers
     assert not UnitTestVerifier(sandbox, tests="public").traits.reads_answers
     with pytest.raises(UserError, match=r"verifier=unit_tests runs tests, but 'sandbox=none'"):
-        UnitTestVerifier(NoExecution())
+        UnitTestVerifier(MeteredSandbox(NoExecution(), "verifier"))
     with pytest.raises(UserError, match=r"verifier=oracle knows final answers, not steps"):
         OracleVerifier()
 
@@ -127,6 +128,21 @@ def test_unit_tests_find_the_code_that_passes(tmp_path: Path) -> None:
     assert [solution["group"] for solution in record["solutions"]] == [0, 1, 2, 3, 0]
     assert (record["chosen"], record["correct"], record["majority_correct"]) == (2, True, False)
     assert record["usage"]["verifier"]["code_executions"] == 5
+    summary = json.loads((tmp_path / "run" / "summary.json").read_text())
+    assert (summary["code_executions"], summary["grader"]["code_executions"]) == (5, 5)
+    assert summary["grader"]["seconds"] > 0
+
+
+@pytest.mark.integration
+def test_grading_costs_the_search_nothing_and_does_not_end_with_its_budget(tmp_path: Path) -> None:
+    given_ = ["task=humaneval", *recorded(tmp_path, CODE), "search.n=5", "verifier=unit_tests"]
+    status, said = run(tmp_path, *given_, "budget.problem.code_executions=5")
+    assert status == 0, said
+    (record,) = map(json.loads, (tmp_path / "run" / "results.jsonl").read_text().splitlines())
+    assert record["limits_hit"] == []  # used up, but nobody who searches asked for more
+    assert [solution["correct"] for solution in record["solutions"]] == [False, False, True, True, False]
+    spent = {role: usage["code_executions"] for role, usage in record["usage"].items()}
+    assert spent == {"policy": 0, "verifier": 5, "grader": 5}
 
 
 @pytest.mark.integration

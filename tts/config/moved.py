@@ -15,6 +15,7 @@ MOVED = {
     "verifiers.discriminative.backend.heads.Layers": "tts.engines.transformers_scoring.heads.Layers",
     "verifiers.discriminative.backend.heads.EnsembleLayers": "tts.engines.transformers_scoring.heads.EnsembleLayers",
     "verifiers.discriminative.backend.heads.Vocabulary": "tts.engines.transformers_scoring.heads.Vocabulary",
+    "tts.tasks.grading.Grader": "tts.tasks.grading.MathGrader",
     "tts.bootstrap.Bootstrap": "tts.statistics.bootstrap.Bootstrap",
 }
 """From a class's first public place to where it is now."""

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
+from tts.core.grader import Grader
 from tts.core.policy import Policy
 from tts.core.traits import Needs
 from tts.core.values import Problem, SearchResult
 from tts.core.verifier import Verifier
-
-if TYPE_CHECKING:
-    from tts.tasks.grading import Grader
 
 
 class SearchStrategy(Protocol):
@@ -33,7 +31,7 @@ class SearchStrategy(Protocol):
             problem: The problem.
             policy: Proposes.
             verifier: Judges.
-            grader: Says which answers are equivalent; it must not be asked which are right.
+            grader: Says what the answers are, and which are equivalent.
 
         Raises:
             EngineError: An engine failed for good.

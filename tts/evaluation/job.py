@@ -18,6 +18,7 @@ from tts.cli.command import print_error
 from tts.cli.progress import ProgressBar
 from tts.config.build import build
 from tts.core.errors import UserError
+from tts.core.grader import Grader
 from tts.core.policy import Policy
 from tts.core.strategy import SearchStrategy
 from tts.core.task import Task
@@ -46,7 +47,6 @@ from tts.runtime.resources import (
     takes_sandbox,
 )
 from tts.sandbox.base import Sandbox
-from tts.tasks.grading import Grader
 
 _GROUPS = ("task", "policy", "verifier", "search", "sandbox", "grading", "budget")
 _ROLES: tuple[Role, ...] = ("policy", "verifier")
@@ -143,14 +143,14 @@ def compose(config: dict[str, Any], identity: str) -> Job:
     check_groups(config, _GROUPS)
     sandbox = build(config["sandbox"], "sandbox")
     engines = engines_of(config, _ROLES)
-    grader = build(config["grading"], "grading", sandbox=sandbox)
+    grader = build(config["grading"], "grading", {"sandbox": sandbox})
     job = Job(
         config=config,
         identity=identity,
         task=build(config["task"], "task"),
         policy=build_role(config, "policy", engines, sandbox),
         verifier=build_role(config, "verifier", engines, sandbox, grader=grader),
-        strategy=build(config["search"], "search", seed=config["seed"]),
+        strategy=build(config["search"], "search", {"seed": config["seed"]}),
         sandbox=sandbox,
         grader=grader,
         budget=build(config["budget"], "budget"),

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from tts.budget import Scope
+from tts.budget import ROLES, Scope
+from tts.core.grader import Grader
 from tts.core.plurality import plurality
 from tts.core.values import Candidate, Problem, SearchResult
-from tts.tasks.grading import Grader
 
 # Engines' floating-point noise ends far below the ninth digit; what is written must not depend on it.
 _DIGITS = 9
@@ -84,13 +84,17 @@ def _solution(candidate: Candidate, group: int | None, correct: bool) -> Record:
 
 
 def cost(meter: Scope) -> Record:
-    """Returns what a scope has spent, by role, and the limits that it ran into."""
+    """Returns what a scope has spent, by role, and the limits that it ran into.
+
+    The roles of every search are always there; others follow where they spent something. Times are no part of it.
+    """
     keys = (
         *("calls", "samples", "prompt_tokens", "completion_tokens", "verifications", "code_executions", "flops"),
         "dollars",
     )
     usage = {role: {key: getattr(usage, key) for key in keys} for role, usage in meter.usage.items()}
-    return {"usage": usage, "limits_hit": sorted(meter.hit)}
+    others = sorted(role for role, spent in usage.items() if role not in ROLES and any(spent.values()))
+    return {"usage": {role: usage[role] for role in (*ROLES, *others)}, "limits_hit": sorted(meter.hit)}
 
 
 def rounded(score: float | None) -> float | None:

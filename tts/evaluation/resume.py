@@ -40,8 +40,8 @@ class Earlier:
 
 def charge_record(record: Record, meter: Scope) -> None:
     """Charges a run what a problem has cost in an earlier part of it."""
-    for role, usage in meter.usage.items():
-        usage.add(Usage(**record["usage"][role]))
+    for role, usage in record["usage"].items():
+        meter.add(role, Usage(**usage))
     meter.hit.update(record["limits_hit"])
 
 

@@ -12,6 +12,7 @@ from typing import Any, Protocol, TypeVar
 
 from tts.budget import Budget, Limits, Scope, scope
 from tts.core.errors import ProblemError, RunError, UserError
+from tts.core.grader import Grader
 from tts.core.tree import save_tree
 from tts.core.values import Problem, SearchResult
 from tts.evaluation.record import Record, failed, solved
@@ -19,7 +20,6 @@ from tts.evaluation.resume import Earlier, charge_record
 from tts.evaluation.summary import Tally, summarize
 from tts.files.jsonl_log import JsonlLog
 from tts.files.writing import write_whole, writing
-from tts.tasks.grading import Grader
 
 _log = logging.getLogger(__name__)
 

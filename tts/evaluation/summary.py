@@ -8,7 +8,7 @@ from typing import Any
 
 from rich.table import Table
 
-from tts.budget import Scope
+from tts.budget import GRADER, POLICY, ROLES, VERIFIER, Scope
 from tts.evaluation.paper_rules import RULES, outcomes
 from tts.evaluation.record import Record
 from tts.statistics.metrics import wilson_interval
@@ -76,8 +76,11 @@ def summarize(tally: Tally, meter: Scope, extra: dict[str, Any]) -> dict[str, An
     """Returns the contents of `summary.json`.
 
     Rates are fractions over the problems that ended without an error and have a reference answer; None where there are none.
+    A role beside policy and verifier is shown with whatever it spent.
     """
-    policy, verifier = meter.usage["policy"], meter.usage["verifier"]
+    policy, verifier = meter.usage[POLICY], meter.usage[VERIFIER]
+    further = {role: usage for role, usage in sorted(meter.usage.items()) if role not in ROLES}
+    searching = [usage for role, usage in meter.usage.items() if role != GRADER]
     return {
         "n_problems": tally.n_problems,
         "n_errors": tally.n_errors,
@@ -101,9 +104,10 @@ def summarize(tally: Tally, meter: Scope, extra: dict[str, Any]) -> dict[str, An
             "votes": tally.votes,
             "no_verdict": tally.no_verdict,
         },
+        **{role: usage.nonzero() for role, usage in further.items()},
         "generated": {"policy_tokens": policy.generated_tokens, "verifier_tokens": verifier.generated_tokens},
-        "code_executions": policy.code_executions + verifier.code_executions,
-        "dollars": policy.dollars + verifier.dollars,
+        "code_executions": sum(usage.code_executions for usage in searching),
+        "dollars": sum(usage.dollars for usage in searching),
         "wall_s": round(meter.wall_s, 3),
         "limits_hit": sorted(meter.hit),
         "n_limited": tally.limited,

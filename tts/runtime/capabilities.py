@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from typing import TypeVar
 
 from tts.core.errors import UserError
+from tts.core.grader import Grader
 from tts.core.policy import Policy
 from tts.core.strategy import SearchStrategy
 from tts.core.task import Task
 from tts.core.traits import PolicyAbility, VerifierAbility
 from tts.core.verifier import Verifier
-from tts.tasks.grading import Grader
 
 T = TypeVar("T")
 

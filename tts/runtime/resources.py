@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
-import inspect
 import json
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from typing import Any
@@ -18,8 +17,10 @@ from tts.concurrency.virtual_clock import VirtualLoop
 from tts.config.build import build, engine_of
 from tts.config.moved import present_name
 from tts.core.errors import UserError
+from tts.core.signature import accepted
 from tts.engines.metered import MeteredEngine
 from tts.sandbox.base import Sandbox
+from tts.sandbox.metered import MeteredSandbox
 
 CLOCKS: dict[str, Callable[[], asyncio.AbstractEventLoop] | None] = {"real": None, "virtual": VirtualLoop}
 """Event loops by the setting `clock`."""
@@ -76,7 +77,8 @@ def build_role(
     config: Mapping[str, Any], role: Role, engines: Mapping[str, MeteredEngine], sandbox: Sandbox, **provided: Any
 ) -> Any:
     """Returns the policy or the verifier; `provided` is what it receives besides, where it takes that."""
-    return build(_with_engines(config[role], role, engines), role, seed=config["seed"], sandbox=sandbox, **provided)
+    own = {"seed": config["seed"], "sandbox": MeteredSandbox(sandbox, role), **provided}
+    return build(_with_engines(config[role], role, engines), role, own)
 
 
 def takes_sandbox(config: Mapping[str, Any], group: str) -> bool:
@@ -84,7 +86,7 @@ def takes_sandbox(config: Mapping[str, Any], group: str) -> bool:
     targets = (
         get_object(present_name(part["_target_"])) for _, part in parts_of(config[group], group) if "_target_" in part
     )
-    return any("sandbox" in inspect.signature(target).parameters for target in targets)
+    return any("sandbox" in accepted(target) for target in targets)
 
 
 def _with_engines(config: Mapping[str, Any], place: str, engines: Mapping[str, MeteredEngine]) -> dict[str, Any]:

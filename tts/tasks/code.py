@@ -12,9 +12,9 @@ import re
 import secrets
 from textwrap import dedent
 
-from tts.budget import now
 from tts.core.errors import ProblemError, UserError
-from tts.sandbox.base import Execution, Sandbox
+from tts.sandbox.base import Execution
+from tts.sandbox.metered import MeteredSandbox
 
 PLACE = "# SOLUTION"
 """The line of a test program in whose place the code comes."""
@@ -55,43 +55,44 @@ class CodeCheck:
     """Runs code with the programs that test it.
 
     Args:
-        sandbox: Where it runs.
+        sandbox: Where it runs; charges a program with the code in it as one piece.
         who: What needs the sandbox, for the message where it runs nothing.
 
     Raises:
         UserError: The sandbox runs no code.
     """
 
-    def __init__(self, sandbox: Sandbox, who: str) -> None:
+    def __init__(self, sandbox: MeteredSandbox, who: str) -> None:
         if not sandbox.executes:
             raise UserError(f"{who} runs tests, but 'sandbox=none' runs no code: choose 'sandbox=auto'")
         self._sandbox = sandbox
 
-    async def passes(self, code: str, program: str) -> tuple[bool, float]:
-        """Returns whether the program runs to its end with the code in it, and how many seconds that took.
+    async def passes(self, code: str, program: str) -> bool:
+        """Returns whether the program runs to its end with the code in it.
 
         It runs as a piece of a chain, and the next piece has to find what it leaves at its end: code that ends the process
         early has not passed, whatever it prints. Code made to deceive its tests, as by a result that equals everything, can.
 
         Raises:
             ProblemError: The program has no place for the code, or the sandbox failed.
+            LimitReached: The budget allows no further piece of code.
         """
         if not tests_code(program):
             raise ProblemError(f"the reference answer is no test program: no line of it reads '{PLACE}'")
         tested = _PLACE.sub(lambda _: code, program, count=1)
-        started = now()
         word = secrets.token_hex(16)
-        chain = self._sandbox.chain()
-        try:
-            execution = await chain.run(f"{tested}\n{_MARK} = True\n")
-            if _ended(execution):
-                # A piece of its own: code can read the program that it is part of.
-                execution = await chain.run(f"import sys\n{_MARK}\nsys.stderr.write('{word}\\n')\n")
-        finally:
-            await chain.close()
+        async with self._sandbox.piece() as sandbox:
+            chain = sandbox.chain()
+            try:
+                execution = await chain.run(f"{tested}\n{_MARK} = True\n")
+                if _ended(execution):
+                    # A piece of its own: code can read the program that it is part of.
+                    execution = await chain.run(f"import sys\n{_MARK}\nsys.stderr.write('{word}\\n')\n")
+            finally:
+                await chain.close()
         if execution.failure is not None:
             raise ProblemError(f"the tests could not be run: {execution.failure}")
-        return word in execution.stderr, now() - started
+        return word in execution.stderr
 
     async def start(self) -> None:
         """Starts the sandbox; twice does nothing."""

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from tts.budget import GRADER
 from tts.core.errors import UserError
+from tts.core.grader import Grader
 from tts.core.values import Solution
 from tts.sandbox.base import Sandbox
+from tts.sandbox.metered import MeteredSandbox
 from tts.tasks.code import PLACE, CodeCheck, extract_code, same_code, tests_code
-from tts.tasks.grading import Grader
 
 
 class CodeGrader(Grader):
     """Takes the code of a solution for its answer, runs the task's tests on it, and groups what is the same program.
+
+    What that costs is charged to the role `grader`, for which no limit holds: a search that is at its limits is graded, too,
+    and does not reach them sooner because it is.
 
     Args:
         sandbox: Where the tests run.
@@ -22,8 +27,7 @@ class CodeGrader(Grader):
     """
 
     def __init__(self, sandbox: Sandbox) -> None:
-        super().__init__()
-        self._code = CodeCheck(sandbox, "grading=code")
+        self._code = CodeCheck(MeteredSandbox(sandbox, GRADER), "grading=code")
 
     def check(self, reference: str) -> None:
         """Raises UserError where a reference answer is no test program."""
@@ -46,8 +50,7 @@ class CodeGrader(Grader):
         if reference is None or answer is None:
             return None if reference is None else False
         await self._code.start()
-        passed, _ = await self._code.passes(answer, reference)
-        return passed
+        return await self._code.passes(answer, reference)
 
     async def equivalent(self, a: str, b: str) -> bool:
         """Returns whether two codes differ in layout and comments at most."""
@@ -61,6 +64,5 @@ class CodeGrader(Grader):
         )
 
     async def close(self) -> None:
-        """Ends all processes. Closing twice does nothing."""
-        await super().close()
+        """Ends the sandbox's processes. Closing twice does nothing."""
         await self._code.close()

@@ -21,7 +21,8 @@ import networkx as nx
 
 from tts.concurrency.virtual_clock import real_work
 from tts.core.errors import UserError
-from tts.core.values import Problem, Solution
+from tts.core.grader import Grader
+from tts.core.values import Solution
 from tts.tasks.answers import answer_of, normalize
 from tts.tasks.code import tests_code
 
@@ -32,7 +33,7 @@ _STAGES = 3
 """Lines that a grading worker writes for one check."""
 
 
-class Grader:
+class MathGrader(Grader):
     """Says which answers are equivalent.
 
     Answers with the same normal form are equivalent, different plain numbers are not; math-verify
@@ -70,12 +71,6 @@ class Grader:
     def answer(self, solution: Solution) -> str | None:
         """Returns a solution's final answer, None where it has none or is not finished."""
         return answer_of(solution)
-
-    async def right(self, solution: Solution, problem: Problem) -> bool | None:
-        """Returns whether a solution is right: what its source says of it or, where that says nothing, its answer."""
-        if solution.correct is not None:
-            return solution.correct
-        return await self.correct(self.answer(solution), problem.answer)
 
     async def correct(self, answer: str | None, reference: str | None) -> bool | None:
         """Returns whether an answer is right, None where there is no reference. No answer is a wrong answer."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from tts.budget import Usage, charge
+from tts.budget import Judgements
 from tts.core.values import Problem, Solution, Verdict, Vote
 from verifiers.base import BaseVerifier
 from verifiers.calculator.expression import Number
@@ -17,13 +17,16 @@ class Calculator(BaseVerifier):
     A step's score is 0 where a false statement is found and 1 where none is, be it that nothing is stated.
     """
 
+    def __init__(self) -> None:
+        self._judgements: Judgements[float] = Judgements()
+
     async def verify(self, problem: Problem, solution: Solution, prior: Verdict | None = None) -> Verdict:
         """Checks every step after those that `prior` judged; a critique lists what the step states."""
         scores, critiques = (prior.scores, prior.votes[0].critiques) if prior is not None else ((), ())
         for step in solution.steps[len(scores) :]:
             score, critique = judge(step)
             scores, critiques = (*scores, score), (*critiques, critique)
-            charge("verifier", Usage(verifications=1))
+            self._judgements.count()
         return Verdict(scores, (Vote(scores, critiques),), "min")
 
 

@@ -5,10 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from functools import partial
-from weakref import WeakKeyDictionary
 
-from tts.budget import Usage, charge
-from tts.concurrency.single_flight import SingleFlight
+from tts.budget import Judgements
 from tts.core.aggregate import check_aggregator
 from tts.core.traits import VerifierTraits
 from tts.core.values import Problem, Solution, Verdict, Vote
@@ -38,8 +36,7 @@ class DiscriminativeVerifier(BaseVerifier):
         check_aggregator(aggregator, "verifier.aggregator")
         self._engine, self._codec, self._aggregator = engine, codec, aggregator
         self.traits = VerifierTraits(lacks=("steps", "critiques") if codec.wholes else ("critiques",))
-        # Kept as long as somebody holds the problem.
-        self._rows: WeakKeyDictionary[Problem, SingleFlight[ScoreRows]] = WeakKeyDictionary()
+        self._rows: Judgements[ScoreRows] = Judgements()
 
     def check(self) -> None:
         """Raises UserError where the format does not fit the model's tokenizer."""
@@ -66,7 +63,7 @@ class DiscriminativeVerifier(BaseVerifier):
             return Verdict((), (Vote(),), self._aggregator, ())
         known: Sequence[Read] = prior.state if prior is not None else ()
         judged = 0 if prior is None or self._codec.wholes else len(prior.scores)
-        charge("verifier", Usage(verifications=max(0, len(rendering.rows) - judged)))
+        self._rows.count(max(0, len(rendering.rows) - judged))
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(self._read(problem, reading, known)) for reading in rendering.readings]
         read = tuple((reading, task.result()) for reading, task in zip(rendering.readings, tasks, strict=True))
@@ -88,8 +85,7 @@ class DiscriminativeVerifier(BaseVerifier):
                 tuple(reading.positions[place] for place in places),
                 tuple(reading.candidates[place] for place in places) if reading.candidates else (),
             )
-            shared = self._rows.setdefault(problem, SingleFlight())
-            fresh = await shared.get(rest, partial(self._engine.read, rest))
+            fresh = await self._rows.get(problem, rest, partial(self._engine.read, rest), count=0)
             rows.update(zip(rest.positions, fresh, strict=True))
         return tuple(rows[position] for position in reading.positions)
 

@@ -12,10 +12,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Literal
-from weakref import WeakKeyDictionary
 
-from tts.budget import Usage, charge, current, now
-from tts.concurrency.single_flight import SingleFlight
+from tts.budget import Judgements
 from tts.core.errors import UserError
 from tts.core.traits import VerifierTraits
 from tts.core.values import Problem, Solution, Verdict, Vote
@@ -121,8 +119,7 @@ class GenPRM(VotingVerifier):
         self.traits = VerifierTraits(aggregators=FALLING if stop_at_first_error else None, runs_code=self._execute)
         self._sampling = Sampling(max_tokens, temperature, top_p, top_k, repetition_penalty, include_stop=True)
         self._max_tokens, self._code_rounds, self._fallback_tokens = max_tokens, code_rounds, fallback_tokens
-        # Kept as long as somebody holds the problem.
-        self._judgements: WeakKeyDictionary[Problem, SingleFlight[Judgement]] = WeakKeyDictionary()
+        self._judgements: Judgements[Judgement] = Judgements()
         self._warned = False
 
     def check(self) -> None:
@@ -167,10 +164,10 @@ class GenPRM(VotingVerifier):
 
     async def _judgement(self, problem: Problem, steps: Sequence[str], history: JudgedChain, vote: int) -> Judgement:
         """Judges the last of `steps`, once for all who ask with the same history."""
-        shared = self._judgements.setdefault(problem, SingleFlight())
         prompt = self._prompt(problem, steps, history)
         code = tuple(piece for judgement in history for piece in judgement.code)
-        return await shared.get((vote, prompt), partial(self._judge, prompt, len(steps), vote, code))
+        judge = partial(self._judge, prompt, len(steps), vote, code)
+        return await self._judgements.get(problem, (vote, prompt), judge)
 
     def _prompt(self, problem: Problem, steps: Sequence[str], history: JudgedChain) -> str:
         """Renders the conversation up to where the judgement of the last of `steps` begins."""
@@ -185,7 +182,6 @@ class GenPRM(VotingVerifier):
 
     async def _judge(self, prompt: str, number: int, vote: int, code: tuple[str, ...]) -> Judgement:
         """Runs the state machine for one vote on step `number` (1-based); `code` made the chain's namespace."""
-        charge("verifier", Usage(verifications=1))
         analysis = await self._write_analysis(prompt, number, vote) if self._analyze else ""
         if not self._execute:
             return await self._conclude(prompt, analysis, vote, None)
@@ -242,10 +238,7 @@ class GenPRM(VotingVerifier):
         code = wire.last_code(text)
         if code is None:
             return wire.execution_result(None)
-        current().check()
-        started = now()
         execution = await namespace.run(code)
-        charge("verifier", Usage(code_executions=1, seconds=now() - started))
         if not execution.timed_out and execution.failure is None:
             ran.append(code)
         return wire.execution_result(execution)

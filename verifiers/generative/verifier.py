@@ -8,10 +8,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import chain
-from weakref import WeakKeyDictionary
 
-from tts.budget import Usage, charge
-from tts.concurrency.single_flight import SingleFlight
+from tts.budget import Judgements
 from tts.core.errors import UserError
 from tts.core.traits import VerifierTraits
 from tts.core.values import Problem, Solution, Verdict, Vote
@@ -77,8 +75,7 @@ class GenerativeVerifier(VotingVerifier):
         self._sampling = Sampling(max_tokens, temperature, top_p, top_k, repetition_penalty)
         self._rounds = rounds if grammar.reasons else 0
         self._votes_differ = grammar.reasons and temperature > 0
-        # Kept as long as somebody holds the problem.
-        self._judgements: WeakKeyDictionary[Problem, SingleFlight[Vote]] = WeakKeyDictionary()
+        self._judgements: Judgements[Vote] = Judgements()
         self._warned = False
 
     def check(self) -> None:
@@ -120,8 +117,7 @@ class GenerativeVerifier(VotingVerifier):
         """Judges `steps`, once for all who ask for the same."""
         index = number if self._votes_differ else 0
         prompt = self._prompt(problem, steps)
-        shared = self._judgements.setdefault(problem, SingleFlight())
-        return await shared.get((index, prompt), partial(self._judge, prompt, steps, index))
+        return await self._judgements.get(problem, (index, prompt), partial(self._judge, prompt, steps, index))
 
     def _prompt(self, problem: Problem, steps: Sequence[str]) -> str:
         """Renders the conversation up to where the model goes on."""
@@ -130,7 +126,6 @@ class GenerativeVerifier(VotingVerifier):
 
     async def _judge(self, prompt: str, steps: Sequence[str], number: int) -> Vote:
         """Runs the state machine once."""
-        charge("verifier", Usage(verifications=1))
         grammar = self._grammar
         sampling = replace(self._sampling, stop=grammar.stops(steps))
         text, stop = "", None

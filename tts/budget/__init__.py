@@ -1,0 +1,33 @@
+"""Metering and limits: what a search costs is charged where it arises, added up per scope, and held against its limits.
+
+A scope travels with the task context (`contextvars`), so strategies, policies and verifiers need no accounting: metered
+engines, metered sandboxes and judgements charge the scope that they run in, and every charge also counts in the scopes
+around it. They ask `check` before they spend; what is in flight when a limit is reached is finished and paid, so a search
+exceeds a limit by no more than that. Only a time limit cuts what is in flight.
+"""
+
+from tts.budget.judgements import Judgements
+from tts.budget.limits import Budget, Limits, check_part
+from tts.budget.scope import LimitReached, Scope, charge, check, current, in_time, now, scope
+from tts.budget.usage import GRADER, POLICY, ROLES, VERIFIER, Role, Usage
+
+__all__ = [
+    "GRADER",
+    "POLICY",
+    "ROLES",
+    "VERIFIER",
+    "Budget",
+    "Judgements",
+    "LimitReached",
+    "Limits",
+    "Role",
+    "Scope",
+    "Usage",
+    "charge",
+    "check",
+    "check_part",
+    "current",
+    "in_time",
+    "now",
+    "scope",
+]

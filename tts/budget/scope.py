@@ -1,0 +1,168 @@
+"""Scopes: the meters that everything is charged to, and that limits are held against."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from operator import attrgetter
+from typing import TypeVar
+
+from tts.budget.limits import Limits
+from tts.budget.usage import GRADER, POLICY, ROLES, VERIFIER, Role, Usage
+
+T = TypeVar("T")
+
+
+class LimitReached(Exception):  # noqa: N818  no fault
+    """A limit does not allow to spend more; the search ends with what it has. Holds the limit's name."""
+
+
+@dataclass
+class Scope:
+    """The meter of one piece of work (a problem, a run) and of everything inside it.
+
+    Attributes:
+        parent: The scope around it.
+        name: What its limits are called by.
+        limits: What it may spend.
+        order: Its place among those who compete for an engine: lower ones go first.
+        usage: What it has spent so far, by role; those of every search first.
+        hit: The limits, its own and those around it, that something in it ran into.
+        started: Time of the event loop.
+    """
+
+    parent: Scope | None = None
+    name: str = ""
+    limits: Limits = field(default_factory=Limits)
+    order: int = 0
+    usage: dict[Role, Usage] = field(default_factory=lambda: {role: Usage() for role in ROLES})
+    hit: set[str] = field(default_factory=set)
+    started: float = field(default_factory=lambda: now())
+
+    def __post_init__(self) -> None:
+        """Lays out what `check` has to compare, so that it is quick where there are no limits."""
+        bounds = ((key, getattr(self.limits, key)) for key in _MEASURES)
+        own = [(f"{self.name}.{key}", self, _MEASURES[key], bound) for key, bound in bounds if bound is not None]
+        self._bounds: list[_Bound] = own + (self.parent._bounds if self.parent else [])
+        ends = [self.parent.deadline] if self.parent and self.parent.deadline else []
+        if self.limits.seconds is not None:
+            ends.append((self.started + self.limits.seconds, f"{self.name}.seconds"))
+        # The first end of its time, with the name of the limit that sets it.
+        self.deadline: tuple[float, str] | None = min(ends, default=None)
+
+    @property
+    def wall_s(self) -> float:
+        """Seconds since the scope was opened."""
+        return now() - self.started
+
+    def add(self, role: Role, usage: Usage) -> None:
+        """Adds to what this scope alone has spent."""
+        self.usage.setdefault(role, Usage()).add(usage)
+
+    def reached(self) -> str | None:
+        """Returns the name of a limit, its own or one around it, that is used up, None where there is none."""
+        for name, scope, measure, bound in self._bounds:
+            if measure(scope) >= bound:
+                return name
+        return None
+
+    def check(self) -> None:
+        """Raises LimitReached where a limit is used up, and notes which."""
+        name = self.reached() if self._bounds else None
+        if name is not None:
+            self.note(name)
+            raise LimitReached(name)
+
+    def note(self, name: str) -> None:
+        """Notes, here and in the scopes around, that a limit was run into."""
+        scope: Scope | None = self
+        while scope is not None:
+            scope.hit.add(name)
+            scope = scope.parent
+
+
+_Bound = tuple[str, Scope, Callable[[Scope], float], float]
+
+
+def _of_all(amount: str) -> Callable[[Scope], float]:
+    amount_of = attrgetter(amount)
+    return lambda scope: float(sum(amount_of(usage) for role, usage in scope.usage.items() if role != GRADER))
+
+
+_MEASURES: dict[str, Callable[[Scope], float]] = {
+    "tokens": _of_all("completion_tokens"),
+    "policy_tokens": lambda scope: scope.usage[POLICY].completion_tokens,
+    "verifier_tokens": lambda scope: scope.usage[VERIFIER].completion_tokens,
+    "calls": _of_all("calls"),
+    "code_executions": _of_all("code_executions"),
+    "flops": _of_all("flops"),
+    "dollars": _of_all("dollars"),
+    "seconds": lambda scope: scope.wall_s,
+}
+
+_nowhere = Scope(started=0.0)  # stands in where no scope is open, and is never charged
+_current: ContextVar[Scope | None] = ContextVar("scope", default=None)
+
+
+def now() -> float:
+    """Returns the time in seconds: the running event loop's, which may be virtual, else the machine's."""
+    try:
+        return asyncio.get_running_loop().time()
+    except RuntimeError:
+        return time.monotonic()
+
+
+@contextmanager
+def scope(name: str = "", limits: Limits | None = None, order: int | None = None) -> Iterator[Scope]:
+    """Opens a scope inside the current one, whose order it has unless it is given one."""
+    outer = _current.get()
+    if order is None:
+        order = outer.order if outer else 0
+    inner = Scope(outer, name, limits or Limits(), order)
+    token = _current.set(inner)
+    try:
+        yield inner
+    finally:
+        _current.reset(token)
+
+
+def current() -> Scope:
+    """Returns the scope that the caller runs in; an empty one where none is open."""
+    return _current.get() or _nowhere
+
+
+def charge(role: Role, usage: Usage) -> None:
+    """Adds `usage` to the current scope and to those around it; without a scope it is dropped."""
+    inner = _current.get()
+    while inner is not None:
+        inner.add(role, usage)
+        inner = inner.parent
+
+
+def check(role: Role) -> None:
+    """Raises LimitReached where a limit of the current scope is used up that holds for `role`."""
+    if role != GRADER:
+        current().check()
+
+
+async def in_time(items: AsyncIterator[T], inside: Scope) -> AsyncIterator[T]:
+    """Yields the items until the scope's time is up.
+
+    Raises:
+        LimitReached: It was up before the items ended; what was under way is cancelled.
+    """
+    end, name = inside.deadline or (None, "")
+    while True:
+        try:
+            async with asyncio.timeout_at(end):
+                item = await anext(items)
+        except StopAsyncIteration:
+            return
+        except TimeoutError:
+            inside.note(name)
+            raise LimitReached(name) from None
+        yield item

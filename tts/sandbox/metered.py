@@ -1,0 +1,86 @@
+"""A sandbox as one role uses it: what is run is allowed by the budget, and charged."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from tts.budget import Role, Usage, charge, check, now
+from tts.sandbox.base import Chain, Execution, Sandbox
+
+
+class MeteredSandbox(Sandbox):
+    """Runs code in another sandbox, and charges each piece and its time to a role.
+
+    Args:
+        sandbox: The sandbox, possibly shared with other roles.
+        role: Whom to charge. A piece of a role that limits hold for is not run once one of them is reached.
+    """
+
+    def __init__(self, sandbox: Sandbox, role: Role) -> None:
+        self._sandbox = sandbox
+        self._role = role
+
+    @property
+    def executes(self) -> bool:
+        """Whether code is run at all."""
+        return self._sandbox.executes
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """The protection in force."""
+        return self._sandbox.layers
+
+    async def start(self) -> None:
+        """Starts the sandbox."""
+        await self._sandbox.start()
+
+    @asynccontextmanager
+    async def piece(self) -> AsyncIterator[Sandbox]:
+        """Yields the sandbox itself: what runs in it meanwhile is charged as one piece, our own code around it included.
+
+        Raises:
+            LimitReached: The budget allows no further piece.
+        """
+        check(self._role)
+        started = now()
+        yield self._sandbox
+        charge(self._role, Usage(code_executions=1, seconds=now() - started))
+
+    async def run(self, code: str) -> Execution:
+        """Runs one piece of code.
+
+        Raises:
+            LimitReached: The budget allows no further piece.
+        """
+        async with self.piece() as sandbox:
+            return await sandbox.run(code)
+
+    def chain(self, history: tuple[str, ...] = ()) -> Chain:
+        """Returns a chain whose pieces are charged; those of the history are not."""
+        return MeteredChain(self, self._sandbox.chain(history))
+
+    async def close(self) -> None:
+        """Closes the sandbox, also for others who use it."""
+        await self._sandbox.close()
+
+
+class MeteredChain(Chain):
+    """A chain of a `MeteredSandbox`."""
+
+    def __init__(self, meter: MeteredSandbox, chain: Chain) -> None:
+        self._meter = meter
+        self._chain = chain
+
+    async def run(self, code: str) -> Execution:
+        """Runs `code` in the chain's namespace.
+
+        Raises:
+            LimitReached: The budget allows no further piece.
+        """
+        async with self._meter.piece():
+            return await self._chain.run(code)
+
+    async def close(self) -> None:
+        """Closes the chain."""
+        await self._chain.close()
