@@ -3,11 +3,11 @@
 Source: Inoue et al. 2025 (arXiv 2503.04412), AB-MCTS with node aggregation; treequest's `ABMCTSA` with one model.
 Every node is a whole solution. From the root down Thompson sampling decides: wider (GEN: the node is sampled from
 anew, which at the root means a new solution and elsewhere a revision of the node's) or deeper (CONT: on to a child,
-by Thompson sampling again). What a new solution scored is told to its parent's GEN, to itself, and on the way up to
-every node and to the CONT that it was reached by. Priors as in treequest: Beta(1/2, 1/2), or
+by Thompson sampling again). The score of a new solution is an observation for its parent's GEN, for itself, for every
+node above it and for the CONT that led to each of them. Priors as in treequest: Beta(1/2, 1/2), or
 normal-inverse-chi-squared with m = 0, kappa = 1, nu = 1, tau^2 = 0.1. Different: one that was cut at a length limit
-scores 0; one without a usable verdict tells nothing, instead of a made-up number; several are in work at a time, and
-what they tell is counted in the order in which they began, so that results do not depend on the engines' speed.
+scores 0; one without a usable verdict is no observation, instead of a made-up number; several are in work at a time, and
+their scores are counted in the order in which they began, so that results do not depend on the engines' speed.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ class ABMCTS(ScoredStrategy):
                 return
             found.append(node)
             if tree.solution(node).steps:  # else there is nothing to judge or to revise
-                beliefs.tell(path, node, 0.0 if tree.solution(node).finish_reason == "length" else tree.score(node))
+                beliefs.observe(path, node, 0.0 if tree.solution(node).finish_reason == "length" else tree.score(node))
 
         async with OrderedTasks(self.parallel, count) as tasks:
             for _ in range(self.n):

@@ -62,8 +62,8 @@ class Beliefs:
             path.append(children[drawn.index(max(drawn))])
         return path
 
-    def tell(self, path: Sequence[int], node: int, score: float | None) -> None:
-        """Adds a child to the path's last node; its score is told to all that had a part in it, None to nobody."""
+    def observe(self, path: Sequence[int], node: int, score: float | None) -> None:
+        """Adds a child to the path's last node; all that led there observe its score, None nobody does."""
         self._children[path[-1]].append(node)
         if score is not None:
             self._wider[path[-1]].append(score)
