@@ -139,7 +139,9 @@ async def test_a_revision_shows_the_solution_and_the_critique() -> None:
 
 def test_wrong_settings_are_named() -> None:
     engine = ScriptedEngine(lambda prompt, seed: "")
-    with pytest.raises(UserError, match=r"policy\.chat=vicuna.*chatml"):
+    with pytest.raises(UserError, match=r"^chat=vicuna.*chatml"):
         ChatPolicy(engine, chat="vicuna")
-    with pytest.raises(UserError, match=r"policy\.user.*question"):
+    with pytest.raises(UserError, match=r"^user='Solve it\.': .*question"):
         ChatPolicy(engine, chat="chatml", user="Solve it.")
+    with pytest.raises(UserError, match=r"^steps='': it must not be empty"):
+        ChatPolicy(engine, chat="chatml", steps="")

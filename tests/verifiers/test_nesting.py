@@ -100,7 +100,7 @@ def test_what_is_not_asked_is_not_started() -> None:
          "verifier.of=RecordedVerifier: a VotingVerifier is needed"),
         (["verifier=adaptive_votes", "verifier@verifier.of=voting"], "verifier.of=VoteRule: a VotingVerifier is needed"),
         (["verifier=voting", "verifier.of.votes=0"], "verifier.of.votes=0: at least 1 is needed"),
-        (["verifier=ensemble", "verifier.weights={a: 1.0}"], "set verifier.weights.b="),
+        (["verifier=ensemble", "verifier.weights={a: 1.0}"], "verifier.weights.b: set the weight of that member"),
         (["verifier=ensemble", "+verifier.members.b.vote=1"], "verifier.members.b.vote: no such setting; did you mean"),
         (["verifier=voting", "verifier.of.engine.prompt_price=-1"], "verifier.of.engine.prompt_price=-1"),
         (["verifier=voting", "budget.problem.dollars=1", "policy.engine.prompt_price=1", "policy.engine.completion_price=1"],

@@ -31,10 +31,10 @@ __all__ = [
     "OneOf",
     "PositiveFloat",
     "PositiveInt",
+    "PositiveProbability",
     "Probability",
     "SettingError",
     "Text",
-    "Threshold",
     "inside",
     "refused",
     "settings",
@@ -45,8 +45,8 @@ NonNegativeInt = Annotated[int, Ge(0)]
 PositiveFloat = IsFinite[Annotated[float, Gt(0)]]
 NonNegativeFloat = IsFinite[Annotated[float, Ge(0)]]
 Probability = Annotated[float, Interval(ge=0, le=1)]
-Threshold = Annotated[float, Interval(gt=0, le=1)]
-"""A score from which on something counts as right; with 0 everything would."""
+PositiveProbability = Annotated[float, Interval(gt=0, le=1)]
+"""Also a threshold of scores: with 0 everything would reach it."""
 
 Text = Annotated[str, MinLen(1)]
 """A text that is not empty."""

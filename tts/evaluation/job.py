@@ -20,6 +20,7 @@ from tts.config.build import build
 from tts.core.errors import UserError
 from tts.core.grader import Grader
 from tts.core.policy import Policy
+from tts.core.settings import inside
 from tts.core.strategy import SearchStrategy
 from tts.core.task import Task
 from tts.core.verifier import Verifier
@@ -160,8 +161,9 @@ def compose(config: dict[str, Any], identity: str) -> Job:
     if job.strategy.verifies:
         check_aggregates(config["search"].get("aggregator"), job.verifier)
     check_engines(config, job.used_engines, job.budget)
-    for part in (job.task, job.policy, job.verifier):
-        part.check()
+    for group, part in (("task", job.task), ("policy", job.policy), ("verifier", job.verifier)):
+        with inside(group):
+            part.check()
     check_grading(job.grader, job.task)
     if job.reads_answers:
         check_answers(job.verifier, job.task)

@@ -18,6 +18,7 @@ from tts.cli.command import print_error
 from tts.cli.progress import ProgressBar
 from tts.config.build import build
 from tts.core.errors import ProblemError, UserError
+from tts.core.settings import inside
 from tts.core.values import Verdict
 from tts.core.verifier import Verifier
 from tts.engines.metered import MeteredEngine
@@ -139,7 +140,8 @@ def compose(config: dict[str, Any], identity: str) -> Job:
             f"threshold.rule={threshold.rule} asks about one step more at a time, which this verifier "
             f"({type(verifier).__name__}) cannot be; choose threshold.rule=fixed"
         )
-    task.check()
+    with inside("task"):
+        task.check()
     job = Job(
         config=config,
         identity=identity,
@@ -157,7 +159,8 @@ def compose(config: dict[str, Any], identity: str) -> Job:
         subsets.setdefault(item.subset, []).append(Judged(item.labels, item.complete, ()))
     threshold.check(subsets)
     check_engines(config, engines, job.budget)
-    verifier.check()
+    with inside("verifier"):
+        verifier.check()
     return job
 
 

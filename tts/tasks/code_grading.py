@@ -27,7 +27,7 @@ class CodeGrader(Grader):
     """
 
     def __init__(self, sandbox: Sandbox) -> None:
-        self._code = CodeCheck(MeteredSandbox(sandbox, GRADER), "grading=code")
+        self._code = CodeCheck(MeteredSandbox(sandbox, GRADER))
 
     def check(self, reference: str) -> None:
         """Raises UserError where a reference answer is no test program."""
