@@ -7,6 +7,7 @@ whose constructor checks its arguments against the bounds and choices in their a
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Annotated, ClassVar, dataclass_transform, get_type_hints
 
@@ -57,9 +58,9 @@ class BaseStrategy:
         dataclass(eq=False, init=not cls._written)(cls)
         if not cls._written:
             # An inherited setting's annotation means what it means in the module that declares it.
-            hints = get_type_hints(cls, include_extras=True)
-            names = cls.__init__.__annotations__
-            cls.__init__.__annotations__ = {name: hints.get(name, type(None)) for name in names}
+            with suppress(NameError):  # an import for type checkers alone
+                hints = get_type_hints(cls, include_extras=True)
+                cls.__init__.__annotations__ = {name: hints.get(name) for name in cls.__init__.__annotations__}
         if "__init__" in vars(cls):
             settings(cls)
 

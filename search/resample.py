@@ -15,7 +15,7 @@ from typing import Literal
 
 from search.base import ROOT, Grader, Policy, Problem, ScoredStrategy, SearchResult, SearchTree, Verifier
 from tts.core.selection import argmax
-from tts.core.settings import PositiveInt, Threshold
+from tts.core.settings import PositiveInt, PositiveProbability
 from tts.core.values import Solution, Verdict
 
 
@@ -31,7 +31,7 @@ class Resample(ScoredStrategy):
 
     n: PositiveInt
     turns: PositiveInt
-    threshold: Threshold = 0.5
+    threshold: PositiveProbability = 0.5
     keep: Literal["last", "best"] = "last"
 
     kind = ""
