@@ -89,8 +89,12 @@ def _tuple(value: object, annotation: object, setting: str) -> object:
 def _mapping(value: object, annotation: object, setting: str) -> object:
     if not isinstance(value, Mapping):
         raise _mistyped(setting, value, annotation)
-    _, part = typing.get_args(annotation) or (object, object)
+    name, part = typing.get_args(annotation) or (object, object)
     for key, each in value.items():
+        try:
+            fit(key, name, f"{setting}.{key}")
+        except SettingError as error:
+            raise SettingError(error.setting, f"no such setting; {error.problem}") from None
         fit(each, part, f"{setting}.{key}")
     return value
 

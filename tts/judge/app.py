@@ -157,7 +157,8 @@ def compose(config: dict[str, Any], identity: str) -> Job:
     subsets: dict[str, list[Judged]] = {}
     for item in job.items:
         subsets.setdefault(item.subset, []).append(Judged(item.labels, item.complete, ()))
-    threshold.check(subsets)
+    with inside("threshold"):
+        threshold.check(subsets)
     check_engines(config, engines, job.budget)
     with inside("verifier"):
         verifier.check()
