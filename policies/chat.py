@@ -4,18 +4,33 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from dataclasses import replace
+from typing import Annotated
 
 from policies.base import BasePolicy
 from policies.steps import step_format
-from tts.core.errors import UserError
 from tts.core.policy import GREEDY
+from tts.core.settings import (
+    Must,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    PositiveProbability,
+    Text,
+    settings,
+)
 from tts.core.traits import PolicyTraits
 from tts.core.values import Problem, Solution
-from tts.engines.chat_format import check_format, render
+from tts.engines.chat_format import TEMPLATE, ChatName, render
 from tts.engines.generating import Completion, Engine, Sampling
 from tts.engines.seeded import SeededSampler
 
+_SHOWS_QUESTION = Must(
+    lambda text: "{question}" in text, "the prompt does not show the question; put {question} into it"
+)
 
+
+@settings
 class ChatPolicy(BasePolicy):
     """Samples solutions from a chat model.
 
@@ -41,16 +56,16 @@ class ChatPolicy(BasePolicy):
     def __init__(
         self,
         engine: Engine,
-        chat: str = "template",
-        user: str = "{question}",
+        chat: ChatName = TEMPLATE,
+        user: Annotated[str, _SHOWS_QUESTION] = "{question}",
         system: str | None = None,
-        steps: str = "blank_line",
-        temperature: float = 0.7,
-        top_p: float = 1.0,
-        top_k: int = 0,
-        repetition_penalty: float = 1.0,
-        max_tokens: int = 2048,
-        max_step_tokens: int = 512,
+        steps: Text = "blank_line",
+        temperature: NonNegativeFloat = 0.7,
+        top_p: PositiveProbability = 1.0,
+        top_k: NonNegativeInt = 0,
+        repetition_penalty: PositiveFloat = 1.0,
+        max_tokens: PositiveInt = 2048,
+        max_step_tokens: PositiveInt = 512,
         revise: str = "{critique}",
         seed: int = 0,
     ) -> None:
@@ -59,9 +74,6 @@ class ChatPolicy(BasePolicy):
         self._format = step_format(steps)
         self._max_step_tokens = max_step_tokens
         self._sampling = Sampling(max_tokens, temperature, top_p, top_k, repetition_penalty)
-        check_format(chat, "policy.chat")
-        if "{question}" not in user:
-            raise UserError(f"policy.user={user!r}: the prompt does not show the question; put {{question}} into it")
 
     def check(self) -> None:
         """Raises UserError where the chat template that is asked for is not there."""

@@ -9,10 +9,12 @@ from typing import Any
 from policies.base import BasePolicy
 from policies.steps import step_format
 from tts.core.errors import UserError
+from tts.core.settings import Text, refused, settings
 from tts.core.values import Problem, Solution
 from tts.tasks.rows import read_lines
 
 
+@settings
 class RecordedPolicy(BasePolicy):
     """Hands out the solutions of a file in their order.
 
@@ -24,9 +26,9 @@ class RecordedPolicy(BasePolicy):
         steps: Step format that cuts solutions that are given as text.
     """
 
-    def __init__(self, path: str | None = None, steps: str = "blank_line") -> None:
+    def __init__(self, path: str | None = None, steps: Text = "blank_line") -> None:
         if path is None:
-            raise UserError("policy=recorded needs its file: set policy.path=FILE")
+            raise refused("path", path, "the recorded solutions' file is needed")
         self._path = Path(path).expanduser()
         self._format = step_format(steps)
         self._solutions: dict[str, tuple[Solution, ...]] = {}

@@ -6,8 +6,6 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from tts.core.errors import UserError
-
 
 @dataclass(frozen=True)
 class StepFormat:
@@ -35,8 +33,6 @@ def separator_format(separator: str) -> StepFormat:
 
     Source: GenPRM judges every paragraph as a step, `response.split("\n\n")`.
     """
-    if not separator:
-        raise UserError("policy.steps: an empty step separator cuts nothing; name a format or a text")
 
     def split(text: str) -> tuple[str, ...]:
         return tuple(step for step in text.split(separator) if step.strip())

@@ -3,14 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Annotated
 
-from tts.core.errors import UserError
+from tts.core.aggregate import Aggregator
+from tts.core.settings import Must, PositiveProbability, settings
 from tts.core.values import Problem, Solution, Verdict
 from tts.core.verifier import Verifier
-from verifiers.combinator import Combinator, check_threshold, need_prefixes
+from verifiers.combinator import Combinator
 from verifiers.stepwise import FALLING, until_first_error
 
+_ASKED_EARLY = Must(
+    lambda verifier: "prefixes" not in verifier.traits.lacks,
+    "it judges finished solutions only, but first_error_stop asks step by step",
+)
+_EXACT = Must(
+    lambda name: name in FALLING,
+    f"a step behind the first error could still change it; choose one of {', '.join(FALLING)}",
+)
 
+
+@settings
 class FirstErrorStop(Combinator):
     """Judges a solution step by step and leaves the steps behind the first wrong one unjudged.
 
@@ -28,14 +40,12 @@ class FirstErrorStop(Combinator):
         aggregator: How the step scores make a score, a key of `FALLING`.
     """
 
-    def __init__(self, of: Verifier, threshold: float = 0.5, aggregator: str = "min") -> None:
-        check_threshold(threshold, "verifier.threshold")
-        if aggregator not in FALLING:
-            raise UserError(
-                f"verifier.aggregator={aggregator}: a step behind the first error could still change it; "
-                f"first_error_stop works with {' and '.join(FALLING)}"
-            )
-        need_prefixes(of, "verifier.of", "first_error_stop asks step by step")
+    def __init__(
+        self,
+        of: Annotated[Verifier, _ASKED_EARLY],
+        threshold: PositiveProbability = 0.5,
+        aggregator: Annotated[Aggregator, _EXACT] = "min",
+    ) -> None:
         super().__init__({"of": of})
         self.traits = replace(self.traits, aggregators=FALLING)
         self._of, self._threshold, self._aggregator = of, threshold, aggregator

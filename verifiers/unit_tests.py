@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tts.budget import Judgements
 from tts.core.errors import UserError
+from tts.core.settings import settings
 from tts.core.traits import VerifierTraits
 from tts.core.values import Problem, Solution, Verdict, Vote
 from tts.sandbox.metered import MeteredSandbox
@@ -11,6 +12,7 @@ from tts.tasks.code import CodeCheck, extract_code
 from verifiers.base import BaseVerifier
 
 
+@settings
 class UnitTestVerifier(BaseVerifier):
     """Runs a solution's code with tests in the sandbox; see `tts.tasks.code` for what tests look like.
 
@@ -25,7 +27,7 @@ class UnitTestVerifier(BaseVerifier):
     """
 
     def __init__(self, sandbox: MeteredSandbox, tests: str | None = None) -> None:
-        self._check = CodeCheck(sandbox, "verifier=unit_tests")
+        self._check = CodeCheck(sandbox)
         self._judgements: Judgements[Verdict] = Judgements()
         self._field = tests
         self.traits = VerifierTraits(("prefixes", "steps", "critiques"), reads_answers=tests is None, runs_code=True)

@@ -7,13 +7,14 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from itertools import zip_longest
 
-from tts.core.aggregate import check_aggregator
-from tts.core.errors import UserError
+from tts.core.aggregate import Aggregator
+from tts.core.settings import PositiveInt, settings
 from tts.core.values import Problem, Solution, Verdict
 from verifiers.base import BaseVerifier
 from verifiers.within_budget import gather_within_budget, require_any
 
 
+@settings
 class VotingVerifier(BaseVerifier, ABC):
     """Judges by K votes; the score of a step is the mean over the votes that have one.
 
@@ -24,17 +25,11 @@ class VotingVerifier(BaseVerifier, ABC):
     Args:
         votes: K.
         aggregator: The verifier's published way to make one score of the steps' scores.
-
-    Raises:
-        UserError: `votes` is less than 1, or there is no such aggregator.
     """
 
     by_step: bool = True
 
-    def __init__(self, votes: int, aggregator: str) -> None:
-        if votes < 1:
-            raise UserError(f"verifier.votes={votes}: at least 1 is needed")
-        check_aggregator(aggregator, "verifier.aggregator")
+    def __init__(self, votes: PositiveInt, aggregator: Aggregator) -> None:
         self.votes = votes
         self.aggregator = aggregator
 

@@ -24,7 +24,7 @@ def preset(name: str, engine: ScriptedEngine, **changes: object) -> ChatPolicy:
     with initialize_config_module("conf", version_base="1.3"):
         config = OmegaConf.to_container(compose("config", [f"policy={name}"]), resolve=True)["policy"]
     del config["engine"]
-    return tts.config.build.build({**config, **changes}, "policy", engine=engine)
+    return tts.config.build.build({**config, **changes}, "policy", {"engine": engine})
 
 
 async def collect(stream: object) -> list[Solution]:
@@ -139,7 +139,9 @@ async def test_a_revision_shows_the_solution_and_the_critique() -> None:
 
 def test_wrong_settings_are_named() -> None:
     engine = ScriptedEngine(lambda prompt, seed: "")
-    with pytest.raises(UserError, match=r"policy\.chat=vicuna.*chatml"):
+    with pytest.raises(UserError, match=r"^chat=vicuna.*chatml"):
         ChatPolicy(engine, chat="vicuna")
-    with pytest.raises(UserError, match=r"policy\.user.*question"):
+    with pytest.raises(UserError, match=r"^user='Solve it\.': .*question"):
         ChatPolicy(engine, chat="chatml", user="Solve it.")
+    with pytest.raises(UserError, match=r"^steps='': it must not be empty"):
+        ChatPolicy(engine, chat="chatml", steps="")

@@ -51,9 +51,9 @@ def test_they_say_what_they_are() -> None:
     assert OracleVerifier(PlainGrader()).traits.reads_answers
     assert UnitTestVerifier(sandbox).traits.reads_answers
     assert not UnitTestVerifier(sandbox, tests="public").traits.reads_answers
-    with pytest.raises(UserError, match=r"verifier=unit_tests runs tests, but 'sandbox=none'"):
+    with pytest.raises(UserError, match=r"tests are run, but 'sandbox=none'"):
         UnitTestVerifier(MeteredSandbox(NoExecution(), "verifier"))
-    with pytest.raises(UserError, match=r"verifier=oracle knows final answers, not steps"):
+    with pytest.raises(UserError, match=r"the oracle knows final answers, not steps"):
         OracleVerifier()
 
 

@@ -158,12 +158,12 @@ def listening(sink: Sink) -> Iterator[None]:
 
 
 def heard() -> bool:
-    """Whether anybody listens: what is costly to tell need not be made up otherwise."""
+    """Whether anybody listens."""
     return _sink.get() is not None
 
 
-def emit(event: Event) -> None:
-    """Tells whoever listens."""
+def emit(make: Callable[[], Event]) -> None:
+    """Gives an event to whoever listens; it is made only where somebody does."""
     sink = _sink.get()
     if sink is not None:
-        sink(event)
+        sink(make())

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Annotated
 
+from tts.core.constraints import OneOf
 from tts.core.errors import UserError
 from tts.core.values import Message
 from tts.engines.generating import Engine
@@ -87,6 +89,9 @@ FORMATS = {
 
 TEMPLATE = "template"
 """Names the chat template of the model's own tokenizer."""
+
+ChatName = Annotated[str, OneOf((*FORMATS, TEMPLATE))]
+"""A chat format by its name, as a setting."""
 
 
 def check_format(name: str, key: str) -> None:

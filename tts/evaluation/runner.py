@@ -93,11 +93,8 @@ class Runner:
                     kept += 1
                     charge_record(ended.record, meter)
                 generated = sum(usage.generated_tokens for usage in meter.usage.values())
-                emit(
-                    Progressed(
-                        ended.record["id"], meter.wall_s, tally.n_problems, tally.n_errors, generated, tally.headline
-                    )
-                )
+                name, counts = ended.record["id"], (tally.n_problems, tally.n_errors, generated, tally.headline)
+                emit(lambda: Progressed(name, meter.wall_s, *counts))
 
             summary: dict[str, Any] = {}
             try:

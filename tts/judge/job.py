@@ -10,6 +10,7 @@ from typing import Any
 from tts.budget import Budget, Role
 from tts.config.build import build
 from tts.core.errors import ProblemError, UserError
+from tts.core.settings import inside
 from tts.core.values import Verdict
 from tts.core.verifier import Verifier
 from tts.engines.metered import MeteredEngine
@@ -146,7 +147,8 @@ def compose_judge(
     threshold: Threshold = build(config["threshold"], "threshold")
     verifier = own.verifier or check_verifier(build_role(config, "verifier", engines, sandbox))
     _check_verifier(verifier, threshold)
-    task.check()
+    with inside("task"):
+        task.check()
     job = JudgeJob(
         config=config,
         identity=identity,
@@ -162,9 +164,11 @@ def compose_judge(
     subsets: dict[str, list[Judged]] = {}
     for item in job.items:
         subsets.setdefault(item.subset, []).append(Judged(item.labels, item.complete, ()))
-    threshold.check(subsets)
+    with inside("threshold"):
+        threshold.check(subsets)
     check_engines(config, engines, job.budget)
-    verifier.check()
+    with inside("verifier"):
+        verifier.check()
     return job
 
 

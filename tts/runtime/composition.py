@@ -10,6 +10,7 @@ from tts.budget import Budget, Role
 from tts.config.build import build
 from tts.core.grader import Grader
 from tts.core.policy import Policy
+from tts.core.settings import inside
 from tts.core.strategy import SearchStrategy
 from tts.core.values import Problem, SearchResult
 from tts.core.verifier import Verifier
@@ -124,7 +125,7 @@ def compose(config: Mapping[str, Any], identity: str, resources: Resources, own:
         identity=identity,
         policy=own.policy or check_policy(build_role(config, "policy", engines, sandbox)),
         verifier=own.verifier or check_verifier(build_role(config, "verifier", engines, sandbox, grader=grader)),
-        strategy=own.strategy or check_strategy(build(config["search"], "search", seed=config["seed"])),
+        strategy=own.strategy or check_strategy(build(config["search"], "search", {"seed": config["seed"]})),
         sandbox=sandbox,
         grader=grader,
         budget=build(config["budget"], "budget"),
@@ -134,6 +135,7 @@ def compose(config: Mapping[str, Any], identity: str, resources: Resources, own:
     if made.strategy.verifies and own.strategy is None:
         check_aggregates(config["search"].get("aggregator"), made.verifier)
     check_engines(config, made.used_engines, made.budget)
-    made.policy.check()
-    made.verifier.check()
+    for group, part in (("policy", made.policy), ("verifier", made.verifier)):
+        with inside(group):
+            part.check()
     return made

@@ -105,7 +105,9 @@ def build_role(
 ) -> Any:
     """Returns the policy or the verifier; `provided` is what it receives besides, where it takes that."""
     metered = MeteredSandbox(sandbox, role)
-    return build(with_engines(config[role], role, engines), role, seed=config["seed"], sandbox=metered, **provided)
+    return build(
+        with_engines(config[role], role, engines), role, {"seed": config["seed"], "sandbox": metered, **provided}
+    )
 
 
 def with_engines(config: Config, place: str, engines: Mapping[str, MeteredEngine]) -> dict[str, Any]:

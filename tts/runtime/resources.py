@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from tts.bank import Bank, BankedEngine, BankError
-from tts.config.build import PRICES, build, build_inside
+from tts.config.build import PRICES, build
 from tts.core.grader import Grader
 from tts.engines.generating import Engine, Identified
 from tts.engines.replay import Recorder
@@ -48,7 +48,7 @@ class Resources:
             bank: Where its samples are kept, None for nowhere; those of an engine that is not `Identified` never are.
         """
         arguments = {key: value for key, value in config.items() if key not in ("record", *PRICES)}
-        engine = self.banked(self._once(self._engines, arguments, lambda: build_inside(arguments, where)), bank)
+        engine = self.banked(self._once(self._engines, arguments, lambda: build(arguments, where)), bank)
         return Recorder(engine, config["record"]) if config.get("record") else engine
 
     def banked(self, engine: Engine, bank: Bank | None) -> Engine:
@@ -65,7 +65,7 @@ class Resources:
     def grader(self, config: Config, sandbox: Sandbox) -> Grader:
         """Returns the grader that a node describes, with `sandbox` for what it runs."""
         key = {**config, "sandbox": id(sandbox)}
-        return self._once(self._graders, key, lambda: build(config, "grading", sandbox=sandbox))
+        return self._once(self._graders, key, lambda: build(config, "grading", {"sandbox": sandbox}))
 
     def bank(self, path: str | Path) -> Bank:
         """Returns the bank in a file.

@@ -5,9 +5,13 @@ from __future__ import annotations
 import asyncio
 import os
 from collections import OrderedDict
+from typing import Annotated
+
+from annotated_types import Interval
 
 from tts.concurrency.virtual_clock import real_work
 from tts.core.errors import UserError
+from tts.core.settings import OneOf, PositiveFloat, PositiveInt, settings
 from tts.sandbox.base import Chain, Execution, Sandbox
 from tts.sandbox.child import Child, LostError, Settings
 from tts.sandbox.supervisor import Zygote
@@ -17,6 +21,7 @@ from tts.sandbox.zygote.syscalls import unsupported
 MAX_OUTPUT = 1 << 19  # half of what Linux lets anybody make a pipe hold
 
 
+@settings
 class Jail(Sandbox):
     """Runs code in processes without files, network, other processes or secrets, under limits.
 
@@ -27,12 +32,12 @@ class Jail(Sandbox):
 
     def __init__(
         self,
-        mode: str = "auto",
-        workers: int | None = None,
-        timeout: float = 5.0,
-        memory_mb: int = 512,
-        output_limit: int = 65536,
-        live_chains: int = 64,
+        mode: Annotated[str, OneOf(MODES)] = "auto",
+        workers: PositiveInt | None = None,
+        timeout: PositiveFloat = 5.0,
+        memory_mb: PositiveInt = 512,
+        output_limit: Annotated[int, Interval(ge=1, le=MAX_OUTPUT)] = 65536,
+        live_chains: PositiveInt = 64,
     ) -> None:
         """Starts nothing yet.
 
@@ -45,28 +50,12 @@ class Jail(Sandbox):
             output_limit: Bytes kept of each of stdout and stderr; 524288 at most.
             live_chains: Chains that keep their process, closed ones included, in case another goes on from the same history;
                 beyond that the one longest unused is ended, and rebuilt if it goes on.
-
-        Raises:
-            UserError: A setting is out of range.
         """
-        if mode not in MODES:
-            raise UserError(f"sandbox.mode is '{mode}': take one of {', '.join(MODES)}")
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
         self._workers = cores if workers is None else workers
-        for name, value in {
-            "workers": self._workers,
-            "timeout": timeout,
-            "memory_mb": memory_mb,
-            "output_limit": output_limit,
-            "live_chains": live_chains,
-        }.items():
-            if value <= 0:
-                raise UserError(f"sandbox.{name} is {value}: it must be positive")
-        if output_limit > MAX_OUTPUT:
-            raise UserError(f"sandbox.output_limit is {output_limit}: it can be {MAX_OUTPUT} bytes at most")
-        settings = Settings(mode, timeout, memory_mb << 20, output_limit)
+        limits = Settings(mode, timeout, memory_mb << 20, output_limit)
         self._mode = mode
-        self._zygotes = [Zygote(settings) for _ in range(self._workers)]
+        self._zygotes = [Zygote(limits) for _ in range(self._workers)]
         self._slots = asyncio.Semaphore(self._workers)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._live_chains = live_chains

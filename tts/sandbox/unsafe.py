@@ -12,7 +12,7 @@ import sys
 import time
 from pathlib import Path
 
-from tts.core.errors import UserError
+from tts.core.settings import PositiveFloat, PositiveInt, settings
 from tts.sandbox.base import Chain, Execution, Sandbox
 
 _RUNNER = Path(__file__).with_name("unsafe_runner.py")
@@ -23,11 +23,16 @@ _WARNING = (
 )
 
 
+@settings
 class Unsafe(Sandbox):
     """Starts a process for each piece of code, with limits on time, memory, files written and output; nothing else."""
 
     def __init__(
-        self, workers: int | None = None, timeout: float = 5.0, memory_mb: int = 2048, output_limit: int = 65536
+        self,
+        workers: PositiveInt | None = None,
+        timeout: PositiveFloat = 5.0,
+        memory_mb: PositiveInt = 2048,
+        output_limit: PositiveInt = 65536,
     ) -> None:
         """Starts nothing yet.
 
@@ -36,19 +41,8 @@ class Unsafe(Sandbox):
             timeout: Wall-clock seconds of one piece; imports count.
             memory_mb: MiB of virtual memory of a process, loaded packages included.
             output_limit: Bytes kept of each of stdout and stderr.
-
-        Raises:
-            UserError: A setting is out of range.
         """
         self._workers = os.cpu_count() or 1 if workers is None else workers
-        for name, value in {
-            "workers": self._workers,
-            "timeout": timeout,
-            "memory_mb": memory_mb,
-            "output_limit": output_limit,
-        }.items():
-            if value <= 0:
-                raise UserError(f"sandbox.{name} is {value}: it must be positive")
         self._timeout = timeout
         self._memory = memory_mb << 20
         self._output_limit = output_limit

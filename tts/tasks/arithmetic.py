@@ -6,9 +6,11 @@ import hashlib
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
-from tts.core.errors import UserError
+from annotated_types import Interval
+
+from tts.core.settings import Must, OneOf, PositiveInt, settings
 from tts.core.values import Problem
 
 Operation = Literal["+", "-", "*", "/"]
@@ -241,6 +243,10 @@ def stories(split: str, seed: int) -> Iterator[Story]:
             yield story
 
 
+_NO_FILE = Must(lambda path: path is None, "the arithmetic task is generated; use task=jsonl to read a file")
+
+
+@settings
 class ArithmeticTask:
     """Word problems of a running total, generated: the task that runs without any download.
 
@@ -258,7 +264,12 @@ class ArithmeticTask:
     name = "arithmetic"
 
     def __init__(
-        self, size: int = 50, split: str = "test", seed: int = 0, limit: int | None = None, path: None = None
+        self,
+        size: Annotated[int, Interval(ge=1, le=100_000)] = 50,
+        split: Annotated[str, OneOf(SPLITS)] = "test",
+        seed: int = 0,
+        limit: PositiveInt | None = None,
+        path: Annotated[object, _NO_FILE] = None,
     ) -> None:
         self.size = size
         self.split = split
@@ -267,19 +278,7 @@ class ArithmeticTask:
         self.path = path
 
     def check(self) -> None:
-        """Checks the settings.
-
-        Raises:
-            UserError: One of them is not possible.
-        """
-        if self.split not in SPLITS:
-            raise UserError(f"task.split={self.split}: no such split; choose one of {', '.join(SPLITS)}")
-        if not 1 <= self.size <= 100_000:
-            raise UserError(f"task.size={self.size}: give a number of problems from 1 to 100000")
-        if self.limit is not None and self.limit < 1:
-            raise UserError(f"task.limit={self.limit}: give a positive number, or null for all problems")
-        if self.path is not None:
-            raise UserError(f"task.path={self.path}: the arithmetic task is generated; use task=jsonl to read a file")
+        """Nothing can be wrong."""
 
     def count(self) -> int:
         """Returns the number of problems."""
@@ -287,6 +286,5 @@ class ArithmeticTask:
 
     def problems(self) -> Iterator[Problem]:
         """Yields the problems, the same in every run with the same settings."""
-        self.check()
         for story, _ in zip(stories(self.split, self.seed), range(self.count()), strict=False):
             yield story.problem()

@@ -12,7 +12,8 @@ import re
 import secrets
 from textwrap import dedent
 
-from tts.core.errors import ProblemError, UserError
+from tts.core.errors import ProblemError
+from tts.core.settings import SettingError
 from tts.sandbox.base import Execution
 from tts.sandbox.metered import MeteredSandbox
 
@@ -56,15 +57,14 @@ class CodeCheck:
 
     Args:
         sandbox: Where it runs; charges a program with the code in it as one piece.
-        who: What needs the sandbox, for the message where it runs nothing.
 
     Raises:
-        UserError: The sandbox runs no code.
+        SettingError: The sandbox runs no code.
     """
 
-    def __init__(self, sandbox: MeteredSandbox, who: str) -> None:
+    def __init__(self, sandbox: MeteredSandbox) -> None:
         if not sandbox.executes:
-            raise UserError(f"{who} runs tests, but 'sandbox=none' runs no code: choose 'sandbox=auto'")
+            raise SettingError("", "tests are run, but 'sandbox=none' runs no code: choose 'sandbox=auto'")
         self._sandbox = sandbox
 
     async def passes(self, code: str, program: str) -> bool:

@@ -29,7 +29,7 @@ class CodeGrader(Grader):
     runs_code = True
 
     def __init__(self, sandbox: Sandbox) -> None:
-        self._code = CodeCheck(MeteredSandbox(sandbox, GRADER), "grading=code")
+        self._code = CodeCheck(MeteredSandbox(sandbox, GRADER))
 
     def check(self, reference: str) -> None:
         """Raises UserError where a reference answer is no test program."""

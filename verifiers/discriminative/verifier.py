@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from functools import partial
 
 from tts.budget import Judgements
-from tts.core.aggregate import check_aggregator
+from tts.core.aggregate import Aggregator
+from tts.core.settings import inside, settings
 from tts.core.traits import VerifierTraits
 from tts.core.values import Problem, Solution, Verdict, Vote
 from tts.engines.metered import MeteredEngine
@@ -20,6 +21,7 @@ Read = tuple[ScoreRequest, ScoreRows]
 """A reading and what came back."""
 
 
+@settings
 class DiscriminativeVerifier(BaseVerifier):
     """Judges all steps of a solution with a published process reward model, or its whole with an outcome reward model.
 
@@ -32,15 +34,15 @@ class DiscriminativeVerifier(BaseVerifier):
         aggregator: The published way to make one score of the steps' scores.
     """
 
-    def __init__(self, engine: MeteredEngine, codec: Codec, aggregator: str) -> None:
-        check_aggregator(aggregator, "verifier.aggregator")
+    def __init__(self, engine: MeteredEngine, codec: Codec, aggregator: Aggregator) -> None:
         self._engine, self._codec, self._aggregator = engine, codec, aggregator
         self.traits = VerifierTraits(lacks=("steps", "critiques") if codec.wholes else ("critiques",))
         self._rows: Judgements[ScoreRows] = Judgements()
 
     def check(self) -> None:
         """Raises UserError where the format does not fit the model's tokenizer."""
-        self._codec.check(self._engine.reader.tokenizer)
+        with inside("codec"):
+            self._codec.check(self._engine.reader.tokenizer)
 
     def preview(self, problem: Problem, solution: Solution) -> str:
         """Returns what the model would read, the tokens at which it is asked between `⟦` and `⟧`.

@@ -10,8 +10,9 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
-from tts.core.errors import UserError
+from tts.core.settings import settings
 from tts.core.values import Conversation, Problem, Verdict, Vote
 from verifiers.combinator import score_at
 from verifiers.generative.grammar import Grammar
@@ -19,11 +20,11 @@ from verifiers.voting import mean
 from verifiers.within_budget import require_any
 
 PROMPT = Path(__file__).with_suffix(".txt").read_text("utf-8")
-RULES = ("majority", "mean")
 
 _BOXED = re.compile(r"\\boxed\{([^}]*)\}")
 
 
+@settings
 class Critic(Grammar):
     r"""ProcessBench's critique prompt: paragraphs count from 0, the answer is a number in `\boxed{}`, -1 for no error.
 
@@ -49,9 +50,7 @@ class Critic(Grammar):
     # 1 or 0 for a single answer; with `mean` the share of votes that found no error.
     aggregator = "min"
 
-    def __init__(self, rule: str = "majority") -> None:
-        if rule not in RULES:
-            raise UserError(f"verifier.grammar.rule={rule}: choose one of {', '.join(RULES)}")
+    def __init__(self, rule: Literal["majority", "mean"] = "majority") -> None:
         self._rule = rule
 
     def conversation(self, problem: Problem, steps: Sequence[str]) -> Conversation:

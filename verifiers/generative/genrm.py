@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from tts.core.settings import settings
 from tts.core.values import Conversation, Problem
 from verifiers.generative.grammar import Grammar
 from verifiers.generative.slot import Slot
@@ -27,6 +28,7 @@ A: Let's think step by step.
 _WORDS = Slot(" Yes", " No")
 
 
+@settings
 class GenRM(Grammar):
     """GenRM's format: one score for a finished solution.
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from tts.core.settings import Text, settings
 from tts.core.values import Conversation, Problem
 from verifiers.generative.grammar import Grammar
 from verifiers.generative.slot import Slot
@@ -34,6 +35,7 @@ QUESTION = "Is the solution correct?"
 _NUMBER = re.compile(r"Step \d+:")
 
 
+@settings
 class ThinkPRM(Grammar):
     """ThinkPRM's format, for the models launch/ThinkPRM-1.5B, -7B and -14B.
 
@@ -50,7 +52,7 @@ class ThinkPRM(Grammar):
     aggregator = "last"
     opening = OPENING
 
-    def __init__(self, per_step: bool = False, positive: str = " yes", negative: str = " no") -> None:
+    def __init__(self, per_step: bool = False, positive: Text = " yes", negative: Text = " no") -> None:
         self.per_step = per_step
         self.lacks = () if per_step else ("steps",)
         self.slot = Slot(positive, negative)
