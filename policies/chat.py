@@ -7,10 +7,10 @@ from dataclasses import replace
 
 from policies.base import BasePolicy
 from policies.steps import step_format
+from tts.core import Problem, Solution
 from tts.core.errors import UserError
 from tts.core.policy import GREEDY
 from tts.core.traits import PolicyTraits
-from tts.core.values import Problem, Solution
 from tts.engines.chat_format import check_format, render
 from tts.engines.generating import Completion, Engine, Sampling
 from tts.engines.seeded import SeededSampler

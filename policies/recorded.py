@@ -8,8 +8,8 @@ from typing import Any
 
 from policies.base import BasePolicy
 from policies.steps import step_format
+from tts.core import Problem, Solution
 from tts.core.errors import UserError
-from tts.core.values import Problem, Solution
 from tts.tasks.rows import read_lines
 
 

@@ -22,13 +22,13 @@ from search.critique_refine import CritiqueRefine
 from search.ordered_tasks import OrderedTasks
 from search.search_tree import SearchTree
 from search.thompson import POSTERIORS, Beliefs
+from tts.core import Problem, SearchResult, Solution, Verdict
 from tts.core.aggregate import check_aggregator
 from tts.core.errors import UserError
 from tts.core.grader import Grader
 from tts.core.policy import Policy
 from tts.core.selection import check_selection
 from tts.core.traits import REFINEMENT
-from tts.core.values import Problem, SearchResult, Solution, Verdict
 from tts.core.verifier import Verifier
 
 

@@ -14,10 +14,10 @@ from collections.abc import AsyncGenerator
 
 from policies.revision_prompt import PROMPT
 from search.refinement import Refinement
+from tts.core import Problem, Solution, Verdict
 from tts.core.errors import UserError
 from tts.core.policy import Policy
 from tts.core.traits import REFINEMENT
-from tts.core.values import Problem, Solution, Verdict
 
 _ANALYSIS = re.compile(r"<analyze>(.*?)(?:</analyze>|\Z)", re.DOTALL)
 _PLACES = re.compile(r"\{(step|critique)\}")

@@ -13,9 +13,9 @@ from search.base import BaseStrategy
 from search.beam import Beam
 from search.checks import check_width
 from search.step_tree import StepTree
+from tts.core import Problem, SearchResult
 from tts.core.grader import Grader
 from tts.core.policy import Policy
-from tts.core.values import Problem, SearchResult
 from tts.core.verifier import Verifier
 
 

@@ -17,11 +17,11 @@ from search.checks import check_step_search
 from search.ordered_tasks import OrderedTasks
 from search.uct import Visits
 from search.value_tree import ValueTree
+from tts.core import Problem, SearchResult
 from tts.core.errors import UserError
 from tts.core.grader import Grader
 from tts.core.policy import Policy
 from tts.core.traits import STEP_SEARCH, Needs
-from tts.core.values import Problem, SearchResult
 from tts.core.verifier import Verifier
 
 _FINALS = ("value", "visits")

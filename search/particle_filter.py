@@ -19,11 +19,11 @@ from collections.abc import Sequence
 from search.base import BaseStrategy
 from search.checks import check_step_search
 from search.particles import ParticleTree, Weighting
+from tts.core import Problem, SearchResult
 from tts.core.errors import UserError
 from tts.core.grader import Grader
 from tts.core.policy import Policy
 from tts.core.traits import STEP_SEARCH
-from tts.core.values import Problem, SearchResult
 from tts.core.verifier import Verifier
 
 

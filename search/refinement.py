@@ -12,13 +12,13 @@ from contextlib import aclosing
 
 from search.base import BaseStrategy
 from search.search_tree import SearchTree
+from tts.core import Problem, SearchResult, Solution, Verdict
 from tts.core.aggregate import check_aggregator
 from tts.core.errors import UserError
 from tts.core.grader import Grader
 from tts.core.policy import Policy
 from tts.core.selection import argmax, check_selection
 from tts.core.tree import ROOT
-from tts.core.values import Problem, SearchResult, Solution, Verdict
 from tts.core.verifier import Verifier
 
 _KEEP = ("last", "best")

@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 
 from search.refinement import Refinement
+from tts.core import Problem, Solution, Verdict
 from tts.core.policy import Policy
-from tts.core.values import Problem, Solution, Verdict
 
 
 class Resample(Refinement):

@@ -13,13 +13,13 @@ from contextlib import aclosing
 
 from search.base import BaseStrategy
 from search.search_tree import SearchTree
+from tts.core import Problem, SearchResult, Solution
 from tts.core.errors import UserError
 from tts.core.grader import Grader
 from tts.core.policy import Policy
 from tts.core.selection import check_selection
 from tts.core.traits import Needs
 from tts.core.tree import ROOT
-from tts.core.values import Problem, SearchResult, Solution
 from tts.core.verifier import Verifier
 
 FEEDBACK = (

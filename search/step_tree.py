@@ -10,8 +10,8 @@ from contextlib import aclosing
 from typing import Any
 
 from search.search_tree import SearchTree
+from tts.core import Problem
 from tts.core.policy import GREEDY, Policy
-from tts.core.values import Problem
 from tts.core.verifier import Verifier
 
 Land = Callable[[int], Coroutine[Any, Any, object]]

@@ -12,12 +12,12 @@ from __future__ import annotations
 from search.base import BaseStrategy
 from search.checks import check_step_search, check_width
 from search.step_tree import StepTree
+from tts.core import Problem, SearchResult
 from tts.core.errors import UserError
 from tts.core.grader import Grader
 from tts.core.policy import Policy
 from tts.core.traits import STEP_SEARCH
 from tts.core.tree import ROOT
-from tts.core.values import Problem, SearchResult
 from tts.core.verifier import Verifier
 
 _ORDERS = ("bfs", "dfs")

@@ -6,8 +6,8 @@ from collections import Counter
 from contextlib import aclosing
 
 from search.step_tree import StepTree
+from tts.core import Problem
 from tts.core.policy import Policy
-from tts.core.values import Problem
 from tts.core.verifier import Verifier
 
 

@@ -20,8 +20,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from tts.core import Problem, Solution, Verdict
 from tts.core.errors import UserError
-from tts.core.values import Problem, Solution, Verdict
 from verifiers.stepwise import beginning, judged_steps
 from verifiers.vote_rule import VoteRule, by_steps
 from verifiers.voting import VotingVerifier, mean

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from tts.core import Problem, Solution, Verdict
 from tts.core.aggregate import check_aggregator
 from tts.core.errors import UserError
-from tts.core.values import Problem, Solution, Verdict
 from tts.core.verifier import Verifier
 from verifiers.combinator import Combinator, score_at
 from verifiers.stepwise import beginning, judged_steps

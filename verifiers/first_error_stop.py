@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from tts.core import Problem, Solution, Verdict
 from tts.core.errors import UserError
-from tts.core.values import Problem, Solution, Verdict
 from tts.core.verifier import Verifier
 from verifiers.combinator import Combinator, check_threshold, need_prefixes
 from verifiers.stepwise import FALLING, until_first_error

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
+from tts.core import Problem, Solution, Verdict, Vote
 from tts.core.errors import UserError
 from tts.core.traits import VerifierTraits
-from tts.core.values import Problem, Solution, Verdict, Vote
 from tts.tasks.rows import read_lines
 from verifiers.base import BaseVerifier
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
-from tts.core.values import Problem, Solution, Verdict
+from tts.core import Problem, Solution, Verdict
 
 FALLING = ("min", "prod")
 """The aggregators that no further step can lift: those that allow to stop at the first error."""

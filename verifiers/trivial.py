@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 
+from tts.core import Problem, Solution, Verdict, Vote
 from tts.core.traits import VerifierTraits
-from tts.core.values import Problem, Solution, Verdict, Vote
 from verifiers.base import BaseVerifier
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
+from tts.core import Problem, Solution, Verdict
 from tts.core.errors import UserError
-from tts.core.values import Problem, Solution, Verdict
 from verifiers.combinator import Combinator, check_threshold, score_at
 from verifiers.voting import VotingVerifier, mean
 from verifiers.within_budget import gather_within_budget, require_any

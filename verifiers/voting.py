@@ -7,9 +7,9 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from itertools import zip_longest
 
+from tts.core import Problem, Solution, Verdict
 from tts.core.aggregate import check_aggregator
 from tts.core.errors import UserError
-from tts.core.values import Problem, Solution, Verdict
 from verifiers.base import BaseVerifier
 from verifiers.within_budget import gather_within_budget, require_any
 

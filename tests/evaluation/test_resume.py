@@ -15,7 +15,7 @@ from search.majority import Majority
 from tests.evaluation.test_runner import Silent
 from tests.search.helpers import GivenPolicy, GivenVerifier, PlainGrader
 from tts.budget import Usage, charge
-from tts.core.values import Problem, SearchResult
+from tts.core import Problem, SearchResult
 from tts.evaluation.resume import Earlier
 from tts.evaluation.runner import Runner
 

@@ -10,9 +10,9 @@ from omegaconf import OmegaConf
 
 import tts.config.build
 from policies.chat import ChatPolicy
+from tts.core import Problem, Solution
 from tts.core.errors import UserError
 from tts.core.policy import GREEDY
-from tts.core.values import Problem, Solution
 from tts.engines.generating import Completion
 from tts.engines.scripted import ScriptedEngine
 from tts.engines.seeded import derive_seed

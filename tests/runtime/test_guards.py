@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from policies.base import BasePolicy
 from tts.budget import LimitReached, Limits, Usage, charge, scope
+from tts.core import Problem, Solution, Verdict
 from tts.core.errors import ProblemError
-from tts.core.values import Problem, Solution, Verdict
 from tts.runtime.guards import CheckedVerifier, LimitedPolicy
 from verifiers.base import BaseVerifier
 

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from search.tree_of_thought import TreeOfThought
 from tests.search.toy import Steps, Toy, again, check_step_search, toys
+from tts.core import FinishReason
 from tts.core.errors import UserError
-from tts.core.values import FinishReason
 
 settings = st.tuples(st.integers(1, 4), st.integers(1, 3))
 thresholds = st.sampled_from([0.0, 0.3, 0.5, 0.7])

@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 from omegaconf import OmegaConf
 from rich.console import Console
 
+from tts.core import Problem, Solution
 from tts.core.errors import ProblemError, UserError
-from tts.core.values import Problem, Solution
 from tts.evaluation import job as app
 from tts.sandbox.jail import Jail
 from tts.sandbox.metered import MeteredSandbox

@@ -17,8 +17,8 @@ from rich.console import Console
 
 from search.best_of_n import BestOfN
 from tests.search.helpers import GivenPolicy, PlainGrader
+from tts.core import Problem, Solution
 from tts.core.errors import UserError
-from tts.core.values import Problem, Solution
 from tts.evaluation.job import compose, run_job
 from tts.sandbox.metered import MeteredSandbox
 from tts.sandbox.none import NoExecution

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from tts.core import Message
 from tts.core.errors import UserError
-from tts.core.values import Message
 from tts.engines.generating import Engine
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from tts.budget import ROLES, Scope
+from tts.core import Candidate, Problem, SearchResult
 from tts.core.grader import Grader
 from tts.core.plurality import plurality
-from tts.core.values import Candidate, Problem, SearchResult
 
 # Engines' floating-point noise ends far below the ninth digit; what is written must not depend on it.
 _DIGITS = 9

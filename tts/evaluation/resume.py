@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from tts.budget import Scope, Usage
-from tts.core.values import Problem
+from tts.core import Problem
 from tts.evaluation.record import Record
 
 

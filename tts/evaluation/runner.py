@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from tts.budget import Budget, Limits, Scope, scope
+from tts.core import Problem, SearchResult
 from tts.core.errors import ProblemError, RunError, UserError
 from tts.core.grader import Grader
 from tts.core.tree import save_tree
-from tts.core.values import Problem, SearchResult
 from tts.evaluation.record import Record, failed, solved
 from tts.evaluation.resume import Earlier, charge_record
 from tts.evaluation.summary import Tally, summarize

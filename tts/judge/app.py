@@ -17,8 +17,8 @@ from tts.budget import Budget, Role
 from tts.cli.command import print_error
 from tts.cli.progress import ProgressBar
 from tts.config.build import build
+from tts.core import Verdict
 from tts.core.errors import ProblemError, UserError
-from tts.core.values import Verdict
 from tts.core.verifier import Verifier
 from tts.engines.metered import MeteredEngine
 from tts.evaluation.record import Record

@@ -10,8 +10,8 @@ from typing import Any
 
 from tts.budget import Scope
 from tts.config.build import config_hash
+from tts.core import Verdict
 from tts.core.errors import UserError
-from tts.core.values import Verdict
 from tts.evaluation.record import Record, cost, rounded
 from tts.judge.judged import Judged
 from tts.tasks.labelled import LabelledSolution

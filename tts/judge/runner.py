@@ -13,7 +13,7 @@ from pathlib import Path
 
 from tts.budget import Budget, Scope, Usage, charge, scope
 from tts.cli.progress import ProgressBar
-from tts.core.values import Verdict
+from tts.core import Verdict
 from tts.evaluation.record import Record
 from tts.evaluation.runner import recorded, work_through
 from tts.files.jsonl_log import JsonlLog

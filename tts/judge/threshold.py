@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from tts.core import Problem, Solution, Verdict
 from tts.core.errors import UserError
-from tts.core.values import Problem, Solution, Verdict
 from tts.judge.judged import NO_ERROR, Judged, counts
 from tts.statistics.metrics import Array, harmonic_mean, ratio
 

@@ -11,9 +11,9 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
 from tts.budget import LimitReached, current
+from tts.core import Problem, Solution, Verdict
 from tts.core.errors import ProblemError
 from tts.core.policy import Policy
-from tts.core.values import Problem, Solution, Verdict
 from tts.core.verifier import Verifier
 
 

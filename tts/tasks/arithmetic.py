@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+from tts.core import Problem
 from tts.core.errors import UserError
-from tts.core.values import Problem
 
 Operation = Literal["+", "-", "*", "/"]
 """Doubling is `*` and halving `/`, both with the operand 2."""

@@ -11,8 +11,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from tts.core import Problem
 from tts.core.errors import UserError, missing_extra
-from tts.core.values import Problem
 from tts.tasks.answers import normalize
 from tts.tasks.rows import read_rows
 

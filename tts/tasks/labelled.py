@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
+from tts.core import Problem, Solution
 from tts.core.errors import UserError
 from tts.core.task import Task
-from tts.core.values import Problem, Solution
 from tts.tasks.dataset import DatasetTask
 from tts.tasks.step_labels import Labels, reader
 

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from functools import partial
 
 from tts.budget import Judgements
+from tts.core import Problem, Solution, Verdict, Vote
 from tts.core.aggregate import check_aggregator
 from tts.core.traits import VerifierTraits
-from tts.core.values import Problem, Solution, Verdict, Vote
 from tts.engines.metered import MeteredEngine
 from tts.engines.scoring import ScoreRequest, ScoreRows
 from verifiers.base import BaseVerifier

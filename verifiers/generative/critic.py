@@ -11,8 +11,8 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
+from tts.core import Conversation, Problem, Verdict, Vote
 from tts.core.errors import UserError
-from tts.core.values import Conversation, Problem, Verdict, Vote
 from verifiers.combinator import score_at
 from verifiers.generative.grammar import Grammar
 from verifiers.voting import mean

@@ -10,8 +10,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from tts.core import Conversation, Problem
 from tts.core.errors import UserError
-from tts.core.values import Conversation, Problem
 from verifiers.generative.genprm_format import SYSTEM_DIRECT
 from verifiers.generative.grammar import Grammar
 from verifiers.generative.slot import Slot

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tts.core.values import Conversation, Problem
+from tts.core import Conversation, Problem
 from verifiers.generative.grammar import Grammar
 from verifiers.generative.slot import Slot
 

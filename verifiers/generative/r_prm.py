@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from tts.core.values import Conversation, Problem
+from tts.core import Conversation, Problem
 from verifiers.generative.grammar import Grammar
 from verifiers.generative.slot import Slot
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from tts.core.values import Conversation, Problem
+from tts.core import Conversation, Problem
 from verifiers.generative.grammar import Grammar
 from verifiers.generative.slot import Slot
 

@@ -10,9 +10,9 @@ from functools import partial
 from itertools import chain
 
 from tts.budget import Judgements
+from tts.core import Problem, Solution, Verdict, Vote
 from tts.core.errors import UserError
 from tts.core.traits import VerifierTraits
-from tts.core.values import Problem, Solution, Verdict, Vote
 from tts.engines.chat_format import TEMPLATE, check_format, render
 from tts.engines.generating import Completion, Engine, Sampling
 from tts.engines.seeded import SeededSampler

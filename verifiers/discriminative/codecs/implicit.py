@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import pairwise
 
+from tts.core import Solution
 from tts.core.errors import ProblemError, UserError
-from tts.core.values import Solution
 from tts.engines.local_tokenizer import LocalTokenizer
 from tts.engines.scoring import ScoreRequest, ScoreRows
 from verifiers.discriminative.codecs.base import Codec, Rendering, chat_text, check_chat, numbered, texts

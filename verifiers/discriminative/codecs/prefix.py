@@ -7,7 +7,7 @@ end-of-text token). The sequences begin alike, and the engine computes what they
 
 from __future__ import annotations
 
-from tts.core.values import Solution
+from tts.core import Solution
 from tts.engines.local_tokenizer import LocalTokenizer
 from tts.engines.scoring import ScoreRequest
 from verifiers.discriminative.codecs.base import Codec, Rendering, chat_text, check_chat, filled, texts

@@ -6,8 +6,8 @@ and every step with the separator behind it. The separator is the tokenizer's pa
 
 from __future__ import annotations
 
+from tts.core import Solution
 from tts.core.errors import ProblemError, UserError
-from tts.core.values import Solution
 from tts.engines.local_tokenizer import LocalTokenizer
 from tts.engines.scoring import ScoreRequest
 from verifiers.discriminative.codecs.base import Codec, Rendering, filled, numbered, refuse, texts, token_id

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from tts.core import Solution
 from tts.core.errors import ProblemError, UserError
-from tts.core.values import Solution
 from tts.engines.local_tokenizer import LocalTokenizer
 from tts.engines.scoring import ScoreRequest
 from verifiers.discriminative.codecs.base import (

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import Literal
 
+from tts.core import Solution
 from tts.core.errors import UserError
-from tts.core.values import Solution
 from tts.engines.local_tokenizer import LocalTokenizer
 from tts.engines.scoring import ScoreRequest
 from verifiers.discriminative.codecs.base import Codec, Rendering, chat_text, check_chat, filled, refuse, texts

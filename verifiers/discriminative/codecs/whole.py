@@ -6,7 +6,7 @@ plain text. Reward models for chats (sequence classification) read a user's and 
 
 from __future__ import annotations
 
-from tts.core.values import Solution
+from tts.core import Solution
 from tts.engines.local_tokenizer import LocalTokenizer
 from tts.engines.scoring import ScoreRequest
 from verifiers.discriminative.codecs.base import Codec, Rendering, chat_text, check_chat
