@@ -116,11 +116,11 @@ class ChatPolicy(BasePolicy):
         return self._client.sample(prompt, sampling, range(first, first + n))
 
     def _solution(self, prefix: Solution, opened: str, completion: Completion) -> Solution:
-        text = opened + completion.text
-        return Solution(
-            text=text,
-            steps=self._format.split(text),
-            finish_reason="step" if completion.stop is not None else completion.finish_reason,
-            index=completion.index,
-            tokens=prefix.tokens + completion.completion_tokens,
+        written = self._format.solution(
+            opened + completion.text,
+            "step" if completion.stop is not None else completion.finish_reason,
+            completion.index,
         )
+        # What the prefix has cost may be unknown: then so is the sum.
+        known = prefix.tokens or not prefix.text
+        return replace(written, tokens=prefix.tokens + completion.completion_tokens if known else 0)

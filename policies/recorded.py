@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -54,8 +55,7 @@ class RecordedPolicy(BasePolicy):
             if not all(isinstance(step, str) for step in steps):
                 raise TypeError(f"solution {index}: a step is not a text")
             return Solution(entry.get("text", "\n\n".join(steps)), steps, "stop", index, correct=correct)
-        text = entry["text"]
-        return Solution(text, self._format.split(text), "stop", index, correct=correct)
+        return replace(self._format.solution(entry["text"], "stop", index), correct=correct)
 
     def token_bound(self, n: int, steps: int | None = None) -> int | None:
         """Returns 0: nothing is generated."""

@@ -12,7 +12,11 @@ from hypothesis.database import DirectoryBasedExampleDatabase
 # How long an example takes depends on what else the machine is doing.
 settings.register_profile("fixed", deadline=None, derandomize=True, database=None)
 settings.register_profile(
-    "explore", deadline=None, database=DirectoryBasedExampleDatabase(".hypothesis/examples"), print_blob=True
+    "explore",
+    deadline=None,
+    derandomize=False,
+    database=DirectoryBasedExampleDatabase(".hypothesis/examples"),
+    print_blob=True,
 )
 settings.load_profile("fixed")
 
