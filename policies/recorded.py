@@ -11,6 +11,7 @@ from policies.base import BasePolicy
 from policies.steps import step_format
 from tts.core import Problem, Solution
 from tts.core.errors import UserError
+from tts.core.traits import PolicyTraits
 from tts.tasks.rows import read_lines
 
 
@@ -24,6 +25,9 @@ class RecordedPolicy(BasePolicy):
         path: The file.
         steps: Step format that cuts solutions that are given as text.
     """
+
+    # It has nothing to read: whoever wrote the solutions did.
+    traits = PolicyTraits(lacks=("steps", "revisions"), attachments=True)
 
     def __init__(self, path: str | None = None, steps: str = "blank_line") -> None:
         if path is None:

@@ -9,6 +9,7 @@ from tts.core.aggregate import check_aggregator
 from tts.core.errors import UserError
 from tts.core.verifier import Verifier
 from verifiers.combinator import Combinator, score_at
+from verifiers.parts import parts_of
 from verifiers.stepwise import beginning, judged_steps
 from verifiers.within_budget import gather_within_budget, require_any
 
@@ -50,7 +51,7 @@ class Cascade(Combinator):
         Raises:
             LimitReached: The budget did not allow the first stage.
         """
-        own: list[Verdict | None] = [None] * len(self.parts) if prior is None else list(prior.state)
+        own = list(parts_of(prior, len(self.parts)))
         total = len(judged_steps(solution))
         scores: list[float | None] = [None] * total
         open_steps = list(range(total))

@@ -10,6 +10,7 @@ from tts.core.aggregate import check_aggregator
 from tts.core.errors import UserError
 from tts.core.verifier import Verifier
 from verifiers.combinator import Combinator, score_at
+from verifiers.parts import parts_of
 from verifiers.stepwise import judged_steps
 from verifiers.within_budget import gather_within_budget, require_any
 
@@ -43,7 +44,7 @@ class Ensemble(Combinator):
         Raises:
             LimitReached: The budget did not allow a single member's verdict; where it allowed some, those count.
         """
-        priors = (None,) * len(self.parts) if prior is None else prior.state
+        priors = parts_of(prior, len(self.parts))
         verdicts = await gather_within_budget(
             *(part.verify(problem, solution, own) for part, own in zip(self.parts.values(), priors, strict=True))
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import cast
 
 from tts.core import Problem, Solution, Verdict
 from tts.core.errors import UserError
@@ -42,7 +43,6 @@ class FirstErrorStop(Combinator):
 
     async def verify(self, problem: Problem, solution: Solution, prior: Verdict | None = None) -> Verdict:
         """Returns the verdict up to the first error; the state holds the other's verdict."""
-        inner = await until_first_error(
-            self._of.verify, problem, solution, None if prior is None else prior.state, self._threshold
-        )
+        known = None if prior is None else cast(Verdict, prior.state)
+        inner = await until_first_error(self._of.verify, problem, solution, known, self._threshold)
         return Verdict(inner.scores, inner.votes, self._aggregator, inner)

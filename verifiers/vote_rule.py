@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from tts.core import Problem, Solution, Verdict
 from tts.core.errors import UserError
 from verifiers.combinator import Combinator, check_threshold, score_at
+from verifiers.parts import parts_of
 from verifiers.voting import VotingVerifier, mean
 from verifiers.within_budget import gather_within_budget, require_any
 
@@ -77,7 +78,7 @@ class VoteRule(Combinator):
         Raises:
             LimitReached: The budget did not allow a single vote; where it allowed some, those make the verdict.
         """
-        ballots = await self._cast(problem, solution, range(self.votes), () if prior is None else prior.state)
+        ballots = await self._cast(problem, solution, range(self.votes), parts_of(prior))
         return self._verdict([self._score(said) for said in by_steps(ballots)], ballots)
 
     async def _cast(

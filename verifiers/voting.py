@@ -11,6 +11,7 @@ from tts.core import Problem, Solution, Verdict
 from tts.core.aggregate import check_aggregator
 from tts.core.errors import UserError
 from verifiers.base import BaseVerifier
+from verifiers.parts import parts_of
 from verifiers.within_budget import gather_within_budget, require_any
 
 
@@ -65,9 +66,8 @@ class VotingVerifier(BaseVerifier, ABC):
         Raises:
             LimitReached: The budget did not allow a single vote; where it allowed some, those make the verdict.
         """
-        priors: Sequence[Verdict | None] = prior.state if prior is not None else (None,) * self.votes
         votes = await gather_within_budget(
-            *(self.vote(problem, solution, number, own) for number, own in enumerate(priors))
+            *(self.vote(problem, solution, number, own) for number, own in enumerate(parts_of(prior, self.votes)))
         )
         return merged(votes, self.aggregator)
 

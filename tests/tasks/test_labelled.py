@@ -162,7 +162,7 @@ def test_wrong_paths_and_fields_are_named(tmp_path: Path) -> None:
     assert "holds no data files" in message(task(tmp_path / "empty"))
     assert "there is no data file" in message(task(tmp_path / "none.jsonl"))
     assert "task.path=[] names no file" in message(task(None, "processbench", "task.path=[]"))
-    assert "task.fields knows id, question, steps, label, subset, not answer" in message(
+    assert "task.fields knows id, question, messages, attachments, steps, label, subset, not answer" in message(
         task(first, "processbench", "+task.fields.answer=x")
     )
     assert "holds no problems" in message(task(lines(tmp_path / "e.jsonl", [])))

@@ -3,12 +3,13 @@
 The values are imported from here. Importing this package loads nothing but the standard library.
 """
 
-from tts.core.problem import Conversation, Message, Problem
+from tts.core.problem import Attachment, Conversation, Message, Problem
 from tts.core.result import Candidate, SearchResult
 from tts.core.solution import FinishReason, Solution
-from tts.core.verdict import Verdict, Vote
+from tts.core.verdict import Verdict, Vote, Withheld
 
 __all__ = [
+    "Attachment",
     "Candidate",
     "Conversation",
     "FinishReason",
@@ -18,4 +19,5 @@ __all__ = [
     "Solution",
     "Verdict",
     "Vote",
+    "Withheld",
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from enum import Enum
 
 
 @dataclass(frozen=True)
@@ -19,6 +19,12 @@ class Vote:
     critiques: tuple[str, ...] = ()
 
 
+class Withheld(Enum):
+    """Why there is no verdict: the state of one that was not given. A member is the same in every process."""
+
+    BUDGET = "budget"
+
+
 @dataclass(frozen=True)
 class Verdict:
     """What a verifier says about a solution.
@@ -29,13 +35,19 @@ class Verdict:
             gives one score.
         votes: The single votes behind the scores.
         aggregator: The verifier's published way to make one score of the steps' scores.
-        state: What the verifier needs to go on from here with a further step; opaque to everybody else.
+        state: What the verifier needs to go on from here with a further step; opaque to everybody else. Like all values it
+            can be pickled, so that another process can go on.
     """
 
     scores: tuple[float | None, ...]
     votes: tuple[Vote, ...] = ()
     aggregator: str = "last"
-    state: Any = field(default=None, compare=False, repr=False)
+    state: object = field(default=None, compare=False, repr=False)
+
+    @property
+    def given(self) -> bool:
+        """Whether anything was judged; from a verdict that the budget did not allow one cannot go on but must begin."""
+        return not isinstance(self.state, Withheld)
 
     def first_error(self, threshold: float = 0.5) -> int | None:
         """Returns the 0-based index of the first step with a score below `threshold`, None where there is none."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
+import json
+from collections.abc import Iterable, Mapping
 
 from tts.budget import Scope, Usage
 from tts.core import Problem
@@ -23,7 +23,7 @@ class Earlier:
     def __init__(self, problems: Iterable[Problem]) -> None:
         self._numbers: dict[int, list[int]] = {}
         for number, problem in enumerate(problems):
-            self._numbers.setdefault(_key(problem.id, problem.question, problem.answer), []).append(number)
+            self._numbers.setdefault(_key(problem.to_json()), []).append(number)
         self.kept = 0
         """How many records hold."""
 
@@ -31,7 +31,7 @@ class Earlier:
         """Returns the number of the problem that a record holds for, None where it is for none; each is asked about once."""
         if record["error"] is not None or any(limit.startswith("run.") for limit in record["limits_hit"]):
             return None
-        numbers = self._numbers.get(_key(record["id"], record["question"], record["answer"]))
+        numbers = self._numbers.get(_key(record))
         if not numbers:
             return None
         self.kept += 1
@@ -45,5 +45,6 @@ def charge_record(record: Record, meter: Scope) -> None:
     meter.hit.update(record["limits_hit"])
 
 
-def _key(*content: Any) -> int:
-    return hash(content)
+def _key(row: Mapping[str, object]) -> int:
+    """Returns what tells the problems of rows apart, within this process."""
+    return hash(json.dumps([row.get(name) for name in ("id", "question", "answer", "messages", "attachments")]))

@@ -6,7 +6,7 @@ import hashlib
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypedDict, cast
 
 from tts.core import Problem
 from tts.core.errors import UserError
@@ -123,6 +123,12 @@ class Instruction:
     misleading: bool = False
 
 
+class _Plain(TypedDict):  # a story in plain values
+    theme: int
+    start: int
+    instructions: list[tuple[Operation, int, bool]]
+
+
 @dataclass(frozen=True)
 class Story:
     """The content of one problem: a running total and what happens to it."""
@@ -173,7 +179,7 @@ class Story:
     @classmethod
     def from_problem(cls, problem: Problem) -> Story:
         """Reads the story back from the metadata of a problem of this task."""
-        data = problem.metadata
+        data = cast(_Plain, problem.metadata)
         return cls(data["theme"], data["start"], tuple(Instruction(*step) for step in data["instructions"]))
 
 

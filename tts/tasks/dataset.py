@@ -9,12 +9,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
-from tts.core import Problem
+from tts.core import Attachment, Conversation, Problem
 from tts.core.errors import UserError, missing_extra
+from tts.core.problem import read_attachments, read_conversation
 from tts.tasks.answers import normalize
 from tts.tasks.rows import read_rows
+
+_FIELDS = ("id", "question", "answer", "messages", "attachments")
 
 
 class DatasetTask:
@@ -28,7 +30,8 @@ class DatasetTask:
         split: Its split.
         fields: Which field holds the `id`, the `question` and the `answer`: a name, several (the first that a row has),
             or None for none. A name with braces, such as `{class}_{idx}`, puts several fields together. Rows without an id
-            get `name-row`, counted from 0.
+            get `name-row`, counted from 0. Also `messages`: a conversation whose last turn is the question, in rows of
+            `{"role", "content"}`; and `attachments`: a list of paths of images or of `{"kind", "path"}`.
         answer_pattern: Where the answer is part of its field: a regular expression whose last match's group 1 is it.
         require_answer: Whether every row must have an answer.
         keep: Fields to keep as the problem's metadata.
@@ -107,8 +110,8 @@ class DatasetTask:
             raise UserError(f"task.offset must not be negative, but is {self._offset}")
         if self._limit is not None and self._limit < 1:
             raise UserError(f"task.limit must be at least 1 (or null for all), but is {self._limit}")
-        if unknown := self._fields.keys() - {"id", "question", "answer"}:
-            raise UserError(f"task.fields knows id, question and answer, not {', '.join(sorted(unknown))}")
+        if unknown := self._fields.keys() - set(_FIELDS):
+            raise UserError(f"task.fields knows {', '.join(_FIELDS)}, not {', '.join(sorted(unknown))}")
         if self._answer_pattern is None:
             return
         try:
@@ -135,16 +138,36 @@ class DatasetTask:
         if not isinstance(row, Mapping):
             raise UserError(f"{place}: expected an object with fields, found {type(row).__name__} {str(row)[:40]!r}")
         identifier = self._value("id", row)
+        messages = self._messages(place, row)
+        question = self._question(place, row) if messages is None else messages[-1]["content"]
+        answer = self._answer(place, row)
+        metadata = {name: row[name] for name in self._keep if name in row}
+        name = f"{self.name}-{number}" if identifier is None else str(identifier)
+        return Problem(name, question, answer, metadata, messages, self._attachments(place, row))
+
+    def _question(self, place: str, row: Mapping[str, object]) -> str:
         question = self._value("question", row)
         if question is None:
             raise self._missing("question", place, row)
         if not isinstance(question, str) or not question.strip():
             raise UserError(f"{place}: the question must be a text that is not empty, but is {str(question)[:40]!r}")
-        answer = self._answer(place, row)
-        metadata = {name: row[name] for name in self._keep if name in row}
-        return Problem(f"{self.name}-{number}" if identifier is None else str(identifier), question, answer, metadata)
+        return question
 
-    def _answer(self, place: str, row: Mapping[str, Any]) -> str | None:
+    def _messages(self, place: str, row: Mapping[str, object]) -> Conversation | None:
+        value = self._value("messages", row)
+        try:
+            return None if value is None else read_conversation(value)
+        except ValueError as error:
+            raise UserError(f"{place}: {error}") from None
+
+    def _attachments(self, place: str, row: Mapping[str, object]) -> tuple[Attachment, ...]:
+        value = self._value("attachments", row)
+        try:
+            return () if value is None else read_attachments(value)
+        except ValueError as error:
+            raise UserError(f"{place}: {error}") from None
+
+    def _answer(self, place: str, row: Mapping[str, object]) -> str | None:
         answer: object = self._value("answer", row)
         if answer is None:
             if self._require_answer:
@@ -166,10 +189,10 @@ class DatasetTask:
             raise UserError(f"{place}: the answer is empty")
         return answer.strip()
 
-    def _value(self, role: str, row: Mapping[str, Any]) -> Any:
+    def _value(self, role: str, row: Mapping[str, object]) -> object:
         return next((value for name in self._fields.get(role, ()) if (value := _field(row, name)) is not None), None)
 
-    def _missing(self, role: str, place: str, row: Mapping[str, Any]) -> UserError:
+    def _missing(self, role: str, place: str, row: Mapping[str, object]) -> UserError:
         wanted = " or ".join(f"'{name}'" for name in self._fields.get(role, ())) or "(none set)"
         there = ", ".join(f"'{name}'" for name in row) or "none"
         without = "; task.require_answer=false goes without" if role == "answer" else ""
@@ -194,7 +217,7 @@ class DatasetTask:
         return ((f"{self._hub}, row {number}", row) for number, row in enumerate(rows))
 
 
-def _field(row: Mapping[str, Any], name: str) -> Any:
+def _field(row: Mapping[str, object], name: str) -> object:
     """Returns a field of a row, or the text that a name with braces makes of several; None where there is none."""
     if "{" not in name:
         return row.get(name)

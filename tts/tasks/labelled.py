@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
@@ -18,6 +18,7 @@ from tts.tasks.step_labels import Labels, reader
 _log = logging.getLogger(__name__)
 
 _ENDINGS = (".jsonl", ".jsonl.gz", ".json", ".json.gz")
+_PROBLEM_FIELDS = ("id", "question", "messages", "attachments")
 _OWN_FIELDS = ("steps", "label", "subset")
 
 Names = str | Sequence[str] | None
@@ -59,8 +60,9 @@ class LabelledTask:
         hub: A data set of the Hugging Face hub.
         config: Its configuration, where it has several.
         split: Its split, or several.
-        fields: Which field holds the `id`, the `question`, the `steps`, the `label` and the `subset`, as in `DatasetTask`.
-            Without a `subset` it is the file's name without its ending (`math.json`: math), or the split.
+        fields: Which field holds the `id`, the `question` (or `messages`), the `attachments`, the `steps`, the `label` and
+            the `subset`, as in `DatasetTask`. Without a `subset` it is the file's name without its ending (`math.json`:
+            math), or the split.
         labels: What the label's field holds: a key of `tts.tasks.step_labels.READERS`.
         keep: Fields to keep as the problem's metadata.
         offset: How many rows of each file to leave out at its beginning.
@@ -141,7 +143,7 @@ class LabelledTask:
         given = self._value("subset", problem)
         kept = {key: problem.metadata[key] for key in self._keep if key in problem.metadata}
         labelled = LabelledSolution(
-            Problem(problem.id, problem.question, None, kept),
+            replace(problem, answer=None, metadata=kept),
             Solution("\n\n".join(steps), steps, "stop"),
             subset if given is None else str(given),
             labels,
@@ -151,8 +153,8 @@ class LabelledTask:
 
     def _parts(self) -> list[tuple[str, DatasetTask]]:
         """Returns the files or splits, each with the subset that its name says."""
-        if unknown := self._fields.keys() - {"id", "question", *_OWN_FIELDS}:
-            wanted = ", ".join(("id", "question", *_OWN_FIELDS))
+        if unknown := self._fields.keys() - {*_PROBLEM_FIELDS, *_OWN_FIELDS}:
+            wanted = ", ".join((*_PROBLEM_FIELDS, *_OWN_FIELDS))
             raise UserError(f"task.fields knows {wanted}, not {', '.join(sorted(unknown))}")
         named: list[tuple[str, str | None, str | None]]
         if self._paths is not None:
@@ -167,7 +169,7 @@ class LabelledTask:
             raise UserError(
                 f"task.path: several files give the subset '{twice[0]}'; rename one, or set task.fields.subset"
             )
-        fields: dict[str, Names] = {role: self._fields.get(role, ()) for role in ("id", "question")}
+        fields: dict[str, Names] = {role: self._fields.get(role, ()) for role in _PROBLEM_FIELDS}
         own = [name for role in _OWN_FIELDS for name in self._fields.get(role, ())]
         return [
             (

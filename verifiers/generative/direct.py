@@ -60,7 +60,7 @@ class Direct(Grammar):
 
     def conversation(self, problem: Problem, steps: Sequence[str]) -> Conversation:
         """Shows the steps one by one, all but the last judged right."""
-        parts = {"problem": problem.question, "step": steps[0]}
+        parts = {"problem": problem.text, "step": steps[0]}
         first = _PLACES.sub(lambda place: parts[place[1]], self._first_turn)
         turns = [*self._system, {"role": "user", "content": first}]
         for step in steps[1:]:

@@ -11,7 +11,7 @@ import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Literal
+from typing import Literal, cast
 
 from tts.budget import Judgements
 from tts.core import Problem, Solution, Verdict, Vote
@@ -47,6 +47,9 @@ class Judgement:
 
 
 JudgedChain = tuple[Judgement, ...]
+
+State = tuple[JudgedChain, JudgedChain]
+"""Of a vote: its chain, and what the next judgement reads: the chain's own judgements, or the first chain's."""
 
 
 class GenPRM(VotingVerifier):
@@ -146,9 +149,7 @@ class GenPRM(VotingVerifier):
     async def vote(self, problem: Problem, solution: Solution, number: int, prior: Verdict | None = None) -> Verdict:
         """Judges, with chain `number`, every step after those that `prior` judged."""
         steps = judged_steps(solution)
-        chain: JudgedChain
-        history: JudgedChain  # what the next judgement reads: the chain's own ones, or the first chain's
-        chain, history = prior.state if prior is not None else ((), ())
+        chain, history = ((), ()) if prior is None else cast(State, prior.state)
         reads_first = self._shared_history and number > 0
         for end in range(len(chain) + 1, len(steps) + 1):
             chain = (*chain, await self._judgement(problem, steps[:end], history, number))
@@ -174,7 +175,7 @@ class GenPRM(VotingVerifier):
         direct = not self._analyze and not self._writes_code
         messages = [{"role": "system", "content": wire.SYSTEM_DIRECT if direct else wire.SYSTEM_CRITIQUE}]
         for number, step in enumerate(steps):
-            turn = step if number else wire.first_turn(self._first_turn, problem.question, step)
+            turn = step if number else wire.first_turn(self._first_turn, problem.text, step)
             messages.append({"role": "user", "content": turn})
             if number < len(history):
                 messages.append({"role": "assistant", "content": history[number].text})

@@ -47,7 +47,7 @@ class GenRM(Grammar):
 
     def conversation(self, problem: Problem, steps: Sequence[str]) -> Conversation:
         """Shows the problem and its solution."""
-        content = PROMPT.format(problem=problem.question, solution="\n\n".join(steps))
+        content = PROMPT.format(problem=problem.text, solution="\n\n".join(steps))
         return [{"role": "user", "content": content}]
 
     def stops(self, steps: Sequence[str]) -> tuple[str, ...]:
