@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from policies.base import BasePolicy
 from policies.steps import step_format
@@ -52,14 +51,19 @@ class RecordedPolicy(BasePolicy):
                     '{"id": ..., "solutions": [{"steps": [...]} or {"text": "..."}, ...]}'
                 ) from None
 
-    def _read(self, entry: dict[str, Any], index: int) -> Solution:
-        correct = entry.get("correct")
-        if "steps" in entry:
-            steps = tuple(entry["steps"])
-            if not all(isinstance(step, str) for step in steps):
-                raise TypeError(f"solution {index}: a step is not a text")
-            return Solution(entry.get("text", "\n\n".join(steps)), steps, "stop", index, correct=correct)
-        return replace(self._format.solution(entry["text"], "stop", index), correct=correct)
+    def _read(self, entry: Mapping[str, object], index: int) -> Solution:
+        """Raises TypeError or LookupError where the entry is no solution."""
+        correct, text = entry.get("correct"), entry.get("text")
+        if correct not in (None, False, True):
+            raise TypeError(f"solution {index}: 'correct' must be true, false or null")
+        right = None if correct is None else bool(correct)
+        if "steps" not in entry:
+            return replace(self._format.solution(_text(entry["text"], index), "stop", index), correct=right)
+        steps = entry["steps"]
+        if not isinstance(steps, list):
+            raise TypeError(f"solution {index}: the steps are not a list")
+        given = tuple(_text(step, index) for step in steps)
+        return Solution("\n\n".join(given) if text is None else _text(text, index), given, "stop", index, correct=right)
 
     def token_bound(self, n: int, steps: int | None = None) -> int | None:
         """Returns 0: nothing is generated."""
@@ -95,3 +99,9 @@ class RecordedPolicy(BasePolicy):
     ) -> AsyncGenerator[Solution, None]:
         """Raises UserError: recorded solutions cannot be revised."""
         raise UserError("policy=recorded cannot revise a solution: choose a strategy that works on whole solutions")
+
+
+def _text(value: object, index: int) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"solution {index}: {value!r:.40} is not a text")
+    return value
