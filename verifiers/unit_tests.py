@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from tts.budget import Judgements
+from tts.core import Problem, Solution, Verdict, Vote
 from tts.core.errors import UserError
 from tts.core.settings import settings
 from tts.core.traits import VerifierTraits
-from tts.core.values import Problem, Solution, Verdict, Vote
 from tts.sandbox.metered import MeteredSandbox
 from tts.tasks.code import CodeCheck, extract_code
 from verifiers.base import BaseVerifier

@@ -6,7 +6,7 @@ import os
 import signal
 from pathlib import Path
 
-from tts.core.values import Problem, Solution, Verdict, Vote
+from tts.core import Problem, Solution, Verdict, Vote
 
 
 class Deadly:

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
+from tts.core import Message
 from tts.core.constraints import OneOf
 from tts.core.errors import UserError
-from tts.core.values import Message
 from tts.engines.generating import Engine
 
 

@@ -9,9 +9,9 @@ from typing import Any
 
 from tts.budget import Budget, Role
 from tts.config.build import build
+from tts.core import Verdict
 from tts.core.errors import ProblemError, UserError
 from tts.core.settings import inside
-from tts.core.values import Verdict
 from tts.core.verifier import Verifier
 from tts.engines.metered import MeteredEngine
 from tts.judge.judged import Judged

@@ -8,11 +8,11 @@ from typing import Any
 
 from tts.budget import Budget, Role
 from tts.config.build import build
+from tts.core import Problem, SearchResult
 from tts.core.grader import Grader
 from tts.core.policy import Policy
 from tts.core.settings import inside
 from tts.core.strategy import SearchStrategy
-from tts.core.values import Problem, SearchResult
 from tts.core.verifier import Verifier
 from tts.engines.metered import MeteredEngine
 from tts.runtime.capabilities import check_aggregates, check_needs
