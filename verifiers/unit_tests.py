@@ -5,7 +5,7 @@ from __future__ import annotations
 from tts.budget import Judgements
 from tts.core.errors import UserError
 from tts.core.values import Problem, Solution, Verdict, Vote
-from tts.sandbox.metered import MeteredSandbox
+from tts.sandbox.base import Sandbox
 from tts.tasks.code import CodeCheck, extract_code
 
 
@@ -25,7 +25,7 @@ class UnitTestVerifier:
     votes = 1
     lacks = ("prefixes", "steps", "critiques")
 
-    def __init__(self, sandbox: MeteredSandbox, tests: str | None = None) -> None:
+    def __init__(self, sandbox: Sandbox, tests: str | None = None) -> None:
         self._check = CodeCheck(sandbox, "verifier=unit_tests")
         self._judgements: Judgements[Verdict] = Judgements()
         self._field = tests

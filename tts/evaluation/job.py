@@ -41,6 +41,7 @@ from tts.runtime.resources import (
     parts_of,
     problems_in_flight,
     running,
+    sandbox_of,
     takes_sandbox,
 )
 from tts.sandbox.base import Sandbox
@@ -139,7 +140,7 @@ def compose(config: dict[str, Any], identity: str) -> Job:
         UserError: The configuration cannot work.
     """
     check_groups(config, _GROUPS)
-    sandbox = build(config["sandbox"], "sandbox")
+    sandbox = sandbox_of(config)
     engines = engines_of(config, _ROLES)
     grader = build(config["grading"], "grading", sandbox=sandbox)
     job = Job(

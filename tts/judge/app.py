@@ -38,6 +38,7 @@ from tts.runtime.resources import (
     engines_of,
     problems_in_flight,
     running,
+    sandbox_of,
     takes_sandbox,
 )
 from tts.sandbox.base import Sandbox
@@ -119,7 +120,7 @@ def compose(config: dict[str, Any], identity: str) -> Job:
         UserError: The configuration cannot work.
     """
     check_groups(config, _GROUPS)
-    sandbox = build(config["sandbox"], "sandbox")
+    sandbox = sandbox_of(config)
     engines = engines_of(config, _ROLES)
     task = build(config["task"], "task")
     if not isinstance(task, LabelledSource):

@@ -12,14 +12,14 @@ from typing import Any
 
 from hydra.utils import get_object
 
-from tts.bank import Bank, flush_banks, open_bank
+from tts.bank import Bank, BankedSandbox, flush_banks, open_bank
 from tts.budget import Budget, Role
 from tts.concurrency.virtual_clock import VirtualLoop
 from tts.config.build import build, engine_of
 from tts.config.moved import present_name
 from tts.core.errors import UserError
 from tts.engines.metered import MeteredEngine
-from tts.sandbox.base import Sandbox
+from tts.sandbox.base import IdentifiedSandbox, Sandbox
 from tts.sandbox.metered import MeteredSandbox
 
 CLOCKS: dict[str, Callable[[], asyncio.AbstractEventLoop] | None] = {"real": None, "virtual": VirtualLoop}
@@ -63,6 +63,17 @@ def engines_of(config: Mapping[str, Any], roles: Sequence[Role]) -> dict[str, Me
                     made[identity] = engine_of(role, node["engine"], in_flight[role], place, bank)
                 engines[place] = made[identity]
     return engines
+
+
+def sandbox_of(config: Mapping[str, Any]) -> Sandbox:
+    """Returns the sandbox; with a bank, one that runs no code whose outcome is known.
+
+    Raises:
+        UserError: A setting is wrong.
+    """
+    sandbox: Sandbox = build(config["sandbox"], "sandbox")
+    bank = _bank(config.get("bank"))
+    return sandbox if bank is None or not isinstance(sandbox, IdentifiedSandbox) else BankedSandbox(sandbox, bank)
 
 
 def parts_of(config: Mapping[str, Any], place: str) -> Iterator[tuple[str, Mapping[str, Any]]]:

@@ -76,7 +76,7 @@ class Server:
 
 
 def _prepare(config: dict[str, Any]) -> tuple[list[str], child.Kit]:
-    """Imports, measures and locks down.
+    """Imports, measures and locks down; where only the layers are wanted (`probe`), imports nothing.
 
     Returns:
         The layers in force, and what the children need.
@@ -86,7 +86,8 @@ def _prepare(config: dict[str, Any]) -> tuple[list[str], child.Kit]:
     sys.path[:] = [path for path in sys.path if any((path + "/").startswith(known + "/") for known in paths)]
     plan = lockdown.choose(config["mode"], lockdown.probe(paths))
     memory = lockdown.isolate(plan, paths)
-    preload(plan.files)
+    if not config["probe"]:
+        preload(plan.files)
     gc.collect()
     gc.freeze()
     gc.disable()
@@ -103,11 +104,15 @@ def main() -> NoReturn:
     inherited = int(sys.argv[1])
     control = socket.socket(fileno=os.dup(inherited))  # the lowest free number, which children are sure to close
     os.close(inherited)
+    config = json.loads(sys.argv[2])
     try:
-        layers, kit = _prepare(json.loads(sys.argv[2]))
+        layers, kit = _prepare(config)
     except lockdown.RefusedError as refusal:
         control.send(json.dumps({"missing": refusal.missing}).encode())
         sys.exit(1)
+    if config["probe"]:
+        control.send(json.dumps({"layers": layers}).encode())
+        os._exit(0)
     server = Server(control, kit)
     control.send(json.dumps({"layers": layers}).encode())
     with contextlib.suppress(ConnectionError):  # the supervisor has gone
