@@ -20,10 +20,10 @@ from benchmarks.outcomes import Figure, Outcome, Study, difference, f1, interval
 from benchmarks.setup import verifier_of
 from tts.budget import scope
 from tts.core.values import Problem, Solution
+from tts.core.verifier import Verifier
 from tts.embedded.student import first_error
 from tts.evaluation.job import Job
 from verifiers.adaptive_votes import AdaptiveVotes
-from verifiers.base import Verifier
 from verifiers.first_error_stop import FirstErrorStop
 from verifiers.voting import VotingVerifier
 

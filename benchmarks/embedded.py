@@ -18,10 +18,10 @@ from tts.core.aggregate import aggregate
 from tts.core.plurality import plurality
 from tts.core.selection import argmax
 from tts.core.values import Candidate, Problem, Solution, Verdict
+from tts.core.verifier import Verifier
 from tts.embedded.student import first_error
 from tts.evaluation.job import Job
 from tts.tasks.answers import answer_of
-from verifiers.base import Verifier
 
 N = 16
 

@@ -16,11 +16,11 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from pathlib import Path
 
 from policies.chat import ChatPolicy
-from search.base import SearchStrategy
 from search.beam import Beam
 from search.best_of_n import BestOfN
 from search.majority import Majority
 from tts.budget import Budget, Limits, Scope, scope
+from tts.core.strategy import SearchStrategy
 from tts.core.values import Problem, SearchResult, Solution, Verdict
 from tts.engines.generating import Completion, Request, Sampling
 from tts.engines.metered import MeteredEngine
@@ -29,6 +29,7 @@ from tts.evaluation.runner import Runner
 from tts.evaluation.summary import Tally
 from tts.runtime.guards import CheckedVerifier, LimitedPolicy
 from tts.tasks.grading import MathGrader
+from verifiers.base import BaseVerifier
 
 STEPS = 4  # of a solution
 IN_MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None  # what making a file costs is the file system's affair
@@ -72,10 +73,8 @@ class NullEngine:
         """Does nothing."""
 
 
-class NullVerifier:
+class NullVerifier(BaseVerifier):
     """Asks its engine once a step and finds every step half right."""
-
-    votes = 1
 
     def __init__(self, engine: MeteredEngine) -> None:
         self._client = SeededSampler(engine)
@@ -87,13 +86,6 @@ class NullVerifier:
             await self._client.complete(solution.steps[number], Sampling(), 0)
             scores = (*scores, 0.5)
         return Verdict(scores)
-
-    def token_bound(self, steps: int) -> int | None:
-        """Returns None."""
-        return None
-
-    def check(self) -> None:
-        """Does nothing."""
 
 
 class Silent:

@@ -37,13 +37,16 @@ import httpx
 
 from benchmarks.bound import Alone, Gpu, Log
 from benchmarks.simserver import configured_engine, scores, serving
+from policies.base import BasePolicy
 from policies.chat import ChatPolicy
-from search.base import SearchStrategy
 from search.beam import Beam
 from search.best_of_n import BestOfN
 from tts.budget import Role, Scope
 from tts.concurrency.virtual_clock import VirtualLoop
+from tts.core.strategy import SearchStrategy
+from tts.core.traits import PolicyTraits
 from tts.core.values import Problem, SearchResult, Solution, Verdict
+from tts.core.verifier import Verifier
 from tts.engines.generating import Engine, Sampling
 from tts.engines.openai import OpenAIEngine
 from tts.engines.seeded import SeededSampler
@@ -54,7 +57,7 @@ from tts.runtime.guards import CheckedVerifier, LimitedPolicy
 from tts.sandbox.none import NoExecution
 from tts.tasks.arithmetic import ArithmeticTask
 from tts.tasks.grading import MathGrader
-from verifiers.base import Verifier
+from verifiers.base import BaseVerifier
 from verifiers.generative.genprm import GenPRM
 
 T = TypeVar("T")
@@ -83,10 +86,8 @@ def overrides(role: Role) -> list[str]:
     return [f"{role}.engine.{key}={value}" for key, value in (vars(GPUS[role]) | writer).items()]
 
 
-class Reward:
+class Reward(BaseVerifier):
     """A cheap PRM: one forward pass of the verifier's GPU over question and solution, as the server's /score does."""
-
-    votes = 1
 
     def __init__(self, engine: Engine) -> None:
         self._client = SeededSampler(engine)
@@ -99,9 +100,6 @@ class Reward:
     def token_bound(self, steps: int) -> int:
         """Returns the token that the pass samples."""
         return 1
-
-    def check(self) -> None:
-        """Does nothing."""
 
 
 VERIFIERS: dict[str, Callable[[Engine], Verifier]] = {
@@ -136,9 +134,10 @@ class Barrier:
         return result
 
 
-class PolicyInPhases:
+class PolicyInPhases(BasePolicy):
     """A policy whose solutions land when those of all problems have."""
 
+    traits = PolicyTraits(lacks=("revisions",))
     splits = True
 
     def __init__(self, policy: ChatPolicy) -> None:
@@ -162,10 +161,8 @@ class PolicyInPhases:
             yield solution
 
 
-class VerifierInPhases:
+class VerifierInPhases(BaseVerifier):
     """A verifier whose verdicts land when those of all problems have."""
-
-    votes = 1
 
     def __init__(self, verifier: Verifier) -> None:
         self._verifier = verifier

@@ -8,10 +8,10 @@ from hydra import compose, initialize_config_module
 from omegaconf import OmegaConf
 
 from tts.config.build import build
+from tts.core.verifier import Verifier
 from tts.engines.generating import Engine
 from tts.evaluation.job import Job
 from tts.evaluation.job import compose as compose_job
-from verifiers.base import Verifier
 
 # Half the time of float64, whose exact reproducibility figures do not need.
 FASTER = ("policy.engine.dtype=float32", "verifier.engine.dtype=float32")

@@ -1,67 +1,36 @@
-"""The interface of policies."""
+"""What most policies have in common."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
-from typing import Protocol
 
+from tts.core.errors import ProblemError
+from tts.core.traits import PolicyTraits
 from tts.core.values import Problem, Solution
 
-GREEDY = -1
-"""Number of the sample that is not drawn at random: at every token the likeliest. Asked for alone (`n` = 1)."""
 
+class BasePolicy:
+    """A policy of whole solutions; subclasses define `solutions`, and of the rest what they do otherwise.
 
-class Policy(Protocol):
-    """Proposes solutions. Closing an iterator before its end (`contextlib.aclosing`) cancels what it still waits for.
-
-    Samples are numbered: the sample `index` of a prefix is fixed by the prefix, the index and the run's seed, so asking
-    for more of them later goes on where the first request ended (`first`), and asking again gives the same. Number `GREEDY`
-    is the greedy one; a policy that has no such thing may give any other for it, always the same.
-
-    A policy that cannot do all of this names what it cannot do in an attribute `lacks`: `steps` (it does not go on from a
-    prefix), `revisions`. A strategy that needs it is then refused before anything is computed.
+    The interface is `tts.core.policy.Policy`.
     """
 
-    def solutions(self, problem: Problem, prefix: Solution, n: int, first: int = 0) -> AsyncGenerator[Solution, None]:
-        """Yields `n` solutions that go on from `prefix` to their end, each as it lands.
-
-        Args:
-            problem: The problem.
-            prefix: What is there already; `Solution()` for nothing.
-            n: How many.
-            first: Index of the first sample.
-
-        Raises:
-            EngineError: The engine failed for good.
-        """
+    traits: PolicyTraits = PolicyTraits(lacks=("steps", "revisions"))
+    splits: bool = False
 
     def steps(self, problem: Problem, prefix: Solution, n: int, first: int = 0) -> AsyncGenerator[Solution, None]:
-        """Yields `n` solutions that go on from `prefix` by one step, each as it lands; arguments as for `solutions`."""
+        """Raises ProblemError: this policy writes whole solutions."""
+        raise ProblemError(f"{type(self).__name__} does not go on from the beginning of a solution")
 
     def revisions(
         self, problem: Problem, solution: Solution, critique: str, n: int, first: int = 0
     ) -> AsyncGenerator[Solution, None]:
-        """Yields `n` new solutions written after reading a critique of `solution`, each as it lands.
-
-        Args:
-            problem: The problem.
-            solution: The criticised solution.
-            critique: The critique as the policy is to read it, with its quotation of the step.
-            n: How many.
-            first: Index of the first sample.
-        """
-
-    @property
-    def splits(self) -> bool:
-        """Whether its solutions are cut into steps by a separator that the configuration names."""
+        """Raises ProblemError: this policy reads no critiques."""
+        raise ProblemError(f"{type(self).__name__} does not revise solutions")
 
     def token_bound(self, n: int, steps: int | None = None) -> int | None:
-        """Returns the most completion tokens that a problem can take, None where there is no bound.
-
-        Args:
-            n: How many solutions are sampled.
-            steps: None where they are sampled whole, else how many times `n` solutions go on by a step.
-        """
+        """Returns None: no bound is known."""
+        return None
 
     def check(self) -> None:
-        """Raises UserError where the configuration cannot work; loads no weights."""
+        """Nothing can be wrong."""

@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 from dataclasses import replace
 
-from policies.base import GREEDY
+from policies.base import BasePolicy
 from policies.steps import step_format
 from tts.core.errors import UserError
+from tts.core.policy import GREEDY
+from tts.core.traits import PolicyTraits
 from tts.core.values import Problem, Solution
 from tts.engines.chat_format import check_format, render
 from tts.engines.generating import Completion, Engine, Sampling
 from tts.engines.seeded import SeededSampler
 
 
-class ChatPolicy:
+class ChatPolicy(BasePolicy):
     """Samples solutions from a chat model.
 
     Args:
@@ -33,6 +35,7 @@ class ChatPolicy:
         seed: The run's seed.
     """
 
+    traits = PolicyTraits()
     splits = True
 
     def __init__(

@@ -6,13 +6,14 @@ from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Any
 
+from policies.base import BasePolicy
 from policies.steps import step_format
 from tts.core.errors import UserError
 from tts.core.values import Problem, Solution
 from tts.tasks.rows import read_lines
 
 
-class RecordedPolicy:
+class RecordedPolicy(BasePolicy):
     """Hands out the solutions of a file in their order.
 
     One JSON object a line: `{"id", "question", "answer", "solutions": [{"steps": [..]} or {"text": ".."}, ...]}`, each
@@ -22,9 +23,6 @@ class RecordedPolicy:
         path: The file.
         steps: Step format that cuts solutions that are given as text.
     """
-
-    splits = False
-    lacks = ("steps", "revisions")
 
     def __init__(self, path: str | None = None, steps: str = "blank_line") -> None:
         if path is None:

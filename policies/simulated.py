@@ -8,11 +8,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from tts.core.errors import UserError
+from tts.core.task import Task
 from tts.engines.chat_format import FORMATS, TEMPLATE, check_format
 from tts.engines.generating import Sampling
 from tts.engines.simulated.tokens import CHARACTERS
 from tts.engines.simulated.writer import Draft, dice, greedy, last_mark, length, mark, prose
-from tts.tasks.base import Task
 
 _GAP = "\n\n"
 _DELTAS = (1, 1, 1, 2, 2, 3, 10, 100)

@@ -16,21 +16,23 @@ import random
 from collections import Counter
 from contextlib import aclosing
 
-from policies.base import Policy
 from policies.revision_prompt import PROMPT
+from search.base import BaseStrategy
 from search.critique_refine import CritiqueRefine
 from search.ordered_tasks import OrderedTasks
+from search.search_tree import SearchTree
 from search.thompson import POSTERIORS, Beliefs
 from tts.core.aggregate import check_aggregator
 from tts.core.errors import UserError
 from tts.core.grader import Grader
+from tts.core.policy import Policy
 from tts.core.selection import check_selection
-from tts.core.tree import SearchTree
+from tts.core.traits import REFINEMENT
 from tts.core.values import Problem, SearchResult, Solution, Verdict
-from verifiers.base import Verifier
+from tts.core.verifier import Verifier
 
 
-class ABMCTS:
+class ABMCTS(BaseStrategy):
     """AB-MCTS-A.
 
     A revision is asked for with the verifier's critique of the first wrong step, or of the worst one where none is wrong.
@@ -45,7 +47,7 @@ class ABMCTS:
         seed: The run's seed.
     """
 
-    needs = ("policy.revisions", "verifier.steps", "verifier.critiques")
+    needs = REFINEMENT
     verifies = True
 
     def __init__(

@@ -12,19 +12,21 @@ import asyncio
 from collections import Counter
 from contextlib import aclosing
 
-from policies.base import Policy
+from search.base import BaseStrategy
 from search.dirichlet import confidence
+from search.search_tree import SearchTree
 from tts.core.errors import UserError
 from tts.core.grader import Grader
-from tts.core.tree import ROOT, SearchTree
+from tts.core.policy import Policy
+from tts.core.tree import ROOT
 from tts.core.values import Problem, SearchResult, Solution
-from verifiers.base import Verifier
+from tts.core.verifier import Verifier
 
 RULES: dict[str, int | None] = {"beta": 2, "dirichlet": None}
 """How many of the commonest answers a rule compares; None for all."""
 
 
-class AdaptiveConsistency:
+class AdaptiveConsistency(BaseStrategy):
     """Majority vote over as many samples as it takes.
 
     Args:

@@ -1,47 +1,21 @@
-"""The interface of search strategies."""
+"""What most search strategies have in common."""
 
 from __future__ import annotations
 
-from typing import Protocol
-
-from policies.base import Policy
-from tts.core.grader import Grader
-from tts.core.values import Problem, SearchResult
-from verifiers.base import Verifier
+from tts.core.policy import Policy
+from tts.core.traits import Needs
 
 
-class SearchStrategy(Protocol):
-    """Spends a budget of samples and verifications on one problem.
+class BaseStrategy:
+    """A strategy over whole solutions that asks the verifier; subclasses define `search` and `samples`.
 
-    A strategy is straight-line asynchronous code: it never batches, counts tokens, retries, caches or schedules, and never
-    asks which policy or verifier it holds. What it needs of them beyond solutions from the start and scores for them it
-    names in an attribute `needs`, any of `tts.runtime.capabilities.NEEDS`: for a search over steps
-    `needs = ("policy.steps", "verifier.prefixes")`. A policy or verifier that lacks it is then
-    refused before anything is computed.
-
-    Its settings are its constructor's parameters; one called `seed` receives the run's seed.
+    The interface is `tts.core.strategy.SearchStrategy`.
     """
 
-    async def search(self, problem: Problem, policy: Policy, verifier: Verifier, grader: Grader) -> SearchResult:
-        """Searches for the problem's answer.
-
-        Args:
-            problem: The problem.
-            policy: Proposes.
-            verifier: Judges.
-            grader: Says which answers are equivalent; it must not be asked which are right.
-
-        Raises:
-            EngineError: An engine failed for good.
-        """
-
-    @property
-    def samples(self) -> int:
-        """The most solutions that it samples for a problem."""
+    needs: Needs = Needs()
+    verifies: bool = True
+    samples: int
 
     def token_bound(self, policy: Policy) -> int | None:
-        """Returns the most completion tokens that the policy samples for a problem, None where there is no bound."""
-
-    @property
-    def verifies(self) -> bool:
-        """Whether it asks the verifier at all."""
+        """Returns the bound of as many whole solutions as it samples."""
+        return policy.token_bound(self.samples)

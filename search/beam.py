@@ -11,17 +11,19 @@ from __future__ import annotations
 
 import asyncio
 
-from policies.base import Policy
+from search.base import BaseStrategy
 from search.checks import check_step_search, check_width
 from search.step_tree import Rank, StepTree
 from tts.core.errors import UserError
 from tts.core.grader import Grader
+from tts.core.policy import Policy
+from tts.core.traits import STEP_SEARCH
 from tts.core.tree import ROOT
 from tts.core.values import Problem, SearchResult
-from verifiers.base import Verifier
+from tts.core.verifier import Verifier
 
 
-class Beam:
+class Beam(BaseStrategy):
     """Step-level beam search.
 
     Args:
@@ -34,7 +36,7 @@ class Beam:
         selection: How one of the finished solutions is chosen in the end, a key of `tts.core.selection.SELECTIONS`.
     """
 
-    needs = ("policy.steps", "verifier.prefixes")
+    needs = STEP_SEARCH
     verifies = True
 
     def __init__(

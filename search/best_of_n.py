@@ -9,17 +9,19 @@ from __future__ import annotations
 import asyncio
 from contextlib import aclosing
 
-from policies.base import Policy
+from search.base import BaseStrategy
+from search.search_tree import SearchTree
 from tts.core.aggregate import check_aggregator
 from tts.core.errors import UserError
 from tts.core.grader import Grader
+from tts.core.policy import Policy
 from tts.core.selection import check_selection
-from tts.core.tree import ROOT, SearchTree
+from tts.core.tree import ROOT
 from tts.core.values import Problem, SearchResult, Solution
-from verifiers.base import Verifier
+from tts.core.verifier import Verifier
 
 
-class BestOfN:
+class BestOfN(BaseStrategy):
     """Best-of-N.
 
     Args:

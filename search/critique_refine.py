@@ -12,10 +12,11 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncGenerator
 
-from policies.base import Policy
 from policies.revision_prompt import PROMPT
 from search.refinement import Refinement
 from tts.core.errors import UserError
+from tts.core.policy import Policy
+from tts.core.traits import REFINEMENT
 from tts.core.values import Problem, Solution, Verdict
 
 _ANALYSIS = re.compile(r"<analyze>(.*?)(?:</analyze>|\Z)", re.DOTALL)
@@ -35,7 +36,7 @@ class CritiqueRefine(Refinement):
         selection: How one of the chains' solutions is chosen in the end, a key of `tts.core.selection.SELECTIONS`.
     """
 
-    needs = ("policy.revisions", "verifier.steps", "verifier.critiques")
+    needs = REFINEMENT
     kind = "revision"
 
     def __init__(

@@ -9,16 +9,17 @@ from __future__ import annotations
 
 import asyncio
 
-from policies.base import Policy
+from search.base import BaseStrategy
 from search.beam import Beam
 from search.checks import check_width
 from search.step_tree import StepTree
 from tts.core.grader import Grader
+from tts.core.policy import Policy
 from tts.core.values import Problem, SearchResult
-from verifiers.base import Verifier
+from tts.core.verifier import Verifier
 
 
-class DVTS:
+class DVTS(BaseStrategy):
     """Diverse verifier tree search.
 
     Args:

@@ -8,15 +8,17 @@ from __future__ import annotations
 from collections import Counter
 from contextlib import aclosing
 
-from policies.base import Policy
+from search.base import BaseStrategy
+from search.search_tree import SearchTree
 from tts.core.errors import UserError
 from tts.core.grader import Grader
-from tts.core.tree import ROOT, SearchTree
+from tts.core.policy import Policy
+from tts.core.tree import ROOT
 from tts.core.values import Problem, SearchResult, Solution
-from verifiers.base import Verifier
+from tts.core.verifier import Verifier
 
 
-class Majority:
+class Majority(BaseStrategy):
     """Majority vote over groups of equivalent answers.
 
     Args:

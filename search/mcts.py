@@ -12,20 +12,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from policies.base import Policy
+from search.base import BaseStrategy
 from search.checks import check_step_search
 from search.ordered_tasks import OrderedTasks
 from search.uct import Visits
 from search.value_tree import ValueTree
 from tts.core.errors import UserError
 from tts.core.grader import Grader
+from tts.core.policy import Policy
+from tts.core.traits import STEP_SEARCH, Needs
 from tts.core.values import Problem, SearchResult
-from verifiers.base import Verifier
+from tts.core.verifier import Verifier
 
 _FINALS = ("value", "visits")
 
 
-class MCTS:
+class MCTS(BaseStrategy):
     """Monte Carlo tree search.
 
     A node is worth (1 - rollout) * its score + rollout * the score of a solution that goes on from it; what cannot become an
@@ -74,7 +76,7 @@ class MCTS:
         Visits(*self._rule)
         # Rollouts alone need no verdict on what is not finished.
         self._judges = rollout < 1
-        self.needs = ("policy.steps", "verifier.prefixes") if self._judges else ("policy.steps",)
+        self.needs = STEP_SEARCH if self._judges else Needs(policy=("steps",))
         self.samples, self._parallel, self._final, self._selection = simulations, parallel, final, selection
         self._tree = (aggregator, width, depth, rollout)
 

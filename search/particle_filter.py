@@ -16,16 +16,18 @@ import random
 from collections import defaultdict
 from collections.abc import Sequence
 
-from policies.base import Policy
+from search.base import BaseStrategy
 from search.checks import check_step_search
 from search.particles import ParticleTree, Weighting
 from tts.core.errors import UserError
 from tts.core.grader import Grader
+from tts.core.policy import Policy
+from tts.core.traits import STEP_SEARCH
 from tts.core.values import Problem, SearchResult
-from verifiers.base import Verifier
+from tts.core.verifier import Verifier
 
 
-class ParticleFilter:
+class ParticleFilter(BaseStrategy):
     """Particle filtering.
 
     Args:
@@ -40,7 +42,7 @@ class ParticleFilter:
         seed: The run's seed.
     """
 
-    needs = ("policy.steps", "verifier.prefixes")
+    needs = STEP_SEARCH
     verifies = True
     _sweeps = 1
 
@@ -62,12 +64,8 @@ class ParticleFilter:
         self._weighting = Weighting(potential, temperature, start, annealing)
         check_step_search(depth, aggregator, selection)
         self._n, self._depth, self._seed = n, depth, seed
+        self.samples = n
         self._aggregator, self._selection = aggregator, selection
-
-    @property
-    def samples(self) -> int:
-        """The particles of the first sweep, and in each further one all but the one that is kept."""
-        return self._n + (self._sweeps - 1) * (self._n - 1)
 
     def token_bound(self, policy: Policy) -> int | None:
         """Returns the bound of a step of every particle at every depth."""

@@ -49,3 +49,5 @@ class ParticleGibbs(ParticleFilter):
                 f"search.n={n}: with search.iterations={iterations} at least 2 are needed, one is the kept one"
             )
         self._sweeps = iterations
+        # The particles of the first sweep, and in each further one all but the one that is kept.
+        self.samples = n + (iterations - 1) * (n - 1)

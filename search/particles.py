@@ -59,7 +59,7 @@ class ParticleTree(StepTree):
 
     def way(self, node: int) -> list[int]:
         """Returns the nodes from below the root to a node."""
-        return [above for above in (*reversed(list(self._above(node))), node) if above != ROOT]
+        return [above for above in (*reversed(list(self.ancestors(node))), node) if above != ROOT]
 
     async def sweep(
         self, n: int, depth: int, weighting: Weighting, rng: random.Random, kept: Sequence[int] = (), first: int = 0
@@ -98,5 +98,5 @@ class ParticleTree(StepTree):
     async def _children(self, particles: Sequence[int], first: int) -> dict[int, deque[int]]:
         children = defaultdict[int, deque[int]](deque)
         for node in await self.expand(Counter(filter(self.is_open, particles)), first):
-            children[next(self._above(node))].append(node)
+            children[next(self.ancestors(node))].append(node)
         return children

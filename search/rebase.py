@@ -11,19 +11,21 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from policies.base import Policy
+from search.base import BaseStrategy
 from search.checks import check_step_search
 from search.step_tree import StepTree
 from tts.core.errors import UserError
 from tts.core.grader import Grader
+from tts.core.policy import Policy
+from tts.core.traits import STEP_SEARCH
 from tts.core.tree import ROOT
 from tts.core.values import Problem, SearchResult
-from verifiers.base import Verifier
+from tts.core.verifier import Verifier
 
 _ROUNDING_ERROR = 1e-9
 
 
-class Rebase:
+class Rebase(BaseStrategy):
     """Reward-balanced search.
 
     Args:
@@ -35,7 +37,7 @@ class Rebase:
         selection: How one of the solutions is chosen in the end, a key of `tts.core.selection.SELECTIONS`.
     """
 
-    needs = ("policy.steps", "verifier.prefixes")
+    needs = STEP_SEARCH
     verifies = True
 
     def __init__(

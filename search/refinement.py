@@ -10,19 +10,21 @@ from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
-from policies.base import Policy
+from search.base import BaseStrategy
+from search.search_tree import SearchTree
 from tts.core.aggregate import check_aggregator
 from tts.core.errors import UserError
 from tts.core.grader import Grader
+from tts.core.policy import Policy
 from tts.core.selection import argmax, check_selection
-from tts.core.tree import ROOT, SearchTree
+from tts.core.tree import ROOT
 from tts.core.values import Problem, SearchResult, Solution, Verdict
-from verifiers.base import Verifier
+from tts.core.verifier import Verifier
 
 _KEEP = ("last", "best")
 
 
-class Refinement(ABC):
+class Refinement(BaseStrategy, ABC):
     """Parallel chains of solutions.
 
     Args:

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 
-from policies.base import Policy
 from search.refinement import Refinement
+from tts.core.policy import Policy
 from tts.core.values import Problem, Solution, Verdict
 
 

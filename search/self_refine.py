@@ -11,13 +11,16 @@ from __future__ import annotations
 import asyncio
 from contextlib import aclosing
 
-from policies.base import Policy
+from search.base import BaseStrategy
+from search.search_tree import SearchTree
 from tts.core.errors import UserError
 from tts.core.grader import Grader
+from tts.core.policy import Policy
 from tts.core.selection import check_selection
-from tts.core.tree import ROOT, SearchTree
+from tts.core.traits import Needs
+from tts.core.tree import ROOT
 from tts.core.values import Problem, SearchResult, Solution
-from verifiers.base import Verifier
+from tts.core.verifier import Verifier
 
 FEEDBACK = (
     "Check your solution above step by step: there may be an error in it. Do not solve the problem again. "
@@ -26,7 +29,7 @@ FEEDBACK = (
 PROMPT = "{critique}\n\nWith this in mind, please rethink and refine your answer."
 
 
-class SelfRefine:
+class SelfRefine(BaseStrategy):
     """Self-refinement in parallel chains.
 
     A critique is sampled as the policy's answer to `feedback` behind its solution, the way a revision is: policies that
@@ -42,7 +45,7 @@ class SelfRefine:
             than `majority` the verifier judges them.
     """
 
-    needs = ("policy.revisions",)
+    needs = Needs(policy=("revisions",))
 
     def __init__(
         self,

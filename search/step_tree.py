@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import math
 from collections import Counter
-from collections.abc import Callable, Coroutine, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from contextlib import aclosing
 from typing import Any
 
-from policies.base import GREEDY, Policy
-from tts.core.tree import SearchTree
+from search.search_tree import SearchTree
+from tts.core.policy import GREEDY, Policy
 from tts.core.values import Problem
-from verifiers.base import Verifier
+from tts.core.verifier import Verifier
 
 Land = Callable[[int], Coroutine[Any, Any, object]]
 Rank = tuple[bool, float, tuple[tuple[str, int], ...]]
@@ -66,7 +66,7 @@ class StepTree(SearchTree):
 
     async def judge_step(self, node: int) -> None:
         """Judges the steps by which a node is longer than the nearest judged node above it."""
-        prior = next((verdict for above in self._above(node) if (verdict := self.verdict(above)) is not None), None)
+        prior = next((verdict for above in self.ancestors(node) if (verdict := self.verdict(above)) is not None), None)
         self.judge(node, await self._verifier.verify(self._problem, self.solution(node), prior))
 
     async def roll_out(self, node: int, steps: int) -> int:
@@ -81,11 +81,6 @@ class StepTree(SearchTree):
                 break
             (node,) = grown
         return node
-
-    def _above(self, node: int) -> Iterator[int]:
-        while above := list(self._graph.predecessors(node)):
-            (node,) = above
-            yield node
 
     def ends_of(self, found: list[int]) -> list[int]:
         """Returns what a search found; where nothing of it is finished, the finished solutions that it had passed over.

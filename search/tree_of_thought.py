@@ -9,19 +9,21 @@ bounded by as many expanded states as BFS can expand (the paper's crosswords: 10
 
 from __future__ import annotations
 
-from policies.base import Policy
+from search.base import BaseStrategy
 from search.checks import check_step_search, check_width
 from search.step_tree import StepTree
 from tts.core.errors import UserError
 from tts.core.grader import Grader
+from tts.core.policy import Policy
+from tts.core.traits import STEP_SEARCH
 from tts.core.tree import ROOT
 from tts.core.values import Problem, SearchResult
-from verifiers.base import Verifier
+from tts.core.verifier import Verifier
 
 _ORDERS = ("bfs", "dfs")
 
 
-class TreeOfThought:
+class TreeOfThought(BaseStrategy):
     """Tree-of-thoughts search.
 
     Args:
@@ -35,7 +37,7 @@ class TreeOfThought:
         selection: How one of the solutions is chosen in the end, a key of `tts.core.selection.SELECTIONS`.
     """
 
-    needs = ("policy.steps", "verifier.prefixes")
+    needs = STEP_SEARCH
     verifies = True
 
     def __init__(

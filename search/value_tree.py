@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from contextlib import aclosing
 
-from policies.base import Policy
 from search.step_tree import StepTree
+from tts.core.policy import Policy
 from tts.core.values import Problem
-from verifiers.base import Verifier
+from tts.core.verifier import Verifier
 
 
 class ValueTree(StepTree):

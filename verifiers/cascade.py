@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from tts.core.aggregate import check_aggregator
 from tts.core.errors import UserError
 from tts.core.values import Problem, Solution, Verdict
-from verifiers.base import Verifier
-from verifiers.combinator import Combinator, lacks, score_at
+from tts.core.verifier import Verifier
+from verifiers.combinator import Combinator, score_at
 from verifiers.stepwise import beginning, judged_steps
 from verifiers.within_budget import gather_within_budget, require_any
 
@@ -57,7 +57,7 @@ class Cascade(Combinator):
         for number, stage in enumerate(self.parts.values()):
             if not open_steps and number:
                 break
-            whole = number == 0 or "prefixes" in lacks(stage)
+            whole = number == 0 or "prefixes" in stage.traits.lacks
             asked = beginning(solution, total if whole else open_steps[-1] + 1)
             verdict = own[number]
             if verdict is None or len(verdict.scores) < len(judged_steps(asked)):

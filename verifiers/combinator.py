@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from itertools import chain
-from typing import Any
+from collections.abc import Mapping
 
 from tts.core.errors import UserError
+from tts.core.traits import VerifierTraits
 from tts.core.values import Problem, Solution, Verdict
-from tts.runtime.capabilities import reads_answers
-from verifiers.base import Verifier
+from tts.core.verifier import Verifier
+from verifiers.base import BaseVerifier
 
 
-class Combinator:
+class Combinator(BaseVerifier):
     """A verifier that asks others.
 
     It lacks what any of its parts lacks and is told what any is told, is checked with them, and shows all that they show.
@@ -23,13 +22,13 @@ class Combinator:
 
     def __init__(self, parts: Mapping[str, Verifier]) -> None:
         self.parts = dict(parts)
-        self.reads_answers = any(map(reads_answers, parts.values()))
-        self.lacks: tuple[str, ...] = tuple(dict.fromkeys(chain.from_iterable(map(lacks, parts.values()))))
-
-    @property
-    def votes(self) -> int:
-        """How many independent judgements make a verdict at most."""
-        return sum(part.votes for part in self.parts.values())
+        self.votes = sum(part.votes for part in parts.values())
+        each = [part.traits for part in parts.values()]
+        self.traits = VerifierTraits(
+            lacks=tuple(dict.fromkeys(ability for traits in each for ability in traits.lacks)),
+            reads_answers=any(traits.reads_answers for traits in each),
+            runs_code=any(traits.runs_code for traits in each),
+        )
 
     def token_bound(self, steps: int) -> int | None:
         """Returns the sum of the parts' bounds, None where one has none."""
@@ -46,15 +45,9 @@ class Combinator:
         return "\n\n".join(f"{name}:\n{_preview(part, problem, solution)}" for name, part in self.parts.items())
 
 
-def lacks(verifier: Any) -> Sequence[str]:
-    """Returns what a verifier says that it does not do."""
-    named: Sequence[str] = getattr(verifier, "lacks", ())
-    return named
-
-
 def need_prefixes(verifier: Verifier, key: str, why: str) -> None:
     """Raises UserError where the verifier at `key` cannot be asked about a solution that is not finished."""
-    if "prefixes" in lacks(verifier):
+    if "prefixes" in verifier.traits.lacks:
         raise UserError(f"{key}={type(verifier).__name__}: it judges finished solutions only, but {why}")
 
 
@@ -73,6 +66,6 @@ def score_at(verdict: Verdict | None, step: int) -> float | None:
     return scores[min(step, len(scores) - 1)] if scores else None
 
 
-def _preview(verifier: Any, problem: Problem, solution: Solution) -> str:
-    show = getattr(verifier, "preview", None)
-    return str(show(problem, solution)) if show is not None else f"({type(verifier).__name__} shows nothing)"
+def _preview(verifier: Verifier, problem: Problem, solution: Solution) -> str:
+    shown = verifier.preview(problem, solution)
+    return f"({type(verifier).__name__} shows nothing)" if shown is None else shown

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from tts.core.aggregate import check_aggregator
 from tts.core.errors import UserError
 from tts.core.values import Problem, Solution, Verdict
-from verifiers.base import Verifier
+from tts.core.verifier import Verifier
 from verifiers.combinator import Combinator, score_at
 from verifiers.stepwise import judged_steps
 from verifiers.within_budget import gather_within_budget, require_any

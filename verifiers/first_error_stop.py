@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from tts.core.errors import UserError
 from tts.core.values import Problem, Solution, Verdict
-from verifiers.base import Verifier
+from tts.core.verifier import Verifier
 from verifiers.combinator import Combinator, check_threshold, need_prefixes
 from verifiers.stepwise import FALLING, until_first_error
 
@@ -26,8 +28,6 @@ class FirstErrorStop(Combinator):
         aggregator: How the step scores make a score, a key of `FALLING`.
     """
 
-    aggregators = FALLING
-
     def __init__(self, of: Verifier, threshold: float = 0.5, aggregator: str = "min") -> None:
         check_threshold(threshold, "verifier.threshold")
         if aggregator not in FALLING:
@@ -37,6 +37,7 @@ class FirstErrorStop(Combinator):
             )
         need_prefixes(of, "verifier.of", "first_error_stop asks step by step")
         super().__init__({"of": of})
+        self.traits = replace(self.traits, aggregators=FALLING)
         self._of, self._threshold, self._aggregator = of, threshold, aggregator
 
     async def verify(self, problem: Problem, solution: Solution, prior: Verdict | None = None) -> Verdict:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from tts.core.errors import UserError
 from tts.core.grader import Grader
+from tts.core.traits import VerifierTraits
 from tts.core.values import Problem, Solution, Verdict, Vote
+from verifiers.base import BaseVerifier
 
 
-class OracleVerifier:
+class OracleVerifier(BaseVerifier):
     """Scores 1 where a solution is right, as the run's grader has it, else 0.
 
     With it best-of-N has the accuracy "any of N". Summary and console mark such a run.
@@ -19,21 +21,12 @@ class OracleVerifier:
         UserError: The command has none: it judges steps, of which a reference answer says nothing.
     """
 
-    votes = 1
-    lacks = ("prefixes", "steps", "critiques")
-    reads_answers = True
+    traits = VerifierTraits(lacks=("prefixes", "steps", "critiques"), reads_answers=True)
 
     def __init__(self, grader: Grader | None = None) -> None:
         if grader is None:
             raise UserError("verifier=oracle knows final answers, not steps: use it with python -m tts")
         self._grader = grader
-
-    def check(self) -> None:
-        """Does nothing: whether the task has answers is checked where tasks are."""
-
-    def token_bound(self, steps: int) -> int | None:
-        """Returns 0: nothing is generated."""
-        return 0
 
     async def verify(self, problem: Problem, solution: Solution, prior: Verdict | None = None) -> Verdict:
         """Returns one score, of the whole solution.

@@ -6,11 +6,13 @@ import math
 from pathlib import Path
 
 from tts.core.errors import UserError
+from tts.core.traits import VerifierTraits
 from tts.core.values import Problem, Solution, Verdict, Vote
 from tts.tasks.rows import read_lines
+from verifiers.base import BaseVerifier
 
 
-class RecordedVerifier:
+class RecordedVerifier(BaseVerifier):
     """Looks scores up by problem and solution index.
 
     One JSON object a line: `{"id", "index", "scores": [..]}`; any finite numbers, one per step or one for the whole.
@@ -20,8 +22,7 @@ class RecordedVerifier:
         aggregator: How the scores' source makes one score of them.
     """
 
-    votes = 1
-    lacks = ("prefixes", "critiques")
+    traits = VerifierTraits(lacks=("prefixes", "critiques"))
 
     def __init__(self, path: str | None = None, aggregator: str = "min") -> None:
         if path is None:
@@ -47,10 +48,6 @@ class RecordedVerifier:
                     f"{place}: not a row of recorded scores ({error!r}); "
                     'expected {"id": ..., "index": ..., "scores": [...]}'
                 ) from None
-
-    def token_bound(self, steps: int) -> int | None:
-        """Returns 0: nothing is generated."""
-        return 0
 
     async def verify(self, problem: Problem, solution: Solution, prior: Verdict | None = None) -> Verdict:
         """Returns the recorded scores.

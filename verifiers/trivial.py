@@ -4,21 +4,15 @@ from __future__ import annotations
 
 import hashlib
 
+from tts.core.traits import VerifierTraits
 from tts.core.values import Problem, Solution, Verdict, Vote
+from verifiers.base import BaseVerifier
 
 
-class AlwaysCorrect:
+class AlwaysCorrect(BaseVerifier):
     """Finds every step right."""
 
-    votes = 1
-    lacks = ("critiques",)
-
-    def check(self) -> None:
-        """Nothing can be wrong."""
-
-    def token_bound(self, steps: int) -> int | None:
-        """Returns 0: nothing is generated."""
-        return 0
+    traits = VerifierTraits(lacks=("critiques",))
 
     async def verify(self, problem: Problem, solution: Solution, prior: Verdict | None = None) -> Verdict:
         """Returns 1 for every step."""
@@ -26,7 +20,7 @@ class AlwaysCorrect:
         return Verdict(scores, (Vote(scores),), "min")
 
 
-class Random:
+class Random(BaseVerifier):
     """Scores every step with a random number from [0, 1), so that a threshold is the rate of steps that it finds wrong.
 
     A step's score depends on nothing but the seed, the question and the steps up to it.
@@ -35,18 +29,10 @@ class Random:
         seed: The run's seed.
     """
 
-    votes = 1
-    lacks = ("critiques",)
+    traits = VerifierTraits(lacks=("critiques",))
 
     def __init__(self, seed: int = 0) -> None:
         self._seed = seed
-
-    def check(self) -> None:
-        """Nothing can be wrong."""
-
-    def token_bound(self, steps: int) -> int | None:
-        """Returns 0: nothing is generated."""
-        return 0
 
     async def verify(self, problem: Problem, solution: Solution, prior: Verdict | None = None) -> Verdict:
         """Returns the numbers."""

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from tts.budget import Judgements
 from tts.core.errors import UserError
+from tts.core.traits import VerifierTraits
 from tts.core.values import Problem, Solution, Verdict, Vote
 from tts.sandbox.base import Sandbox
 from tts.tasks.code import CodeCheck, extract_code
+from verifiers.base import BaseVerifier
 
 
-class UnitTestVerifier:
+class UnitTestVerifier(BaseVerifier):
     """Runs a solution's code with tests in the sandbox; see `tts.tasks.code` for what tests look like.
 
     Args:
@@ -22,21 +24,11 @@ class UnitTestVerifier:
         UserError: The sandbox runs no code.
     """
 
-    votes = 1
-    lacks = ("prefixes", "steps", "critiques")
-
     def __init__(self, sandbox: Sandbox, tests: str | None = None) -> None:
         self._check = CodeCheck(sandbox, "verifier=unit_tests")
         self._judgements: Judgements[Verdict] = Judgements()
         self._field = tests
-        self.reads_answers = tests is None
-
-    def check(self) -> None:
-        """Does nothing: whether the task has answers is checked where tasks are."""
-
-    def token_bound(self, steps: int) -> int | None:
-        """Returns 0: nothing is generated."""
-        return 0
+        self.traits = VerifierTraits(("prefixes", "steps", "critiques"), reads_answers=tests is None, runs_code=True)
 
     async def verify(self, problem: Problem, solution: Solution, prior: Verdict | None = None) -> Verdict:
         """Returns one score, of the whole solution; 0 where it has no code or is not finished.

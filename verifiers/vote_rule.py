@@ -62,19 +62,14 @@ class VoteRule(Combinator):
         check_threshold(threshold, "verifier.threshold")
         super().__init__({"of": of})
         self._of = of
-        self._k = of.votes if votes is None else votes
+        self.votes = of.votes if votes is None else votes
         self._rule = RULES[rule]
         self._threshold = threshold
-
-    @property
-    def votes(self) -> int:
-        """K."""
-        return self._k
 
     def token_bound(self, steps: int) -> int | None:
         """Returns the bound of K votes."""
         bound = self._of.token_bound(steps)
-        return None if bound is None else -(-bound * self._k // self._of.votes)
+        return None if bound is None else -(-bound * self.votes // self._of.votes)
 
     async def verify(self, problem: Problem, solution: Solution, prior: Verdict | None = None) -> Verdict:
         """Returns what the rule makes of K votes, which are cast concurrently; the state holds their verdicts.
@@ -82,7 +77,7 @@ class VoteRule(Combinator):
         Raises:
             LimitReached: The budget did not allow a single vote; where it allowed some, those make the verdict.
         """
-        ballots = await self._cast(problem, solution, range(self._k), () if prior is None else prior.state)
+        ballots = await self._cast(problem, solution, range(self.votes), () if prior is None else prior.state)
         return self._verdict([self._score(said) for said in by_steps(ballots)], ballots)
 
     async def _cast(

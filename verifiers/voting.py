@@ -10,10 +10,11 @@ from itertools import zip_longest
 from tts.core.aggregate import check_aggregator
 from tts.core.errors import UserError
 from tts.core.values import Problem, Solution, Verdict
+from verifiers.base import BaseVerifier
 from verifiers.within_budget import gather_within_budget, require_any
 
 
-class VotingVerifier(ABC):
+class VotingVerifier(BaseVerifier, ABC):
     """Judges by K votes; the score of a step is the mean over the votes that have one.
 
     Attributes:
@@ -57,10 +58,6 @@ class VotingVerifier(ABC):
     @abstractmethod
     def token_bound(self, steps: int) -> int | None:
         """Returns the most completion tokens that K votes on `steps` steps can take, None where there is no bound."""
-
-    @abstractmethod
-    def check(self) -> None:
-        """Raises UserError where the configuration cannot work; loads no weights."""
 
     async def verify(self, problem: Problem, solution: Solution, prior: Verdict | None = None) -> Verdict:
         """Returns the mean of all K votes, which are cast concurrently; the state holds their verdicts.

@@ -15,18 +15,17 @@ from rich.console import Console
 from tts.budget import Usage, charge
 from tts.config.build import config_hash
 from tts.core.errors import EngineError, UserError
+from tts.core.traits import VerifierTraits
 from tts.core.values import Problem, Solution, Verdict, Vote
 from tts.judge.app import run_job
+from verifiers.base import BaseVerifier
 
 ASKED: list[str] = []
 """Ids of the problems that a `Told` was asked about, in order."""
 
 
-class Told:
+class Told(BaseVerifier):
     """Finds a step right unless it holds the word `wrong`; `fails` in a step fails, as long as there is no file `mended`."""
-
-    votes = 1
-    lacks: tuple[str, ...] = ()
 
     def __init__(self, mended: str = "", delay: float = 0.0, bad: str = "wrong") -> None:
         self._mended, self._delay, self._bad = mended, delay, bad
@@ -58,7 +57,7 @@ class Told:
 class Whole(Told):
     """One that cannot be asked about beginnings."""
 
-    lacks = ("prefixes",)
+    traits = VerifierTraits(lacks=("prefixes",))
 
 
 def rows(count: int, prefix: str = "p", **more: Any) -> list[dict[str, Any]]:

@@ -10,6 +10,7 @@ from hydra import compose, initialize_config_module
 
 from tests.judge.helpers import ASKED, TOLD, Told, judge, results, rows, summary, write
 from tts.core.errors import UserError
+from tts.core.traits import VerifierTraits
 from tts.core.values import Problem, Solution, Verdict
 from tts.sandbox.base import Sandbox
 from tts.sandbox.none import NoExecution
@@ -373,13 +374,13 @@ class Rewarded(Told):
 class Lacking(Rewarded):
     """Says that it does."""
 
-    lacks = ("steps",)
+    traits = VerifierTraits(lacks=("steps",))
 
 
 class Stopping(Rewarded):
     """Judges no further than a threshold of its own."""
 
-    aggregators = ("min",)
+    traits = VerifierTraits(aggregators=("min",))
 
 
 def test_the_help_lists_the_groups_that_there_are() -> None:

@@ -9,9 +9,9 @@ from hydra import compose, initialize_config_module
 from omegaconf import OmegaConf
 
 import tts.config.build
-from policies.base import GREEDY
 from policies.chat import ChatPolicy
 from tts.core.errors import UserError
+from tts.core.policy import GREEDY
 from tts.core.values import Problem, Solution
 from tts.engines.generating import Completion
 from tts.engines.scripted import ScriptedEngine

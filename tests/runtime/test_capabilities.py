@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,17 @@ from hydra import initialize_config_module
 from omegaconf import OmegaConf
 from rich.console import Console
 
+from policies.recorded import RecordedPolicy
+from search.base import BaseStrategy
 from tts.core.errors import UserError
+from tts.core.grader import Grader
+from tts.core.policy import Policy
+from tts.core.traits import REFINEMENT, STEP_SEARCH, Needs, PolicyAbility, PolicyTraits, VerifierAbility, VerifierTraits
+from tts.core.values import Problem, SearchResult
+from tts.core.verifier import Verifier
 from tts.evaluation.job import Job, compose, run_job
-from tts.runtime.capabilities import NEEDS, check_needs, ranks_by_wholes
+from tts.runtime.capabilities import check_needs, ranks_by_wholes
+from verifiers.trivial import AlwaysCorrect
 
 ROOT = Path(__file__).resolve().parents[2]
 STRATEGIES = sorted(path.stem for path in (ROOT / "conf" / "search").glob("*.yaml"))
@@ -35,8 +44,8 @@ def job(folder: Path, *overrides: str) -> Job:
 
 
 @pytest.mark.parametrize("search", STRATEGIES)
-def test_what_a_strategy_needs_is_known_and_there(tmp_path: Path, search: str) -> None:
-    assert set(getattr(job(tmp_path, f"search={search}").strategy, "needs", ())) <= set(NEEDS)
+def test_what_a_strategy_needs_is_there_by_default(tmp_path: Path, search: str) -> None:
+    assert job(tmp_path, f"search={search}").strategy.samples >= 1
 
 
 @pytest.mark.parametrize(
@@ -57,32 +66,53 @@ def test_known_combinations_are_refused(tmp_path: Path, overrides: list[str], sa
     assert says in str(caught.value)
 
 
-class Part:
-    """A strategy, policy or verifier of somebody who says what it needs or lacks."""
+NOTHING = Needs()
 
-    def __init__(self, needs: tuple[str, ...] = (), lacks: tuple[str, ...] = (), verifies: bool = True) -> None:
-        self.needs, self.lacks, self.verifies = needs, lacks, verifies
+
+@dataclass
+class Strategy(BaseStrategy):
+    """A strategy of somebody."""
+
+    needs: Needs = NOTHING
+    verifies: bool = True
+    samples: int = 1
+
+    async def search(self, problem: Problem, policy: Policy, verifier: Verifier, grader: Grader) -> SearchResult:
+        raise AssertionError("nothing is searched")
+
+
+def policy(*lacks: PolicyAbility) -> Policy:
+    class Part(RecordedPolicy):
+        traits = PolicyTraits(lacks)
+
+    return Part("nowhere.jsonl")
+
+
+def verifier(*lacks: VerifierAbility) -> Verifier:
+    class Part(AlwaysCorrect):
+        traits = VerifierTraits(lacks)
+
+    return Part()
 
 
 def test_a_verifier_that_nobody_asks_may_lack_anything() -> None:
-    mute = Part(lacks=("prefixes", "critiques"))
-    check_needs(Part(("verifier.prefixes",), verifies=False), Part(), mute)
-    with pytest.raises(UserError, match=r"search \(Part\) needs a verifier"):
-        check_needs(Part(("verifier.prefixes",)), Part(), mute)
+    mute = verifier("prefixes", "critiques")
+    check_needs(Strategy(STEP_SEARCH, verifies=False), policy(), mute)
+    with pytest.raises(UserError, match=r"search \(Strategy\) needs a verifier"):
+        check_needs(Strategy(STEP_SEARCH), policy(), mute)
 
 
 def test_who_says_nothing_needs_nothing_and_does_all() -> None:
-    check_needs(Part(tuple(NEEDS)), object(), object())
-    check_needs(object(), Part(lacks=("steps",)), object())
+    check_needs(Strategy(REFINEMENT), policy(), verifier())
+    check_needs(Strategy(), policy("steps", "revisions"), verifier("prefixes", "steps", "critiques"))
 
 
 def test_the_user_is_told_that_beginnings_are_ranked_by_rewards_of_wholes() -> None:
-    step_search, whole_search = Part(("policy.steps", "verifier.prefixes")), Part()
-    outcome, process = Part(lacks=("steps", "critiques")), Part(lacks=("critiques",))
-    assert ranks_by_wholes(step_search, outcome)
-    assert not ranks_by_wholes(step_search, process)
-    assert not ranks_by_wholes(whole_search, outcome)
-    assert not ranks_by_wholes(Part(step_search.needs, verifies=False), outcome)
+    outcome, process = verifier("steps", "critiques"), verifier("critiques")
+    assert ranks_by_wholes(Strategy(STEP_SEARCH), outcome)
+    assert not ranks_by_wholes(Strategy(STEP_SEARCH), process)
+    assert not ranks_by_wholes(Strategy(), outcome)
+    assert not ranks_by_wholes(Strategy(STEP_SEARCH, verifies=False), outcome)
 
 
 @pytest.mark.parametrize(("verifier", "told"), [("thinkprm", True), ("thinkprm-steps", False)])
@@ -94,8 +124,3 @@ def test_a_run_says_how_it_ranks_beginnings(tmp_path: Path, verifier: str, told:
     console = Console(record=True, width=200)
     assert run_job(config, "", tmp_path, console) == 0
     assert ("has one reward for a solution as a whole" in console.export_text()) == told
-
-
-def test_a_need_that_nobody_knows_is_named() -> None:
-    with pytest.raises(UserError, match=r"needs 'policy\.step', which nobody knows; it can need policy\.steps,"):
-        check_needs(Part(("policy.step",)), Part(), Part())

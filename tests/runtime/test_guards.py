@@ -10,15 +10,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from policies.base import BasePolicy
 from tts.budget import LimitReached, Limits, Usage, charge, scope
 from tts.core.errors import ProblemError
 from tts.core.values import Problem, Solution, Verdict
 from tts.runtime.guards import CheckedVerifier, LimitedPolicy
+from verifiers.base import BaseVerifier
 
 PROBLEM = Problem("p", "?")
 
 
-class Saying:
+class Saying(BaseVerifier):
     """A verifier that says what it is told to."""
 
     votes = 1
@@ -90,7 +92,7 @@ async def test_other_faults_of_a_verifier_pass_through() -> None:
         await CheckedVerifier(Saying((), ZeroDivisionError())).verify(PROBLEM, solution(1))
 
 
-class Spending:
+class Spending(BasePolicy):
     """A policy that runs into a limit after some solutions."""
 
     splits = True

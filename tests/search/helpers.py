@@ -6,12 +6,14 @@ import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, field
 
+from policies.base import BasePolicy
 from tts.core.values import Problem, Solution, Verdict
 from tts.tasks.grading import MathGrader
+from verifiers.base import BaseVerifier
 
 
 @dataclass
-class GivenPolicy:
+class GivenPolicy(BasePolicy):
     """Solutions `The answer is \\boxed{a}.`, landing in the order of `arrival`; an empty answer is a truncated one."""
 
     answers: Sequence[str]
@@ -29,7 +31,7 @@ class GivenPolicy:
 
 
 @dataclass
-class GivenVerifier:
+class GivenVerifier(BaseVerifier):
     """Scores by solution index."""
 
     scores: Sequence[tuple[float | None, ...]]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import AsyncGenerator, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from tts.core.values import FinishReason, Problem, SearchResult, Solution, Verdict, Vote
@@ -133,8 +133,5 @@ class Judge:
 
 def timeless(result: SearchResult) -> list[Any]:
     """Returns all of a result that must not depend on when things landed."""
-    nodes = [
-        {key: value for key, value in attributes.items() if key not in ("landed_s", "judged_s")}
-        for _, attributes in result.tree.nodes(data=True)
-    ]
-    return [result.chosen, result.candidates, result.groups, nodes, list(result.tree.edges), result.tree.graph]
+    nodes = tuple(replace(node, landed_s=0.0, judged_s=None) for node in result.tree.nodes)
+    return [result.chosen, result.candidates, result.groups, replace(result.tree, nodes=nodes)]

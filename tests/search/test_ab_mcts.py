@@ -47,10 +47,8 @@ async def test_the_order_in_which_things_land_changes_nothing(
     assert timeless(await run(ABMCTS(**settings), slow, Judge(Latencies(latency + 1)))) == timeless(result)
     # Exactly n solutions, no sample twice, all of them candidates, and the choice follows from the tree.
     assert len(editor.asked) == len(set(editor.asked)) == len(result.candidates) == settings["n"]
-    assert choose(result.tree) == result.tree.graph["chosen"] is not None
-    for node in result.tree:
-        for child in result.tree[node]:
-            assert bool(result.tree.nodes[child].get("revision")) == (node != 0)
+    assert choose(result.tree) == result.tree.chosen is not None
+    assert all(node.kind == ("revision" if node.parent else "") for node in result.tree.nodes)
 
 
 @given(drafts=st.lists(marks, min_size=12, max_size=12), settings=options, most=st.integers(0, 12))
@@ -65,13 +63,12 @@ async def test_it_ends_where_the_budget_does(
 async def test_a_revision_reads_the_critique_of_its_parents_first_wrong_step() -> None:
     editor = Editor([(True, False, False)] * 40)
     result = await run(ABMCTS(40, parallel=1), editor)
-    for node in result.tree:
-        text = result.tree.nodes[node].get("text")
-        for child in result.tree[node]:
-            if node and "wrong" in text:
-                first = text.split(": wrong")[0].rsplit("step ", 1)[1]
-                assert result.tree.nodes[child]["text"].count("wrong") == text.count("wrong") - 1
-                assert any(asked == text and f"step {first} is wrong" in message for asked, message, _ in editor.asked)
+    for node in result.tree.nodes:
+        text = result.tree.nodes[node.parent].text if node.parent else ""
+        if "wrong" in text:
+            first = text.split(": wrong")[0].rsplit("step ", 1)[1]
+            assert node.text.count("wrong") == text.count("wrong") - 1
+            assert any(asked == text and f"step {first} is wrong" in message for asked, message, _ in editor.asked)
     # Two steps are to be mended: it got to the bottom.
     assert result.answer == "0"
 
@@ -103,8 +100,8 @@ async def test_it_goes_deeper_where_revising_helps_and_wider_where_it_harms(post
     for seed in range(10):
         deep = await run(ABMCTS(40, posterior, seed=seed), Editor([(False,)] * 40))
         wide = await run(ABMCTS(40, posterior, seed=seed), Stubborn([(True,)] * 40))
-        below["deep"] += 40 - len(deep.tree[0])
-        below["wide"] += 40 - len(wide.tree[0])
+        below["deep"] += 40 - len(deep.tree.children(0))
+        below["wide"] += 40 - len(wide.tree.children(0))
     # Of 400 solutions each, so many are revisions.
     assert below["deep"] > 300
     assert below["wide"] < 150
@@ -116,7 +113,7 @@ async def test_what_was_cut_is_worth_nothing_however_much_the_verifier_likes_it(
         # Every revision mends its solution, and has no end.
         editor = Editor([(False,)] * 40, cuts=range(40))
         result = await run(ABMCTS(40, seed=seed), editor, Judge(scores=(1.0, 0.4)))
-        deep += 40 - len(result.tree[0])
+        deep += 40 - len(result.tree.children(0))
         assert result.answer == "1"
     # Of 200 solutions; some 150 where the verifier's word counts.
     assert deep < 80
@@ -187,7 +184,7 @@ class NoisyArms:
         wide = 0
         for number in range(5):
             search = ABMCTS(n, posterior, seed=number).search(Problem(f"p{number}", "?"), self, self, PlainGrader())
-            wide += len((await search).tree[0])
+            wide += len((await search).tree.children(0))
         return 1 - wide / (5 * n)
 
 

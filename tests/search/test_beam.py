@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from policies.base import GREEDY
 from search.beam import Beam
 from search.dvts import DVTS
 from tests.search.toy import Steps, Toy, again, check_step_search, shape, toys
 from tts.core.errors import UserError
+from tts.core.policy import GREEDY
 from tts.core.values import FinishReason, SearchResult
 
 settings = st.tuples(st.integers(1, 4), st.integers(1, 3))
@@ -52,7 +52,7 @@ def plain_beam(toy: Toy, n: int, width: int, depth: int, lookahead: int, first: 
 
 def check_ends(toy: Toy, result: SearchResult, plain: list[Steps]) -> None:
     """Checks that the candidates are the plain algorithm's or, where none of these has an answer, all that was finished."""
-    finished = sum(result.tree.nodes[node].get("status") == "finished" for node in result.tree)
+    finished = sum(node.status == "finished" for node in result.tree.nodes)
     if finished and all(toy.end(node) != "stop" for node in plain):
         assert len(result.candidates) == finished
         assert all(candidate.solution.finished for candidate in result.candidates)
@@ -111,7 +111,7 @@ async def test_a_cut_solution_takes_no_place_from_another(seed: int, setting: tu
     width, each = setting
     toy = Toy(seed, depth=1, repeats=True, cut=0.5)
     result = await toy.search(Beam(width * each, width))
-    statuses = Counter(result.tree.nodes[node]["status"] for node in result.tree if node)
+    statuses = Counter(node.status for node in result.tree.nodes[1:])
     assert sum(c.solution.finished for c in result.candidates) == min(width, statuses["finished"])
     assert len(result.candidates) == width
 

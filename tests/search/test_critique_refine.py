@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 
-import networkx as nx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -117,13 +116,12 @@ async def test_the_tree_explains_the_choice(strategy: type[Refinement], case: tu
     n, turns, drafts = case
     policy = Editor(drafts, Latencies(seed))
     result = await run(strategy(n, turns), policy)
-    assert nx.is_arborescence(result.tree)
-    assert len(result.tree) == 1 + len(policy.asked)
-    assert choose(result.tree) == result.tree.graph["chosen"]
+    assert len(result.tree.nodes) == 1 + len(policy.asked)
+    assert choose(result.tree) == result.tree.chosen
     revised = strategy is CritiqueRefine
-    for parent, node in result.tree.edges:
-        assert result.tree.nodes[node].get("revision", False) == (revised and parent != 0)
-        assert "score" in result.tree.nodes[node]
+    for node in result.tree.nodes[1:]:
+        assert node.kind == ("revision" if revised and node.parent != 0 else "")
+        assert node.score is not None
 
 
 @BOTH

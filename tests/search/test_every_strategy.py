@@ -17,8 +17,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.search.toy import Steps, Toy, shape
+from tts.budget import scope
 from tts.config.build import build
 from tts.core.errors import EngineError, UserError
+from tts.core.events import Chosen, Event, Expanded, Judged, Sampled, listening
 from tts.core.values import FinishReason, Problem, Solution, Verdict, Vote
 
 CONF = Path(__file__).resolve().parents[2] / "conf" / "search"
@@ -123,6 +125,47 @@ async def test_what_was_cut_is_not_finished_and_never_chosen_before_what_is(name
         assert finished[result.chosen]
     else:
         assert result.answer is None
+
+
+@EVERY
+@settings(max_examples=12)
+@given(seed=st.integers(0, 1000), latency=st.integers(1, 1000))
+async def test_events_come_in_an_order_that_makes_sense_and_tell_the_whole_tree(
+    name: str, seed: int, latency: int
+) -> None:
+    heard: list[Event] = []
+    with scope("problem"), listening(heard.append):
+        result = await world(seed, latency).search(strategy(name))
+    sampled: dict[int, Sampled] = {}
+    expanded, judged = set[int](), dict[int, Judged]()
+    for event in heard:
+        match event:
+            case Expanded(node=node, path=path):
+                assert node not in expanded
+                assert path == (sampled[node].path if node else ())
+                expanded.add(node)
+            case Sampled(node=node, path=path, parent=parent, solution=solution, kind=kind):
+                assert node == len(sampled) + 1
+                assert parent in expanded
+                above = sampled[parent].path if parent else ()
+                assert path == (*above, (kind, solution.index))
+                sampled[node] = event
+            case Judged(node=node, path=path):
+                assert path == sampled[node].path
+                judged[node] = event
+    # One choice, and nothing behind it.
+    assert [event for event in heard if isinstance(event, Chosen)] == heard[-1:]
+    [chosen] = heard[-1:]
+    assert isinstance(chosen, Chosen)
+    assert chosen.answer == result.answer
+    if result.chosen is not None and chosen.node is not None:
+        assert sampled[chosen.node].solution == result.candidates[result.chosen].solution
+    assert [event.at_s for event in heard] == sorted(event.at_s for event in heard)
+    # Sorted by their paths, the nodes are those of the finished tree.
+    order = sorted(sampled, key=lambda node: sampled[node].path)
+    assert [sampled[node].solution.index for node in order] == [node.index for node in result.tree.nodes[1:]]
+    told = [judged[node].verdict.scores if node in judged else None for node in order]
+    assert told == [node.scores for node in result.tree.nodes[1:]]
 
 
 @EVERY

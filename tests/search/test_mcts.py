@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from search.mcts import MCTS
 from tests.search.toy import Steps, Toy, again, check_step_search, shape, toys
 from tts.core.errors import UserError
-from tts.core.tree import choose
+from tts.core.traits import STEP_SEARCH, Needs
+from tts.core.tree import Node, choose
 from tts.core.values import Problem, SearchResult, Solution
 
 options = st.fixed_dictionaries(
@@ -55,39 +56,39 @@ async def test_the_laws_of_step_searches(toy: Toy, settings_: dict[str, Any]) ->
     await check_step_search(toy, lambda: MCTS(**settings_))
 
 
-def counts(result: SearchResult) -> list[tuple[int, dict[str, Any], list[dict[str, Any]]]]:
+def counts(result: SearchResult) -> list[tuple[Node, list[Node]]]:
     """Returns the nodes that simulations went on from, with their children."""
     tree = result.tree
-    found = [(node, tree.nodes[node], [tree.nodes[child] for child in tree[node]]) for node in tree]
+    found = [(own, [tree.nodes[child] for child in tree.children(number)]) for number, own in enumerate(tree.nodes)]
     # Rollouts are no part of the tree that is searched.
-    found = [(node, own, [child for child in below if "visits" in child]) for node, own, below in found]
-    return [(node, own, below) for node, own, below in found if any(child["visits"] for child in below)]
+    found = [(own, [child for child in below if "visits" in child.notes]) for own, below in found]
+    return [(own, below) for own, below in found if any(child.notes["visits"] for child in below)]
 
 
 @given(toy=toys, settings_=options)
 async def test_simulations_are_exact_and_virtual_losses_undone(toy: Toy, settings_: dict[str, Any]) -> None:
     result = await toy.search(MCTS(**settings_))
-    assert result.tree.nodes[0]["visits"] == 1 + settings_["simulations"]
-    for node, own, below in counts(result):
-        visits = sum(child["visits"] for child in below)
-        assert own["visits"] == 1 + visits
-        total = math.fsum(child["visits"] * child["value"] for child in below)
+    assert result.tree.nodes[0].notes["visits"] == 1 + settings_["simulations"]
+    for own, below in counts(result):
+        visits = sum(child.notes["visits"] for child in below)
+        assert own.notes["visits"] == 1 + visits
+        total = math.fsum(child.notes["visits"] * child.notes["value"] for child in below)
         # The mean of exactly those simulations that went through, its own first one among them.
-        if node:
+        if own.parent is not None:
             # The saved score is a candidate's own; an inner node can become an answer, so it is its worth.
-            assert own["value"] * own["visits"] == pytest.approx((own["score"] or 0.0) + total)
+            assert own.notes["value"] * own.notes["visits"] == pytest.approx((own.score or 0.0) + total)
         else:
-            assert own["value"] * visits == pytest.approx(total)
-    for _, node in result.tree.nodes(data=True):
+            assert own.notes["value"] * visits == pytest.approx(total)
+    for node in result.tree.nodes:
         # What no simulation went through is worth its score, and what was cut is worth nothing.
-        if not node["visits"]:
-            assert node["value"] == own_worth(node)
-    assert choose(result.tree) == result.tree.graph["chosen"]
+        if not node.notes["visits"]:
+            assert node.notes["value"] == own_worth(node)
+    assert choose(result.tree) == result.tree.chosen
 
 
-def own_worth(node: dict[str, Any]) -> float:
-    """Returns what a node of a saved tree is worth by its score alone."""
-    return 0.0 if node["status"] == "cut" else node.get("score") or 0.0
+def own_worth(node: Node) -> float:
+    """Returns what a node of a finished tree is worth by its score alone."""
+    return 0.0 if node.status == "cut" else node.score or 0.0
 
 
 @given(toy=toys, settings_=options, rollout=st.sampled_from([0.3, 1.0]))
@@ -96,20 +97,20 @@ async def test_the_laws_hold_with_rollouts(toy: Toy, settings_: dict[str, Any], 
     toys_ = [RollingToy(**changes, latency=latency) for latency in (1, 2)]
     results = [await one.search(MCTS(**settings_, rollout=rollout)) for one in toys_]
     assert shape(results[0]) == shape(results[1])
-    for _, own, below in counts(results[0]):
-        assert own["visits"] == 1 + sum(child["visits"] for child in below)
+    for own, below in counts(results[0]):
+        assert own.notes["visits"] == 1 + sum(child.notes["visits"] for child in below)
     tree = results[0].tree
-    assert tree.nodes[0]["visits"] == 1 + settings_["simulations"]
-    for node, own in tree.nodes(data=True):
-        if node and own.get("visits") == 1 and not any("visits" in tree.nodes[child] for child in tree[node]):
-            ways = [tree.nodes[child]["value"] for child in tree[node]]
+    assert tree.nodes[0].notes["visits"] == 1 + settings_["simulations"]
+    for number, own in enumerate(tree.nodes):
+        below = [tree.nodes[child] for child in tree.children(number)]
+        if number and own.notes.get("visits") == 1 and not any("visits" in child.notes for child in below):
+            ways = [child.notes["value"] for child in below]
             mixed = (1 - rollout) * own_worth(own) + rollout * math.fsum(ways)
-            assert own["value"] == pytest.approx(mixed if ways else own_worth(own))
-    assert choose(results[0].tree) == results[0].tree.graph["chosen"] is not None
+            assert own.notes["value"] == pytest.approx(mixed if ways else own_worth(own))
+    assert choose(results[0].tree) == results[0].tree.chosen is not None
     if rollout == 1.0:
-        nodes = results[0].tree.nodes
-        judged = [nodes[node] for node in nodes if "score" in nodes[node]]
-        assert all(node["status"] == "finished" for node in judged)
+        judged = [node for node in results[0].tree.nodes if node.scores is not None]
+        assert all(node.status == "finished" for node in judged)
 
 
 @given(toy=toys, settings_=options, rollout=st.sampled_from([0.3, 1.0]))
@@ -186,15 +187,15 @@ async def test_uct_visits_converge_to_the_best_arm(scores: list[float], explorat
     bandit.scores = tuple(scores)
     strategy = MCTS(n, len(scores), rule="uct", exploration=exploration, parallel=1, final="visits")
     result = await bandit.search(strategy)
-    nodes = [result.tree.nodes[node] for node in result.tree if node]
+    nodes = result.tree.nodes[1:]
     best = max(scores)
     for node in nodes:
-        if node["score"] < best:
+        if node.score < best:
             # A worse arm is taken only while its bonus makes up for what it is worse.
-            assert node["visits"] <= 1 + math.log(n + 1) * (exploration / (best - node["score"])) ** 2
-    top = max(nodes, key=lambda node: node["visits"])
+            assert node.notes["visits"] <= 1 + math.log(n + 1) * (exploration / (best - node.score)) ** 2
+    top = max(nodes, key=lambda node: node.notes["visits"])
     if n == 400 and exploration == 0.2:
-        assert top["score"] == best
+        assert top.score == best
         assert result.candidates[result.chosen].score == best
 
 
@@ -220,5 +221,5 @@ def test_wrong_settings_are_named(wrong: dict[str, Any], message: str) -> None:
 
 
 def test_rollouts_alone_need_no_verdict_on_what_is_unfinished() -> None:
-    assert MCTS(1).needs == MCTS(1, rollout=0.5).needs == ("policy.steps", "verifier.prefixes")
-    assert MCTS(1, rollout=1).needs == ("policy.steps",)
+    assert MCTS(1).needs == MCTS(1, rollout=0.5).needs == STEP_SEARCH
+    assert MCTS(1, rollout=1).needs == Needs(policy=("steps",))

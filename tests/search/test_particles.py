@@ -94,8 +94,8 @@ async def test_where_all_weigh_the_same_every_particle_stays_also_when_it_is_fin
 
     result = await Flat(seed, branching=4, depth=4, repeats=True).search(ParticleFilter(n, selection="argmax"))
     assert len(result.candidates) == n
-    ends = [node for node in result.tree if node and not result.tree[node]]
-    assert all(result.tree.nodes[node]["weight"] == pytest.approx(1 / n) for node in ends)
+    ends = result.tree.leaves()
+    assert all(result.tree.nodes[node].notes["weight"] == pytest.approx(1 / n) for node in ends)
 
 
 @given(toy=toys, settings_=options)
@@ -111,9 +111,9 @@ async def test_weights_are_a_distribution_and_the_choice_follows_from_them(
     toy: Toy, settings_: dict[str, Any], iterations: int
 ) -> None:
     result = await toy.search(ParticleGibbs(**settings_, iterations=iterations))
-    weighed = [node["weight"] for _, node in result.tree.nodes(data=True) if "weight" in node]
+    weighed = [node.notes["weight"] for node in result.tree.nodes if "weight" in node.notes]
     assert math.fsum(weighed) == pytest.approx(1)
-    assert choose(result.tree) == result.tree.graph["chosen"]
+    assert choose(result.tree) == result.tree.chosen
 
 
 @given(scores=st.lists(st.none() | st.floats(0, 1), min_size=1, max_size=6), t=st.integers(0, 9))
@@ -199,9 +199,9 @@ class Letters:
         """Returns what share of the weights each word has."""
         result: SearchResult = await strategy.search(Problem(name, "?"), self, self, PlainGrader())
         shares: Counter[str] = Counter()
-        for _, node in result.tree.nodes(data=True):
-            if "weight" in node:
-                shares[node["answer"]] += node["weight"]
+        for node in result.tree.nodes:
+            if "weight" in node.notes:
+                shares[node.answer] += node.notes["weight"]
         return shares
 
 
@@ -298,13 +298,13 @@ async def test_the_kept_particle_is_drawn_by_weight() -> None:
         strategy = ParticleGibbs(2, 2)
         result = await strategy.search(Problem(f"run {run}", "?"), letters, letters, PlainGrader())
         # Samples 0 and 1 are the first filter's, one of which has a share in the second one too, beside sample 2.
-        first = [node for _, node in result.tree.nodes(data=True) if node.get("index") in (0, 1)]
-        odds_ = [odds(node["score"]) for node in first]
+        first = [node for node in result.tree.nodes[1:] if node.index in (0, 1)]
+        odds_ = [odds(node.score) for node in first]
         if len(set(odds_)) == 1:
             continue
         lighter = odds_.index(min(odds_))
         weight = odds_[lighter] / math.fsum(odds_)
-        surplus.append((first[lighter]["weight"] > weight / 2 + 1e-9) - weight)
+        surplus.append((first[lighter].notes["weight"] > weight / 2 + 1e-9) - weight)
     assert len(surplus) > 200
     assert abs(math.fsum(surplus)) < 6 * math.sqrt(0.25 * len(surplus))
 

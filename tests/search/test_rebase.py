@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from decimal import ROUND_CEILING, Decimal, localcontext
 
-import networkx as nx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -85,17 +84,17 @@ async def test_it_does_what_every_step_search_must(toy: Toy, n: int, temperature
 async def test_every_depth_of_the_tree_is_allocated_by_the_formula(toy: Toy, n: int, temperature: float) -> None:
     result = await again(toy, repeats=True).search(Rebase(n, temperature))
     tree = result.tree
-    depths = nx.single_source_shortest_path_length(tree, 0)
+    depths = [len(list(tree.ancestors(node))) for node in range(len(tree.nodes))]
     budget = n
-    for depth in range(1, max(depths.values()) + 1):
+    for depth in range(1, max(depths) + 1):
         # Nodes are numbered by their place in the tree.
-        level = sorted(node for node in tree if depths[node] == depth)
-        ended = [node for node in level if tree.nodes[node]["status"] in ("finished", "cut")]
+        level = [node for node, own in enumerate(depths) if own == depth]
+        ended = [node for node in level if tree.nodes[node].status in ("finished", "cut")]
         open_ = [node for node in level if node not in ended]
-        open_.sort(key=lambda node: -(tree.nodes[node]["score"] or -math.inf))
+        open_.sort(key=lambda node: -(tree.nodes[node].score or -math.inf))
         budget -= len(ended)
-        shares = allocate([tree.nodes[node]["score"] for node in open_], budget, temperature)
-        assert [tree.out_degree(node) for node in open_] == shares
+        shares = allocate([tree.nodes[node].score for node in open_], budget, temperature)
+        assert [len(tree.children(node)) for node in open_] == shares
         if open_:
             assert sum(shares) == budget
     assert len(result.candidates) == n
@@ -105,7 +104,7 @@ async def test_every_depth_of_the_tree_is_allocated_by_the_formula(toy: Toy, n: 
 @given(toy=toys, n=st.integers(1, 8))
 async def test_what_is_unfinished_at_the_last_depth_is_among_the_candidates(toy: Toy, n: int) -> None:
     result = await again(toy, repeats=True).search(Rebase(n, depth=1))
-    assert len(result.candidates) == n == len(result.tree) - 1
+    assert len(result.candidates) == n == len(result.tree.nodes) - 1
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import networkx as nx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -69,8 +68,7 @@ async def test_the_order_of_arrival_changes_nothing(case: tuple, seed: int) -> N
     at_once = await run(SelfRefine(n, turns), SelfCritic(drafts))
     shuffled = await run(SelfRefine(n, turns), SelfCritic(drafts, Latencies(seed)))
     assert timeless(shuffled) == timeless(at_once)
-    assert nx.is_arborescence(shuffled.tree)
-    assert choose(shuffled.tree) == shuffled.tree.graph["chosen"]
+    assert choose(shuffled.tree) == shuffled.tree.chosen
 
 
 @given(cases(), st.integers(0, 20))
@@ -88,9 +86,8 @@ async def test_the_critique_hangs_below_what_it_is_about_and_the_revision_below_
     result = await run(SelfRefine(1, 1, prompt="Mend it: {critique}"), policy)
     wrong = "step 1: wrong\n\nstep 2: right. The answer is \\boxed{1}."
     assert policy.asked == [("", "", 0), (wrong, FEEDBACK, 0), (wrong, "Mend it: step 1 is wrong", 0)]
-    kinds = [{key for key in ("revision", "critique") if node.get(key)} for _, node in result.tree.nodes(data=True)]
-    assert kinds == [set(), set(), {"critique"}, {"revision"}]
-    assert list(result.tree.edges) == [(0, 1), (1, 2), (2, 3)]
+    nodes = [(node.parent, node.kind) for node in result.tree.nodes]
+    assert nodes == [(None, ""), (0, ""), (1, "critique"), (2, "revision")]
     assert len(result.candidates) == 1
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import AsyncGenerator, Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from hypothesis import strategies as st
@@ -139,11 +139,8 @@ def again(toy: Toy, **changes: Any) -> Toy:
 
 def shape(result: SearchResult) -> Any:
     """Returns all of a result but its times."""
-    tree = result.tree
-    nodes = {
-        node: {key: value for key, value in tree.nodes[node].items() if not key.endswith("_s")} for node in sorted(tree)
-    }
-    return result.chosen, result.candidates, result.groups, nodes, sorted(tree.edges), tree.graph
+    nodes = tuple(replace(node, landed_s=0.0, judged_s=None) for node in result.tree.nodes)
+    return result.chosen, result.candidates, result.groups, replace(result.tree, nodes=nodes)
 
 
 async def check_step_search(toy: Toy, strategy: Callable[[], Any], distinct: bool = True) -> None:
@@ -151,7 +148,7 @@ async def check_step_search(toy: Toy, strategy: Callable[[], Any], distinct: boo
     result = await toy.search(strategy())
     assert len(toy.drawn) <= strategy().token_bound(toy)
     # Nothing is judged twice, and everything once.
-    assert toy.judged_steps == len(result.tree) - 1
+    assert toy.judged_steps == len(result.tree.nodes) - 1
     # No sample is drawn twice: nodes that say the same get different ones.
     assert not distinct or len(set(toy.drawn)) == len(toy.drawn)
     # The order in which things land changes nothing.
@@ -166,4 +163,4 @@ async def check_step_search(toy: Toy, strategy: Callable[[], Any], distinct: boo
     assert (poor_result.chosen is None) == (not poor_result.candidates)
     # What was finished before is an answer, however much better the beginnings were that it had not finished.
     for found in (result, poor_result):
-        assert (found.answer is None) == all(found.tree.nodes[n].get("status") != "finished" for n in found.tree)
+        assert (found.answer is None) == all(node.status != "finished" for node in found.tree.nodes)

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tts.core.errors import UserError
-from tts.tasks.base import Task
+from tts.core.task import Task
 from tts.tasks.dataset import DatasetTask
 
 FIELDS = {"id": ["id", "unique_id"], "question": ["question", "problem"], "answer": "answer"}

@@ -7,7 +7,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from tts.budget import Usage, charge, current
+from tts.core.traits import VerifierAbility, VerifierTraits
 from tts.core.values import Problem, Solution, Verdict, Vote
+from verifiers.base import BaseVerifier
 from verifiers.stepwise import judged_steps
 from verifiers.voting import VotingVerifier
 
@@ -19,11 +21,11 @@ def solution_of(steps: int) -> Solution:
     return Solution("\n\n".join(texts), texts, "stop")
 
 
-class Judge:
+class Judge(BaseVerifier):
     """Scores step t as `scores[t]` says; `asked` counts the judgements of each step."""
 
-    def __init__(self, scores: Sequence[float | None], lacks: tuple[str, ...] = (), votes: int = 1) -> None:
-        self.scores, self.lacks, self.votes = tuple(scores), lacks, votes
+    def __init__(self, scores: Sequence[float | None], lacks: tuple[VerifierAbility, ...] = (), votes: int = 1) -> None:
+        self.scores, self.traits, self.votes = tuple(scores), VerifierTraits(lacks), votes
         self.asked: Counter[int] = Counter()
         self.checked = 0
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from tests.verifiers.fakes import PROBLEM, Voter, solution_of, through
 from tts.core.errors import UserError
+from tts.core.traits import VerifierTraits
 from tts.core.values import Problem, Solution, Verdict
 from verifiers.adaptive_votes import AdaptiveVotes, SequentialTest
 from verifiers.first_error_stop import FirstErrorStop
@@ -146,7 +147,7 @@ class Whole(Voter):
     """Its votes judge solutions as wholes."""
 
     by_step = False
-    lacks = ("prefixes",)
+    traits = VerifierTraits(lacks=("prefixes",))
 
     async def vote(self, problem: Problem, solution: Solution, number: int, prior: Verdict | None = None) -> Verdict:
         return await super().vote(problem, solution, number)
@@ -159,7 +160,7 @@ async def test_votes_on_wholes_are_cast_until_every_step_is_settled() -> None:
     verdict = await verifier.verify(PROBLEM, solution_of(2))
     assert sorted(voter.asked) == [(number, step) for number in range(6) for step in range(2)]
     assert verdict.scores == (1.0, 4 / 6)
-    assert verifier.lacks == ("prefixes",)
+    assert verifier.traits.lacks == ("prefixes",)
     # What is judged as a whole is judged anew where it has got longer.
     assert await through(verifier, solution_of(2), [1], lambda later: later) == verdict
 

@@ -141,11 +141,11 @@ async def test_a_stopped_score_is_on_the_same_side_of_the_threshold(told: list[f
 def test_what_a_combination_has_of_its_parts() -> None:
     a, b = Judge([1.0], lacks=("critiques",), votes=2), Judge([1.0], votes=3)
     for made in (Ensemble({"a": a, "b": b}), Cascade({"a": a, "b": b})):
-        assert (made.votes, made.lacks, made.token_bound(2)) == (5, ("critiques",), 20 * 5)
+        assert (made.votes, made.traits.lacks, made.token_bound(2)) == (5, ("critiques",), 20 * 5)
         made.check()
     assert (a.checked, b.checked) == (2, 2)
-    assert FirstErrorStop(a).lacks == ("critiques",)
-    assert FirstErrorStop(Voter([[1.0]])).lacks == ()
+    assert FirstErrorStop(a).traits.lacks == ("critiques",)
+    assert FirstErrorStop(Voter([[1.0]])).traits.lacks == ()
     b.token_bound = lambda steps: None  # type: ignore[method-assign, assignment]
     assert Ensemble({"a": a, "b": b}).token_bound(1) is None
     assert Ensemble({"a": a}).preview(PROBLEM, SOLUTION) == "a:\n(Judge shows nothing)"

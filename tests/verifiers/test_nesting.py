@@ -188,4 +188,7 @@ def test_limits_hold_for_the_parts_together(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("aggregator", ["min", "prod", "null"])
 def test_aggregators_that_no_step_can_lift_are_allowed(aggregator: str) -> None:
-    assert job("verifier=first_error_stop", f"search.aggregator={aggregator}").verifier.aggregators == ("min", "prod")
+    assert job("verifier=first_error_stop", f"search.aggregator={aggregator}").verifier.traits.aggregators == (
+        "min",
+        "prod",
+    )

@@ -47,9 +47,9 @@ async def test_the_oracle_takes_the_sources_word_where_there_is_one() -> None:
 
 def test_they_say_what_they_are() -> None:
     sandbox: Any = type("Sandbox", (), {"executes": True})()
-    assert OracleVerifier(PlainGrader()).reads_answers
-    assert UnitTestVerifier(sandbox).reads_answers
-    assert not UnitTestVerifier(sandbox, tests="public").reads_answers
+    assert OracleVerifier(PlainGrader()).traits.reads_answers
+    assert UnitTestVerifier(sandbox).traits.reads_answers
+    assert not UnitTestVerifier(sandbox, tests="public").traits.reads_answers
     with pytest.raises(UserError, match=r"verifier=unit_tests runs tests, but 'sandbox=none'"):
         UnitTestVerifier(MeteredSandbox(NoExecution(), "verifier"))
     with pytest.raises(UserError, match=r"verifier=oracle knows final answers, not steps"):

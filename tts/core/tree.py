@@ -1,22 +1,11 @@
 """The search tree: one schema for all strategies.
 
-A `networkx.DiGraph` whose node 0 is the problem. Every other node is a solution or the beginning of one, and hangs below
-what it goes on from, or below the solution that it revises. Graph attributes:
+Node 0 is the problem. Every other node is a solution or the beginning of one, and hangs below what it continues, or below
+the solution that it revises. Nodes are numbered by their place in the tree and never by when they arrived.
 
-- `problem`: its id; `selection` and `aggregator`: the rules behind the choice; `chosen`: the chosen node, or None.
-- `by`: the node attribute that the choice went by, where it was not the score.
-
-Node attributes (node 0 has `text`, the question, alone):
-
-- `text`: what the node adds to its parent's; `revision`: true where it is a new solution instead, `critique`: true where it
-  is what the policy itself says about its parent's.
-- `index`: which sample of its parent it is; `tokens`: completion tokens of the solution up to and with the node.
-- `status`: `expanded` (something goes on from it), `finished` (the policy ended it), `cut` (at a token limit), `open`.
-- `landed_s`, `judged_s`: seconds after the problem was begun.
-- `steps`: the node's whole solution has so many; `scores` (one per judged step), `score` (they as one number),
-  `votes` (each vote's `scores` and `critiques`): where it was judged. `score` is None where there is no usable verdict.
-- `candidate`: its number among the candidates, `answer`, `group` (of equivalent answers): where it is one.
-- What else a strategy notes: `visits` and `value` (tree searches), `weight` (particle methods).
+A tree is saved as node-link JSON with the attributes of `Tree` for the graph and those of `Node` for each node, `notes`
+and `kind` spread out (`"visits": 3`, `"revision": true`). What does not apply is left out: the problem's node has its
+text alone.
 """
 
 from __future__ import annotations
@@ -24,168 +13,138 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Literal
 
-import networkx as nx
-
-from tts.budget import current
 from tts.core.aggregate import aggregate
 from tts.core.errors import UserError
-from tts.core.grader import Grader
 from tts.core.selection import SELECTIONS
-from tts.core.values import Candidate, Problem, SearchResult, Solution, Verdict
+from tts.core.values import Vote
+
+if TYPE_CHECKING:
+    import networkx
 
 ROOT = 0
 
-_NEW_TEXTS = ("revision", "critique")
-"""Kinds of nodes that do not go on from their parent's text."""
+REWRITES = ("revision", "critique")
+"""Kinds of nodes whose text stands alone instead of continuing that of their parents."""
+
+Status = Literal["expanded", "finished", "cut", "open"]
+"""Of a node: something hangs below it, the policy ended it, a token limit cut it, or it can be continued."""
+
+_PLAIN = ("text", "index", "tokens", "status", "steps", "landed_s", "score", "judged_s", "candidate", "answer", "group")
+_NAMES = {*_PLAIN, *REWRITES, "scores", "votes", "id"}
 
 
-class SearchTree:
-    """The tree of a search while it grows.
+@dataclass(frozen=True)
+class Node:
+    """A node of a search tree.
 
-    Args:
-        problem: The problem.
-        aggregator: How step scores make a node's score; None for the verifier's published default.
+    Attributes:
+        text: What it adds to its parent's text; all of its text where its kind is one of `REWRITES`; the question at the
+            root.
+        parent: The node that it hangs below, None for the root.
+        index: Which sample of its parent it is.
+        tokens: Completion tokens of the solution up to and including this node.
+        status: How the text ends; has no meaning at the root.
+        steps: How many steps the node's whole solution has.
+        landed_s: When it was sampled, in seconds after the problem was begun.
+        kind: `revision` where it is a new solution instead of its parent's, `critique` where it is what the policy says
+            about its parent's, empty for all others.
+        scores: One per judged step of the whole solution, None where it was not judged.
+        score: They as one number, None where there is no usable verdict.
+        votes: The single votes behind the scores.
+        judged_s: When it was judged, None where it was not.
+        candidate: Its number among the candidates, None where it is none.
+        answer: The candidate's final answer, None where it has none.
+        group: The candidate's group of equivalent answers, None where it has no answer.
+        notes: What else the strategy knows: `visits` and `value` (tree searches), `weight` (particle methods).
     """
 
-    def __init__(self, problem: Problem, aggregator: str | None = None) -> None:
-        self._problem = problem
-        self._aggregator = aggregator
-        self._graph: nx.DiGraph[int] = nx.DiGraph()
-        self._graph.add_node(ROOT, text=problem.question)
-        self._solutions: dict[int, Solution] = {ROOT: Solution()}
-        self._verdicts: dict[int, Verdict] = {}
-        self._scores: dict[int, float | None] = {}
-        self._paths: dict[int, tuple[tuple[str, int], ...]] = {ROOT: ()}
+    text: str
+    parent: int | None = None
+    index: int = 0
+    tokens: int = 0
+    status: Status = "open"
+    steps: int = 0
+    landed_s: float = 0.0
+    kind: str = ""
+    scores: tuple[float | None, ...] | None = None
+    score: float | None = None
+    votes: tuple[Vote, ...] = ()
+    judged_s: float | None = None
+    candidate: int | None = None
+    answer: str | None = None
+    group: int | None = None
+    notes: Mapping[str, float] = field(default_factory=dict, hash=False)
 
-    def add(self, parent: int, solution: Solution, kind: str = "") -> int:
-        """Adds a node and returns it.
 
-        Args:
-            parent: What the solution goes on from; `ROOT` for nothing.
-            solution: The solution, from its beginning.
-            kind: Tells samples apart that have the same parent and index, such as `rollout`; `revision` or `critique`
-                where the text does not go on from its parent's.
-        """
-        node = len(self._graph)
-        known = "" if kind in _NEW_TEXTS else self._solutions[parent].text
-        path = (*self._paths[parent], (kind, solution.index))
-        self._graph.add_node(
-            node,
-            text=solution.text.removeprefix(known),
-            index=solution.index,
-            tokens=solution.tokens,
-            status={"stop": "finished", "length": "cut", "step": "open"}[solution.finish_reason],
-            steps=len(solution.steps),
-            landed_s=round(current().wall_s, 4),
-        )
-        if kind in _NEW_TEXTS:
-            self._graph.nodes[node][kind] = True
-        self._graph.add_edge(parent, node)
-        self._solutions[node] = solution
-        self._paths[node] = path
-        return node
+@dataclass(frozen=True)
+class Tree:
+    """The tree of a search that has ended.
 
-    def judge(self, node: int, verdict: Verdict) -> float | None:
-        """Notes the verdict on a node's whole solution and returns it as one number, None where it has no usable score."""
-        score = aggregate(verdict.scores, self._aggregator or verdict.aggregator)
-        self._verdicts[node], self._scores[node] = verdict, score
-        votes = [{"scores": list(vote.scores), "critiques": list(vote.critiques)} for vote in verdict.votes]
-        self._graph.nodes[node].update(
-            scores=list(verdict.scores), score=score, votes=votes, judged_s=round(current().wall_s, 4)
-        )
-        if score is not None:  # a verdict without one, as where the budget is used up, need not know the rule
-            self._graph.graph["aggregator"] = self._aggregator or verdict.aggregator
-        return score
+    Attributes:
+        problem: The problem's id.
+        selection: The rule behind the choice, a key of `tts.core.selection.SELECTIONS`.
+        aggregator: How step scores made a node's score, None where nothing had a usable score.
+        chosen: The chosen node, None where none could be chosen.
+        nodes: By number; parents come before their children.
+        by: The note that the choice went by, None for the score.
+    """
 
-    def note(self, node: int, **attributes: float) -> None:
-        """Saves what the strategy knows of a node under names of its own; `result` can choose by them."""
-        self._graph.nodes[node].update(attributes)
+    problem: str
+    selection: str
+    aggregator: str | None
+    chosen: int | None
+    nodes: tuple[Node, ...]
+    by: str | None = None
 
-    def solution(self, node: int) -> Solution:
-        """Returns a node's solution, from its beginning."""
-        return self._solutions[node]
+    def children(self, node: int) -> tuple[int, ...]:
+        """Returns the nodes right below a node, in their order."""
+        return self._children[node]
 
-    def verdict(self, node: int) -> Verdict | None:
-        """Returns the verdict on a node's solution, None where it was not judged."""
-        return self._verdicts.get(node)
-
-    def score(self, node: int) -> float | None:
-        """Returns a node's score, None where it has none."""
-        return self._scores.get(node)
-
-    def path(self, node: int) -> tuple[tuple[str, int], ...]:
-        """Returns what places a node in the tree, whenever it was added: kind and index of each node from the root on."""
-        return self._paths[node]
+    def ancestors(self, node: int) -> Iterator[int]:
+        """Yields the nodes above a node, from its parent up to the root."""
+        while (parent := self.nodes[node].parent) is not None:
+            yield parent
+            node = parent
 
     def leaves(self) -> list[int]:
-        """Returns the nodes that nothing goes on from, in the order of their paths."""
-        return sorted((node for node in self._graph if node != ROOT and not self._graph[node]), key=self.path)
+        """Returns the nodes that nothing hangs below, the root not among them."""
+        return [node for node, below in enumerate(self._children) if node != ROOT and not below]
 
-    def answers(self, grader: Grader) -> list[str | None]:
-        """Returns the final answer of each leaf, in the order of `leaves`."""
-        return [grader.answer(self._solutions[node]) for node in self.leaves()]
+    def to_networkx(self) -> networkx.DiGraph[int]:
+        """Returns the tree as a graph with the attributes that are saved."""
+        import networkx as nx
 
-    async def result(
-        self, selection: str, grader: Grader, candidates: Iterable[int] | None = None, by: str | None = None
-    ) -> SearchResult:
-        """Chooses one of the candidates.
+        return nx.DiGraph(nx.node_link_graph(_node_link(self), edges="edges"))
 
-        Neither the choice nor the numbers of candidates and nodes depend on the order in which nodes were added.
-
-        Args:
-            selection: A key of `tts.core.selection.SELECTIONS`.
-            grader: Says what the answers are, and which are equivalent.
-            candidates: Nodes; None for the leaves.
-            by: The noted attribute that stands for the score in the choice; None for the score.
-        """
-        nodes = self.leaves() if candidates is None else sorted(set(candidates), key=self.path)
-        answers = [grader.answer(self._solutions[node]) for node in nodes]
-        groups = await grader.group(answers)
-        scores = [self._scores.get(node) for node in nodes]
-        ranks = [self._graph.nodes[node].get(by) for node in nodes] if by else scores
-        chosen = SELECTIONS[selection](ranks, groups)
-        for number, (node, answer, group) in enumerate(zip(nodes, answers, groups, strict=True)):
-            self._graph.nodes[node].update(candidate=number, answer=answer, group=group)
-        for node in self._graph:
-            if node != ROOT and self._graph[node]:
-                self._graph.nodes[node]["status"] = "expanded"
-        order = {node: number for number, node in enumerate(sorted(self._graph, key=self.path))}
-        tree: nx.DiGraph[int] = nx.DiGraph(
-            problem=self._problem.id,
-            selection=selection,
-            aggregator=self._graph.graph.get("aggregator", self._aggregator),
-            chosen=None if chosen is None else order[nodes[chosen]],
-        )
-        if by:
-            tree.graph["by"] = by
-        tree.add_nodes_from((order[node], self._graph.nodes[node]) for node in sorted(self._graph, key=self.path))
-        tree.add_edges_from(sorted((order[parent], order[node]) for parent, node in self._graph.edges))
-        found = [
-            Candidate(self._solutions[node], answer, self._verdicts.get(node), score)
-            for node, answer, score in zip(nodes, answers, scores, strict=True)
-        ]
-        return SearchResult(chosen, tuple(found), groups, tree)
+    @cached_property
+    def _children(self) -> tuple[tuple[int, ...], ...]:
+        below: list[list[int]] = [[] for _ in self.nodes]
+        for number, node in enumerate(self.nodes):
+            if node.parent is not None:
+                below[node.parent].append(number)
+        return tuple(map(tuple, below))
 
 
-def choose(tree: nx.DiGraph[int]) -> int | None:
+def choose(tree: Tree) -> int | None:
     """Derives the chosen node from what the tree holds: the candidates' step scores and groups, and the rules.
 
     Returns:
         The node, None where no candidate can be chosen.
     """
-    attributes: dict[int, dict[str, Any]] = {node: tree.nodes[node] for node in tree if "candidate" in tree.nodes[node]}
-    nodes = sorted(attributes, key=lambda node: attributes[node]["candidate"])
-    rule, by = tree.graph["aggregator"], tree.graph.get("by")
-    # Without a rule nothing had a usable score.
-    scores = [aggregate(attributes[n]["scores"], rule) if rule and "scores" in attributes[n] else None for n in nodes]
-    if by:
-        scores = [attributes[node].get(by) for node in nodes]
-    chosen = SELECTIONS[tree.graph["selection"]](scores, [attributes[node]["group"] for node in nodes])
-    return None if chosen is None else nodes[chosen]
+    numbers = {node.candidate: number for number, node in enumerate(tree.nodes) if node.candidate is not None}
+    candidates = [tree.nodes[numbers[candidate]] for candidate in sorted(numbers)]
+    if tree.by is not None:
+        ranks = [node.notes.get(tree.by) for node in candidates]
+    else:
+        ranks = [aggregate(node.scores or (), tree.aggregator) if tree.aggregator else None for node in candidates]
+    chosen = SELECTIONS[tree.selection](ranks, [node.group for node in candidates])
+    return None if chosen is None else numbers[chosen]
 
 
 def tree_path(folder: Path, problem: str) -> Path:
@@ -196,13 +155,13 @@ def tree_path(folder: Path, problem: str) -> Path:
     return folder / f"{name}.json"
 
 
-def save_tree(tree: nx.DiGraph[int], folder: Path) -> None:
+def save_tree(tree: Tree, folder: Path) -> None:
     """Writes a tree as node-link JSON."""
-    text = json.dumps(nx.node_link_data(tree, edges="edges"), ensure_ascii=False)
-    tree_path(folder, str(tree.graph["problem"])).write_text(text + "\n", "utf-8", "surrogatepass")
+    text = json.dumps(_node_link(tree), ensure_ascii=False)
+    tree_path(folder, tree.problem).write_text(text + "\n", "utf-8", "surrogatepass")
 
 
-def load_tree(path: Path) -> nx.DiGraph[int]:
+def load_tree(path: Path) -> Tree:
     """Reads a tree.
 
     Raises:
@@ -210,10 +169,57 @@ def load_tree(path: Path) -> nx.DiGraph[int]:
     """
     try:
         data = json.loads(path.read_text("utf-8", "surrogatepass"))
-        tree: nx.DiGraph[int] = nx.DiGraph(nx.node_link_graph(data, edges="edges"))
-        missing = {"problem", "selection", "aggregator", "chosen"} - set(tree.graph)
-    except (ValueError, KeyError, TypeError, nx.NetworkXError) as error:
+        about = data["graph"]
+        missing = {"problem", "selection", "aggregator", "chosen"} - set(about)
+        if missing:
+            raise UserError(f"{path}: not a search tree: it has no {', '.join(sorted(missing))}")
+        parents = {edge["target"]: edge["source"] for edge in data["edges"]}
+        rows = sorted(data["nodes"], key=lambda row: int(row["id"]))
+        if not all(row["id"] == i and (i == ROOT or 0 <= parents[i] < i) for i, row in enumerate(rows)):
+            raise ValueError("its nodes are not numbered from the root on")
+        nodes = [
+            Node(
+                parent=parents.get(row["id"]),
+                kind=next((kind for kind in REWRITES if row.get(kind)), ""),
+                scores=tuple(row["scores"]) if "scores" in row else None,
+                votes=tuple(Vote(tuple(vote["scores"]), tuple(vote["critiques"])) for vote in row.get("votes", ())),
+                notes={key: value for key, value in row.items() if key not in _NAMES},
+                **{key: row[key] for key in _PLAIN if key in row},
+            )
+            for row in rows
+        ]
+    except (ValueError, KeyError, TypeError) as error:
         raise UserError(f"{path}: not a search tree ({error})") from None
-    if missing:
-        raise UserError(f"{path}: not a search tree: it has no {', '.join(sorted(missing))}")
-    return tree
+    return Tree(
+        about["problem"], about["selection"], about["aggregator"], about["chosen"], tuple(nodes), about.get("by")
+    )
+
+
+def _node_link(tree: Tree) -> dict[str, object]:
+    about = {key: getattr(tree, key) for key in ("problem", "selection", "aggregator", "chosen")}
+    if tree.by is not None:
+        about["by"] = tree.by
+    edges = ((node.parent, number) for number, node in enumerate(tree.nodes) if node.parent is not None)
+    return {
+        "directed": True,
+        "multigraph": False,
+        "graph": about,
+        "nodes": [{**_attributes(node), "id": number} for number, node in enumerate(tree.nodes)],
+        "edges": [{"source": parent, "target": node} for parent, node in sorted(edges)],
+    }
+
+
+def _attributes(node: Node) -> dict[str, object]:
+    """Returns what is saved of a node, in the order in which a search comes to know it."""
+    attributes: dict[str, object] = {"text": node.text}
+    if node.parent is not None:
+        attributes.update({key: getattr(node, key) for key in ("index", "tokens", "status", "steps", "landed_s")})
+    if node.kind in REWRITES:
+        attributes[node.kind] = True
+    if node.scores is not None:
+        votes = [{"scores": list(vote.scores), "critiques": list(vote.critiques)} for vote in node.votes]
+        attributes.update(scores=list(node.scores), score=node.score, votes=votes, judged_s=node.judged_s)
+    attributes.update(node.notes)
+    if node.candidate is not None:
+        attributes.update(candidate=node.candidate, answer=node.answer, group=node.group)
+    return attributes

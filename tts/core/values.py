@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-import networkx as nx
+if TYPE_CHECKING:
+    from tts.core.tree import Tree
 
 FinishReason = Literal["stop", "length", "step"]
 """Why a solution's text ends: the policy ended it, a token limit cut it, or it is a prefix that can be continued."""
@@ -116,13 +117,13 @@ class SearchResult:
         chosen: Index into `candidates` of the strategy's choice, None where it has none.
         candidates: All candidates, in an order that does not depend on timing.
         groups: For each candidate the number of its group of equivalent answers, None where it has no answer.
-        tree: The search tree; every node holds a `text` and, where it has one, a `score`.
+        tree: The search tree.
     """
 
     chosen: int | None
     candidates: tuple[Candidate, ...]
     groups: tuple[int | None, ...]
-    tree: nx.DiGraph[int]
+    tree: Tree
 
     @property
     def answer(self) -> str | None:

@@ -19,6 +19,10 @@ from tts.cli.progress import ProgressBar
 from tts.config.build import build
 from tts.core.errors import UserError
 from tts.core.grader import Grader
+from tts.core.policy import Policy
+from tts.core.strategy import SearchStrategy
+from tts.core.task import Task
+from tts.core.verifier import Verifier
 from tts.engines.metered import MeteredEngine
 from tts.evaluation.resume import Earlier
 from tts.evaluation.runner import Outcome, Runner
@@ -29,7 +33,6 @@ from tts.runtime.capabilities import (
     check_grading,
     check_needs,
     ranks_by_wholes,
-    reads_answers,
 )
 from tts.runtime.guards import CheckedVerifier, LimitedPolicy
 from tts.runtime.resources import (
@@ -45,7 +48,6 @@ from tts.runtime.resources import (
     takes_sandbox,
 )
 from tts.sandbox.base import Sandbox
-from tts.tasks.base import Task
 
 _GROUPS = ("task", "policy", "verifier", "search", "sandbox", "grading", "budget")
 _ROLES: tuple[Role, ...] = ("policy", "verifier")
@@ -62,9 +64,9 @@ class Job:
     config: dict[str, Any]
     identity: str
     task: Task
-    policy: Any
-    verifier: Any
-    strategy: Any
+    policy: Policy
+    verifier: Verifier
+    strategy: SearchStrategy
     sandbox: Sandbox
     grader: Grader
     budget: Budget
@@ -85,7 +87,7 @@ class Job:
     @property
     def reads_answers(self) -> bool:
         """Whether the search goes by the reference answers, so that its accuracy is a bound and no result."""
-        return self.strategy.verifies and reads_answers(self.verifier)
+        return self.strategy.verifies and self.verifier.traits.reads_answers
 
     @property
     def in_flight(self) -> int:

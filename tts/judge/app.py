@@ -19,6 +19,7 @@ from tts.cli.progress import ProgressBar
 from tts.config.build import build
 from tts.core.errors import ProblemError, UserError
 from tts.core.values import Verdict
+from tts.core.verifier import Verifier
 from tts.engines.metered import MeteredEngine
 from tts.evaluation.record import Record
 from tts.files.writing import write_whole
@@ -28,7 +29,6 @@ from tts.judge.runner import Judge, Judging
 from tts.judge.summary import count_wholes, finished, summarize
 from tts.judge.tables import tables
 from tts.judge.threshold import Threshold
-from tts.runtime.capabilities import reads_answers
 from tts.runtime.guards import CheckedVerifier
 from tts.runtime.resources import (
     CLOCKS,
@@ -57,7 +57,7 @@ class Job:
     identity: str
     task: LabelledSource
     items: Sequence[LabelledSolution]
-    verifier: Any
+    verifier: Verifier
     threshold: Threshold
     bootstrap: Bootstrap
     sandbox: Sandbox
@@ -88,8 +88,9 @@ class Job:
         for place, gate in self.engines.items():
             result.add_row(f"{place}.engine", escape(gate.name))
         bounds = [self.verifier.token_bound(len(item.solution.steps)) for item in self.items]
-        if None not in bounds:
-            result.add_row("at most", f"{sum(bounds):,} verifier tokens")
+        known = [bound for bound in bounds if bound is not None]
+        if len(known) == len(bounds):
+            result.add_row("at most", f"{sum(known):,} verifier tokens")
         where = "" if self.threshold.subset is None else f" on {escape(self.threshold.subset)}"
         result.add_row("threshold", f"{self.threshold.rule}{where or f', {self.threshold.value}'}")
         result.add_row("config", self.identity)
@@ -101,15 +102,14 @@ class Job:
         Raises:
             UserError: The verifier cannot render it as its model expects.
         """
-        preview = getattr(self.verifier, "preview", None)
-        if preview is None:
-            return []
         shown = []
         for item in reversed({item.subset: item for item in reversed(self.items)}.values()):
             try:
-                shown.append((item.problem.id, preview(item.problem, item.solution)))
+                text = self.verifier.preview(item.problem, item.solution)
             except ProblemError as error:
                 raise UserError(f"solution {item.problem.id}: {error}") from None
+            if text is not None:
+                shown.append((item.problem.id, text))
         return shown
 
 
@@ -130,12 +130,12 @@ def compose(config: dict[str, Any], identity: str) -> Job:
         )
     threshold = build(config["threshold"], "threshold")
     verifier = build_role(config, "verifier", engines, sandbox)
-    if reads_answers(verifier):
+    if verifier.traits.reads_answers:
         raise UserError(
             f"verifier ({type(verifier).__name__}) reads the reference answers, and labelled solutions have none; choose "
             "another verifier, or use it with python -m tts"
         )
-    if threshold.stops is not None and "prefixes" in getattr(verifier, "lacks", ()):
+    if threshold.stops is not None and "prefixes" in verifier.traits.lacks:
         raise UserError(
             f"threshold.rule={threshold.rule} asks about one step more at a time, which this verifier "
             f"({type(verifier).__name__}) cannot be; choose threshold.rule=fixed"
@@ -223,8 +223,8 @@ def run_job(config: dict[str, Any], identity: str, folder: Path, console: Consol
     console.print(tables(summary, job.title))
     console.print(str(folder), style="dim", markup=False, highlight=False, soft_wrap=True)
     # With a threshold of its own, or asked for one step more at a time, it may end with any score.
-    ends_early = job.threshold.stops is not None or getattr(job.verifier, "aggregators", None) is not None
-    lacks_steps = "steps" in getattr(job.verifier, "lacks", ())
+    ends_early = job.threshold.stops is not None or job.verifier.traits.aggregators is not None
+    lacks_steps = "steps" in job.verifier.traits.lacks
     if not ends_early and (wholes := count_wholes(judging, summary["threshold"]["value"], lacks_steps)):
         console.print(
             f"{wholes:,} solutions have one score for all of their steps: of their figures, solution F1 and AUC mean "

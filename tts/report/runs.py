@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tts.core.errors import UserError
-from tts.core.tree import load_tree
+from tts.core.tree import ROOT, load_tree
 from tts.report.pools import Pool, pool_of
 from tts.report.rows import Row, read_row
 from tts.report.sources import Source
@@ -198,7 +198,7 @@ def _flat(folder: Path) -> bool:
         trees = [load_tree(path) for path in sorted(folder.glob("*.json"))[:3]]
     except UserError:
         return False
-    return all(parent == 0 for tree in trees for parent, _ in tree.edges)
+    return all(node.parent in (None, ROOT) for tree in trees for node in tree.nodes)
 
 
 def _short(error: Exception) -> str:

@@ -1,81 +1,85 @@
-"""What a strategy needs of its policy and its verifier, checked before any compute.
-
-A strategy names it in `needs`, such as `("policy.steps", "verifier.prefixes")`; a policy or verifier that does not do all of
-its interface names the rest in `lacks`, such as `("steps",)`. Who names nothing needs nothing, or does all.
-"""
+"""What a strategy needs of its policy and its verifier, held against what they declare, before any compute."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import TypeVar
 
 from tts.core.errors import UserError
 from tts.core.grader import Grader
-from tts.tasks.base import Task
+from tts.core.policy import Policy
+from tts.core.strategy import SearchStrategy
+from tts.core.task import Task
+from tts.core.traits import PolicyAbility, VerifierAbility
+from tts.core.verifier import Verifier
 
-NEEDS = {
-    "policy.steps": (
+T = TypeVar("T")
+
+_POLICY: dict[PolicyAbility, tuple[str, str]] = {
+    "steps": (
         "a policy that goes on from the beginning of a solution",
         "another policy, or a strategy that works on whole solutions (best_of_n, majority)",
     ),
-    "policy.revisions": (
+    "revisions": (
         "a policy that revises a solution after it has read a critique",
         "another policy, or a strategy that draws solutions anew (resample)",
     ),
-    "verifier.prefixes": (
+}
+_VERIFIER: dict[VerifierAbility, tuple[str, str]] = {
+    "prefixes": (
         "a verifier that judges solutions before they are finished",
         "another verifier, or a strategy that has finished solutions judged (best_of_n)",
     ),
-    "verifier.steps": (
+    "steps": (
         "a verifier that judges every step",
         "a verifier such as genprm, or a strategy that asks only which solution is better (best_of_n, resample)",
     ),
-    "verifier.critiques": (
+    "critiques": (
         "a verifier that says in words what is wrong",
         "a verifier such as genprm, or a strategy that needs no critique (best_of_n, resample)",
     ),
 }
-"""What a strategy can need: in words, and what else to choose."""
+"""Each ability in words, and what else to choose."""
 
 
-def check_needs(strategy: Any, policy: Any, verifier: Any) -> None:
+def check_needs(strategy: SearchStrategy, policy: Policy, verifier: Verifier) -> None:
     """Raises UserError where the strategy needs what the policy lacks or, where it is asked at all, the verifier lacks."""
-    parts = {"policy": policy, "verifier": verifier}
-    name = type(strategy).__name__
-    for need in getattr(strategy, "needs", ()):
-        if need not in NEEDS:
-            raise UserError(f"search ({name}) needs '{need}', which nobody knows; it can need {', '.join(NEEDS)}")
-        role, ability = need.split(".")
-        if ability in getattr(parts[role], "lacks", ()) and (role == "policy" or strategy.verifies):
-            what, remedy = NEEDS[need]
-            raise UserError(
-                f"search ({name}) needs {what}, which {role} ({type(parts[role]).__name__}) is not; choose {remedy}"
-            )
+    policy_lacks = _first(strategy.needs.policy, policy.traits.lacks)
+    if policy_lacks is not None:
+        _refuse(strategy, "policy", policy, *_POLICY[policy_lacks])
+    verifier_lacks = _first(strategy.needs.verifier, verifier.traits.lacks)
+    if strategy.verifies and verifier_lacks is not None:
+        _refuse(strategy, "verifier", verifier, *_VERIFIER[verifier_lacks])
 
 
-def ranks_by_wholes(strategy: Any, verifier: Any) -> bool:
+def _first(needed: Sequence[T], lacking: Sequence[T]) -> T | None:
+    return next((ability for ability in needed if ability in lacking), None)
+
+
+def _refuse(strategy: SearchStrategy, role: str, part: object, what: str, remedy: str) -> None:
+    raise UserError(
+        f"search ({type(strategy).__name__}) needs {what}, which {role} ({type(part).__name__}) is not; choose {remedy}"
+    )
+
+
+def ranks_by_wholes(strategy: SearchStrategy, verifier: Verifier) -> bool:
     """Returns whether a search over steps ranks beginnings of solutions by rewards that are meant for whole solutions."""
-    ranks = strategy.verifies and "verifier.prefixes" in getattr(strategy, "needs", ())
-    return ranks and "steps" in getattr(verifier, "lacks", ())
+    return strategy.verifies and "prefixes" in strategy.needs.verifier and "steps" in verifier.traits.lacks
 
 
-def check_aggregates(aggregator: str | None, verifier: Any) -> None:
+def check_aggregates(aggregator: str | None, verifier: Verifier) -> None:
     """Raises UserError where the verifier names the `aggregators` that its scores are right for, and this is none of them.
 
     Args:
         aggregator: The strategy's; None for the verifier's own.
         verifier: The verifier.
     """
-    allowed = getattr(verifier, "aggregators", None)
+    allowed = verifier.traits.aggregators
     if aggregator is not None and allowed is not None and aggregator not in allowed:
         raise UserError(
             f"search.aggregator={aggregator}: verifier ({type(verifier).__name__}) judges no further than the first error; "
             f"choose {' or '.join(allowed)}, or a verifier that judges every step"
         )
-
-
-def reads_answers(verifier: Any) -> bool:
-    """Returns whether a verifier says (`reads_answers = True`) that it goes by the reference answers."""
-    return bool(getattr(verifier, "reads_answers", False))
 
 
 def check_grading(grader: Grader, task: Task) -> None:
@@ -85,7 +89,7 @@ def check_grading(grader: Grader, task: Task) -> None:
         grader.check(first.answer)
 
 
-def check_answers(verifier: Any, task: Task) -> None:
+def check_answers(verifier: Verifier, task: Task) -> None:
     """Raises UserError where the task has no reference answers, of which the verifier reads."""
     first = next(iter(task.problems()), None)
     if first is not None and first.answer is None:

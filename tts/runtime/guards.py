@@ -9,23 +9,25 @@ from __future__ import annotations
 import math
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from typing import Any
 
 from tts.budget import LimitReached, current
 from tts.core.errors import ProblemError
+from tts.core.policy import Policy
 from tts.core.values import Problem, Solution, Verdict
+from tts.core.verifier import Verifier
 
 
 class LimitedPolicy:
     """A policy that ends its solutions where the budget does.
 
     Args:
-        policy: A `policies.base.Policy`.
+        policy: The policy.
     """
 
-    def __init__(self, policy: Any) -> None:
+    def __init__(self, policy: Policy) -> None:
         self._policy = policy
-        self.splits: bool = policy.splits
+        self.traits = policy.traits
+        self.splits = policy.splits
 
     def solutions(self, problem: Problem, prefix: Solution, n: int, first: int = 0) -> AsyncGenerator[Solution, None]:
         """As `Policy.solutions`."""
@@ -43,8 +45,7 @@ class LimitedPolicy:
 
     def token_bound(self, n: int, steps: int | None = None) -> int | None:
         """As `Policy.token_bound`."""
-        bound: int | None = self._policy.token_bound(n, steps)
-        return bound
+        return self._policy.token_bound(n, steps)
 
     def check(self) -> None:
         """As `Policy.check`."""
@@ -58,12 +59,13 @@ class CheckedVerifier:
     """A verifier whose verdicts can be relied on.
 
     Args:
-        verifier: A `verifiers.base.Verifier`.
+        verifier: The verifier.
     """
 
-    def __init__(self, verifier: Any) -> None:
+    def __init__(self, verifier: Verifier) -> None:
         self._verifier = verifier
-        self.votes: int = verifier.votes
+        self.traits = verifier.traits
+        self.votes = verifier.votes
 
     async def verify(self, problem: Problem, solution: Solution, prior: Verdict | None = None) -> Verdict:
         """As `Verifier.verify`; where the budget does not allow it, a verdict without any score.
@@ -86,12 +88,15 @@ class CheckedVerifier:
 
     def token_bound(self, steps: int) -> int | None:
         """As `Verifier.token_bound`."""
-        bound: int | None = self._verifier.token_bound(steps)
-        return bound
+        return self._verifier.token_bound(steps)
 
     def check(self) -> None:
         """As `Verifier.check`."""
         self._verifier.check()
+
+    def preview(self, problem: Problem, solution: Solution) -> str | None:
+        """As `Verifier.preview`."""
+        return self._verifier.preview(problem, solution)
 
     def _check(self, verdict: Verdict, solution: Solution) -> None:
         name = type(self._verifier).__name__
@@ -101,8 +106,8 @@ class CheckedVerifier:
         given = len(verdict.scores)
         # A verifier need not judge blank text behind the last step.
         steps = max((number for number, step in enumerate(solution.steps, 1) if step.strip()), default=0)
-        # Below which score is its own affair, but one that judges no further than an error says so (`aggregators`).
-        may_stop = getattr(self._verifier, "aggregators", None) is not None
+        # Below which score is its own affair, but one that judges no further than an error says so (its traits).
+        may_stop = self.traits.aggregators is not None
         stopped = given < steps and (may_stop or verdict.first_error() is not None)
         if given not in (1, steps, len(solution.steps)) and not stopped:
             raise ProblemError(f"the verifier {name} returned {given} scores for a solution of {steps} steps")

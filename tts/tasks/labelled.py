@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from tts.core.errors import UserError
+from tts.core.task import Task
 from tts.core.values import Problem, Solution
-from tts.tasks.base import Task
 from tts.tasks.dataset import DatasetTask
 from tts.tasks.step_labels import Labels, reader
 

@@ -9,43 +9,40 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
-from typing import Any
 
-import networkx as nx
 from rich.console import Console
 from rich.text import Text
 from rich.tree import Tree
 
 from tts.cli.command import print_error
 from tts.core.errors import UserError
-from tts.core.tree import ROOT, choose, load_tree, tree_path
+from tts.core.tree import ROOT, Node, choose, load_tree, tree_path
+from tts.core.tree import Tree as SearchTree
 
 _WIDTH = 60  # characters shown of a node's text
 
 
-def shown(tree: nx.DiGraph[int]) -> Tree:
+def shown(tree: SearchTree) -> Tree:
     """Returns a tree for the terminal: each node's text, score and votes, and the way to the choice."""
-    chosen = tree.graph["chosen"]
-    way = set() if chosen is None else {chosen, *nx.ancestors(tree, chosen)}
-    branches = {ROOT: Tree(Text(f"{tree.graph['problem']}: {_short(tree.nodes[ROOT]['text'])}", "bold"))}
-    for parent, node in nx.bfs_edges(tree, ROOT):
-        label = _label(node, tree.nodes[node], chosen)
-        branches[node] = branches[parent].add(Text(label, "green" if node in way else ""))
+    way = set() if tree.chosen is None else {tree.chosen, *tree.ancestors(tree.chosen)}
+    branches = {ROOT: Tree(Text(f"{tree.problem}: {_short(tree.nodes[ROOT].text)}", "bold"))}
+    for number, node in enumerate(tree.nodes):
+        if node.parent is not None:
+            label = _label(number, node) + (" <- chosen" if number == tree.chosen else "")
+            branches[number] = branches[node.parent].add(Text(label, "green" if number in way else ""))
     return branches[ROOT]
 
 
-def _label(node: int, attributes: dict[str, Any], chosen: int | None) -> str:
-    parts = [f"{node}", _short(attributes["text"])]
-    if "scores" in attributes:
-        score = attributes["score"]
-        votes = [[_number(value) for value in vote["scores"]] for vote in attributes["votes"]]
-        parts.append(f"score {_number(score)} of {' '.join(map(_number, attributes['scores']))}")
+def _label(number: int, node: Node) -> str:
+    parts = [f"{number}", _short(node.text)]
+    if node.scores is not None:
+        votes = [[_number(value) for value in vote.scores] for vote in node.votes]
+        parts.append(f"score {_number(node.score)} of {' '.join(map(_number, node.scores))}")
         if len(votes) > 1:
             parts.append("votes on the last step " + " ".join(vote[-1] for vote in votes if vote))
-    if "candidate" in attributes:
-        parts.append(f"answer {attributes['answer']}" if attributes["answer"] is not None else "no answer")
-    parts += [attributes["status"], f"{attributes['tokens']} tokens"]
-    return " | ".join(parts) + (" <- chosen" if node == chosen else "")
+    if node.candidate is not None:
+        parts.append("no answer" if node.answer is None else f"answer {node.answer}")
+    return " | ".join([*parts, node.status, f"{node.tokens} tokens"])
 
 
 def _short(text: str) -> str:
@@ -88,8 +85,8 @@ def _verify(folder: Path, console: Console) -> int:
     for path in sorted(folder.glob("*.json")):
         tree = load_tree(path)
         count += 1
-        if choose(tree) != tree.graph["chosen"]:
-            different.append(f"{tree.graph['problem']}: chosen {tree.graph['chosen']}, derived {choose(tree)}")
+        if choose(tree) != tree.chosen:
+            different.append(f"{tree.problem}: chosen {tree.chosen}, derived {choose(tree)}")
     for line in different:
         console.print(line, markup=False, highlight=False)
     console.print(f"{count} trees, {len(different)} whose choice does not follow from them")

@@ -6,27 +6,19 @@ from fractions import Fraction
 
 from tts.budget import Judgements
 from tts.core.values import Problem, Solution, Verdict, Vote
+from verifiers.base import BaseVerifier
 from verifiers.calculator.expression import Number
 from verifiers.calculator.statements import statements
 
 
-class Calculator:
+class Calculator(BaseVerifier):
     """Finds a step wrong where an equation between numbers in it is false; there is no model and no chance in it.
 
     A step's score is 0 where a false statement is found and 1 where none is, be it that nothing is stated.
     """
 
-    votes = 1
-
     def __init__(self) -> None:
         self._judgements: Judgements[float] = Judgements()
-
-    def check(self) -> None:
-        """Nothing can be wrong."""
-
-    def token_bound(self, steps: int) -> int | None:
-        """Returns 0: nothing is generated."""
-        return 0
 
     async def verify(self, problem: Problem, solution: Solution, prior: Verdict | None = None) -> Verdict:
         """Checks every step after those that `prior` judged; a critique lists what the step states."""

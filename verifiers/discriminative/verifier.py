@@ -8,9 +8,11 @@ from functools import partial
 
 from tts.budget import Judgements
 from tts.core.aggregate import check_aggregator
+from tts.core.traits import VerifierTraits
 from tts.core.values import Problem, Solution, Verdict, Vote
 from tts.engines.metered import MeteredEngine
 from tts.engines.scoring import ScoreRequest, ScoreRows
+from verifiers.base import BaseVerifier
 from verifiers.discriminative.codecs.base import Codec, Rendering, split_rows
 from verifiers.discriminative.preview import marked
 
@@ -18,7 +20,7 @@ Read = tuple[ScoreRequest, ScoreRows]
 """A reading and what came back."""
 
 
-class DiscriminativeVerifier:
+class DiscriminativeVerifier(BaseVerifier):
     """Judges all steps of a solution with a published process reward model, or its whole with an outcome reward model.
 
     A step that was read before is not read again where the model reads the same in front of it: what is read at a token
@@ -30,21 +32,15 @@ class DiscriminativeVerifier:
         aggregator: The published way to make one score of the steps' scores.
     """
 
-    votes = 1
-
     def __init__(self, engine: MeteredEngine, codec: Codec, aggregator: str) -> None:
         check_aggregator(aggregator, "verifier.aggregator")
         self._engine, self._codec, self._aggregator = engine, codec, aggregator
-        self.lacks = ("steps", "critiques") if codec.wholes else ("critiques",)
+        self.traits = VerifierTraits(lacks=("steps", "critiques") if codec.wholes else ("critiques",))
         self._rows: Judgements[ScoreRows] = Judgements()
 
     def check(self) -> None:
         """Raises UserError where the format does not fit the model's tokenizer."""
         self._codec.check(self._engine.reader.tokenizer)
-
-    def token_bound(self, steps: int) -> int | None:
-        """Returns 0: nothing is generated."""
-        return 0
 
     def preview(self, problem: Problem, solution: Solution) -> str:
         """Returns what the model would read, the tokens at which it is asked between `⟦` and `⟧`.

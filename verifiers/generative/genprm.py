@@ -15,6 +15,7 @@ from typing import Literal
 
 from tts.budget import Judgements
 from tts.core.errors import UserError
+from tts.core.traits import VerifierTraits
 from tts.core.values import Problem, Solution, Verdict, Vote
 from tts.engines.chat_format import check_format, render
 from tts.engines.generating import Completion, Engine, Sampling
@@ -115,7 +116,7 @@ class GenPRM(VotingVerifier):
         self._analyze, self._writes_code, self._execute = analyze, verify, verify and execute and sandbox.executes
         self._readout: wire.Readout = readout
         self._shared_history, self._stop_at_first_error = history == "shared", stop_at_first_error
-        self.aggregators = FALLING if stop_at_first_error else None
+        self.traits = VerifierTraits(aggregators=FALLING if stop_at_first_error else None, runs_code=self._execute)
         self._sampling = Sampling(max_tokens, temperature, top_p, top_k, repetition_penalty, include_stop=True)
         self._max_tokens, self._code_rounds, self._fallback_tokens = max_tokens, code_rounds, fallback_tokens
         self._judgements: Judgements[Judgement] = Judgements()

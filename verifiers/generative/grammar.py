@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
+from tts.core.traits import VerifierAbility
 from tts.core.values import Conversation, Problem, Verdict, Vote
 from verifiers.generative.slot import Slot
 
@@ -27,7 +28,7 @@ class Grammar(ABC):
         triggers: The phrases between the rounds, one less than there can be rounds.
         slot: The two words that the decision is between, None where it is parsed.
         opening: How the model's turn begins.
-        lacks: As in `verifiers.base.Verifier`.
+        lacks: As in `tts.core.traits.VerifierTraits`.
     """
 
     per_step: bool
@@ -36,7 +37,7 @@ class Grammar(ABC):
     triggers: tuple[str, ...] = TRIGGERS
     slot: Slot | None = None
     opening: str = ""
-    lacks: tuple[str, ...] = ()
+    lacks: tuple[VerifierAbility, ...] = ()
 
     @abstractmethod
     def conversation(self, problem: Problem, steps: Sequence[str]) -> Conversation:

@@ -11,6 +11,7 @@ from itertools import chain
 
 from tts.budget import Judgements
 from tts.core.errors import UserError
+from tts.core.traits import VerifierTraits
 from tts.core.values import Problem, Solution, Verdict, Vote
 from tts.engines.chat_format import TEMPLATE, check_format, render
 from tts.engines.generating import Completion, Engine, Sampling
@@ -66,7 +67,7 @@ class GenerativeVerifier(VotingVerifier):
         if not 1 <= rounds <= most:
             name, allowed = type(grammar).__name__, f"from 1 to {most}" if most > 1 else "1"
             raise UserError(f"verifier.rounds={rounds}: with verifier.grammar={name} it must be {allowed}")
-        self.lacks = grammar.lacks
+        self.traits = VerifierTraits(lacks=grammar.lacks)
         self.by_step = grammar.per_step
         self._client = SeededSampler(engine, seed)
         self._grammar = grammar

@@ -262,11 +262,11 @@ async def test_blank_text_behind_the_last_step_and_nothing_at_all() -> None:
 
 
 async def test_what_a_format_lacks() -> None:
-    assert thinking(model("", SURE)).lacks == ("steps",)
-    assert stepwise(model("", SURE)).lacks == ()
+    assert thinking(model("", SURE)).traits.lacks == ("steps",)
+    assert stepwise(model("", SURE)).traits.lacks == ()
     for grammar in (GenRM(cot=False), Direct()):
         verifier = GenerativeVerifier(model("", {" Yes": 1.0, "Yes": 1.0}), grammar, chat="llama-3")
-        assert "critiques" in verifier.lacks
+        assert "critiques" in verifier.traits.lacks
         assert (await verifier.verify(PROBLEM, SOLUTION)).votes[0].critiques == ()
 
 

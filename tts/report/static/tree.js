@@ -1,4 +1,4 @@
-// A search tree, drawn from left to right. `graph` is node-link JSON as tts/tree.py describes it.
+// A search tree, drawn from left to right. `graph` is node-link JSON as tts/core/tree.py describes it.
 const BOX = 172, GAP = 46, ROW = 40, TALL = 30;
 
 function grown(graph) {
