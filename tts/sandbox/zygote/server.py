@@ -15,12 +15,28 @@ import select
 import signal
 import socket
 import sys
-from typing import Any, NoReturn
+from typing import NoReturn, TypedDict
 
 from . import child, kernel, lockdown, messages, seccomp
 from .preload import preload
 
 DESCRIPTORS = 3  # that come with a request for a child
+
+
+class Config(TypedDict):
+    """What the supervisor says at the start.
+
+    Attributes:
+        mode: A key of `lockdown.MODES`.
+        timeout: Seconds of CPU time for one piece.
+        memory: Bytes of virtual memory that a process may add.
+        probe: Whether only the layers are wanted, and no server.
+    """
+
+    mode: str
+    timeout: float
+    memory: int
+    probe: bool
 
 
 class Server:
@@ -75,7 +91,7 @@ class Server:
             self._control.send(messages.report(number, status, cpu, usage.ru_maxrss * 1024))
 
 
-def _prepare(config: dict[str, Any]) -> tuple[list[str], child.Kit]:
+def _prepare(config: Config) -> tuple[list[str], child.Kit]:
     """Imports, measures and locks down; where only the layers are wanted (`probe`), imports nothing.
 
     Returns:
@@ -104,7 +120,7 @@ def main() -> NoReturn:
     inherited = int(sys.argv[1])
     control = socket.socket(fileno=os.dup(inherited))  # the lowest free number, which children are sure to close
     os.close(inherited)
-    config = json.loads(sys.argv[2])
+    config: Config = json.loads(sys.argv[2])
     try:
         layers, kit = _prepare(config)
     except lockdown.RefusedError as refusal:
