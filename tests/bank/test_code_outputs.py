@@ -160,9 +160,14 @@ async def test_a_damaged_outcome_is_made_again(tmp_path: Path) -> None:
 
 
 class CountedJail(Jail):
-    """Counts the chains that were really begun."""
+    """Counts the chains that were really begun, and the starts."""
 
     begun = 0
+    started = 0
+
+    async def start(self) -> None:
+        self.started += 1
+        await super().start()
 
     def chain(self, history: tuple[str, ...] = ()) -> Chain:
         self.begun += 1
@@ -217,7 +222,7 @@ async def test_a_sandbox_is_probed_and_not_started_where_all_is_known(tmp_path: 
             chain = sandbox.chain()
             assert [(await chain.run(piece)).stdout for piece in ("x = 1", "print(x)")] == ["", "1\n"]
             await chain.close()
-    assert [jail.begun for jail in jails] == [1, 0]
+    assert [(jail.begun, jail.started) for jail in jails] == [(1, 1), (0, 0)]
 
 
 @pytest.fixture

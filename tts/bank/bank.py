@@ -133,6 +133,11 @@ class Bank:
         body = self._unwritten.get(key)
         return self._store.get_output(key) if body is None else body
 
+    def has_outputs(self, model: bytes) -> bool:
+        """Whether there is any stored output of a model or sandbox."""
+        self._check()
+        return self._store.has_outputs(model)
+
     def put_output(self, model: bytes, key: bytes, body: bytes) -> None:
         """Stores an output, soon; it can be had at once.
 

@@ -28,7 +28,7 @@ class BankedSandbox(Sandbox):
     is repeated reads the same. Within a process the same code is not run twice at once; two processes that do so in the same
     moment may each see an output of their own, of which one is stored.
 
-    The sandbox inside is started by the first code that is not known.
+    Where the bank has outcomes of the same sandbox, this is started by the first code that is not known, else at once.
 
     Args:
         sandbox: The sandbox.
@@ -52,7 +52,7 @@ class BankedSandbox(Sandbox):
         return self._sandbox.layers
 
     async def start(self) -> None:
-        """Makes sure that the sandbox can be started, and finds out what its outcomes depend on.
+        """Makes sure that the sandbox can be started, and finds out what outcomes depend on; starts it where none is known.
 
         Raises:
             UserError: It cannot.
@@ -60,7 +60,10 @@ class BankedSandbox(Sandbox):
         if not self._model:
             await self._sandbox.probe()
             identity = self._sandbox.identity()
-            self._model = await asyncio.to_thread(self._bank.register, f"code in '{identity['sandbox']}'", identity)
+            model = await asyncio.to_thread(self._bank.register, f"code in '{identity['sandbox']}'", identity)
+            if not self._bank.has_outputs(model):
+                await self._sandbox.start()
+            self._model = model
 
     async def run(self, code: str) -> Execution:
         """Runs one piece of code in a namespace of its own, if it is not known."""

@@ -235,6 +235,14 @@ class Store:
             row = self.connection.execute("SELECT body FROM outputs WHERE key = ?", (key,)).fetchone()
         return None if row is None else row[0]
 
+    def has_outputs(self, model: bytes) -> bool:
+        """Whether there is any output of a model or sandbox."""
+        with told(self.path):
+            return (
+                self.connection.execute("SELECT 1 FROM outputs WHERE model = ? LIMIT 1", (model,)).fetchone()
+                is not None
+            )
+
     def put_outputs(self, outputs: Iterable[Output]) -> None:
         """Stores outputs in one transaction; those that are there already stay as they are."""
         now = int(time.time())
