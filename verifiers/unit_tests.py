@@ -7,7 +7,7 @@ from tts.core import Problem, Solution, Verdict, Vote
 from tts.core.errors import UserError
 from tts.core.settings import settings
 from tts.core.traits import VerifierTraits
-from tts.sandbox.metered import MeteredSandbox
+from tts.sandbox.base import Sandbox
 from tts.tasks.code import CodeCheck, extract_code
 from verifiers.base import BaseVerifier
 
@@ -26,7 +26,7 @@ class UnitTestVerifier(BaseVerifier):
         UserError: The sandbox runs no code.
     """
 
-    def __init__(self, sandbox: MeteredSandbox, tests: str | None = None) -> None:
+    def __init__(self, sandbox: Sandbox, tests: str | None = None) -> None:
         self._check = CodeCheck(sandbox)
         self._judgements: Judgements[Verdict] = Judgements()
         self._field = tests

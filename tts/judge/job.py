@@ -22,7 +22,15 @@ from tts.judge.threshold import Threshold
 from tts.runtime.choices import Choices
 from tts.runtime.contracts import check_verifier
 from tts.runtime.guards import CheckedVerifier
-from tts.runtime.parts import build_role, check_engines, check_groups, check_sizes, engines_of, problems_in_flight
+from tts.runtime.parts import (
+    bank_of,
+    build_role,
+    check_engines,
+    check_groups,
+    check_sizes,
+    engines_of,
+    problems_in_flight,
+)
 from tts.runtime.resources import Resources
 from tts.sandbox.base import Sandbox
 from tts.statistics.bootstrap import Bootstrap
@@ -136,7 +144,7 @@ def compose_judge(
     check_groups(config, [group for group in _GROUPS if not (group == "verifier" and own.verifier)])
     if own.verifier is not None:
         config = {**config, "verifier": None}
-    sandbox = resources.sandbox(config["sandbox"])
+    sandbox = resources.sandbox(config["sandbox"], bank_of(config.get("bank"), resources))
     engines = engines_of(config, _ROLES, resources, own.engines)
     task = build(config["task"], "task")
     if not isinstance(task, LabelledSource):

@@ -19,7 +19,15 @@ from tts.runtime.capabilities import check_aggregates, check_needs
 from tts.runtime.choices import Choices
 from tts.runtime.contracts import check_grader, check_policy, check_strategy, check_verifier
 from tts.runtime.guards import CheckedVerifier, LimitedPolicy
-from tts.runtime.parts import build_role, check_engines, check_groups, check_sizes, engines_of, problems_in_flight
+from tts.runtime.parts import (
+    bank_of,
+    build_role,
+    check_engines,
+    check_groups,
+    check_sizes,
+    engines_of,
+    problems_in_flight,
+)
 from tts.runtime.resources import Resources
 from tts.sandbox.base import Sandbox
 
@@ -117,7 +125,7 @@ def compose(config: Mapping[str, Any], identity: str, resources: Resources, own:
     replaced = own.own()
     config = {**config, **{group: None for group in replaced if group != "task"}}
     check_groups(config, [group for group in _GROUPS if group not in replaced])
-    sandbox = resources.sandbox(config["sandbox"])
+    sandbox = resources.sandbox(config["sandbox"], bank_of(config.get("bank"), resources))
     engines = engines_of(config, _ROLES, resources, own.engines)
     grader = own.grader or check_grader(resources.grader(config["grading"], sandbox))
     made = Composition(

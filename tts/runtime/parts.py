@@ -54,7 +54,7 @@ def engines_of(
         UserError: A setting of an engine, or of what is in flight, is wrong.
     """
     in_flight = _in_flight(config["in_flight"], ("problems", *roles))
-    bank = _bank(config.get("bank"), resources)
+    bank = bank_of(config.get("bank"), resources)
     given = given or {}
     engines: dict[str, MeteredEngine] = {}
     for role in roles:
@@ -148,7 +148,7 @@ def problems_in_flight(config: Config, engines: Mapping[str, MeteredEngine]) -> 
     return max(_LEAST_PROBLEMS, busy) if given is None else given
 
 
-def _bank(config: object, resources: Resources) -> Bank | None:
+def bank_of(config: object, resources: Resources) -> Bank | None:
     """Returns the bank in which samples are kept, None for none."""
     if config is None:
         return None

@@ -8,12 +8,12 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
-from tts.bank import Bank, BankedEngine, BankError
+from tts.bank import Bank, BankedEngine, BankedSandbox, BankError
 from tts.config.build import PRICES, build
 from tts.core.grader import Grader
 from tts.engines.generating import Engine, Identified
 from tts.engines.replay import Recorder
-from tts.sandbox.base import Sandbox
+from tts.sandbox.base import IdentifiedSandbox, Sandbox
 
 
 class Closable(Protocol):
@@ -34,6 +34,7 @@ class Resources:
         self._engines: dict[str, Engine] = {}
         self._banked: dict[tuple[int, Path], BankedEngine] = {}
         self._sandboxes: dict[str, Sandbox] = {}
+        self._banked_sandboxes: dict[tuple[int, Path], BankedSandbox] = {}
         self._graders: dict[str, Grader] = {}
         self._banks: dict[Path, Bank] = {}
         self._open: list[Closable] = []
@@ -58,9 +59,12 @@ class Resources:
         # It must be the one that saw which model was loaded: the checkpoint may have been changed since.
         return self._banked.setdefault((id(engine), bank.path), BankedEngine(engine, bank))
 
-    def sandbox(self, config: Config) -> Sandbox:
-        """Returns the sandbox that a node describes; it is not started yet."""
-        return self._once(self._sandboxes, config, lambda: build(config, "sandbox"))
+    def sandbox(self, config: Config, bank: Bank | None = None) -> Sandbox:
+        """Returns the sandbox that a node describes, not started yet; with a bank, one that runs no code known there."""
+        sandbox = self._once(self._sandboxes, config, lambda: build(config, "sandbox"))
+        if bank is None or not isinstance(sandbox, IdentifiedSandbox):
+            return sandbox
+        return self._banked_sandboxes.setdefault((id(sandbox), bank.path), BankedSandbox(sandbox, bank))
 
     def grader(self, config: Config, sandbox: Sandbox) -> Grader:
         """Returns the grader that a node describes, with `sandbox` for what it runs."""
@@ -119,7 +123,7 @@ class Resources:
                 self._banks.popitem()[1].close()
             except Exception as error:
                 faults.append(error)
-        for made in (self._engines, self._banked, self._sandboxes, self._graders):
+        for made in (self._engines, self._banked, self._sandboxes, self._banked_sandboxes, self._graders):
             made.clear()
         if self._frozen:
             gc.unfreeze()

@@ -19,12 +19,8 @@ from tts.tasks.step_labels import READERS, Labels
 _log = logging.getLogger(__name__)
 
 LabelledField = Literal["id", "question", "messages", "attachments", "steps", "label", "subset"]
-_PROBLEM_FIELDS: tuple[Literal["id", "question", "messages", "attachments"], ...] = (
-    "id",
-    "question",
-    "messages",
-    "attachments",
-)
+ProblemField = Literal["id", "question", "messages", "attachments"]
+_PROBLEM_FIELDS: tuple[ProblemField, ...] = ("id", "question", "messages", "attachments")
 
 _ENDINGS = (".jsonl", ".jsonl.gz", ".json", ".json.gz")
 _OWN_FIELDS: tuple[LabelledField, ...] = ("steps", "label", "subset")
