@@ -1,9 +1,9 @@
-"""Looks after banks: `python -m tts.bank list|size|export|prune BANK ...`. A sweep's is `multirun/tts/bank.sqlite`.
+"""Looks after banks: `tts bank list|size|export|prune BANK ...`. A sweep's is `multirun/tts/bank.sqlite`.
 
 Examples:
-    python -m tts.bank list multirun/tts/bank.sqlite
-    python -m tts.bank export multirun/tts/bank.sqlite samples.jsonl --model Qwen
-    python -m tts.bank prune multirun/tts/bank.sqlite --older-than 30
+    tts bank list multirun/tts/bank.sqlite
+    tts bank export multirun/tts/bank.sqlite samples.jsonl --model Qwen
+    tts bank prune multirun/tts/bank.sqlite --older-than 30
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from rich.console import Console
 from tts.bank.export import export
 from tts.bank.maintenance import Model, models, prune
 from tts.bank.store import Store
-from tts.cli.command import print_error
+from tts.cli.failures import print_error
 from tts.core.errors import UserError
 
 _MB = 1_000_000
@@ -27,7 +27,7 @@ _MB = 1_000_000
 
 def main(arguments: Sequence[str] | None = None, console: Console | None = None) -> int:
     """Runs the command and returns its exit status."""
-    given = _parser().parse_args(arguments)
+    given = parser().parse_args(arguments)
     console = console or Console()
     try:
         store = Store(given.bank, create=False)
@@ -42,9 +42,10 @@ def main(arguments: Sequence[str] | None = None, console: Console | None = None)
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
+def parser() -> argparse.ArgumentParser:
+    """Returns the command's parser."""
     parser = argparse.ArgumentParser(
-        prog="python -m tts.bank", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog="tts bank", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
