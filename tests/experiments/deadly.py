@@ -8,7 +8,6 @@ from pathlib import Path
 
 from tts.core import Problem, Solution, Verdict, Vote
 from tts.core.traits import VerifierTraits
-from tts.core.values import Problem, Solution, Verdict, Vote
 
 
 class Deadly:
