@@ -53,7 +53,8 @@ def engine_of(
     place = place or role
     own = {key: value for key, value in config.items() if key not in _PRICES}
     engine = shared_engine(own, f"{place}.engine", bank)
-    return MeteredEngine(engine, role, in_flight, config.get("prompt_price"), config.get("completion_price"), place)
+    with inside(f"{place}.engine"):
+        return MeteredEngine(engine, role, in_flight, config.get("prompt_price"), config.get("completion_price"), place)
 
 
 def shared_engine(config: Mapping[str, Any], where: str, bank: Bank | None = None) -> Engine:

@@ -17,6 +17,7 @@ from tts.concurrency.virtual_clock import VirtualLoop
 from tts.config.build import build, engine_of
 from tts.config.moved import present_name
 from tts.core.errors import UserError
+from tts.core.settings import inside
 from tts.core.signature import accepted
 from tts.engines.metered import MeteredEngine
 from tts.sandbox.base import Sandbox
@@ -126,7 +127,8 @@ async def running(engines: Mapping[str, MeteredEngine], sandbox: Sandbox | None,
             stack.push_async_callback(sandbox.close)
             await sandbox.start()
         for place, engine in engines.items():
-            await engine.start()
+            with inside(f"{place}.engine"):
+                await engine.start()
             if engine.parameters is None and budget.limits("flops"):
                 raise UserError(
                     f"budget.*.flops: the size of '{engine.name}' is not known; set {place}.engine.parameters"
