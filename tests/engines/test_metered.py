@@ -134,7 +134,7 @@ async def test_capacity_is_the_engine_s_unless_a_limit_is_set() -> None:
     for limit in (0, -1):
         with pytest.raises(UserError, match=rf"^limit={limit}: at least 1"):
             MeteredEngine(Slow(), "verifier", limit)
-    with pytest.raises(UserError, match=r"^prompt_price=-1: at least 0"):
+    with pytest.raises(UserError, match=r"^prompt_price=-1\.0: at least 0"):
         MeteredEngine(Slow(), "policy", prompt_price=-1.0)
 
 
