@@ -80,12 +80,12 @@ class RecordedPolicy(BasePolicy):
             UserError: The file holds fewer, or a prefix is to be continued.
         """
         if prefix.text:
-            raise UserError("policy=recorded cannot continue a prefix: choose a strategy that works on whole solutions")
+            raise UserError("recorded solutions cannot be continued: choose a strategy that works on whole solutions")
         held = self._solutions.get(problem.id, ())
         if first + n > len(held):
             raise UserError(
                 f"{self._path}: holds {len(held)} solutions of problem {problem.id}, {first + n} are asked for; "
-                "lower search.n or record more"
+                "ask for fewer or record more"
             )
         for solution in held[first : first + n]:
             yield solution
@@ -93,14 +93,14 @@ class RecordedPolicy(BasePolicy):
     def steps(self, problem: Problem, prefix: Solution, n: int, first: int = 0) -> AsyncGenerator[Solution, None]:
         """Raises UserError: recorded solutions cannot be sampled step by step."""
         raise UserError(
-            "policy=recorded holds whole solutions: choose a strategy that works on them (best_of_n, majority)"
+            "the policy holds recorded, whole solutions: choose a strategy that works on them (best_of_n, majority)"
         )
 
     def revisions(
         self, problem: Problem, solution: Solution, critique: str, n: int, first: int = 0
     ) -> AsyncGenerator[Solution, None]:
         """Raises UserError: recorded solutions cannot be revised."""
-        raise UserError("policy=recorded cannot revise a solution: choose a strategy that works on whole solutions")
+        raise UserError("recorded solutions cannot be revised: choose a strategy that works on whole solutions")
 
 
 def _text(value: object, index: int) -> str:

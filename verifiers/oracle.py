@@ -38,6 +38,6 @@ class OracleVerifier(BaseVerifier):
         """
         right = await self._grader.right(solution, problem)
         if right is None:
-            raise UserError(f"verifier=oracle: problem {problem.id} has no reference answer")
+            raise UserError(f"the oracle: problem {problem.id} has no reference answer")
         scores = (float(right),)
         return Verdict(scores, (Vote(scores),), "last")

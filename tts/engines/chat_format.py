@@ -12,7 +12,7 @@ from typing import Annotated
 
 from tts.core import Message
 from tts.core.constraints import OneOf
-from tts.core.errors import UserError
+from tts.core.values import Message
 from tts.engines.generating import Engine
 
 
@@ -92,12 +92,6 @@ TEMPLATE = "template"
 
 ChatName = Annotated[str, OneOf((*FORMATS, TEMPLATE))]
 """A chat format by its name, as a setting."""
-
-
-def check_format(name: str, key: str) -> None:
-    """Raises UserError where `name`, the value of the setting `key`, names no chat format."""
-    if name not in (*FORMATS, TEMPLATE):
-        raise UserError(f"{key}={name}: no such chat format; choose one of {', '.join((*FORMATS, TEMPLATE))}")
 
 
 def render(name: str, messages: Sequence[Message], engine: Engine, *, answer: bool = True) -> str:

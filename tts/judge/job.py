@@ -113,7 +113,7 @@ class JudgeJob:
             return await self.threshold.ask(verifier, item.problem, item.solution)
 
         async def start() -> tuple[str, ...]:
-            await resources.start(self.engines.values(), self.used_sandbox)
+            await resources.start(self.engines, self.used_sandbox)
             check_sizes(self.engines, self.budget)
             return () if self.used_sandbox is None else self.used_sandbox.layers
 

@@ -95,7 +95,7 @@ class Composition:
         Raises:
             UserError: A model, a server or the sandbox is not there, or a limit in FLOPs cannot be held.
         """
-        await resources.start(self.used_engines.values(), self.used_sandbox)
+        await resources.start(self.used_engines, self.used_sandbox)
         check_sizes(self.used_engines, self.budget)
 
     async def search(self, problem: Problem) -> SearchResult:

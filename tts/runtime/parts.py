@@ -10,6 +10,7 @@ from tts.bank import Bank
 from tts.budget import Budget, Role
 from tts.config.build import build
 from tts.core.errors import UserError
+from tts.core.settings import inside
 from tts.engines.generating import Engine
 from tts.engines.metered import MeteredEngine
 from tts.runtime.clocks import CLOCKS
@@ -63,13 +64,15 @@ def engines_of(
             settings: Config | None = node.get("engine")
             if place in given:
                 engine = _kept(given[place], place, bank, resources)
-                engines[place] = MeteredEngine(engine, role, in_flight[role], place=place)
+                with inside(f"{place}.engine"):
+                    engines[place] = MeteredEngine(engine, role, in_flight[role], place=place)
             elif settings:
                 identity = json.dumps(settings, sort_keys=True)
                 if identity not in made:
                     engine = resources.engine(settings, f"{place}.engine", bank)
                     prices = settings.get("prompt_price"), settings.get("completion_price")
-                    made[identity] = MeteredEngine(engine, role, in_flight[role], *prices, place)
+                    with inside(f"{place}.engine"):
+                        made[identity] = MeteredEngine(engine, role, in_flight[role], *prices, place)
                 engines[place] = made[identity]
     unknown = [place for place in given if place not in engines]
     if unknown:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import gc
 import json
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from tts.bank import Bank, BankedEngine, BankedSandbox, BankError
 from tts.config.build import PRICES, build
 from tts.core.grader import Grader
+from tts.core.settings import inside
 from tts.engines.generating import Engine, Identified
 from tts.engines.replay import Recorder
 from tts.sandbox.base import IdentifiedSandbox, Sandbox
@@ -85,16 +86,21 @@ class Resources:
             self._banks[place] = Bank(place)
         return self._banks[place]
 
-    async def start(self, engines: Iterable[Engine], sandbox: Sandbox | None) -> None:
+    async def start(self, engines: Mapping[str, Engine], sandbox: Sandbox | None) -> None:
         """Starts what is not started yet: first what only reaches a server, then what loads weights.
+
+        Args:
+            engines: By whose they are; several places may share one.
+            sandbox: None where no code is run.
 
         Raises:
             UserError: A model, a server or the sandbox is not there.
         """
         if sandbox is not None:
             await sandbox.start()
-        for engine in sorted(dict.fromkeys(engines), key=_loads):
-            await engine.start()
+        for place, engine in sorted(engines.items(), key=lambda placed: _loads(placed[1])):
+            with inside(f"{place}.engine"):
+                await engine.start()
         if not self._frozen:
             # What is loaded by now stays: no collection of garbage needs to look at it again.
             gc.collect()
