@@ -12,7 +12,6 @@ from typing import Annotated
 
 from tts.core import Message
 from tts.core.constraints import OneOf
-from tts.core.values import Message
 from tts.engines.generating import Engine
 
 
