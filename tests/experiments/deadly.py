@@ -6,8 +6,8 @@ import os
 import signal
 from pathlib import Path
 
+from tts.core import Problem, Solution, Verdict, Vote
 from tts.core.traits import VerifierTraits
-from tts.core.values import Problem, Solution, Verdict, Vote
 
 
 class Deadly:

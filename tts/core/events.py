@@ -17,7 +17,8 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tts.core.values import Solution, Verdict
+from tts.core.solution import Solution
+from tts.core.verdict import Verdict
 
 if TYPE_CHECKING:
     from tts.budget import Usage
@@ -158,12 +159,12 @@ def listening(sink: Sink) -> Iterator[None]:
 
 
 def heard() -> bool:
-    """Whether anybody listens: what is costly to tell need not be made up otherwise."""
+    """Whether anybody listens."""
     return _sink.get() is not None
 
 
-def emit(event: Event) -> None:
-    """Tells whoever listens."""
+def emit(make: Callable[[], Event]) -> None:
+    """Gives an event to whoever listens; it is made only where somebody does."""
     sink = _sink.get()
     if sink is not None:
-        sink(event)
+        sink(make())

@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, runtime_checkable
 
-from tts.core.errors import UserError
+from tts.core.setting_error import refused
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Sampling:
     alternatives: int = 0
 
     def __post_init__(self) -> None:
-        """Raises UserError where a value is out of range."""
+        """Raises SettingError where a value is out of range; by hand, since every request makes one."""
         for name, right, range_ in (
             ("max_tokens", self.max_tokens >= 1, "at least 1"),
             ("temperature", self.temperature >= 0, "0 (greedy) or more"),
@@ -46,10 +46,10 @@ class Sampling:
             ("top_k", self.top_k >= 0, "0 (off) or more"),
             ("repetition_penalty", self.repetition_penalty > 0, "more than 0"),
             ("alternatives", self.alternatives >= 0, "0 (none) or more"),
-            ("stop", all(self.stop), "texts that are not empty"),
+            ("stop", all(self.stop), "text that is not empty"),
         ):
             if not right:
-                raise UserError(f"sampling: {name}={getattr(self, name)} is out of range; it must be {range_}")
+                raise refused(name, getattr(self, name), f"{range_} is needed")
 
 
 @dataclass(frozen=True)

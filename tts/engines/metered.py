@@ -11,6 +11,7 @@ from itertools import count
 
 from tts.budget import LimitReached, Role, Scope, Usage, charge, current, in_time, now
 from tts.core.errors import EngineError, UserError
+from tts.core.settings import NonNegativeFloat, PositiveInt, settings
 from tts.engines.generating import Completion, Engine, Request
 from tts.engines.scoring import ScoreRequest, ScoreRows, ScoringEngine
 from tts.engines.wrapping import WrappingEngine
@@ -68,6 +69,7 @@ class PrioritySemaphore:
                 turn.set_exception(error)
 
 
+@settings
 class MeteredEngine(WrappingEngine):
     """Passes on no more samples at a time than the engine can use, those of earlier problems first, and charges them.
 
@@ -84,20 +86,11 @@ class MeteredEngine(WrappingEngine):
         self,
         engine: Engine,
         role: Role,
-        limit: int | None = None,
-        prompt_price: float | None = None,
-        completion_price: float | None = None,
+        limit: PositiveInt | None = None,
+        prompt_price: NonNegativeFloat | None = None,
+        completion_price: NonNegativeFloat | None = None,
         place: str | None = None,
     ) -> None:
-        if limit is not None and limit < 1:
-            raise UserError(
-                f"in_flight.{role}={limit}: at least one sample must be in flight; null takes the engine's own bound"
-            )
-        for name, price in (("prompt_price", prompt_price), ("completion_price", completion_price)):
-            if price is not None and price < 0:
-                raise UserError(
-                    f"{place or role}.engine.{name}={price}: a price is 0 or more, in dollars for a million tokens"
-                )
         super().__init__(engine)
         self._role: Role = role
         self._place = place or role

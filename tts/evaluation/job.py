@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from tts.config.build import build
+from tts.core import Problem
+from tts.core.settings import inside
 from tts.core.task import Task
-from tts.core.values import Problem
 from tts.evaluation.runner import Outcome, Runner
 from tts.runtime.capabilities import check_answers, check_grading
 from tts.runtime.choices import Choices
@@ -95,7 +96,8 @@ def compose_job(
         check_groups(config, ["task"])
     search = compose(config, identity, resources, own)
     task = own.task or check_task(build(config["task"], "task"))
-    task.check()
+    with inside("task"):
+        task.check()
     check_grading(search.grader, task)
     if search.reads_answers:
         check_answers(search.verifier, task)

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from tts.budget import VERIFIER, Budget, Scope, Usage, charge, current, scope
+from tts.core import Verdict
 from tts.core.events import Progressed, emit
-from tts.core.values import Verdict
 from tts.evaluation.record import Record
 from tts.files.jsonl_log import JsonlLog
 from tts.files.writing import write_whole, writing
@@ -90,7 +90,8 @@ class Judge:
             judging.add(ended)
             tokens = run.usage[VERIFIER].generated_tokens
             steps = f"{judging.n_steps:,} steps"
-            emit(Progressed(ended.record["id"], run.wall_s, judging.n_problems, judging.n_errors, tokens, steps))
+            name, counts = ended.record["id"], (judging.n_problems, judging.n_errors, tokens, steps)
+            emit(lambda: Progressed(name, run.wall_s, *counts))
 
         log = JsonlLog(self._folder / "results.jsonl", resume.known_by)
         with log, scope("run", self._budget.run) as run:

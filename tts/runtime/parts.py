@@ -10,6 +10,7 @@ from tts.bank import Bank
 from tts.budget import Budget, Role
 from tts.config.build import build
 from tts.core.errors import UserError
+from tts.core.settings import inside
 from tts.engines.generating import Engine
 from tts.engines.metered import MeteredEngine
 from tts.runtime.clocks import CLOCKS
@@ -54,7 +55,7 @@ def engines_of(
         UserError: A setting of an engine, or of what is in flight, is wrong.
     """
     in_flight = _in_flight(config["in_flight"], ("problems", *roles))
-    bank = _bank(config.get("bank"), resources)
+    bank = bank_of(config.get("bank"), resources)
     given = given or {}
     engines: dict[str, MeteredEngine] = {}
     for role in roles:
@@ -63,13 +64,15 @@ def engines_of(
             settings: Config | None = node.get("engine")
             if place in given:
                 engine = _kept(given[place], place, bank, resources)
-                engines[place] = MeteredEngine(engine, role, in_flight[role], place=place)
+                with inside(f"{place}.engine"):
+                    engines[place] = MeteredEngine(engine, role, in_flight[role], place=place)
             elif settings:
                 identity = json.dumps(settings, sort_keys=True)
                 if identity not in made:
                     engine = resources.engine(settings, f"{place}.engine", bank)
                     prices = settings.get("prompt_price"), settings.get("completion_price")
-                    made[identity] = MeteredEngine(engine, role, in_flight[role], *prices, place)
+                    with inside(f"{place}.engine"):
+                        made[identity] = MeteredEngine(engine, role, in_flight[role], *prices, place)
                 engines[place] = made[identity]
     unknown = [place for place in given if place not in engines]
     if unknown:
@@ -105,7 +108,9 @@ def build_role(
 ) -> Any:
     """Returns the policy or the verifier; `provided` is what it receives besides, where it takes that."""
     metered = MeteredSandbox(sandbox, role)
-    return build(with_engines(config[role], role, engines), role, seed=config["seed"], sandbox=metered, **provided)
+    return build(
+        with_engines(config[role], role, engines), role, {"seed": config["seed"], "sandbox": metered, **provided}
+    )
 
 
 def with_engines(config: Config, place: str, engines: Mapping[str, MeteredEngine]) -> dict[str, Any]:
@@ -146,7 +151,7 @@ def problems_in_flight(config: Config, engines: Mapping[str, MeteredEngine]) -> 
     return max(_LEAST_PROBLEMS, busy) if given is None else given
 
 
-def _bank(config: object, resources: Resources) -> Bank | None:
+def bank_of(config: object, resources: Resources) -> Bank | None:
     """Returns the bank in which samples are kept, None for none."""
     if config is None:
         return None

@@ -40,7 +40,7 @@ def test_mistakes_of_the_configuration(checkpoints: Callable[[str], Path], tmp_p
     refused(r"has no file reward_head\.pt", head=Layers([""], "reward_head.pt"))
     refused(r"cannot load the model .*lm_head", head=Vocabulary())
     refused(r"architecture=qwen9", architecture="qwen9")
-    refused(r"context: 9999 is more than the 4096 tokens", context=9999)
+    refused(r"context=9999: it is more than the 4096 tokens", context=9999)
     other = save(tmp_path / "other", tokenizer(words=("zzz", "ки")), "qwen2")
     (tmp_path / "shepherd").symlink_to(checkpoints("math-shepherd"))
     refused(
@@ -107,7 +107,7 @@ def test_every_presets_engine_takes_its_settings(name: str) -> None:
     node = published(name, "verifier.engine.model=some/model")["engine"]
     assert isinstance(Resources().engine(node, "verifier.engine"), TransformersScorer)
     if published(name)["engine"]["model"] == "???":
-        with pytest.raises(UserError, match=r"verifier\.engine: model: no model is named"):
+        with pytest.raises(UserError, match=r"verifier\.engine\.model: no model is named"):
             Resources().engine(published(name)["engine"], "verifier.engine")
 
 
