@@ -158,7 +158,7 @@ async def main(count: int, repetitions: int) -> None:
         "majority, N = 1: a request a problem": lambda: searched(Majority(1), 20 * count, Silent()),
         "best of 16: a request a problem, one a step": lambda: searched(BestOfN(16), count, Silent()),
         "beam of 16, width 4: a request an expansion, one a step": lambda: searched(
-            Beam(16, 4, STEPS), count, Silent()
+            Beam(16, 4, depth=STEPS), count, Silent()
         ),
     }
     gc.freeze()  # as a run does once everything is loaded

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tts.cli.command import command
-from tts.evaluation.job import run_job
+from tts.cli.search_command import run_search
 
 if __name__ == "__main__":
-    command("config", run_job)
+    command("config", run_search)

@@ -42,7 +42,7 @@ class UnitTestVerifier(BaseVerifier):
         program = problem.answer if self._field is None else problem.metadata.get(self._field)
         if not isinstance(program, str):
             where = "no reference answer" if self._field is None else f"no text '{self._field}' in its metadata"
-            raise UserError(f"unit tests: problem {problem.id} has {where}; see the task's `keep` and the verifier's `tests`")
+            raise UserError(f"unit tests: problem {problem.id} has {where}; see the settings task.keep and tests")
         code = extract_code(solution.text) if solution.finished else None
         self._judgements.count()
         return _verdict(0.0 if code is None else float(await self._check.passes(code, program)))

@@ -8,9 +8,10 @@ import pytest
 from hydra import compose, initialize_config_module
 from omegaconf import OmegaConf
 
-from tts.config.build import build, config_hash, shared_engine
+from tts.config.build import build, config_hash
 from tts.core.errors import UserError
 from tts.engines.replay import Recorder
+from tts.runtime.resources import Resources
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -50,6 +51,7 @@ def test_provided_objects_go_to_those_who_take_them() -> None:
         ({"size": 1}, "search: no _target_"),
         ({"_target_": "no.such.Thing"}, r"search\._target_=no\.such\.Thing: cannot be imported"),
         ({"_target_": "tts.core.aggregate.nothing"}, "cannot be imported"),
+        ({"_target_": "tts.core.values.Problm"}, r"did you mean 'tts\.core\.values\.Problem'\?"),
     ],
 )
 def test_every_mistake_is_named_with_its_place(config: dict, says: str) -> None:
@@ -62,16 +64,17 @@ def test_none_is_a_value_where_the_class_takes_it() -> None:
 
 
 def test_equal_engines_are_one(tmp_path: Path) -> None:
-    a = shared_engine({**OPENAI, "record": None}, "policy.engine")
-    assert shared_engine({**OPENAI}, "verifier.engine") is a
-    assert shared_engine({**OPENAI, "model": "other"}, "verifier.engine") is not a
-    recorded = shared_engine({**OPENAI, "record": str(tmp_path / "r.jsonl")}, "policy.engine")
+    resources = Resources()
+    a = resources.engine({**OPENAI, "record": None}, "policy.engine")
+    assert resources.engine({**OPENAI}, "verifier.engine") is a
+    assert resources.engine({**OPENAI, "model": "other"}, "verifier.engine") is not a
+    recorded = resources.engine({**OPENAI, "record": str(tmp_path / "r.jsonl")}, "policy.engine")
     assert isinstance(recorded, Recorder)
 
 
 def test_an_engines_mistakes_name_the_role() -> None:
     with pytest.raises(UserError, match=r"verifier\.engine.*base_url=nowhere"):
-        shared_engine({**OPENAI, "base_url": "nowhere"}, "verifier.engine")
+        Resources().engine({**OPENAI, "base_url": "nowhere"}, "verifier.engine")
 
 
 def composed(*overrides: str) -> dict:
@@ -108,4 +111,4 @@ def test_every_option_composes_and_its_class_takes_all_of_its_settings(option: s
     group = option.split("=")[0].split("@")[-1].split(".")[0]
     node = {key: value for key, value in config[group].items() if key != "engine"}  # type: ignore[index]
     provided = {"engine": object(), "sandbox": type("Sandbox", (), {"executes": True})(), "seed": 0, "grader": object()}
-    build(node, group, provided, shared_engine)
+    build(node, group, provided, Resources().engine)

@@ -56,9 +56,9 @@ async def test_a_listener_inside_another_one_hears_first_and_both_hear() -> None
     order: list[str] = []
     with listening(lambda event: order.append(f"outer {event.problem}")):
         with listening(lambda event: order.append(f"inner {event.problem}")):
-            emit(Event("a", 0.0))
-        emit(Event("b", 0.0))
-    emit(Event("c", 0.0))
+            emit(lambda: Event("a", 0.0))
+        emit(lambda: Event("b", 0.0))
+    emit(lambda: Event("c", 0.0))
     assert order == ["inner a", "outer a", "outer b"]
 
 

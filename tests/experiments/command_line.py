@@ -9,8 +9,8 @@ import sys
 from pathlib import Path
 
 from tts.cli.command import command
-from tts.evaluation.job import run_job as search_job
-from tts.judge.app import run_job as judge_job
+from tts.cli.judge_command import run_judge as judge_job
+from tts.cli.search_command import run_search as search_job
 
 _PRELOADED = (
     *("math_verify", "transformers.models.llama.modeling_llama", "tts.engines.transformers.worker", "policies.chat"),

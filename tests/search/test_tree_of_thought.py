@@ -58,7 +58,7 @@ async def test_it_does_what_every_step_search_must(
     order: str, toy: Toy, setting: tuple[int, int], threshold: float, depth: int
 ) -> None:
     width, k = setting
-    await check_step_search(toy, lambda: TreeOfThought(width * k, width, order, threshold, depth))
+    await check_step_search(toy, lambda: TreeOfThought(width * k, width, order, threshold, depth=depth))
 
 
 @pytest.mark.parametrize("order", ["bfs", "dfs"])
@@ -72,7 +72,7 @@ async def test_it_keeps_to_its_bounds_where_nothing_is_found(
 
     width, k = setting
     toy = Endless(seed, repeats=True, unusable=0.0)
-    result = await toy.search(TreeOfThought(width * k, width, order, 0, depth))
+    result = await toy.search(TreeOfThought(width * k, width, order, 0, depth=depth))
     assert len(toy.drawn) <= width * k * depth
     assert all(len(list(result.tree.ancestors(leaf))) <= depth for leaf in result.tree.leaves())
 
@@ -80,7 +80,7 @@ async def test_it_keeps_to_its_bounds_where_nothing_is_found(
 @given(toy=toys, setting=settings, threshold=thresholds, depth=st.integers(1, 4))
 async def test_bfs_is_algorithm_1(toy: Toy, setting: tuple[int, int], threshold: float, depth: int) -> None:
     width, k = setting
-    result = await toy.search(TreeOfThought(width * k, width, "bfs", threshold, depth))
+    result = await toy.search(TreeOfThought(width * k, width, "bfs", threshold, depth=depth))
     expected = breadth_first(toy, k, width, threshold, depth)
     if expected:
         assert {c.solution.steps for c in result.candidates} == expected
@@ -91,7 +91,7 @@ async def test_dfs_is_algorithm_2_up_to_its_bounds(
     toy: Toy, branching: int, width: int, k: int, threshold: float
 ) -> None:
     toy = again(toy, branching=branching)
-    result = await toy.search(TreeOfThought(width * k, width, "dfs", threshold, 40))
+    result = await toy.search(TreeOfThought(width * k, width, "dfs", threshold))
     expected = depth_first(toy, (), k, threshold, 40)[:width]
     if expected:
         assert [c.solution.steps for c in result.candidates] == sorted(expected)
@@ -132,15 +132,15 @@ async def test_equal_states_are_one_state(order: str) -> None:
 @pytest.mark.parametrize(
     ("wrong", "says"),
     [
-        ({"n": 0}, r"search\.n=0"),
-        ({"width": 0}, r"search\.width=0"),
-        ({"n": 6}, r"search\.n=6, search\.width=4"),
-        ({"order": "astar"}, r"search\.order=astar: choose one of bfs, dfs"),
-        ({"threshold": 1.0}, r"search\.threshold=1\.0: it must be from 0 to below 1"),
-        ({"threshold": -0.1}, r"search\.threshold=-0\.1"),
-        ({"depth": 0}, r"search\.depth=0"),
-        ({"aggregator": "median"}, r"search\.aggregator=median"),
-        ({"selection": "x"}, r"search\.selection=x"),
+        ({"n": 0}, r"n=0"),
+        ({"width": 0}, r"width=0"),
+        ({"n": 6}, r"n=6: n must be a multiple of width=4"),
+        ({"order": "astar"}, r"order=astar: choose one of bfs, dfs"),
+        ({"threshold": 1.0}, r"threshold=1\.0: at least 0 and less than 1 is needed"),
+        ({"threshold": -0.1}, r"threshold=-0\.1"),
+        ({"depth": 0}, r"depth=0"),
+        ({"aggregator": "median"}, r"aggregator=median"),
+        ({"selection": "x"}, r"selection=x"),
     ],
 )
 def test_wrong_settings_are_named(wrong: dict, says: str) -> None:

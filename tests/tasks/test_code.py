@@ -18,9 +18,9 @@ from hypothesis import strategies as st
 from omegaconf import OmegaConf
 from rich.console import Console
 
+from tests.jobs import composed_job, search_job
 from tts.core.errors import ProblemError, UserError
 from tts.core.values import Problem, Solution
-from tts.evaluation import job as app
 from tts.sandbox.jail import Jail
 from tts.sandbox.metered import MeteredSandbox
 from tts.sandbox.none import NoExecution
@@ -181,9 +181,9 @@ def test_a_grading_that_can_do_nothing_with_the_answers_is_refused(
 ) -> None:
     path = tmp_path / "task.jsonl"
     path.write_text(json.dumps({"id": "a", "question": "?", "answer": field}) + "\n")
-    app.compose(configured("task=jsonl", f"task.path={path}", f"grading={right}"), "")
+    composed_job(configured("task=jsonl", f"task.path={path}", f"grading={right}"), "")
     with pytest.raises(UserError, match=f"choose grading={right}"):
-        app.compose(configured("task=jsonl", f"task.path={path}", f"grading={wrong}"), "")
+        composed_job(configured("task=jsonl", f"task.path={path}", f"grading={wrong}"), "")
 
 
 class Somewhere(NoExecution):
@@ -212,7 +212,7 @@ def test_the_sandbox_that_tests_run_in_is_started_first_and_is_in_the_summary(tm
         target = f"sandbox._target_={__name__}.{name}"
         config = configured(*recorded, f"search={search}", "search.n=1", "sandbox=none", target)
         console = Console(record=True, width=200)
-        return app.run_job(config, "", tmp_path / name, console), console.export_text()
+        return search_job(config, "", tmp_path / name, console), console.export_text()
 
     status, said = run("Nowhere")
     assert (status, "error: no jail here" in said) == (2, True)

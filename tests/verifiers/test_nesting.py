@@ -13,8 +13,10 @@ from hydra import initialize_config_module
 from omegaconf import OmegaConf
 from rich.console import Console
 
+from tests.jobs import compose, composed_job, search_job
+from tts.cli.search_command import plan
 from tts.core.errors import UserError
-from tts.evaluation.job import Job, compose, run_job
+from tts.runtime.composition import Composition
 from verifiers.adaptive_votes import AdaptiveVotes
 from verifiers.generative.genprm import GenPRM
 
@@ -28,20 +30,28 @@ def config_of(*overrides: str) -> dict[str, Any]:
     return plain
 
 
-def job(*overrides: str) -> Job:
+def job(*overrides: str) -> Composition:
     return compose(config_of(*overrides), "")
 
 
-def told(job: Job) -> str:
+class Mine(GenPRM):
+    """A user's own: what GenPRM takes is handed on unsaid."""
+
+    def __init__(self, extra: int = 1, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.extra = extra
+
+
+def told(*overrides: str) -> str:
     console = Console(file=io.StringIO(), width=200)
-    console.print(job.plan())
+    console.print(plan(composed_job(config_of(*overrides))))
     return console.file.getvalue()  # type: ignore[attr-defined, no-any-return]
 
 
 def run(folder: Path, config: dict[str, Any]) -> dict[str, Any]:
     folder.mkdir()
     console = Console(file=io.StringIO(), width=200)
-    status = run_job(config, "", folder, console)
+    status = search_job(config, "", folder, console)
     assert status == 0, console.file.getvalue()  # type: ignore[attr-defined]
     result: dict[str, Any] = json.loads((folder / "summary.json").read_text())
     return result
@@ -72,7 +82,7 @@ def test_the_engines_of_parts_are_gated_and_equal_ones_are_one(overrides: list[s
     gates = {made.engines[place] for place in places}
     assert len(gates) == 1
     assert gates.pop().capacity == 7
-    plan = told(made)
+    plan = told(*overrides, "in_flight.verifier=7")
     assert all(f"{place} " in plan for place in places)
     assert "verifier tokens a step" in plan
 
@@ -192,3 +202,19 @@ def test_aggregators_that_no_step_can_lift_are_allowed(aggregator: str) -> None:
         "min",
         "prod",
     )
+
+
+def test_a_subclass_that_hands_its_settings_on_gets_engine_sandbox_and_seed() -> None:
+    mine = [
+        "verifier=genprm",
+        f"verifier._target_={__name__}.Mine",
+        "+verifier.extra=2",
+        "verifier.engine.model=some/prm",
+    ]
+    made = job(*mine, "verifier.votes=5").verifier
+    assert isinstance(made, Mine)
+    assert (made.extra, made.votes) == (2, 5)
+    with pytest.raises(UserError, match=r"^verifier\.code_rounds=0: at least 1 is needed$"):
+        job(*mine, "verifier.code_rounds=0")
+    with pytest.raises(UserError, match=r"^verifier\.extra=yes: a whole number is needed, not a text$"):
+        job(*mine[:2], "+verifier.extra=yes")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import atexit
 import hashlib
 import json
 import queue
@@ -190,32 +189,3 @@ def sampling_key(sampling: Sampling) -> str:
     """Returns the parameters as JSON, the same for equal ones: 1 and 1.0 are one temperature."""
     values = {field.name: getattr(sampling, field.name) for field in fields(sampling)}
     return json.dumps({key: float(value) if key in _REAL else value for key, value in values.items()})
-
-
-_open: dict[Path, Bank] = {}
-
-
-def open_bank(path: str | Path) -> Bank:
-    """Returns the bank in a file, one for all who use it in this process, across the jobs of a sweep.
-
-    Raises:
-        BankError: See `Bank`.
-    """
-    try:
-        place = Path(path).expanduser().resolve()
-    except (OSError, RuntimeError, ValueError) as error:
-        raise BankError(f"bank {path}: {error}; name another file in bank.path") from None
-    if place not in _open:
-        _open[place] = Bank(place)
-        atexit.register(_open[place].close)
-    return _open[place]
-
-
-async def flush_banks() -> None:
-    """Returns when all that was put into this process's banks is stored.
-
-    Raises:
-        BankError: It could not be.
-    """
-    for bank in list(_open.values()):
-        await bank.flush()

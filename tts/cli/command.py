@@ -9,6 +9,7 @@ import sys
 import traceback
 from collections.abc import Callable
 from concurrent.futures.process import BrokenProcessPool
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from rich.console import Console
 
+from tts.cli.host import Host
 from tts.cli.objective import Objective
 from tts.cli.run_directory import RunDirectory
 from tts.cli.sweep import Sweep
@@ -26,9 +28,11 @@ from tts.config.build import build, config_hash
 from tts.config.resolvers import sweeping
 from tts.core.errors import UserError
 
-RunJob = Callable[[dict[str, Any], str, Path, Console], int]
-"""From a resolved configuration, its hash, the run directory and the terminal to the exit status."""
+RunJob = Callable[[Host, dict[str, Any], str, Path, Console], int]
+"""From what the process holds, a resolved configuration, its hash, the run directory and the terminal to the exit status."""
 
+
+Run = Callable[[dict[str, Any], str, Path, Console], int]
 
 _PLUG_INS = {
     "optuna": "'tts-search[optuna]'",
@@ -53,9 +57,10 @@ def command(config_name: str, run_job: RunJob) -> None:
         run_job: Runs one job.
     """
     statuses: list[int] = []
+    host = Host()
 
     def job(config: DictConfig) -> float | None:
-        status, objective = _run(config, run_job)
+        status, objective = _run(config, partial(run_job, host))
         statuses.append(status)
         return objective
 
@@ -76,6 +81,7 @@ def command(config_name: str, run_job: RunJob) -> None:
         _tell_stopped(Sweep.running, error)
         statuses.append(1)
     finally:
+        host.close()
         # A launcher may have run the jobs of a sweep elsewhere.
         failures = {} if Sweep.running is None else Sweep.running.failures()
     if failures:
@@ -121,7 +127,7 @@ def _plug_in(error: str) -> str | None:
     )
 
 
-def _run(config: DictConfig, run_job: RunJob) -> tuple[int, float | None]:
+def _run(config: DictConfig, run_job: Run) -> tuple[int, float | None]:
     """Runs a job unless it was finished before; returns its exit status and what an optimising sweeper is told of it."""
     console = Console()
     plain: dict[str, Any] = OmegaConf.to_container(config, resolve=True, throw_on_missing=False)  # type: ignore[assignment]
@@ -152,7 +158,7 @@ def _run(config: DictConfig, run_job: RunJob) -> tuple[int, float | None]:
         return 2, None
 
 
-def _guarded(run_job: RunJob, config: dict[str, Any], identity: str, folder: Path, console: Console) -> int:
+def _guarded(run_job: Run, config: dict[str, Any], identity: str, folder: Path, console: Console) -> int:
     """Runs a job; in a sweep, no fault of it keeps the others from being run."""
     try:
         return run_job(config, identity, folder, console)

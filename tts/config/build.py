@@ -3,26 +3,23 @@
 from __future__ import annotations
 
 import hashlib
+import importlib
+import inspect
 import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from hydra.utils import get_object
 
 import tts.config.resolvers  # noqa: F401  configurations are written with them
-from tts.bank import Bank, BankedEngine
-from tts.budget import Role
 from tts.config.moved import first_names, present_name
 from tts.core.annotations import fit
 from tts.core.errors import UserError
 from tts.core.setting_error import SettingError, nearest
 from tts.core.settings import inside
 from tts.core.signature import accepted
-from tts.engines.generating import Engine, Identified
-from tts.engines.metered import MeteredEngine
-from tts.engines.replay import Recorder
+from tts.engines.generating import Engine
 
 Config = Mapping[str, object]
 """A node of a configuration: what YAML has, or objects in its place."""
@@ -30,50 +27,10 @@ Config = Mapping[str, object]
 MakeEngine = Callable[[Config, str], Engine]
 """Makes an engine of its node and the node's place."""
 
-_engines: dict[str, Engine] = {}
-_banked: dict[tuple[str, Path], BankedEngine] = {}
 NOT_SHAPING = ("dry_run", "in_flight", "clock", "bank", "resume", "objective")
 """Settings that do not shape a result: what is worked on at once, where samples are taken from, what a sweeper is told."""
-_PRICES = ("prompt_price", "completion_price")
-
-
-def engine_of(
-    role: Role, config: Mapping[str, Any], in_flight: int | None, place: str | None = None, bank: Bank | None = None
-) -> MeteredEngine:
-    """Returns the engine of a role; equal configurations share one model, also across the jobs of a sweep.
-
-    Args:
-        role: The role.
-        config: Its `engine` node: `_target_`, its arguments, and optionally `record`, a file to record requests to, and the
-            prices.
-        in_flight: The role's limit of samples in flight, None for the engine's own.
-        place: Whose engine it is, such as `verifier.of` for a part of the role; None for the role's own.
-        bank: Where its samples are kept, None for nowhere.
-    """
-    place = place or role
-    own = {key: value for key, value in config.items() if key not in _PRICES}
-    engine = shared_engine(own, f"{place}.engine", bank)
-    with inside(f"{place}.engine"):
-        return MeteredEngine(engine, role, in_flight, config.get("prompt_price"), config.get("completion_price"), place)
-
-
-def shared_engine(config: Mapping[str, Any], where: str, bank: Bank | None = None) -> Engine:
-    """Returns the engine that `config` describes; equal configurations share one, also across the jobs of a sweep.
-
-    Args:
-        config: An `engine` node: `_target_`, its arguments, and optionally `record`, a file to record requests to.
-        where: The node's place in the configuration, for messages.
-        bank: Where its samples are kept, None for nowhere; those of an engine that is not `Identified` never are.
-    """
-    arguments = {key: value for key, value in config.items() if key not in ("record", *_PRICES)}
-    identity = json.dumps(arguments, sort_keys=True)
-    if identity not in _engines:
-        _engines[identity] = build(arguments, where)
-    engine = _engines[identity]
-    if bank is not None and isinstance(engine, Identified):
-        # It must be the one that saw which model was loaded: the checkpoint may have been changed since.
-        engine = _banked.setdefault((identity, bank.path), BankedEngine(engine, bank))
-    return Recorder(engine, config["record"]) if config.get("record") else engine
+PRICES = ("prompt_price", "completion_price")
+"""What an engine's node holds beside the arguments of its class: dollars for a million tokens."""
 
 
 def build(
@@ -112,8 +69,7 @@ def build(
     except SettingError:
         raise
     except UserError as error:
-        # Strategies still say their own place.
-        raise error if str(error).startswith(f"{where}.") else SettingError(where, str(error)) from None
+        raise SettingError(where, str(error)) from None
 
 
 @dataclass(frozen=True)
@@ -156,8 +112,19 @@ def _target(config: Config, where: str) -> Callable[..., object]:
     try:
         target: Callable[..., object] = get_object(present_name(str(path)))
     except Exception as error:
-        raise SettingError(f"{where}._target_", f"cannot be imported ({error})", str(path)) from None
+        raise SettingError(f"{where}._target_", f"cannot be imported ({error}){_meant(str(path))}", str(path)) from None
     return target
+
+
+def _meant(path: str) -> str:
+    """Returns which class of the same module is likely meant, empty where none is like it."""
+    module, _, name = path.rpartition(".")
+    try:
+        held = vars(importlib.import_module(module))
+    except Exception:  # whatever happens in other people's modules; the caller has told it
+        return ""
+    near = nearest(name, (key for key, value in held.items() if inspect.isclass(value)))
+    return "" if near is None else f"; did you mean '{module}.{near}'?"
 
 
 def _check_keys(given: Iterable[str], known: Iterable[str], where: str) -> None:

@@ -100,6 +100,23 @@ class Spent(Event):
 
 
 @dataclass(frozen=True)
+class Progressed(Event):
+    """A problem of a run has its record.
+
+    Attributes:
+        done: How many have.
+        errors: How many of them ended with an error.
+        generated_tokens: Completion tokens that the run sampled itself so far.
+        headline: The figure to watch, in a few words.
+    """
+
+    done: int
+    errors: int
+    generated_tokens: int
+    headline: str
+
+
+@dataclass(frozen=True)
 class Chosen(Event):
     """The search ended with a choice.
 
@@ -141,12 +158,12 @@ def listening(sink: Sink) -> Iterator[None]:
 
 
 def heard() -> bool:
-    """Whether anybody listens: what is costly to tell need not be made up otherwise."""
+    """Whether anybody listens."""
     return _sink.get() is not None
 
 
-def emit(event: Event) -> None:
-    """Tells whoever listens."""
+def emit(make: Callable[[], Event]) -> None:
+    """Gives an event to whoever listens; it is made only where somebody does."""
     sink = _sink.get()
     if sink is not None:
-        sink(event)
+        sink(make())

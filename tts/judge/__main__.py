@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tts.cli.command import command
-from tts.judge.app import run_job
+from tts.cli.judge_command import run_judge
 
 if __name__ == "__main__":
-    command("judge", run_job)
+    command("judge", run_judge)

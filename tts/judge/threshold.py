@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 from annotated_types import IsFinite
 
 from tts.core.settings import OneOf, refused, settings
 from tts.core.values import Problem, Solution, Verdict
+from tts.core.verifier import Verifier
 from tts.judge.judged import NO_ERROR, Judged, counts
 from tts.statistics.metrics import Array, harmonic_mean, ratio
 
@@ -57,7 +58,7 @@ class Threshold:
         if not counts(subsets[self.subset], of=True) or not counts(subsets[self.subset], of=False):
             raise refused("subset", self.subset, "to tune takes erroneous and correct solutions")
 
-    async def ask(self, verifier: Any, problem: Problem, solution: Solution) -> Verdict:
+    async def ask(self, verifier: Verifier, problem: Problem, solution: Solution) -> Verdict:
         """Returns the verdict that the decision needs."""
         return await RULES[self.rule].ask(verifier, problem, solution, self.value)
 
@@ -66,13 +67,12 @@ class Threshold:
         return RULES[self.rule].choose(self, subsets)
 
 
-async def whole(verifier: Any, problem: Problem, solution: Solution, value: float) -> Verdict:
+async def whole(verifier: Verifier, problem: Problem, solution: Solution, value: float) -> Verdict:
     """Asks about all steps at once."""
-    verdict: Verdict = await verifier.verify(problem, solution)
-    return verdict
+    return await verifier.verify(problem, solution)
 
 
-async def step_by_step(verifier: Any, problem: Problem, solution: Solution, value: float) -> Verdict:
+async def step_by_step(verifier: Verifier, problem: Problem, solution: Solution, value: float) -> Verdict:
     """Asks about one step more at a time and ends with the first negative one, as RLHFlow's evaluation does.
 
     Each step is judged with all steps before it taken for right; what is behind the first negative one is never paid. The
@@ -139,7 +139,7 @@ def _share_decided_rightly(judged: Sequence[Judged], erroneous: bool, thresholds
 class Rule:
     """One way to decide: how the verifier is asked, and where the threshold comes from."""
 
-    ask: Callable[[Any, Problem, Solution, float], Awaitable[Verdict]]
+    ask: Callable[[Verifier, Problem, Solution, float], Awaitable[Verdict]]
     choose: Callable[[Threshold, Mapping[str, Sequence[Judged]]], float]
 
 

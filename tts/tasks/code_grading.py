@@ -26,6 +26,8 @@ class CodeGrader(Grader):
         UserError: The sandbox runs no code.
     """
 
+    runs_code = True
+
     def __init__(self, sandbox: Sandbox) -> None:
         self._code = CodeCheck(MeteredSandbox(sandbox, GRADER))
 

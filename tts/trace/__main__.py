@@ -23,13 +23,13 @@ _WIDTH = 60  # characters shown of a node's text
 
 
 def shown(tree: SearchTree) -> Tree:
-    """Returns a tree for the terminal: each node's text, score and votes, and the way to the choice."""
-    way = set() if tree.chosen is None else {tree.chosen, *tree.ancestors(tree.chosen)}
+    """Returns a tree for the terminal: each node's text, score and votes, and the path to the choice."""
+    path = set() if tree.chosen is None else {tree.chosen, *tree.ancestors(tree.chosen)}
     branches = {ROOT: Tree(Text(f"{tree.problem}: {_short(tree.nodes[ROOT].text)}", "bold"))}
     for number, node in enumerate(tree.nodes):
         if node.parent is not None:
             label = _label(number, node) + (" <- chosen" if number == tree.chosen else "")
-            branches[number] = branches[node.parent].add(Text(label, "green" if number in way else ""))
+            branches[number] = branches[node.parent].add(Text(label, "green" if number in path else ""))
     return branches[ROOT]
 
 

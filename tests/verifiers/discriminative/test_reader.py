@@ -12,13 +12,13 @@ import pytest
 from tests.verifiers.discriminative.backend import PROBLEM, SOLUTIONS, judge, reader, verifier
 from tests.verifiers.discriminative.test_codecs import GOLDEN, solution
 from tests.verifiers.discriminative.tiny import published, save, tokenizer
-from tts.config.build import shared_engine
 from tts.core.errors import EngineError, ProblemError, UserError
 from tts.engines.metered import MeteredEngine
 from tts.engines.scoring import ScoreRequest
 from tts.engines.scripted import ScriptedEngine
 from tts.engines.transformers_scoring import TransformersScorer
 from tts.engines.transformers_scoring.heads import Layers, Vocabulary
+from tts.runtime.resources import Resources
 from verifiers.discriminative.verifier import DiscriminativeVerifier
 
 pytestmark = pytest.mark.integration
@@ -105,10 +105,10 @@ async def test_closing_fails_what_is_pending(checkpoints: Callable[[str], Path])
 @pytest.mark.parametrize("name", [*GOLDEN, "visualprm", "eurusprm-stage1", "eurusprm-stage2", "implicitprm"])
 def test_every_presets_engine_takes_its_settings(name: str) -> None:
     node = published(name, "verifier.engine.model=some/model")["engine"]
-    assert isinstance(shared_engine(node, "verifier.engine"), TransformersScorer)
+    assert isinstance(Resources().engine(node, "verifier.engine"), TransformersScorer)
     if published(name)["engine"]["model"] == "???":
         with pytest.raises(UserError, match=r"verifier\.engine\.model: no model is named"):
-            shared_engine(published(name)["engine"], "verifier.engine")
+            Resources().engine(published(name)["engine"], "verifier.engine")
 
 
 def test_the_preview_shows_what_is_read_and_loads_no_weights(

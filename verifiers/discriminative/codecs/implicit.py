@@ -77,5 +77,7 @@ class ImplicitCodec(Codec):
 
     def _ratio(self, row: Sequence[float]) -> float:
         if len(row) != 2:
-            raise UserError("this format compares two models: name the reference model in the engine's setting `reference`")
+            raise UserError(
+                "this format compares two models: name the reference model in the engine's setting `reference`"
+            )
         return self._coefficient * (row[0] - row[1])
