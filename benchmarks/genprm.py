@@ -17,7 +17,7 @@ from collections.abc import AsyncIterator, Sequence
 from typing import cast
 
 from benchmarks.setup import FASTER, close, job, start, verifier_of
-from tts.core.values import Problem, Solution, Verdict
+from tts.core import Problem, Solution, Verdict
 from tts.engines.generating import Completion, Engine, Request
 from tts.evaluation.job import Job
 

@@ -20,8 +20,8 @@ from search.beam import Beam
 from search.best_of_n import BestOfN
 from search.majority import Majority
 from tts.budget import Budget, Limits, Scope, scope
+from tts.core import Problem, SearchResult, Solution, Verdict
 from tts.core.strategy import SearchStrategy
-from tts.core.values import Problem, SearchResult, Solution, Verdict
 from tts.engines.generating import Completion, Request, Sampling
 from tts.engines.metered import MeteredEngine
 from tts.engines.seeded import SeededSampler

@@ -8,6 +8,7 @@ from typing import Annotated
 
 from policies.base import BasePolicy
 from policies.steps import step_format
+from tts.core import Conversation, Message, Problem, Solution
 from tts.core.policy import GREEDY
 from tts.core.settings import (
     Must,
@@ -20,7 +21,6 @@ from tts.core.settings import (
     settings,
 )
 from tts.core.traits import PolicyTraits
-from tts.core.values import Problem, Solution
 from tts.engines.chat_format import TEMPLATE, ChatName, render
 from tts.engines.generating import Completion, Engine, Sampling
 from tts.engines.seeded import SeededSampler
@@ -37,8 +37,8 @@ class ChatPolicy(BasePolicy):
     Args:
         engine: The model.
         chat: Chat format: a name in `tts.engines.chat_format.FORMATS`, or `template` for the model's own.
-        user: The user turn, with `{question}` in it.
-        system: The system turn, None for none.
+        user: The user turn, with `{question}` in it; of a conversation, the last one.
+        system: The system turn, None for none. A conversation's own one follows in the same turn.
         steps: Step format: a name in `policies.steps.FORMATS`, or any text that stands between steps.
         temperature: Sampling temperature; 0 is greedy.
         top_p: Nucleus.
@@ -113,10 +113,10 @@ class ChatPolicy(BasePolicy):
         async for completion in self._sample(self._prompt(problem, turns) + opened, self._sampling, n, first):
             yield self._solution(Solution(), opened, completion)
 
-    def _prompt(self, problem: Problem, turns: list[dict[str, str]] | None = None) -> str:
-        system = [{"role": "system", "content": self._system}] if self._system else []
-        user = {"role": "user", "content": self._user.replace("{question}", problem.question)}
-        return render(self._chat, [*system, user, *(turns or [])], self._client.engine)
+    def _prompt(self, problem: Problem, turns: Conversation = ()) -> str:
+        *before, question = problem.turns
+        user = {"role": "user", "content": self._user.replace("{question}", question["content"])}
+        return render(self._chat, [*_opened(self._system, before), user, *turns], self._client.engine)
 
     def _left(self, sampling: Sampling, prefix: Solution) -> Sampling:
         left = self._sampling.max_tokens - prefix.tokens
@@ -128,11 +128,18 @@ class ChatPolicy(BasePolicy):
         return self._client.sample(prompt, sampling, range(first, first + n))
 
     def _solution(self, prefix: Solution, opened: str, completion: Completion) -> Solution:
-        text = opened + completion.text
-        return Solution(
-            text=text,
-            steps=self._format.split(text),
-            finish_reason="step" if completion.stop is not None else completion.finish_reason,
-            index=completion.index,
-            tokens=prefix.tokens + completion.completion_tokens,
+        written = self._format.solution(
+            opened + completion.text,
+            "step" if completion.stop is not None else completion.finish_reason,
+            completion.index,
         )
+        # What the prefix has cost may be unknown: then so is the sum.
+        known = prefix.tokens or not prefix.text
+        return replace(written, tokens=prefix.tokens + completion.completion_tokens if known else 0)
+
+
+def _opened(system: str | None, turns: Conversation) -> list[Message]:
+    """Returns turns with a system turn in front; where they begin with one of their own, that goes on where it ends."""
+    own = [turn["content"] for turn in turns[:1] if turn["role"] == "system"]
+    said = [system, *own] if system else own
+    return [*([{"role": "system", "content": "\n\n".join(said)}] if said else []), *turns[len(own) :]]

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from policies.base import BasePolicy
 from policies.steps import step_format
+from tts.core import Problem, Solution
 from tts.core.errors import UserError
 from tts.core.settings import Text, refused, settings
-from tts.core.values import Problem, Solution
+from tts.core.traits import PolicyTraits
 from tts.tasks.rows import read_lines
 
 
@@ -25,6 +26,9 @@ class RecordedPolicy(BasePolicy):
         path: The file.
         steps: Step format that cuts solutions that are given as text.
     """
+
+    # It has nothing to read: whoever wrote the solutions did.
+    traits = PolicyTraits(lacks=("steps", "revisions"), attachments=True)
 
     def __init__(self, path: str | None = None, steps: Text = "blank_line") -> None:
         if path is None:
@@ -49,15 +53,19 @@ class RecordedPolicy(BasePolicy):
                     '{"id": ..., "solutions": [{"steps": [...]} or {"text": "..."}, ...]}'
                 ) from None
 
-    def _read(self, entry: dict[str, Any], index: int) -> Solution:
-        correct = entry.get("correct")
-        if "steps" in entry:
-            steps = tuple(entry["steps"])
-            if not all(isinstance(step, str) for step in steps):
-                raise TypeError(f"solution {index}: a step is not a text")
-            return Solution(entry.get("text", "\n\n".join(steps)), steps, "stop", index, correct=correct)
-        text = entry["text"]
-        return Solution(text, self._format.split(text), "stop", index, correct=correct)
+    def _read(self, entry: Mapping[str, object], index: int) -> Solution:
+        """Raises TypeError or LookupError where the entry is no solution."""
+        correct, text = entry.get("correct"), entry.get("text")
+        if correct not in (None, False, True):
+            raise TypeError(f"solution {index}: 'correct' must be true, false or null")
+        right = None if correct is None else bool(correct)
+        if "steps" not in entry:
+            return replace(self._format.solution(_text(entry["text"], index), "stop", index), correct=right)
+        steps = entry["steps"]
+        if not isinstance(steps, list):
+            raise TypeError(f"solution {index}: the steps are not a list")
+        given = tuple(_text(step, index) for step in steps)
+        return Solution("\n\n".join(given) if text is None else _text(text, index), given, "stop", index, correct=right)
 
     def token_bound(self, n: int, steps: int | None = None) -> int | None:
         """Returns 0: nothing is generated."""
@@ -93,3 +101,9 @@ class RecordedPolicy(BasePolicy):
     ) -> AsyncGenerator[Solution, None]:
         """Raises UserError: recorded solutions cannot be revised."""
         raise UserError("recorded solutions cannot be revised: choose a strategy that works on whole solutions")
+
+
+def _text(value: object, index: int) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"solution {index}: {value!r:.40} is not a text")
+    return value

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Annotated, ClassVar, dataclass_transform, get_type_hints
 
 from search.search_tree import SearchTree
+from tts.core import Problem, SearchResult, Solution, Verdict
 from tts.core.aggregate import AGGREGATORS
 from tts.core.grader import Grader
 from tts.core.policy import Policy
@@ -19,7 +20,6 @@ from tts.core.selection import SELECTIONS
 from tts.core.settings import OneOf, settings
 from tts.core.traits import Needs
 from tts.core.tree import ROOT
-from tts.core.values import Problem, SearchResult, Solution, Verdict
 from tts.core.verifier import Verifier
 
 __all__ = [

@@ -14,9 +14,9 @@ from contextlib import aclosing
 from typing import Literal
 
 from search.base import ROOT, Grader, Policy, Problem, ScoredStrategy, SearchResult, SearchTree, Verifier
+from tts.core import Solution, Verdict
 from tts.core.selection import argmax
 from tts.core.settings import PositiveInt, PositiveProbability
-from tts.core.values import Solution, Verdict
 
 
 class Resample(ScoredStrategy):

@@ -7,12 +7,12 @@ from copy import copy
 from dataclasses import dataclass, field
 
 from tts.budget import Usage, current
+from tts.core import Candidate, FinishReason, Problem, SearchResult, Solution, Verdict
 from tts.core.aggregate import aggregate
 from tts.core.events import Chosen, Expanded, Judged, NodePath, Sampled, Spent, emit, heard
 from tts.core.grader import Grader
 from tts.core.selection import SELECTIONS
 from tts.core.tree import REWRITES, ROOT, Node, Status, Tree
-from tts.core.values import Candidate, FinishReason, Problem, SearchResult, Solution, Verdict
 
 _STATUSES: Mapping[FinishReason, Status] = {"stop": "finished", "length": "cut", "step": "open"}
 

@@ -15,9 +15,9 @@ from typing import Annotated
 from policies.feedback_prompt import FEEDBACK, PROMPT
 from policies.revision_prompt import Prompt
 from search.base import ROOT, BaseStrategy, Grader, Policy, Problem, SearchResult, SearchTree, Selection, Verifier
+from tts.core import Solution
 from tts.core.settings import Must, PositiveInt
 from tts.core.traits import Needs
-from tts.core.values import Solution
 
 
 class SelfRefine(BaseStrategy):

@@ -9,10 +9,10 @@ from collections.abc import Callable, Coroutine, Mapping
 from contextlib import aclosing
 
 from search.search_tree import SearchTree
+from tts.core import Problem
 from tts.core.events import NodePath
 from tts.core.policy import GREEDY, Policy
 from tts.core.tree import ROOT
-from tts.core.values import Problem
 from tts.core.verifier import Verifier
 
 Work = Callable[[int], Coroutine[object, None, object]]

@@ -3,8 +3,10 @@
 Source: Yao et al. 2023 (arXiv 2305.10601), algorithms 1 (ToT-BFS) and 2 (ToT-DFS); princeton-nlp/tree-of-thought-llm.
 Thoughts are the policy's steps, a state's value is the verifier's score, equal states are one state. Different from the
 paper: both orders prune at the threshold, where its BFS has none; a state at or below it is put off and continued only
-where nothing else is left, so that a verifier that likes nothing does not leave the problem without an answer; DFS is
-bounded by as many expanded states as BFS can expand (the paper's crosswords: 100) and by the number of solutions.
+where nothing else is left, so that a verifier that likes nothing does not leave the problem without an answer; where none
+of the last states of BFS is finished, the answer is the best of the finished ones that it had passed over (the paper has an
+answer generated from the best state of the last depth); DFS is bounded by as many expanded states as BFS can expand (the
+paper's crosswords: 100) and by the number of solutions.
 """
 
 from __future__ import annotations

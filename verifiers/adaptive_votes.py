@@ -21,8 +21,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
+from tts.core import Problem, Solution, Verdict
 from tts.core.settings import OneOf, PositiveInt, PositiveProbability, Probability, settings
-from tts.core.values import Problem, Solution, Verdict
+from verifiers.parts import parts_of
 from verifiers.stepwise import beginning, judged_steps
 from verifiers.vote_rule import RULES, VoteRule, by_steps
 from verifiers.voting import VotingVerifier, mean
@@ -67,7 +68,7 @@ class AdaptiveVotes(VoteRule):
             return self._verdict(await self._settle(problem, solution, 0, ballots), ballots)
         scores: list[float | None] = []
         if prior is not None:
-            ballots, scores = list(prior.state), list(prior.scores)
+            ballots, scores = list(parts_of(prior)), list(prior.scores)
         for step in range(len(scores), len(judged_steps(solution))):
             scores += await self._settle(problem, beginning(solution, step + 1), step, ballots)
         return self._verdict(scores, ballots)

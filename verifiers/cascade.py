@@ -7,11 +7,12 @@ from typing import Annotated
 
 from annotated_types import MinLen
 
+from tts.core import Problem, Solution, Verdict
 from tts.core.aggregate import Aggregator
 from tts.core.settings import Probability, refused, settings
-from tts.core.values import Problem, Solution, Verdict
 from tts.core.verifier import Verifier
 from verifiers.combinator import Combinator, score_at
+from verifiers.parts import parts_of
 from verifiers.stepwise import beginning, judged_steps
 from verifiers.within_budget import gather_within_budget, require_any
 
@@ -53,7 +54,7 @@ class Cascade(Combinator):
         Raises:
             LimitReached: The budget did not allow the first stage.
         """
-        own: list[Verdict | None] = [None] * len(self.parts) if prior is None else list(prior.state)
+        own = list(parts_of(prior, len(self.parts)))
         total = len(judged_steps(solution))
         scores: list[float | None] = [None] * total
         open_steps = list(range(total))

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from tts.core import Problem, Solution, Verdict
 from tts.core.settings import inside
 from tts.core.traits import VerifierTraits
-from tts.core.values import Problem, Solution, Verdict
 from tts.core.verifier import Verifier
 from verifiers.base import BaseVerifier
 

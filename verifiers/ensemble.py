@@ -8,11 +8,12 @@ from typing import Annotated
 
 from annotated_types import MinLen
 
+from tts.core import Problem, Solution, Verdict
 from tts.core.aggregate import Aggregator
 from tts.core.settings import PositiveFloat, SettingError, settings
-from tts.core.values import Problem, Solution, Verdict
 from tts.core.verifier import Verifier
 from verifiers.combinator import Combinator, score_at
+from verifiers.parts import parts_of
 from verifiers.stepwise import judged_steps
 from verifiers.within_budget import gather_within_budget, require_any
 
@@ -47,7 +48,7 @@ class Ensemble(Combinator):
         Raises:
             LimitReached: The budget did not allow a single member's verdict; where it allowed some, those count.
         """
-        priors = (None,) * len(self.parts) if prior is None else prior.state
+        priors = parts_of(prior, len(self.parts))
         verdicts = await gather_within_budget(
             *(part.verify(problem, solution, own) for part, own in zip(self.parts.values(), priors, strict=True))
         )

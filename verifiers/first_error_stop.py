@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Annotated
+from typing import Annotated, cast
 
+from tts.core import Problem, Solution, Verdict
 from tts.core.aggregate import Aggregator
 from tts.core.settings import Must, PositiveProbability, settings
-from tts.core.values import Problem, Solution, Verdict
 from tts.core.verifier import Verifier
 from verifiers.combinator import Combinator
 from verifiers.stepwise import FALLING, until_first_error
@@ -52,7 +52,6 @@ class FirstErrorStop(Combinator):
 
     async def verify(self, problem: Problem, solution: Solution, prior: Verdict | None = None) -> Verdict:
         """Returns the verdict up to the first error; the state holds the other's verdict."""
-        inner = await until_first_error(
-            self._of.verify, problem, solution, None if prior is None else prior.state, self._threshold
-        )
+        known = None if prior is None else cast(Verdict, prior.state)
+        inner = await until_first_error(self._of.verify, problem, solution, known, self._threshold)
         return Verdict(inner.scores, inner.votes, self._aggregator, inner)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from tts.core import Problem, Solution, Verdict, Vote
 from tts.core.errors import UserError
 from tts.core.grader import Grader
 from tts.core.settings import SettingError, settings
 from tts.core.traits import VerifierTraits
-from tts.core.values import Problem, Solution, Verdict, Vote
 from verifiers.base import BaseVerifier
 
 

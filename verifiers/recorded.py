@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
+from tts.core import Problem, Solution, Verdict, Vote
 from tts.core.aggregate import Aggregator
 from tts.core.errors import UserError
 from tts.core.settings import refused, settings
 from tts.core.traits import VerifierTraits
-from tts.core.values import Problem, Solution, Verdict, Vote
 from tts.tasks.rows import read_lines
 from verifiers.base import BaseVerifier
 

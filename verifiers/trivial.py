@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 
+from tts.core import Problem, Solution, Verdict, Vote
 from tts.core.settings import settings
 from tts.core.traits import VerifierTraits
-from tts.core.values import Problem, Solution, Verdict, Vote
 from verifiers.base import BaseVerifier
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from tts.budget import Judgements
+from tts.core import Problem, Solution, Verdict, Vote
 from tts.core.errors import UserError
 from tts.core.settings import settings
 from tts.core.traits import VerifierTraits
-from tts.core.values import Problem, Solution, Verdict, Vote
-from tts.sandbox.metered import MeteredSandbox
+from tts.sandbox.base import Sandbox
 from tts.tasks.code import CodeCheck, extract_code
 from verifiers.base import BaseVerifier
 
@@ -26,7 +26,7 @@ class UnitTestVerifier(BaseVerifier):
         UserError: The sandbox runs no code.
     """
 
-    def __init__(self, sandbox: MeteredSandbox, tests: str | None = None) -> None:
+    def __init__(self, sandbox: Sandbox, tests: str | None = None) -> None:
         self._check = CodeCheck(sandbox)
         self._judgements: Judgements[Verdict] = Judgements()
         self._field = tests
@@ -42,7 +42,9 @@ class UnitTestVerifier(BaseVerifier):
         program = problem.answer if self._field is None else problem.metadata.get(self._field)
         if not isinstance(program, str):
             where = "no reference answer" if self._field is None else f"no text '{self._field}' in its metadata"
-            raise UserError(f"unit tests: problem {problem.id} has {where}; see the settings task.keep and tests")
+            raise UserError(
+                f"unit tests: problem {problem.id} has {where}; see the task's `keep` and the verifier's `tests`"
+            )
         code = extract_code(solution.text) if solution.finished else None
         self._judgements.count()
         return _verdict(0.0 if code is None else float(await self._check.passes(code, program)))

@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
+from tts.core import Problem, Solution, Verdict
 from tts.core.settings import OneOf, PositiveInt, PositiveProbability, settings
-from tts.core.values import Problem, Solution, Verdict
 from verifiers.combinator import Combinator, score_at
+from verifiers.parts import parts_of
 from verifiers.voting import VotingVerifier, mean
 from verifiers.within_budget import gather_within_budget, require_any
 
@@ -78,7 +79,7 @@ class VoteRule(Combinator):
         Raises:
             LimitReached: The budget did not allow a single vote; where it allowed some, those make the verdict.
         """
-        ballots = await self._cast(problem, solution, range(self.votes), () if prior is None else prior.state)
+        ballots = await self._cast(problem, solution, range(self.votes), parts_of(prior))
         return self._verdict([self._score(said) for said in by_steps(ballots)], ballots)
 
     async def _cast(

@@ -7,10 +7,11 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from itertools import zip_longest
 
+from tts.core import Problem, Solution, Verdict
 from tts.core.aggregate import Aggregator
 from tts.core.settings import PositiveInt, settings
-from tts.core.values import Problem, Solution, Verdict
 from verifiers.base import BaseVerifier
+from verifiers.parts import parts_of
 from verifiers.within_budget import gather_within_budget, require_any
 
 
@@ -60,9 +61,8 @@ class VotingVerifier(BaseVerifier, ABC):
         Raises:
             LimitReached: The budget did not allow a single vote; where it allowed some, those make the verdict.
         """
-        priors: Sequence[Verdict | None] = prior.state if prior is not None else (None,) * self.votes
         votes = await gather_within_budget(
-            *(self.vote(problem, solution, number, own) for number, own in enumerate(priors))
+            *(self.vote(problem, solution, number, own) for number, own in enumerate(parts_of(prior, self.votes)))
         )
         return merged(votes, self.aggregator)
 

@@ -10,9 +10,9 @@ import pytest
 from search.search_tree import SearchTree
 from tests.search.helpers import PlainGrader
 from tts.budget import Usage, charge, scope
+from tts.core import Problem, Solution, Verdict
 from tts.core.events import Chosen, Event, Expanded, Judged, Sampled, Spent, emit, heard, listening
 from tts.core.tree import ROOT
-from tts.core.values import Problem, Solution, Verdict
 
 SOLUTION = Solution("a", ("a",), "stop")
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from search.majority import Majority
 from tests.search.helpers import GivenPolicy, GivenVerifier, PlainGrader
 from tts.budget import Usage, charge
-from tts.core.values import Problem, SearchResult
+from tts.core import Attachment, Problem, SearchResult
 from tts.evaluation.runner import Runner
 
 
@@ -69,3 +69,27 @@ async def test_a_run_that_was_cut_ends_as_one_that_was_not(n: int, failed: set[i
         assert summary["resumed"] == len(holding)
         for key in expected.keys() - {"wall_s", "resumed", "generated"}:
             assert summary[key] == expected[key], key
+
+
+async def test_what_was_said_and_shown_before_is_part_of_the_problem(tmp_path: Path) -> None:
+    hello = [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hi!"}]
+    question = {"role": "user", "content": "é"}
+    image = (Attachment("image", "a.png"),)
+    made = [
+        Problem("p0", "é", "1"),
+        Problem("p1", answer="1", messages=[*hello, question]),
+        Problem("p2", "é", "1", attachments=image),
+    ]
+    await Runner(Searches().search, PlainGrader(), tmp_path, 3).run(made, {})
+    rows = [json.loads(line) for line in (tmp_path / "results.jsonl").read_text("utf-8").splitlines()]
+    assert [list(row)[3] for row in rows] == ["prediction", "messages", "attachments"]
+    searches = Searches()
+    await Runner(searches.search, PlainGrader(), tmp_path, 3).run(made, {}, resume=True)
+    assert searches.searched == []
+    others = [
+        Problem("p0", "é", "1", attachments=image),
+        Problem("p1", answer="1", messages=[question]),
+        Problem("p2", "é", "1", attachments=(Attachment("image", "b.png"),)),
+    ]
+    await Runner(searches.search, PlainGrader(), tmp_path, 3).run(others, {}, resume=True)
+    assert searches.searched == ["p0", "p1", "p2"]

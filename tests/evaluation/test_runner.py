@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from search.majority import Majority
 from tests.search.helpers import GivenPolicy, GivenVerifier, PlainGrader
 from tts.budget import Budget, Limits, Usage, charge
+from tts.core import Problem, SearchResult
 from tts.core.errors import UserError
-from tts.core.values import Problem, SearchResult
 from tts.evaluation.runner import Runner
 from tts.files.jsonl_log import JsonlLog
 

@@ -50,5 +50,5 @@ def _run(folder: Path, output: Path, module: str, arguments: tuple[str, ...]) ->
     file = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     os.dup2(file, 1)
     os.dup2(file, 2)
-    sys.argv = [module, *arguments]
-    command(*COMMANDS[module])
+    sys.argv[0] = module
+    sys.exit(command(*COMMANDS[module], arguments))

@@ -36,5 +36,4 @@ def _run(output: Path, arguments: tuple[str, ...], largest_file: int) -> None:
     file = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     os.dup2(file, 1)
     os.dup2(file, 2)
-    sys.argv = ["tts", *arguments]
-    command("config", run_search)
+    sys.exit(command("config", run_search, arguments))

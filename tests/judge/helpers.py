@@ -15,9 +15,9 @@ from rich.console import Console
 from tests.jobs import judge_job
 from tts.budget import Usage, charge
 from tts.config.build import config_hash
+from tts.core import Problem, Solution, Verdict, Vote
 from tts.core.errors import EngineError, UserError
 from tts.core.traits import VerifierTraits
-from tts.core.values import Problem, Solution, Verdict, Vote
 from verifiers.base import BaseVerifier
 
 ASKED: list[str] = []

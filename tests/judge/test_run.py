@@ -9,9 +9,9 @@ import pytest
 from hydra import compose, initialize_config_module
 
 from tests.judge.helpers import ASKED, TOLD, Told, judge, results, rows, summary, write
+from tts.core import Problem, Solution, Verdict
 from tts.core.errors import UserError
 from tts.core.traits import VerifierTraits
-from tts.core.values import Problem, Solution, Verdict
 from tts.sandbox.base import Sandbox
 from tts.sandbox.none import NoExecution
 

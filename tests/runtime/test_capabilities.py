@@ -16,11 +16,11 @@ from rich.console import Console
 from policies.recorded import RecordedPolicy
 from search.base import BaseStrategy
 from tests.jobs import compose, search_job
+from tts.core import Problem, SearchResult
 from tts.core.errors import UserError
 from tts.core.grader import Grader
 from tts.core.policy import Policy
 from tts.core.traits import REFINEMENT, STEP_SEARCH, Needs, PolicyAbility, PolicyTraits, VerifierAbility, VerifierTraits
-from tts.core.values import Problem, SearchResult
 from tts.core.verifier import Verifier
 from tts.runtime.capabilities import check_needs, ranks_by_wholes
 from tts.runtime.composition import Composition

@@ -18,9 +18,9 @@ from search.ab_mcts import ABMCTS
 from search.thompson import Beliefs, beta, gaussian
 from tests.search.helpers import PlainGrader
 from tests.search.refinement import PROBLEM, Editor, Judge, Latencies, timeless
+from tts.core import Problem, SearchResult, Solution, Verdict, Vote
 from tts.core.errors import ProblemError, UserError
 from tts.core.tree import choose
-from tts.core.values import Problem, SearchResult, Solution, Verdict, Vote
 
 marks = st.lists(st.booleans(), min_size=1, max_size=4).map(tuple)
 options = st.fixed_dictionaries(

@@ -20,8 +20,8 @@ from search.dirichlet import confidence
 from search.majority import Majority
 from tests.search.helpers import GivenVerifier, PlainGrader
 from tests.search.toy import PROBLEM, shape
+from tts.core import Problem, SearchResult, Solution
 from tts.core.errors import UserError
-from tts.core.values import Problem, SearchResult, Solution
 
 counts_ = st.lists(st.integers(0, 40), min_size=2, max_size=6).map(lambda counts: tuple(sorted(counts, reverse=True)))
 answers_ = st.lists(st.sampled_from(["1", "1", "1", "2", "3", ""]), min_size=1, max_size=24)

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from search.beam import Beam
 from search.dvts import DVTS
 from tests.search.toy import Steps, Toy, again, check_step_search, shape, toys
+from tts.core import FinishReason, SearchResult
 from tts.core.errors import UserError
 from tts.core.policy import GREEDY
-from tts.core.values import FinishReason, SearchResult
 
 settings = st.tuples(st.integers(1, 4), st.integers(1, 3))
 

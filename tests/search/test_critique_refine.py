@@ -13,9 +13,9 @@ from search.critique_refine import CritiqueRefine, critique_of
 from search.resample import Resample
 from tests.search.helpers import GivenPolicy, GivenVerifier, PlainGrader
 from tests.search.refinement import CRITIQUE, PROBLEM, Editor, Judge, Latencies, Marks, marks_of, timeless
+from tts.core import Candidate, Problem, SearchResult, Solution, Verdict, Vote
 from tts.core.errors import UserError
 from tts.core.tree import choose
-from tts.core.values import Candidate, Problem, SearchResult, Solution, Verdict, Vote
 
 numbers = st.integers(1, 4)
 BOTH = pytest.mark.parametrize("strategy", [CritiqueRefine, Resample])

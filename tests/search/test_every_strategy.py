@@ -20,10 +20,10 @@ from hypothesis import strategies as st
 from tests.search.toy import Steps, Toy, shape
 from tts.budget import scope
 from tts.config.build import build
+from tts.core import FinishReason, Problem, Solution, Verdict, Vote
 from tts.core.errors import EngineError, UserError
 from tts.core.events import Chosen, Event, Expanded, Judged, Sampled, listening
 from tts.core.settings import OneOf
-from tts.core.values import FinishReason, Problem, Solution, Verdict, Vote
 
 CONF = Path(__file__).resolve().parents[2] / "conf" / "search"
 NODES: dict[str, dict[str, Any]] = {path.stem: yaml.safe_load(path.read_text()) for path in sorted(CONF.glob("*.yaml"))}

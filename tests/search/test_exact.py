@@ -21,8 +21,8 @@ from hypothesis import strategies as st
 from search.best_of_n import BestOfN
 from search.majority import Majority
 from tests.search.helpers import GivenPolicy, GivenVerifier, PlainGrader
+from tts.core import Problem
 from tts.core.aggregate import AGGREGATORS
-from tts.core.values import Problem
 
 PROBLEM = Problem("p", "?", "1")
 

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from search.mcts import MCTS
 from tests.search.toy import Steps, Toy, again, check_step_search, shape, toys
+from tts.core import Problem, SearchResult, Solution
 from tts.core.errors import UserError
 from tts.core.traits import STEP_SEARCH, Needs
 from tts.core.tree import Node, choose
-from tts.core.values import Problem, SearchResult, Solution
 
 options = st.fixed_dictionaries(
     {

@@ -21,9 +21,9 @@ from search.particle_resampling import POTENTIALS, normalised, systematic
 from search.step_tree import StepTree
 from tests.search.helpers import PlainGrader
 from tests.search.toy import Toy, check_step_search, toys
+from tts.core import Problem, SearchResult, Solution, Verdict
 from tts.core.errors import ProblemError, UserError
 from tts.core.tree import ROOT, choose
-from tts.core.values import Problem, SearchResult, Solution, Verdict
 
 weights = (
     st.lists(st.floats(0.0, 1.0), min_size=1, max_size=12)

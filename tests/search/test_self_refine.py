@@ -11,9 +11,9 @@ from search.critique_refine import CritiqueRefine
 from search.self_refine import SelfRefine
 from tests.search.helpers import PlainGrader
 from tests.search.refinement import PROBLEM, Judge, Latencies, Marks, SelfCritic, timeless
+from tts.core import SearchResult
 from tts.core.errors import UserError
 from tts.core.tree import choose
-from tts.core.values import SearchResult
 
 numbers = st.integers(1, 4)
 

@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 from search.best_of_n import BestOfN
 from search.majority import Majority
 from tests.search.helpers import GivenPolicy, GivenVerifier, PlainGrader
+from tts.core import Problem, SearchResult, Solution, Verdict
 from tts.core.aggregate import AGGREGATORS, aggregate
 from tts.core.errors import UserError
 from tts.core.selection import SELECTIONS
 from tts.core.tree import choose, load_tree, save_tree, tree_path
-from tts.core.values import Problem, SearchResult, Solution, Verdict
 
 PROBLEM = Problem("p", "?", "1")
 

@@ -19,8 +19,8 @@ from omegaconf import OmegaConf
 from rich.console import Console
 
 from tests.jobs import composed_job, search_job
+from tts.core import Problem, Solution
 from tts.core.errors import ProblemError, UserError
-from tts.core.values import Problem, Solution
 from tts.sandbox.jail import Jail
 from tts.sandbox.metered import MeteredSandbox
 from tts.sandbox.none import NoExecution

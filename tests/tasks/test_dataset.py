@@ -13,6 +13,7 @@ from hydra.utils import instantiate
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tts.core import Attachment, Problem
 from tts.core.errors import UserError
 from tts.core.settings import inside
 from tts.core.task import Task
@@ -219,3 +220,43 @@ def test_fields_can_be_named_on_the_command_line(tmp_path: Path) -> None:
     task = configured("+task=jsonl", f"task.path={path}", "task.fields.question=prompt", "task.fields.answer=target")
     task.check()
     assert [(p.question, p.answer) for p in task.problems()] == [("1 + 1?", "2")]
+
+
+MESSAGES = [
+    {"role": "user", "content": "Hi"},
+    {"role": "assistant", "content": "Hi!"},
+    {"role": "user", "content": "1 + 1?"},
+]
+TALKS = {**FIELDS, "messages": "chat", "attachments": "images"}
+
+
+def test_rows_may_hold_conversations_and_attachments(tmp_path: Path) -> None:
+    rows = [
+        {"id": "a", "chat": MESSAGES, "images": ["a.png", {"kind": "audio", "path": "a.wav"}], "answer": 2},
+        {"id": "b", "question": "1 + 1?", "images": "b.png", "answer": 2},
+        {"id": "c", "question": "1 + 1?", "chat": None, "images": [], "answer": 2},
+    ]
+    path = lines(tmp_path / "talks.jsonl", rows)
+    image = Attachment("image", "a.png")
+    talk, seen, plain = dataset(path, fields=TALKS).problems()
+    assert talk == Problem("a", answer="2", messages=MESSAGES, attachments=(image, Attachment("audio", "a.wav")))
+    assert seen == Problem("b", "1 + 1?", "2", attachments=(Attachment("image", "b.png"),))
+    assert plain == Problem("c", "1 + 1?", "2")
+    # Who does not ask for them does not get them.
+    assert [problem.attachments for problem in dataset(lines(path, rows[1:])).problems()] == [(), ()]
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"chat": MESSAGES[:2]}, "the last message must be the user's question"),
+        ({"chat": "Hi"}, "a message is"),
+        ({"chat": [{"role": "user", "content": [{"type": "text", "text": "Hi"}]}]}, "a message is"),
+        ({"images": [3]}, "an attachment is the path of an image or"),
+        ({"images": {"path": "a.png"}}, "an attachment is the path of an image or"),
+        ({"images": [{"kind": "image", "path": ""}]}, "an attachment is the path of an image or"),
+    ],
+)
+def test_what_is_no_conversation_or_attachment_is_named(tmp_path: Path, changes: dict, says: str) -> None:
+    path = lines(tmp_path / "talks.jsonl", [{"question": "1 + 1?", "answer": 2, **changes}])
+    assert message(dataset(path, fields=TALKS)).startswith(f"{path}:1: {says}")

@@ -164,7 +164,10 @@ def test_wrong_paths_and_fields_are_named(tmp_path: Path) -> None:
     assert "holds no data files" in message(task(tmp_path / "empty"))
     assert "there is no data file" in message(task(tmp_path / "none.jsonl"))
     assert "task.path=[]: it names no file" in message(task(None, "processbench", "task.path=[]"))
-    with pytest.raises(InstantiationException, match=r"fields\.answer.*no such setting; choose one of id, question"):
+    with pytest.raises(
+        InstantiationException,
+        match=r"fields\.answer.*no such setting; choose one of id, question, messages",
+    ):
         task(first, "processbench", "+task.fields.answer=x")
     assert "holds no problems" in message(task(lines(tmp_path / "e.jsonl", [])))
 

@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.verifiers.fakes import PROBLEM, Voter, solution_of, through
+from tts.core import Problem, Solution, Verdict
 from tts.core.errors import UserError
 from tts.core.traits import VerifierTraits
-from tts.core.values import Problem, Solution, Verdict
 from verifiers.adaptive_votes import AdaptiveVotes, SequentialTest
 from verifiers.first_error_stop import FirstErrorStop
 from verifiers.vote_rule import RULES, VoteRule

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.verifiers.fakes import PROBLEM, Judge, Voter, solution_of, through
+from tts.core import Problem, Solution, Verdict
 from tts.core.aggregate import aggregate
 from tts.core.errors import UserError
-from tts.core.values import Problem, Solution, Verdict
 from tts.runtime.guards import CheckedVerifier
 from verifiers.cascade import Cascade
 from verifiers.ensemble import Ensemble

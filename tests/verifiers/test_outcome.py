@@ -19,8 +19,8 @@ from search.best_of_n import BestOfN
 from tests.jobs import composed_job, search_job
 from tests.search.helpers import GivenPolicy, PlainGrader
 from tts.cli.search_command import plan
+from tts.core import Problem, Solution
 from tts.core.errors import UserError
-from tts.core.values import Problem, Solution
 from tts.sandbox.metered import MeteredSandbox
 from tts.sandbox.none import NoExecution
 from verifiers.oracle import OracleVerifier

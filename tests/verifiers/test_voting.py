@@ -12,8 +12,8 @@ from tests.verifiers.fakes import PROBLEM, Voter, solution_of, through
 from tests.verifiers.generative.test_genprm import PROBLEM as SUM
 from tests.verifiers.generative.test_genprm import SOLUTION, STEPS, engine_of
 from tests.verifiers.helpers import InProcessSandbox
+from tts.core import Solution
 from tts.core.errors import UserError
-from tts.core.values import Solution
 from verifiers.generative.genprm import GenPRM
 from verifiers.vote_rule import RULES, VoteRule
 

@@ -1,9 +1,9 @@
-"""Looks after banks: `python -m tts.bank list|size|export|prune BANK ...`. A sweep's is `multirun/tts/bank.sqlite`.
+"""Looks after banks: `tts bank list|size|export|prune BANK ...`. A sweep's is `multirun/tts/bank.sqlite`.
 
 Examples:
-    python -m tts.bank list multirun/tts/bank.sqlite
-    python -m tts.bank export multirun/tts/bank.sqlite samples.jsonl --model Qwen
-    python -m tts.bank prune multirun/tts/bank.sqlite --older-than 30
+    tts bank list multirun/tts/bank.sqlite
+    tts bank export multirun/tts/bank.sqlite samples.jsonl --model Qwen
+    tts bank prune multirun/tts/bank.sqlite --older-than 30
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from pathlib import Path
 from rich.console import Console
 
 from tts.bank.export import export
-from tts.bank.maintenance import models, prune
+from tts.bank.maintenance import Model, models, prune
 from tts.bank.store import Store
-from tts.cli.command import print_error
+from tts.cli.failures import print_error
 from tts.core.errors import UserError
 
 _MB = 1_000_000
@@ -27,7 +27,7 @@ _MB = 1_000_000
 
 def main(arguments: Sequence[str] | None = None, console: Console | None = None) -> int:
     """Runs the command and returns its exit status."""
-    given = _parser().parse_args(arguments)
+    given = parser().parse_args(arguments)
     console = console or Console()
     try:
         store = Store(given.bank, create=False)
@@ -42,9 +42,10 @@ def main(arguments: Sequence[str] | None = None, console: Console | None = None)
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
+def parser() -> argparse.ArgumentParser:
+    """Returns the command's parser."""
     parser = argparse.ArgumentParser(
-        prog="python -m tts.bank", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog="tts bank", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
@@ -73,7 +74,7 @@ def _parser() -> argparse.ArgumentParser:
 def _list(store: Store, _: argparse.Namespace, console: Console) -> None:
     for model in models(store):
         dates = f", {model.first:%Y-%m-%d} to {model.last:%Y-%m-%d}" if model.first and model.last else ""
-        lines = model.name, f"  {_amount(model.samples, model.requests, model.bytes)}{dates}", f"  {model.identity}"
+        lines = model.name, f"  {_amount([model], model.bytes)}{dates}", f"  {model.identity}"
         console.print("\n".join(lines), markup=False, highlight=False, soft_wrap=True)
 
 
@@ -82,16 +83,23 @@ def _size(store: Store, _: argparse.Namespace, console: Console) -> None:
     # SQLite keeps what was written last in files of their own.
     parts = (store.path.with_name(store.path.name + ending) for ending in ("", "-wal", "-shm"))
     size = sum(part.stat().st_size for part in parts if part.is_file())
-    console.print(_amount(sum(m.samples for m in found), sum(m.requests for m in found), size), highlight=False)
+    console.print(_amount(found, size), highlight=False)
 
 
-def _amount(samples: int, requests: int, size: int) -> str:
-    return f"{samples:,} samples of {requests:,} prompts, {size / _MB:,.1f} MB"
+def _amount(found: Sequence[Model], size: int) -> str:
+    samples, outputs = sum(model.samples for model in found), sum(model.outputs for model in found)
+    parts = (
+        [f"{samples:,} samples of {sum(model.requests for model in found):,} prompts"] if samples or not outputs else []
+    )
+    parts += [f"{outputs:,} outputs of code"] if outputs else []
+    return f"{' and '.join(parts)}, {size / _MB:,.1f} MB"
 
 
 def _export(store: Store, given: argparse.Namespace, console: Console) -> None:
     count, damaged = export(store, given.file, given.model)
     left = f"; {damaged:,} are damaged and left out" if damaged else ""
+    outputs = sum(model.outputs for model in models(store) if (given.model or "") in model.name)
+    left += f"; {outputs:,} outputs of code are no samples and left out" if outputs else ""
     console.print(f"{count:,} samples in {given.file}{left}", highlight=False, soft_wrap=True)
 
 
@@ -104,8 +112,9 @@ def _prune(store: Store, given: argparse.Namespace, console: Console) -> None:
         if value is not None and not 0 <= value < math.inf:
             raise UserError(f"prune {option} {value:g}: it must be 0 or more")
     to_size = None if given.to_size is None else round(given.to_size * _MB)
+    outputs = any(model.outputs for model in models(store))
     count = prune(store, given.model, given.older_than, to_size)
-    console.print(f"{count:,} samples deleted", highlight=False)
+    console.print(f"{count:,} {'entries' if outputs else 'samples'} deleted", highlight=False)
 
 
 if __name__ == "__main__":

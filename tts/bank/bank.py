@@ -13,12 +13,11 @@ from concurrent.futures import Future
 from dataclasses import dataclass, fields
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 from tts.bank.codec import pack, unpack
 from tts.bank.fingerprint import contents
 from tts.bank.sample_locks import SampleLocks
-from tts.bank.store import BankError, Row, Store
+from tts.bank.store import BankError, Output, Row, Store
 from tts.concurrency.virtual_clock import real_work
 from tts.engines.generating import Completion, Request, Sampling
 
@@ -63,16 +62,17 @@ class Bank:
             raise BankError(f"bank {path}: {error.strerror}; name another file in bank.path") from None
         self.path = path
         self._failure: BankError | None = None
-        self._putting: queue.SimpleQueue[_Put | Future[None] | None] = queue.SimpleQueue()
+        self._putting: queue.SimpleQueue[_Put | Output | Future[None] | None] = queue.SimpleQueue()
+        self._unwritten: dict[bytes, bytes] = {}  # outputs that are on their way
         self._thread = threading.Thread(target=self._write, args=(Store(path),), name="tts-bank", daemon=True)
         self._thread.start()
 
-    def register(self, name: str, identity: Mapping[str, Any]) -> bytes:
+    def register(self, name: str, identity: Mapping[str, object]) -> bytes:
         """Returns the key of a model; reads its checkpoint where `identity` names one and it was not read before.
 
         Args:
             name: What it is called, for whoever looks into the bank.
-            identity: See `tts.engines.generating.Identified`.
+            identity: See `tts.engines.generating.Identified` and `tts.sandbox.base.IdentifiedSandbox`.
         """
         store = Store(self.path)
         try:
@@ -122,6 +122,36 @@ class Bank:
         self._putting.put(_Put(place, request, seed, completion))
         self._check()
 
+    def output(self, key: bytes) -> bytes | None:
+        """Returns what was put under a key, None where nothing was.
+
+        Raises:
+            BankError: The file is damaged, or an earlier write failed.
+        """
+        self._check()
+        body = self._unwritten.get(key)
+        return self._store.get_output(key) if body is None else body
+
+    def has_outputs(self, model: bytes) -> bool:
+        """Whether there is any stored output of a model or sandbox."""
+        self._check()
+        return self._store.has_outputs(model)
+
+    def put_output(self, model: bytes, key: bytes, body: bytes) -> None:
+        """Stores an output, soon; it can be had at once.
+
+        Args:
+            model: The key of the model or sandbox that it is of.
+            key: What stands for the input, and for the model.
+            body: The output, packed.
+
+        Raises:
+            BankError: An earlier write failed.
+        """
+        self._unwritten[key] = body
+        self._putting.put(Output(model, key, body))
+        self._check()
+
     async def flush(self) -> None:
         """Returns when all that was put is stored.
 
@@ -148,13 +178,16 @@ class Bank:
     def _write(self, store: Store) -> None:
         """Stores what comes, until None does: the thread's work."""
         while True:
-            items: list[_Put | Future[None] | None] = [self._putting.get()]
+            items: list[_Put | Output | Future[None] | None] = [self._putting.get()]
             while len(items) < _MOST and not self._putting.empty():
                 items.append(self._putting.get())
             samples = [item for item in items if isinstance(item, _Put)]
+            outputs = [item for item in items if isinstance(item, Output)]
             try:
-                if self._failure is None:
+                if self._failure is None and samples:
                     store.put([item.row() for item in samples])
+                if self._failure is None and outputs:
+                    store.put_outputs(outputs)
             except BankError as error:
                 self._failure = error
             except Exception as error:  # whoever waits for this thread must not wait for ever
@@ -163,6 +196,8 @@ class Bank:
                 )
             for sample in samples:
                 self._claims.release(sample.place.request, sample.seed)
+            for output in outputs:
+                self._unwritten.pop(output.key, None)
             for item in items:
                 if isinstance(item, Future):
                     item.set_result(None)

@@ -9,22 +9,28 @@ from datetime import datetime
 from tts.bank.store import Store, told
 
 _DAY = 86400
-_SELECTED = """
-FROM samples JOIN requests ON requests.key = samples.request JOIN models ON models.key = requests.model
-WHERE instr(models.name, ?) AND samples.made <= ?
+_ENTRIES = """
+SELECT 'samples' AS kind, samples.id AS id, samples.made AS made, length(samples.body) AS size, requests.model AS model
+FROM samples JOIN requests ON requests.key = samples.request
+UNION ALL SELECT 'outputs', id, made, length(body), model FROM outputs
+"""
+_SELECTED = f"""
+SELECT kind, id, made, size FROM ({_ENTRIES}) AS entries JOIN models ON models.key = entries.model
+WHERE instr(models.name, ?) AND made <= ?
 """
 
 
 @dataclass(frozen=True)
 class Model:
-    """A model of which samples are kept.
+    """A model of which samples are kept, or a sandbox of which outputs are.
 
     Attributes:
         name: What it is called.
         identity: What its samples depend on, JSON.
         requests: How many prompts it was asked, with different sampling parameters counted apart.
         samples: How many samples there are.
-        bytes: What they take, with their prompts.
+        outputs: How many outputs there are.
+        bytes: What all of them take, with the prompts.
         first: When the first of them was generated; None where there are none.
         last: When the last was.
     """
@@ -33,6 +39,7 @@ class Model:
     identity: str
     requests: int
     samples: int
+    outputs: int
     bytes: int
     first: datetime | None
     last: datetime | None
@@ -42,29 +49,32 @@ def models(store: Store) -> list[Model]:
     """Returns the models, by name."""
     with told(store.path):
         rows = store.connection.execute(
-            """
-            SELECT name, identity, count(requests.key), coalesce(sum(n), 0), coalesce(sum(size + length(prompt)), 0),
-                min(first), max(last)
-            FROM models LEFT JOIN requests ON requests.model = models.key LEFT JOIN (
-                SELECT request, count(*) AS n, sum(length(body)) AS size, min(made) AS first, max(made) AS last
-                FROM samples GROUP BY request
-            ) ON request = requests.key
-            GROUP BY models.key ORDER BY name, identity
+            f"""
+            SELECT name, identity, coalesce(requests, 0), coalesce(samples, 0), coalesce(outputs, 0),
+                coalesce(prompts, 0) + coalesce(size, 0), first, last
+            FROM models LEFT JOIN (
+                SELECT model, count(*) AS requests, sum(length(prompt)) AS prompts FROM requests GROUP BY model
+            ) AS asked ON asked.model = models.key LEFT JOIN (
+                SELECT model, sum(kind = 'samples') AS samples, sum(kind = 'outputs') AS outputs, sum(size) AS size,
+                    min(made) AS first, max(made) AS last
+                FROM ({_ENTRIES}) GROUP BY model
+            ) AS kept ON kept.model = models.key
+            ORDER BY name, identity
             """
         ).fetchall()
     return [
-        Model(*row[:5], *(None if date is None else datetime.fromtimestamp(date) for date in row[5:])) for row in rows
+        Model(*row[:6], *(None if date is None else datetime.fromtimestamp(date) for date in row[6:])) for row in rows
     ]
 
 
 def prune(store: Store, model: str | None = None, older_than: float | None = None, to_size: int | None = None) -> int:
-    """Deletes samples, and gives their room back to the file system. Runs may be under way.
+    """Deletes samples and outputs, and gives their room back to the file system. Runs may be under way.
 
     Args:
         store: The bank.
         model: Text in the names of the models whose samples go; None for all.
         older_than: Days since they were generated; None for all.
-        to_size: Bytes of samples that may stay: of those that the above names the oldest go, and no more than needed. None
+        to_size: Bytes of them that may stay: of those that the above names the oldest go, and no more than needed. None
             deletes all of them.
 
     Returns:
@@ -73,17 +83,20 @@ def prune(store: Store, model: str | None = None, older_than: float | None = Non
     made = int(time.time() - (older_than or 0) * _DAY)
     with told(store.path):
         with store.transaction():
-            chosen = f"SELECT samples.id, length(samples.body) AS size {_SELECTED}"
-            if to_size is None:
-                doomed = f"SELECT id FROM ({chosen})"
-                values: tuple[object, ...] = (model or "", made)
-            else:
-                # A sample goes where all up to and with it must go for the rest to fit.
-                whole = store.connection.execute("SELECT coalesce(sum(length(body)), 0) FROM samples").fetchone()[0]
-                running = f"SELECT id, sum(size) OVER (ORDER BY id) - size AS before FROM ({chosen})"
-                doomed = f"SELECT id FROM ({running}) WHERE before < ?"
-                values = (model or "", made, whole - to_size)
-            count = store.connection.execute(f"DELETE FROM samples WHERE id IN ({doomed})", values).rowcount
+            store.connection.execute(f"CREATE TEMP TABLE doomed AS {_SELECTED}", (model or "", made))
+            if to_size is not None:
+                # An entry stays where all up to and with it need not go for the rest to fit.
+                whole = store.connection.execute(f"SELECT coalesce(sum(size), 0) FROM ({_ENTRIES})").fetchone()[0]
+                running = "SELECT kind, id, sum(size) OVER (ORDER BY made, kind, id) - size AS before FROM doomed"
+                staying = f"SELECT kind, id FROM ({running}) WHERE before >= ?"
+                store.connection.execute(f"DELETE FROM doomed WHERE (kind, id) IN ({staying})", (whole - to_size,))
+            count = sum(
+                store.connection.execute(
+                    f"DELETE FROM {table} WHERE id IN (SELECT id FROM doomed WHERE kind = '{table}')"
+                ).rowcount
+                for table in ("samples", "outputs")
+            )
+            store.connection.execute("DROP TABLE doomed")
             store.connection.execute("DELETE FROM requests WHERE key NOT IN (SELECT request FROM samples)")
         store.connection.execute("VACUUM")
         store.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")

@@ -1,7 +1,8 @@
 """The bank's file: an SQLite database in WAL mode, which several processes may read and write at once.
 
 `models` are who was asked, `requests` what was asked (model, prompt, sampling), `samples` what was answered. Keys
-are digests of contents. `files` remembers the digests of checkpoints' files.
+are digests of contents. `files` remembers the digests of checkpoints' files. `outputs` are what a model or a sandbox gave
+for an input without a seed (what code printed), under a key that stands for that input.
 """
 
 from __future__ import annotations
@@ -40,6 +41,13 @@ CREATE TABLE files (
 PRAGMA application_id = {_APPLICATION};
 PRAGMA user_version = {_VERSION};
 """
+
+_ADDED = """
+CREATE TABLE IF NOT EXISTS outputs (
+    id INTEGER PRIMARY KEY, key BLOB NOT NULL UNIQUE, model BLOB NOT NULL, made INTEGER NOT NULL, body BLOB NOT NULL
+)
+"""
+"""What banks that were made before do not have; programs of that time do not mind it."""
 
 _REMEDIES = {
     "NOTADB": "it is no bank; name another file in bank.path",
@@ -81,6 +89,21 @@ class Row:
     sampling: str
     prompt: bytes
     seed: int
+    body: bytes
+
+
+@dataclass(frozen=True)
+class Output:
+    """What came of an input without a seed.
+
+    Attributes:
+        model: The key of the model or sandbox that it is of.
+        key: What stands for the input, and for the model.
+        body: The output, packed.
+    """
+
+    model: bytes
+    key: bytes
     body: bytes
 
 
@@ -135,6 +158,7 @@ class Store:
             if self._is_blank():
                 for statement in filter(None, map(str.strip, _SCHEMA.split(";"))):
                     self.connection.execute(statement)
+            self.connection.execute(_ADDED)
             version = self._pragma("user_version")
             if version not in _READABLE:
                 raise BankError(
@@ -204,6 +228,29 @@ class Store:
                     "INSERT OR IGNORE INTO samples (request, seed, made, body) VALUES (?, ?, ?, ?)",
                     (row.request, row.seed, now, row.body),
                 )
+
+    def get_output(self, key: bytes) -> bytes | None:
+        """Returns an output, None where there is none."""
+        with told(self.path):
+            row = self.connection.execute("SELECT body FROM outputs WHERE key = ?", (key,)).fetchone()
+        return None if row is None else row[0]
+
+    def has_outputs(self, model: bytes) -> bool:
+        """Whether there is any output of a model or sandbox."""
+        with told(self.path):
+            return (
+                self.connection.execute("SELECT 1 FROM outputs WHERE model = ? LIMIT 1", (model,)).fetchone()
+                is not None
+            )
+
+    def put_outputs(self, outputs: Iterable[Output]) -> None:
+        """Stores outputs in one transaction; those that are there already stay as they are."""
+        now = int(time.time())
+        rows = ((output.key, output.model, now, output.body) for output in outputs)
+        with told(self.path), self.transaction():
+            self.connection.executemany(
+                "INSERT OR IGNORE INTO outputs (key, model, made, body) VALUES (?, ?, ?, ?)", rows
+            )
 
     def put_model(self, key: bytes, name: str, identity: str) -> None:
         """Stores who is asked."""

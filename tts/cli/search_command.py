@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from tts.cli.command import print_error
+from tts.cli.failures import print_error
 from tts.cli.host import Host
 from tts.cli.progress import ProgressBar
 from tts.core.errors import UserError

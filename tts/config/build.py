@@ -14,6 +14,7 @@ from hydra.utils import get_object
 
 import tts.config.resolvers  # noqa: F401  configurations are written with them
 from tts.config.moved import first_names, present_name
+from tts.config.packages import theirs
 from tts.core.annotations import fit
 from tts.core.errors import UserError
 from tts.core.setting_error import SettingError, nearest
@@ -112,7 +113,8 @@ def _target(config: Config, where: str) -> Callable[..., object]:
     try:
         target: Callable[..., object] = get_object(present_name(str(path)))
     except Exception as error:
-        raise SettingError(f"{where}._target_", f"cannot be imported ({error}){_meant(str(path))}", str(path)) from None
+        why = f"cannot be imported ({' '.join(str(error).split())}{theirs(str(path))}){_meant(str(path))}"
+        raise SettingError(f"{where}._target_", why, str(path)) from None
     return target
 
 

@@ -17,7 +17,8 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tts.core.values import Solution, Verdict
+from tts.core.solution import Solution
+from tts.core.verdict import Verdict
 
 if TYPE_CHECKING:
     from tts.budget import Usage

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from tts.core.values import Problem, Solution
+from tts.core.problem import Problem
+from tts.core.solution import Solution
 
 
 class Answers(Protocol):

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
+from tts.core import Message
 from tts.core.constraints import OneOf
-from tts.core.values import Message
 from tts.engines.generating import Engine
 
 

@@ -116,7 +116,8 @@ class Engine(Protocol):
     """A language model that completes text. Takes requests from any number of coroutines and does its own batching.
 
     Constructing an engine loads nothing, so that a configuration can be checked at no cost. One that waits for nothing but
-    the event loop's timers says so with an attribute `follows_clock = True`, and can then be used in virtual time.
+    the event loop's timers says so with an attribute `follows_clock = True`, and can then be used in virtual time. One that
+    loads nothing when it is started, but reaches a server, says so with `remote = True`, and is started before the others.
     """
 
     @property

@@ -11,7 +11,7 @@ from itertools import count
 
 from tts.budget import LimitReached, Role, Scope, Usage, charge, current, in_time, now
 from tts.core.errors import EngineError, UserError
-from tts.core.settings import NonNegativeFloat, PositiveInt, inside, settings
+from tts.core.settings import NonNegativeFloat, PositiveInt, settings
 from tts.engines.generating import Completion, Engine, Request
 from tts.engines.scoring import ScoreRequest, ScoreRows, ScoringEngine
 from tts.engines.wrapping import WrappingEngine
@@ -103,15 +103,6 @@ class MeteredEngine(WrappingEngine):
     def capacity(self) -> int:
         """The limit."""
         return self._capacity
-
-    async def start(self) -> None:
-        """Starts the engine.
-
-        Raises:
-            UserError: It cannot be; a setting is named with the engine's place.
-        """
-        with inside(f"{self._place}.engine"):
-            await super().start()
 
     async def generate(self, request: Request) -> AsyncGenerator[Completion, None]:
         """Yields the completions as they land.

@@ -23,6 +23,11 @@ class WrappingEngine(Engine):
         return getattr(self._engine, "follows_clock", False)
 
     @property
+    def remote(self) -> bool:
+        """Whether the engine only reaches a server when it is started."""
+        return getattr(self._engine, "remote", False)
+
+    @property
     def name(self) -> str:
         """The engine's name."""
         return self._engine.name

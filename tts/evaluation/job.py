@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from tts.config.build import build
+from tts.core import Problem
 from tts.core.settings import inside
 from tts.core.task import Task
-from tts.core.values import Problem
 from tts.evaluation.runner import Outcome, Runner
 from tts.runtime.capabilities import check_answers, check_grading
 from tts.runtime.choices import Choices

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable, Hashable, Iterable
+from collections.abc import Awaitable, Callable, Hashable, Iterable, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from tts.budget import Budget, Limits, Scope, Usage, current, scope
+from tts.core import Problem, SearchResult
 from tts.core.events import Progressed, emit
 from tts.core.grader import Grader
 from tts.core.tree import save_tree
-from tts.core.values import Problem, SearchResult
 from tts.evaluation.record import Record, failed, solved
 from tts.evaluation.summary import Tally, summarize
 from tts.files.jsonl_log import JsonlLog, MemoryLog
@@ -125,7 +125,12 @@ class Runner:
 
 
 def _key(problem: Problem) -> Hashable:
-    return problem.id, problem.question, problem.answer
+    return _content(problem.to_json())
+
+
+def _content(row: Mapping[str, object]) -> str:
+    """Returns what tells the problems of rows apart."""
+    return json.dumps([row.get(name) for name in ("id", "question", "answer", "messages", "attachments")])
 
 
 def _kept_key(_: str, record: Record) -> Hashable | None:
@@ -135,7 +140,7 @@ def _kept_key(_: str, record: Record) -> Hashable | None:
     """
     if record["error"] is not None or any(limit.startswith("run.") for limit in record["limits_hit"]):
         return None
-    return record["id"], record["question"], record["answer"]
+    return _content(record)
 
 
 def charge_record(record: Record, meter: Scope) -> None:

@@ -9,9 +9,9 @@ from typing import Any
 
 from tts.budget import Budget, Role
 from tts.config.build import build
+from tts.core import Verdict
 from tts.core.errors import ProblemError, UserError
 from tts.core.settings import inside
-from tts.core.values import Verdict
 from tts.core.verifier import Verifier
 from tts.engines.metered import MeteredEngine
 from tts.judge.judged import Judged
@@ -22,7 +22,15 @@ from tts.judge.threshold import Threshold
 from tts.runtime.choices import Choices
 from tts.runtime.contracts import check_verifier
 from tts.runtime.guards import CheckedVerifier
-from tts.runtime.parts import build_role, check_engines, check_groups, check_sizes, engines_of, problems_in_flight
+from tts.runtime.parts import (
+    bank_of,
+    build_role,
+    check_engines,
+    check_groups,
+    check_sizes,
+    engines_of,
+    problems_in_flight,
+)
 from tts.runtime.resources import Resources
 from tts.sandbox.base import Sandbox
 from tts.statistics.bootstrap import Bootstrap
@@ -105,7 +113,7 @@ class JudgeJob:
             return await self.threshold.ask(verifier, item.problem, item.solution)
 
         async def start() -> tuple[str, ...]:
-            await resources.start(self.engines.values(), self.used_sandbox)
+            await resources.start(self.engines, self.used_sandbox)
             check_sizes(self.engines, self.budget)
             return () if self.used_sandbox is None else self.used_sandbox.layers
 
@@ -136,7 +144,7 @@ def compose_judge(
     check_groups(config, [group for group in _GROUPS if not (group == "verifier" and own.verifier)])
     if own.verifier is not None:
         config = {**config, "verifier": None}
-    sandbox = resources.sandbox(config["sandbox"])
+    sandbox = resources.sandbox(config["sandbox"], bank_of(config.get("bank"), resources))
     engines = engines_of(config, _ROLES, resources, own.engines)
     task = build(config["task"], "task")
     if not isinstance(task, LabelledSource):

@@ -10,8 +10,8 @@ from typing import Any
 
 from tts.budget import Scope
 from tts.config.build import config_hash
+from tts.core import Verdict
 from tts.core.errors import UserError
-from tts.core.values import Verdict
 from tts.evaluation.record import Record, cost, rounded
 from tts.judge.judged import Judged
 from tts.tasks.labelled import LabelledSolution
@@ -72,7 +72,9 @@ def verdicts_hash(config: Mapping[str, Any], stops: float | None) -> str:
 
 def key_of(item: LabelledSolution, configuration: str) -> str:
     """Returns what a record depends on: the configuration of the verdict and all of the row that a verifier is shown."""
-    shown = item.problem.question, item.solution.steps, *([item.problem.metadata] if item.problem.metadata else [])
+    problem = item.problem
+    shown: list[object] = [problem.question, item.solution.steps]
+    shown += [part for part in (problem.metadata, problem.messages, problem.attachments) if part]
     content = json.dumps([configuration, *shown], sort_keys=True, default=str)
     return hashlib.sha256(content.encode()).hexdigest()[:16]
 

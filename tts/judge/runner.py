@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from tts.budget import VERIFIER, Budget, Scope, Usage, charge, current, scope
+from tts.core import Verdict
 from tts.core.events import Progressed, emit
-from tts.core.values import Verdict
 from tts.evaluation.record import Record
 from tts.files.jsonl_log import JsonlLog
 from tts.files.writing import write_whole, writing

@@ -10,8 +10,8 @@ from typing import Annotated
 import numpy as np
 from annotated_types import IsFinite
 
+from tts.core import Problem, Solution, Verdict
 from tts.core.settings import OneOf, refused, settings
-from tts.core.values import Problem, Solution, Verdict
 from tts.core.verifier import Verifier
 from tts.judge.judged import NO_ERROR, Judged, counts
 from tts.statistics.metrics import Array, harmonic_mean, ratio

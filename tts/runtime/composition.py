@@ -8,18 +8,26 @@ from typing import Any
 
 from tts.budget import Budget, Role
 from tts.config.build import build
+from tts.core import Problem, SearchResult
 from tts.core.grader import Grader
 from tts.core.policy import Policy
 from tts.core.settings import inside
 from tts.core.strategy import SearchStrategy
-from tts.core.values import Problem, SearchResult
 from tts.core.verifier import Verifier
 from tts.engines.metered import MeteredEngine
 from tts.runtime.capabilities import check_aggregates, check_needs
 from tts.runtime.choices import Choices
 from tts.runtime.contracts import check_grader, check_policy, check_strategy, check_verifier
 from tts.runtime.guards import CheckedVerifier, LimitedPolicy
-from tts.runtime.parts import build_role, check_engines, check_groups, check_sizes, engines_of, problems_in_flight
+from tts.runtime.parts import (
+    bank_of,
+    build_role,
+    check_engines,
+    check_groups,
+    check_sizes,
+    engines_of,
+    problems_in_flight,
+)
 from tts.runtime.resources import Resources
 from tts.sandbox.base import Sandbox
 
@@ -87,7 +95,7 @@ class Composition:
         Raises:
             UserError: A model, a server or the sandbox is not there, or a limit in FLOPs cannot be held.
         """
-        await resources.start(self.used_engines.values(), self.used_sandbox)
+        await resources.start(self.used_engines, self.used_sandbox)
         check_sizes(self.used_engines, self.budget)
 
     async def search(self, problem: Problem) -> SearchResult:
@@ -117,7 +125,7 @@ def compose(config: Mapping[str, Any], identity: str, resources: Resources, own:
     replaced = own.own()
     config = {**config, **{group: None for group in replaced if group != "task"}}
     check_groups(config, [group for group in _GROUPS if group not in replaced])
-    sandbox = resources.sandbox(config["sandbox"])
+    sandbox = resources.sandbox(config["sandbox"], bank_of(config.get("bank"), resources))
     engines = engines_of(config, _ROLES, resources, own.engines)
     grader = own.grader or check_grader(resources.grader(config["grading"], sandbox))
     made = Composition(

@@ -56,7 +56,7 @@ def engines_of(
         UserError: A setting of an engine, or of what is in flight, is wrong.
     """
     in_flight = _in_flight(config["in_flight"], ("problems", *roles))
-    bank = _bank(config.get("bank"), resources)
+    bank = bank_of(config.get("bank"), resources)
     given = given or {}
     engines: dict[str, MeteredEngine] = {}
     for role in roles:
@@ -65,7 +65,8 @@ def engines_of(
             settings: Config | None = node.get("engine")
             if place in given:
                 engine = _kept(given[place], place, bank, resources)
-                engines[place] = MeteredEngine(engine, role, in_flight[role], place=place)
+                with inside(f"{place}.engine"):
+                    engines[place] = MeteredEngine(engine, role, in_flight[role], place=place)
             elif settings:
                 identity = json.dumps(settings, sort_keys=True)
                 if identity not in made:
@@ -151,7 +152,7 @@ def problems_in_flight(config: Config, engines: Mapping[str, MeteredEngine]) -> 
     return max(_LEAST_PROBLEMS, busy) if given is None else given
 
 
-def _bank(config: object, resources: Resources) -> Bank | None:
+def bank_of(config: object, resources: Resources) -> Bank | None:
     """Returns the bank in which samples are kept, None for none."""
     if config is None:
         return None

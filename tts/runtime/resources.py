@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import gc
 import json
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
-from tts.bank import Bank, BankedEngine, BankError
+from tts.bank import Bank, BankedEngine, BankedSandbox, BankError
 from tts.config.build import PRICES, build
 from tts.core.grader import Grader
+from tts.core.settings import inside
 from tts.engines.generating import Engine, Identified
 from tts.engines.replay import Recorder
-from tts.sandbox.base import Sandbox
+from tts.sandbox.base import IdentifiedSandbox, Sandbox
 
 
 class Closable(Protocol):
@@ -34,6 +35,7 @@ class Resources:
         self._engines: dict[str, Engine] = {}
         self._banked: dict[tuple[int, Path], BankedEngine] = {}
         self._sandboxes: dict[str, Sandbox] = {}
+        self._banked_sandboxes: dict[tuple[int, Path], BankedSandbox] = {}
         self._graders: dict[str, Grader] = {}
         self._banks: dict[Path, Bank] = {}
         self._open: list[Closable] = []
@@ -58,9 +60,12 @@ class Resources:
         # It must be the one that saw which model was loaded: the checkpoint may have been changed since.
         return self._banked.setdefault((id(engine), bank.path), BankedEngine(engine, bank))
 
-    def sandbox(self, config: Config) -> Sandbox:
-        """Returns the sandbox that a node describes; it is not started yet."""
-        return self._once(self._sandboxes, config, lambda: build(config, "sandbox"))
+    def sandbox(self, config: Config, bank: Bank | None = None) -> Sandbox:
+        """Returns the sandbox that a node describes, not started yet; with a bank, one that runs no code known there."""
+        sandbox = self._once(self._sandboxes, config, lambda: build(config, "sandbox"))
+        if bank is None or not isinstance(sandbox, IdentifiedSandbox):
+            return sandbox
+        return self._banked_sandboxes.setdefault((id(sandbox), bank.path), BankedSandbox(sandbox, bank))
 
     def grader(self, config: Config, sandbox: Sandbox) -> Grader:
         """Returns the grader that a node describes, with `sandbox` for what it runs."""
@@ -81,16 +86,21 @@ class Resources:
             self._banks[place] = Bank(place)
         return self._banks[place]
 
-    async def start(self, engines: Iterable[Engine], sandbox: Sandbox | None) -> None:
+    async def start(self, engines: Mapping[str, Engine], sandbox: Sandbox | None) -> None:
         """Starts what is not started yet: first what only reaches a server, then what loads weights.
+
+        Args:
+            engines: By whose they are; several places may share one.
+            sandbox: None where no code is run.
 
         Raises:
             UserError: A model, a server or the sandbox is not there.
         """
         if sandbox is not None:
             await sandbox.start()
-        for engine in sorted(dict.fromkeys(engines), key=_loads):
-            await engine.start()
+        for place, engine in sorted(engines.items(), key=lambda placed: _loads(placed[1])):
+            with inside(f"{place}.engine"):
+                await engine.start()
         if not self._frozen:
             # What is loaded by now stays: no collection of garbage needs to look at it again.
             gc.collect()
@@ -119,7 +129,7 @@ class Resources:
                 self._banks.popitem()[1].close()
             except Exception as error:
                 faults.append(error)
-        for made in (self._engines, self._banked, self._sandboxes, self._graders):
+        for made in (self._engines, self._banked, self._sandboxes, self._banked_sandboxes, self._graders):
             made.clear()
         if self._frozen:
             gc.unfreeze()

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from html import escape
 
 from tts.budget import Usage
+from tts.core import Candidate, Problem, SearchResult
 from tts.core.events import Event
 from tts.core.tree import Tree
-from tts.core.values import Candidate, Problem, SearchResult
 
 _SHOWN = 8  # candidates
 

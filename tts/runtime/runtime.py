@@ -12,9 +12,9 @@ from typing import Any, TypeVar, Unpack
 
 from tts.budget import Limits, Scope, Usage, now, scope
 from tts.config.compose import configuration
+from tts.core import Problem
 from tts.core.errors import UserError
 from tts.core.events import Event, listening
-from tts.core.values import Problem
 from tts.runtime.batch import Ended, Record, Sink, batch
 from tts.runtime.choices import Arguments, Choices, choose
 from tts.runtime.composition import Composition, compose

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections import OrderedDict
+from collections.abc import Mapping
 from typing import Annotated
 
 from annotated_types import Interval
@@ -12,17 +13,19 @@ from annotated_types import Interval
 from tts.concurrency.virtual_clock import real_work
 from tts.core.errors import UserError
 from tts.core.settings import OneOf, PositiveFloat, PositiveInt, settings
-from tts.sandbox.base import Chain, Execution, Sandbox
+from tts.sandbox.base import Chain, Execution, IdentifiedSandbox
 from tts.sandbox.child import Child, LostError, Settings
+from tts.sandbox.software import versions
 from tts.sandbox.supervisor import Zygote
 from tts.sandbox.zygote.lockdown import MODES
 from tts.sandbox.zygote.syscalls import unsupported
 
+_VERSION = 1  # of what code finds in the jail; raise it where the same code comes to print something else
 MAX_OUTPUT = 1 << 19  # half of what Linux lets anybody make a pipe hold
 
 
 @settings
-class Jail(Sandbox):
+class Jail(IdentifiedSandbox):
     """Runs code in processes without files, network, other processes or secrets, under limits.
 
     Each zygote has sympy, numpy, scipy and mpmath loaded and is locked down; each piece of code runs in a fresh fork of
@@ -53,7 +56,7 @@ class Jail(Sandbox):
         """
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
         self._workers = cores if workers is None else workers
-        limits = Settings(mode, timeout, memory_mb << 20, output_limit)
+        self._settings = limits = Settings(mode, timeout, memory_mb << 20, output_limit)
         self._mode = mode
         self._zygotes = [Zygote(limits) for _ in range(self._workers)]
         self._slots = asyncio.Semaphore(self._workers)
@@ -70,7 +73,7 @@ class Jail(Sandbox):
 
     @property
     def layers(self) -> tuple[str, ...]:
-        """The layers in force, such as `namespaces`, `landlock`, `seccomp`; empty before `start`."""
+        """The layers in force, such as `namespaces`, `landlock`, `seccomp`; empty before `start` or `probe`."""
         return self._zygotes[0].layers
 
     async def start(self) -> None:
@@ -80,16 +83,36 @@ class Jail(Sandbox):
             UserError: The mode's layers are not to be had; names each with why and how to enable it. Or it was started in
                 another event loop before.
         """
-        reason = unsupported()
-        if reason is not None:
-            raise UserError(f"the sandbox cannot lock down here: {reason}; 'sandbox=unsafe' is the only way on")
-        self._check_loop()
+        self._check_usable()
         async with real_work():
             started = await asyncio.gather(*(zygote.ready() for zygote in self._zygotes), return_exceptions=True)
         for outcome in started:
             if isinstance(outcome, BaseException):
                 await self.close()
                 raise outcome
+
+    async def probe(self) -> None:
+        """Locks a throw-away process down; zygotes start when code first needs them.
+
+        Raises:
+            UserError: As `start`.
+        """
+        self._check_usable()
+        async with real_work():
+            await self._zygotes[0].probe()
+
+    def identity(self) -> Mapping[str, object]:
+        """Returns the layers, the limits of a piece and what code finds installed; known after `probe`."""
+        limits = self._settings
+        return {
+            "sandbox": "jail",
+            "version": _VERSION,
+            "layers": list(self.layers),
+            "timeout": limits.timeout,
+            "memory": limits.memory,
+            "output_limit": limits.output_limit,
+            **versions(),
+        }
 
     async def run(self, code: str) -> Execution:
         """Runs one piece of code in a fresh process. Cancelling kills it."""
@@ -112,6 +135,12 @@ class Jail(Sandbox):
             self._parked.popitem()[1].discard()
         async with real_work():
             await asyncio.gather(*(zygote.close() for zygote in self._zygotes))
+
+    def _check_usable(self) -> None:
+        reason = unsupported()
+        if reason is not None:
+            raise UserError(f"the sandbox cannot lock down here: {reason}; 'sandbox=unsafe' is the only way on")
+        self._check_loop()
 
     def _check_loop(self) -> None:
         loop = asyncio.get_running_loop()
@@ -169,6 +198,11 @@ class JailChain(Chain):
         self._history = list(history)
         self._child: Child | None = None
         self._turn = asyncio.Lock()
+
+    @property
+    def history(self) -> tuple[str, ...]:
+        """The pieces that made the namespace."""
+        return tuple(self._history)
 
     @property
     def running(self) -> bool:

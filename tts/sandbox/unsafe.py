@@ -10,10 +10,12 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 from tts.core.settings import PositiveFloat, PositiveInt, settings
-from tts.sandbox.base import Chain, Execution, Sandbox
+from tts.sandbox.base import Chain, Execution, IdentifiedSandbox
+from tts.sandbox.software import versions
 
 _RUNNER = Path(__file__).with_name("unsafe_runner.py")
 _ENVIRONMENT = {"HOME": "/nonexistent", "LC_ALL": "C.UTF-8", "PYTHONHASHSEED": "0", "OPENBLAS_NUM_THREADS": "1"}
@@ -24,7 +26,7 @@ _WARNING = (
 
 
 @settings
-class Unsafe(Sandbox):
+class Unsafe(IdentifiedSandbox):
     """Starts a process for each piece of code, with limits on time, memory, files written and output; nothing else."""
 
     def __init__(
@@ -61,6 +63,15 @@ class Unsafe(Sandbox):
     async def start(self) -> None:
         """Warns."""
         logging.getLogger(__name__).warning(_WARNING)
+
+    async def probe(self) -> None:
+        """Warns."""
+        await self.start()
+
+    def identity(self) -> Mapping[str, object]:
+        """Returns the limits of a piece and what code finds installed, not what else there is on the machine."""
+        limits = {"timeout": self._timeout, "memory": self._memory, "output_limit": self._output_limit}
+        return {"sandbox": "unsafe", **limits, **versions()}
 
     async def run(self, code: str) -> Execution:
         """Runs one piece of code in a process of its own. Cancelling kills it."""
@@ -156,6 +167,11 @@ class UnsafeChain(Chain):
         self._sandbox = sandbox
         self._history = list(history)
         self._turn = asyncio.Lock()
+
+    @property
+    def history(self) -> tuple[str, ...]:
+        """The pieces that made the namespace."""
+        return tuple(self._history)
 
     async def run(self, code: str) -> Execution:
         """Runs `code` after a replay of the pieces that ended."""

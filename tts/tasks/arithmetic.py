@@ -6,12 +6,12 @@ import hashlib
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypedDict, cast
 
 from annotated_types import Interval
 
+from tts.core import Problem
 from tts.core.settings import Must, OneOf, PositiveInt, settings
-from tts.core.values import Problem
 
 Operation = Literal["+", "-", "*", "/"]
 """Doubling is `*` and halving `/`, both with the operand 2."""
@@ -125,6 +125,12 @@ class Instruction:
     misleading: bool = False
 
 
+class _Plain(TypedDict):  # a story in plain values
+    theme: int
+    start: int
+    instructions: list[tuple[Operation, int, bool]]
+
+
 @dataclass(frozen=True)
 class Story:
     """The content of one problem: a running total and what happens to it."""
@@ -175,7 +181,7 @@ class Story:
     @classmethod
     def from_problem(cls, problem: Problem) -> Story:
         """Reads the story back from the metadata of a problem of this task."""
-        data = problem.metadata
+        data = cast(_Plain, problem.metadata)
         return cls(data["theme"], data["start"], tuple(Instruction(*step) for step in data["instructions"]))
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tts.budget import GRADER
+from tts.core import Solution
 from tts.core.errors import UserError
 from tts.core.grader import Grader
-from tts.core.values import Solution
 from tts.sandbox.base import Sandbox
 from tts.sandbox.metered import MeteredSandbox
 from tts.tasks.code import PLACE, CodeCheck, extract_code, same_code, tests_code

@@ -9,15 +9,16 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from itertools import islice
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
+from tts.core import Attachment, Conversation, Problem
 from tts.core.errors import UserError, missing_extra
+from tts.core.problem import read_attachments, read_conversation
 from tts.core.settings import NonNegativeInt, PositiveInt, SettingError, refused, settings
-from tts.core.values import Problem
 from tts.tasks.answers import normalize
 from tts.tasks.rows import read_rows
 
-Field = Literal["id", "question", "answer"]
+Field = Literal["id", "question", "answer", "messages", "attachments"]
 Names = str | Sequence[str] | None
 """The names that a field may have in a row, the first that is there counts; None for no such field."""
 
@@ -34,7 +35,8 @@ class DatasetTask:
         split: Its split.
         fields: Which field holds the `id`, the `question` and the `answer`: a name, several (the first that a row has),
             or None for none. A name with braces, such as `{class}_{idx}`, puts several fields together. Rows without an id
-            get `name-row`, counted from 0.
+            get `name-row`, counted from 0. Also `messages`: a conversation whose last turn is the question, in rows of
+            `{"role", "content"}`; and `attachments`: a list of paths of images or of `{"kind", "path"}`.
         answer_pattern: Where the answer is part of its field: a regular expression whose last match's group 1 is it.
         require_answer: Whether every row must have an answer.
         keep: Fields to keep as the problem's metadata.
@@ -126,16 +128,36 @@ class DatasetTask:
         if not isinstance(row, Mapping):
             raise UserError(f"{place}: expected an object with fields, found {type(row).__name__} {str(row)[:40]!r}")
         identifier = self._value("id", row)
+        messages = self._messages(place, row)
+        question = self._question(place, row) if messages is None else messages[-1]["content"]
+        answer = self._answer(place, row)
+        metadata = {name: row[name] for name in self._keep if name in row}
+        name = f"{self.name}-{number}" if identifier is None else str(identifier)
+        return Problem(name, question, answer, metadata, messages, self._attachments(place, row))
+
+    def _question(self, place: str, row: Mapping[str, object]) -> str:
         question = self._value("question", row)
         if question is None:
             raise self._missing("question", place, row)
         if not isinstance(question, str) or not question.strip():
             raise UserError(f"{place}: the question must be a text that is not empty, but is {str(question)[:40]!r}")
-        answer = self._answer(place, row)
-        metadata = {name: row[name] for name in self._keep if name in row}
-        return Problem(f"{self.name}-{number}" if identifier is None else str(identifier), question, answer, metadata)
+        return question
 
-    def _answer(self, place: str, row: Mapping[str, Any]) -> str | None:
+    def _messages(self, place: str, row: Mapping[str, object]) -> Conversation | None:
+        value = self._value("messages", row)
+        try:
+            return None if value is None else read_conversation(value)
+        except ValueError as error:
+            raise UserError(f"{place}: {error}") from None
+
+    def _attachments(self, place: str, row: Mapping[str, object]) -> tuple[Attachment, ...]:
+        value = self._value("attachments", row)
+        try:
+            return () if value is None else read_attachments(value)
+        except ValueError as error:
+            raise UserError(f"{place}: {error}") from None
+
+    def _answer(self, place: str, row: Mapping[str, object]) -> str | None:
         answer: object = self._value("answer", row)
         if answer is None:
             if self._require_answer:
@@ -158,10 +180,10 @@ class DatasetTask:
             raise UserError(f"{place}: the answer is empty")
         return answer.strip()
 
-    def _value(self, role: Field, row: Mapping[str, Any]) -> Any:
+    def _value(self, role: Field, row: Mapping[str, object]) -> object:
         return next((value for name in self._fields.get(role, ()) if (value := _field(row, name)) is not None), None)
 
-    def _missing(self, role: Field, place: str, row: Mapping[str, Any]) -> UserError:
+    def _missing(self, role: Field, place: str, row: Mapping[str, object]) -> UserError:
         wanted = " or ".join(f"'{name}'" for name in self._fields.get(role, ())) or "(none set)"
         there = ", ".join(f"'{name}'" for name in row) or "none"
         without = ", or set require_answer to false" if role == "answer" else ""
@@ -195,7 +217,7 @@ def _check_pattern(pattern: str) -> None:
         raise refused("answer_pattern", pattern, "it needs a group around the answer: (...)")
 
 
-def _field(row: Mapping[str, Any], name: str) -> Any:
+def _field(row: Mapping[str, object], name: str) -> object:
     """Returns a field of a row, or the text that a name with braces makes of several; None where there is none."""
     if "{" not in name:
         return row.get(name)

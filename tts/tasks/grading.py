@@ -20,10 +20,10 @@ from pathlib import Path
 import networkx as nx
 
 from tts.concurrency.virtual_clock import real_work
+from tts.core import Solution
 from tts.core.errors import UserError
 from tts.core.grader import Grader
 from tts.core.settings import PositiveFloat, PositiveInt, settings
-from tts.core.values import Solution
 from tts.tasks.answers import answer_of, normalize
 from tts.tasks.code import tests_code
 

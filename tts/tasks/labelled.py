@@ -5,20 +5,22 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Literal, Protocol, runtime_checkable
 
+from tts.core import Problem, Solution
 from tts.core.errors import UserError
 from tts.core.settings import NonNegativeInt, OneOf, PositiveInt, SettingError, refused, settings
 from tts.core.task import Task
-from tts.core.values import Problem, Solution
 from tts.tasks.dataset import DatasetTask, Field, Names
 from tts.tasks.step_labels import READERS, Labels
 
 _log = logging.getLogger(__name__)
 
-LabelledField = Literal["id", "question", "steps", "label", "subset"]
+LabelledField = Literal["id", "question", "messages", "attachments", "steps", "label", "subset"]
+ProblemField = Literal["id", "question", "messages", "attachments"]
+_PROBLEM_FIELDS: tuple[ProblemField, ...] = ("id", "question", "messages", "attachments")
 
 _ENDINGS = (".jsonl", ".jsonl.gz", ".json", ".json.gz")
 _OWN_FIELDS: tuple[LabelledField, ...] = ("steps", "label", "subset")
@@ -61,8 +63,9 @@ class LabelledTask:
         hub: A data set of the Hugging Face hub.
         config: Its configuration, where it has several.
         split: Its split, or several.
-        fields: Which field holds the `id`, the `question`, the `steps`, the `label` and the `subset`, as in `DatasetTask`.
-            Without a `subset` it is the file's name without its ending (`math.json`: math), or the split.
+        fields: Which field holds the `id`, the `question` (or `messages`), the `attachments`, the `steps`, the `label` and
+            the `subset`, as in `DatasetTask`. Without a `subset` it is the file's name without its ending (`math.json`:
+            math), or the split.
         labels: What the label's field holds: a key of `tts.tasks.step_labels.READERS`.
         keep: Fields to keep as the problem's metadata.
         offset: How many rows of each file to leave out at its beginning.
@@ -144,7 +147,7 @@ class LabelledTask:
         given = self._value("subset", problem)
         kept = {key: problem.metadata[key] for key in self._keep if key in problem.metadata}
         labelled = LabelledSolution(
-            Problem(problem.id, problem.question, None, kept),
+            replace(problem, answer=None, metadata=kept),
             Solution("\n\n".join(steps), steps, "stop"),
             subset if given is None else str(given),
             labels,
@@ -165,10 +168,7 @@ class LabelledTask:
         twice = [subset for subset, times in Counter(subset for subset, *_ in named).items() if times > 1]
         if twice and not self._fields.get("subset"):
             raise SettingError("path", f"several files give the subset '{twice[0]}'; rename one, or set fields.subset")
-        fields: dict[Field, Names] = {
-            "id": self._fields.get("id", ()),
-            "question": self._fields.get("question", ()),
-        }
+        fields: dict[Field, Names] = {role: self._fields.get(role, ()) for role in _PROBLEM_FIELDS}
         own = [name for role in _OWN_FIELDS for name in self._fields.get(role, ())]
         return [
             (

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from functools import partial
+from typing import cast
 
 from tts.budget import Judgements
+from tts.core import Problem, Solution, Verdict, Vote
 from tts.core.aggregate import Aggregator
 from tts.core.settings import inside, settings
 from tts.core.traits import VerifierTraits
-from tts.core.values import Problem, Solution, Verdict, Vote
 from tts.engines.metered import MeteredEngine
 from tts.engines.scoring import ScoreRequest, ScoreRows
 from verifiers.base import BaseVerifier
@@ -63,7 +64,7 @@ class DiscriminativeVerifier(BaseVerifier):
         rendering = self._render(problem, solution)
         if not rendering.rows:
             return Verdict((), (Vote(),), self._aggregator, ())
-        known: Sequence[Read] = prior.state if prior is not None else ()
+        known = () if prior is None else cast(Sequence[Read], prior.state)
         judged = 0 if prior is None or self._codec.wholes else len(prior.scores)
         self._rows.count(max(0, len(rendering.rows) - judged))
         async with asyncio.TaskGroup() as group:
@@ -74,7 +75,7 @@ class DiscriminativeVerifier(BaseVerifier):
         return Verdict(scores, (Vote(scores),), self._aggregator, read)
 
     def _render(self, problem: Problem, solution: Solution) -> Rendering:
-        return self._codec.render(self._engine.reader.tokenizer, problem.question, solution)
+        return self._codec.render(self._engine.reader.tokenizer, problem.text, solution)
 
     async def _read(self, problem: Problem, reading: ScoreRequest, known: Sequence[Read]) -> ScoreRows:
         """Returns the rows of a reading, asking the engine for those alone that `known` does not hold."""

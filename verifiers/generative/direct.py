@@ -11,8 +11,8 @@ import re
 from collections.abc import Sequence
 from typing import Annotated
 
+from tts.core import Conversation, Problem
 from tts.core.settings import Must, Text, refused, settings
-from tts.core.values import Conversation, Problem
 from verifiers.generative.genprm_format import SYSTEM_DIRECT
 from verifiers.generative.grammar import Grammar
 from verifiers.generative.slot import Slot
@@ -62,7 +62,7 @@ class Direct(Grammar):
 
     def conversation(self, problem: Problem, steps: Sequence[str]) -> Conversation:
         """Shows the steps one by one, all but the last judged right."""
-        parts = {"problem": problem.question, "step": steps[0]}
+        parts = {"problem": problem.text, "step": steps[0]}
         first = _PLACES.sub(lambda place: parts[place[1]], self._first_turn)
         turns = [*self._system, {"role": "user", "content": first}]
         for step in steps[1:]:

@@ -11,9 +11,10 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Annotated, Literal
+from typing import Annotated, Literal, cast
 
 from tts.budget import Judgements
+from tts.core import Problem, Solution, Verdict, Vote
 from tts.core.settings import (
     NonNegativeFloat,
     NonNegativeInt,
@@ -24,7 +25,6 @@ from tts.core.settings import (
     settings,
 )
 from tts.core.traits import VerifierTraits
-from tts.core.values import Problem, Solution, Verdict, Vote
 from tts.engines.chat_format import ChatName, render
 from tts.engines.generating import Completion, Engine, Sampling
 from tts.engines.seeded import SeededSampler
@@ -54,6 +54,9 @@ class Judgement:
 
 
 JudgedChain = tuple[Judgement, ...]
+
+State = tuple[JudgedChain, JudgedChain]
+"""Of a vote: its chain, and what the next judgement reads: the chain's own judgements, or the first chain's."""
 
 
 @settings
@@ -147,9 +150,7 @@ class GenPRM(VotingVerifier):
     async def vote(self, problem: Problem, solution: Solution, number: int, prior: Verdict | None = None) -> Verdict:
         """Judges, with chain `number`, every step after those that `prior` judged."""
         steps = judged_steps(solution)
-        chain: JudgedChain
-        history: JudgedChain  # what the next judgement reads: the chain's own ones, or the first chain's
-        chain, history = prior.state if prior is not None else ((), ())
+        chain, history = ((), ()) if prior is None else cast(State, prior.state)
         reads_first = self._shared_history and number > 0
         for end in range(len(chain) + 1, len(steps) + 1):
             chain = (*chain, await self._judgement(problem, steps[:end], history, number))
@@ -175,7 +176,7 @@ class GenPRM(VotingVerifier):
         direct = not self._analyze and not self._writes_code
         messages = [{"role": "system", "content": wire.SYSTEM_DIRECT if direct else wire.SYSTEM_CRITIQUE}]
         for number, step in enumerate(steps):
-            turn = step if number else wire.first_turn(self._first_turn, problem.question, step)
+            turn = step if number else wire.first_turn(self._first_turn, problem.text, step)
             messages.append({"role": "user", "content": turn})
             if number < len(history):
                 messages.append({"role": "assistant", "content": history[number].text})

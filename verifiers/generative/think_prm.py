@@ -11,8 +11,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from tts.core import Conversation, Problem
 from tts.core.settings import Text, settings
-from tts.core.values import Conversation, Problem
 from verifiers.generative.grammar import Grammar
 from verifiers.generative.slot import Slot
 
@@ -61,7 +61,7 @@ class ThinkPRM(Grammar):
         """Asks for a review of all steps, numbered from 1; numbers of the policy's own are taken off."""
         bare = [_NUMBER.sub("", step.replace("## Step", "Step")).strip() for step in steps]
         solution = "\n".join(f"Step {number}: {step}" for number, step in enumerate(bare, 1))
-        return [{"role": "user", "content": PROMPT.format(problem=problem.question, solution=solution)}]
+        return [{"role": "user", "content": PROMPT.format(problem=problem.text, solution=solution)}]
 
     def stops(self, steps: Sequence[str]) -> tuple[str, ...]:
         """Ends a round with the decision, the end of thinking, or a step that does not exist."""

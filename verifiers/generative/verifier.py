@@ -10,6 +10,7 @@ from functools import partial
 from itertools import chain
 
 from tts.budget import Judgements
+from tts.core import Problem, Solution, Verdict, Vote
 from tts.core.settings import (
     NonNegativeFloat,
     NonNegativeInt,
@@ -20,7 +21,6 @@ from tts.core.settings import (
     settings,
 )
 from tts.core.traits import VerifierTraits
-from tts.core.values import Problem, Solution, Verdict, Vote
 from tts.engines.chat_format import TEMPLATE, ChatName, render
 from tts.engines.generating import Completion, Engine, Sampling
 from tts.engines.seeded import SeededSampler

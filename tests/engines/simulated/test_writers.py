@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from policies.chat import ChatPolicy
 from policies.simulated import SolutionWriter
 from tests.verifiers.helpers import InProcessSandbox
+from tts.core import Problem, Solution
 from tts.core.errors import UserError
-from tts.core.values import Problem, Solution
 from tts.engines.generating import Sampling
 from tts.engines.simulated import SimulatedEngine
 from tts.engines.simulated.tokens import count

@@ -13,8 +13,8 @@ from transformers import PreTrainedTokenizerFast
 
 from tests.verifiers.discriminative.tiny import LLAMA, Local, codec, published, tokenizer
 from tts.config.build import build
+from tts.core import Solution
 from tts.core.errors import ProblemError, UserError
-from tts.core.values import Solution
 from verifiers.discriminative.codecs.base import Codec
 from verifiers.discriminative.preview import marked
 

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from search.critique_refine import critique_of
 from tests.verifiers.generative.helpers import PROBLEM, SOLUTION
+from tts.core import Problem, Verdict
 from tts.core.aggregate import aggregate
 from tts.core.errors import UserError
-from tts.core.values import Problem, Verdict
 from tts.engines.generating import Completion
 from tts.engines.scripted import ScriptedEngine
 from tts.engines.seeded import derive_seed

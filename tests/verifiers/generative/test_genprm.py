@@ -9,8 +9,8 @@ import pytest
 
 from tests.verifiers.helpers import InProcessSandbox
 from tts.budget import scope
+from tts.core import Problem, Solution
 from tts.core.errors import UserError
-from tts.core.values import Problem, Solution
 from tts.engines.generating import Completion
 from tts.engines.scripted import ScriptedEngine
 from verifiers.generative import genprm_format as wire

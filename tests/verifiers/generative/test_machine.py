@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from search.critique_refine import critique_of
 from tests.verifiers.generative.helpers import PROBLEM, SOLUTION, STEPS, first, model, slot
 from tts.budget import scope
+from tts.core import Solution
 from tts.core.errors import UserError
-from tts.core.values import Solution
 from tts.engines.generating import Completion
 from tts.engines.scripted import ScriptedEngine
 from tts.engines.seeded import derive_seed

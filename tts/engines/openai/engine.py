@@ -67,6 +67,8 @@ class OpenAIEngine:
         UserError: A setting is out of range.
     """
 
+    remote = True
+
     def __init__(
         self,
         model: Text,
@@ -104,7 +106,6 @@ class OpenAIEngine:
         Raises:
             UserError: No server answers, it is not an OpenAI-compatible one, or it does not serve the model.
         """
-        await asyncio.to_thread(self._load_tokenizer)
         try:
             served = await self._served()
         except httpx.HTTPStatusError as error:
@@ -123,6 +124,7 @@ class OpenAIEngine:
             ) from None
         if self.name not in served:
             raise refused("model", self.name, self._not_served(served))
+        await asyncio.to_thread(self._load_tokenizer)
 
     async def generate(self, request: Request) -> AsyncGenerator[Completion, None]:
         """Yields the completions as they land.

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate, chain, pairwise
 
+from tts.core import Solution
 from tts.core.errors import ProblemError
 from tts.core.settings import SettingError, refused
-from tts.core.values import Solution
 from tts.engines.chat_format import FORMATS, TEMPLATE
 from tts.engines.local_tokenizer import LocalTokenizer
 from tts.engines.scoring import ScoreRequest, ScoreRows

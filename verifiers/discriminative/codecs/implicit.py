@@ -11,9 +11,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import pairwise
 
+from tts.core import Solution
 from tts.core.errors import ProblemError, UserError
 from tts.core.settings import PositiveFloat, settings
-from tts.core.values import Solution
 from tts.engines.chat_format import ChatName
 from tts.engines.local_tokenizer import LocalTokenizer
 from tts.engines.scoring import ScoreRequest, ScoreRows

@@ -6,8 +6,8 @@ begin-of-text token, the problem and "\n", then every step's tokens and the newl
 
 from __future__ import annotations
 
+from tts.core import Solution
 from tts.core.settings import refused, settings
-from tts.core.values import Solution
 from tts.engines.local_tokenizer import LocalTokenizer
 from tts.engines.scoring import ScoreRequest
 from verifiers.discriminative.codecs.base import Codec, Rendering, texts, token_id

@@ -7,8 +7,8 @@ end-of-text token). The sequences begin alike, and the engine computes what they
 
 from __future__ import annotations
 
+from tts.core import Solution
 from tts.core.settings import settings
-from tts.core.values import Solution
 from tts.engines.chat_format import ChatName
 from tts.engines.local_tokenizer import LocalTokenizer
 from tts.engines.scoring import ScoreRequest

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import Literal
 
+from tts.core import Solution
 from tts.core.errors import ProblemError
 from tts.core.settings import SettingError, settings
-from tts.core.values import Solution
 from tts.engines.local_tokenizer import LocalTokenizer
 from tts.engines.scoring import ScoreRequest
 from verifiers.discriminative.codecs.base import Codec, Rendering, filled, numbered, refuse, texts, token_id

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from tts.core import Solution
 from tts.core.errors import ProblemError
 from tts.core.settings import Text, settings
-from tts.core.values import Solution
 from tts.engines.chat_format import ChatName
 from tts.engines.local_tokenizer import LocalTokenizer
 from tts.engines.scoring import ScoreRequest

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import Literal
 
+from tts.core import Solution
 from tts.core.settings import SettingError, settings
-from tts.core.values import Solution
 from tts.engines.chat_format import ChatName
 from tts.engines.local_tokenizer import LocalTokenizer
 from tts.engines.scoring import ScoreRequest

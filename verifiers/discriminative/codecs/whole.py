@@ -6,8 +6,8 @@ plain text. Reward models for chats (sequence classification) read a user's and 
 
 from __future__ import annotations
 
+from tts.core import Solution
 from tts.core.settings import settings
-from tts.core.values import Solution
 from tts.engines.chat_format import ChatName
 from tts.engines.local_tokenizer import LocalTokenizer
 from tts.engines.scoring import ScoreRequest
