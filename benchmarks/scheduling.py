@@ -41,7 +41,7 @@ from policies.base import BasePolicy
 from policies.chat import ChatPolicy
 from search.beam import Beam
 from search.best_of_n import BestOfN
-from tts.budget import Role, Scope
+from tts.budget import Role
 from tts.concurrency.virtual_clock import VirtualLoop
 from tts.core import Problem, SearchResult, Solution, Verdict
 from tts.core.strategy import SearchStrategy
@@ -52,7 +52,6 @@ from tts.engines.openai import OpenAIEngine
 from tts.engines.seeded import SeededSampler
 from tts.engines.simulated import SimulatedEngine
 from tts.evaluation.runner import Runner
-from tts.evaluation.summary import Tally
 from tts.runtime.guards import CheckedVerifier, LimitedPolicy
 from tts.sandbox.none import NoExecution
 from tts.tasks.arithmetic import ArithmeticTask
@@ -205,11 +204,6 @@ class Run:
     logs: dict[Role, Log]
 
 
-class _Silent:
-    def update(self, tally: Tally, meter: Scope) -> None:
-        """Does nothing."""
-
-
 async def search(cell: Cell, schedule: str, engines: Mapping[Role, Engine], limit: int | None = None) -> Run:
     """Runs a cell.
 
@@ -240,7 +234,7 @@ async def search(cell: Cell, schedule: str, engines: Mapping[Role, Engine], limi
         runner = Runner(solve, grader, Path(folder), 1 if schedule == "loop" else PROBLEMS)
         clock = asyncio.get_running_loop().time
         began = clock()
-        outcome = await runner.run(islice(ArithmeticTask().problems(), cell.problems), _Silent(), {})
+        outcome = await runner.run(islice(ArithmeticTask().problems(), cell.problems), {})
         wall = clock() - began
     await grader.close()
     for engine in engines.values():

@@ -35,15 +35,13 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
-from hydra import compose, initialize_config_module
-from omegaconf import OmegaConf
-
-from tts.config.build import shared_engine
+from tts.config.compose import configuration
 from tts.core.errors import EngineError, UserError
 from tts.engines.generating import Completion, Request, Sampling
 from tts.engines.logprobs import write_tokens
 from tts.engines.simulated import SimulatedEngine
 from tts.engines.simulated.writer import dice, last_mark
+from tts.runtime.resources import Resources
 
 ROOT = Path(__file__).parents[1]
 
@@ -300,9 +298,8 @@ def configured_engine(role: str, overrides: list[str]) -> SimulatedEngine:
     chosen = [
         change for role in ("policy", "verifier") for change in (f"{role}=simulated", f"engine@{role}.engine=simulated")
     ]
-    with initialize_config_module("conf", version_base="1.3"):
-        config: Any = OmegaConf.to_container(compose("config", [*chosen, *overrides]), resolve=True)
-    engine = shared_engine(config[role]["engine"], f"{role}.engine")
+    config, _ = configuration("config", [*chosen, *overrides])
+    engine = Resources().engine(config[role]["engine"], f"{role}.engine")
     if not isinstance(engine, SimulatedEngine):
         raise UserError(f"engine@{role}.engine: only the simulated engine can be served")
     return engine
