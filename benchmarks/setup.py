@@ -9,7 +9,7 @@ from omegaconf import OmegaConf
 
 from tts.config.build import build
 from tts.core.verifier import Verifier
-from tts.engines.generating import Engine
+from tts.engines.base import BaseEngine
 from tts.evaluation.job import Job
 from tts.evaluation.job import compose as compose_job
 
@@ -24,7 +24,7 @@ def job(*overrides: str) -> Job:
     return compose_job(config, "benchmark")
 
 
-def verifier_of(made: Job, engine: Engine, *, seed: int, **changes: Any) -> Verifier:
+def verifier_of(made: Job, engine: BaseEngine, *, seed: int, **changes: Any) -> Verifier:
     """Returns the job's verifier anew, on `engine`, with other settings."""
     config = {key: value for key, value in made.config["verifier"].items() if key != "engine"}
     verifier: Verifier = build({**config, **changes}, "verifier", engine=engine, sandbox=made.sandbox, seed=seed)

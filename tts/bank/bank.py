@@ -11,7 +11,7 @@ import threading
 import zlib
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -188,8 +188,8 @@ class _Put:
 @lru_cache(4096)
 def sampling_key(sampling: Sampling) -> str:
     """Returns the parameters as JSON, the same for equal ones: 1 and 1.0 are one temperature."""
-    values = {field.name: getattr(sampling, field.name) for field in fields(sampling)}
-    return json.dumps({key: float(value) if key in _REAL else value for key, value in values.items()})
+    real = {key: float(getattr(sampling, key)) for key in _REAL}
+    return json.dumps({**sampling.kept(), **real})
 
 
 _open: dict[Path, Bank] = {}

@@ -9,14 +9,14 @@ from dataclasses import replace
 
 from tts.bank.bank import Bank, Place
 from tts.core.errors import EngineError
-from tts.engines.generating import Completion, Identified, Request
-from tts.engines.wrapping import WrappingEngine
+from tts.engines.generating import Completion, Engine, Request
+from tts.engines.wrapping import WrappingGenerator
 
 _PAUSE, _LONGEST_PAUSE = 0.005, 0.2
 """Seconds between looks for a sample that somebody else is at work on; doubled each time, up to the second."""
 
 
-class BankedEngine(WrappingEngine):
+class BankedEngine(WrappingGenerator):
     """Answers from the bank what the bank has, generates the rest, and stores it.
 
     A sample that is being generated already, for another coroutine or by another process, is waited for. When whoever
@@ -27,9 +27,8 @@ class BankedEngine(WrappingEngine):
         bank: The bank.
     """
 
-    def __init__(self, engine: Identified, bank: Bank) -> None:
+    def __init__(self, engine: Engine, bank: Bank) -> None:
         super().__init__(engine)
-        self._identity = engine.identity
         self._bank = bank
         self._model: bytes | None = None
         self._closings = 0
@@ -43,7 +42,7 @@ class BankedEngine(WrappingEngine):
         """Starts the engine and finds out which model it is; what becomes of its files later does not change that."""
         await super().start()
         if self._model is None:
-            self._model = await asyncio.to_thread(self._bank.register, self.name, self._identity())
+            self._model = await asyncio.to_thread(self._bank.register, self.name, self.identity())
 
     async def generate(self, request: Request) -> AsyncGenerator[Completion, None]:
         """Yields first what the bank has, then what is generated, each as it lands.
@@ -119,7 +118,7 @@ class BankedEngine(WrappingEngine):
     ) -> None:
         """Generates samples, stores them, and passes them on."""
         try:
-            async with aclosing(self._engine.generate(replace(request, seeds=tuple(seeds)))) as completions:
+            async with aclosing(self.inside.generate(replace(request, seeds=tuple(seeds)))) as completions:
                 async for completion in completions:
                     seed = seeds[completion.index]
                     claimed.discard(seed)  # given up when it is stored

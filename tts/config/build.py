@@ -19,13 +19,14 @@ from tts.bank import Bank, BankedEngine
 from tts.budget import Role
 from tts.config.moved import first_names, present_name
 from tts.core.errors import UserError
-from tts.engines.generating import Engine, Identified
-from tts.engines.metered import MeteredEngine
+from tts.engines.base import BaseEngine, identified
+from tts.engines.generating import generating
+from tts.engines.metered import MeteredEngine, metered
 from tts.engines.replay import Recorder
 
 Config = Mapping[str, Any]
 
-_engines: dict[str, Engine] = {}
+_engines: dict[str, BaseEngine] = {}
 _banked: dict[tuple[str, Path], BankedEngine] = {}
 NOT_SHAPING = ("dry_run", "in_flight", "clock", "bank", "resume", "objective")
 """Settings that do not shape a result: what is worked on at once, where samples are taken from, what a sweeper is told."""
@@ -49,10 +50,10 @@ def engine_of(
     place = place or role
     own = {key: value for key, value in config.items() if key not in _PRICES}
     engine = shared_engine(own, f"{place}.engine", bank)
-    return MeteredEngine(engine, role, in_flight, config.get("prompt_price"), config.get("completion_price"), place)
+    return metered(engine, role, in_flight, config.get("prompt_price"), config.get("completion_price"), place)
 
 
-def shared_engine(config: Config, where: str, bank: Bank | None = None) -> Engine:
+def shared_engine(config: Config, where: str, bank: Bank | None = None) -> BaseEngine:
     """Returns the engine that `config` describes; equal configurations share one, also across the jobs of a sweep.
 
     Args:
@@ -65,10 +66,10 @@ def shared_engine(config: Config, where: str, bank: Bank | None = None) -> Engin
     if identity not in _engines:
         _engines[identity] = _build_inside(arguments, where)
     engine = _engines[identity]
-    if bank is not None and isinstance(engine, Identified):
+    if bank is not None and identified(engine):
         # It must be the one that saw which model was loaded: the checkpoint may have been changed since.
-        engine = _banked.setdefault((identity, bank.path), BankedEngine(engine, bank))
-    return Recorder(engine, config["record"]) if config.get("record") else engine
+        engine = _banked.setdefault((identity, bank.path), BankedEngine(generating(engine), bank))
+    return Recorder(generating(engine), config["record"]) if config.get("record") else engine
 
 
 def build(config: Config, where: str, **provided: Any) -> Any:

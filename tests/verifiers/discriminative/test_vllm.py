@@ -16,7 +16,7 @@ from tests.verifiers.discriminative.tiny import one_layer, published, save, toke
 from tts.config.build import build
 from tts.core.errors import EngineError, UserError
 from tts.core.values import Problem
-from tts.engines.metered import MeteredEngine
+from tts.engines.metered import MeteredScorer
 from tts.engines.scoring import ScoreRequest
 from verifiers.discriminative.verifier import DiscriminativeVerifier
 
@@ -69,7 +69,7 @@ async def test_scores_are_those_of_the_transformers_reader(name: str, tmp_path: 
     ours, theirs = engine(name, folder, "VLLMReader", **CPU), engine(name, folder, "TransformersReader", device="cpu")
     verdicts = []
     for read in (ours, theirs):
-        made = DiscriminativeVerifier(MeteredEngine(read, "verifier"), free(name), published(name)["aggregator"])
+        made = DiscriminativeVerifier(MeteredScorer(read, "verifier"), free(name), published(name)["aggregator"])
         verdicts.append(await asyncio.gather(*(made.verify(problem, one) for one in SOLUTIONS)))
     for a, b in zip(*verdicts, strict=True):
         assert a.scores == pytest.approx(b.scores, abs=1e-4)
@@ -77,10 +77,10 @@ async def test_scores_are_those_of_the_transformers_reader(name: str, tmp_path: 
     # The first of the two has its head's parameters counted, too.
     assert 0 < theirs.parameters - ours.parameters < 20_000
     with pytest.raises(EngineError, match="makes 5000 tokens, and the context is 4096"):
-        await ours.read(ScoreRequest((1,) * 5000, (3,)))
+        await ours.score(ScoreRequest((1,) * 5000, (3,)))
     with pytest.raises(UserError, match="asks about labels"):
-        await ours.read(ScoreRequest((1, 2), (1,), ((3, 4),)))
-    pending = asyncio.ensure_future(ours.read(ScoreRequest((1, 2, 3), (1,))))
+        await ours.score(ScoreRequest((1, 2), (1,), ((3, 4),)))
+    pending = asyncio.ensure_future(ours.score(ScoreRequest((1, 2, 3), (1,))))
     await asyncio.sleep(0)
     await ours.close()
     (ended,) = await asyncio.gather(pending, return_exceptions=True)

@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from tts.core.errors import EngineError, UserError
-from tts.engines.generating import Completion, Identified, Request
+from tts.engines.generating import Completion, Engine, Request
 from tts.engines.local_tokenizer import LocalTokenizer
 from tts.engines.transformers.jobs import Job
 from tts.engines.transformers.loading import check_path, end_tokens, load_model, resolve_context, source
@@ -20,7 +20,7 @@ _VERSION = 1  # of the way from a seed to a sample; see `Identified`
 _DTYPES = ("auto", "float64", "float32", "bfloat16", "float16")
 
 
-class TransformersEngine(Identified):
+class TransformersEngine(Engine):
     """A causal language model in this process, on a CPU or one CUDA device, continuously batched.
 
     All samples of a prompt share one prefill, rows that finish make room for waiting requests at once, and a prompt

@@ -75,7 +75,7 @@ class Sample:
             text=text,
             finish_reason=reason if stop is None else "stop",
             stop=stop,
-            tokens=self._tokens(vocabulary) if self.sampling.alternatives else None,
+            tokens=self._tokens(vocabulary) if self.sampling.top_logprobs else None,
             completion_tokens=len(self.tokens),
             prompt_tokens=len(self.prompt),
             index=self.index,

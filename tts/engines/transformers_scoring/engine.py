@@ -117,7 +117,7 @@ class TransformersScorer:
         if self._worker is None:
             await asyncio.to_thread(self._load)
 
-    async def read(self, reading: ScoreRequest) -> ScoreRows:
+    async def score(self, request: ScoreRequest) -> ScoreRows:
         """Returns what the model says at each position; starts the engine if need be.
 
         Raises:
@@ -127,19 +127,19 @@ class TransformersScorer:
         await self.start()
         from tts.engines.transformers_scoring.worker import Job
 
-        if self._head.over_vocabulary != bool(reading.candidates):
+        if self._head.over_vocabulary != bool(request.candidates):
             raise UserError(
                 "verifier.engine.head is over the vocabulary, and verifier.codec names no labels to ask it about"
                 if self._head.over_vocabulary
                 else "verifier.codec asks about labels of the vocabulary, and verifier.engine.head has values of its own"
             )
-        if len(reading.tokens) > self._context:
-            raise EngineError(f"the solution makes {len(reading.tokens)} tokens, and the context is {self._context}")
+        if len(request.tokens) > self._context:
+            raise EngineError(f"the solution makes {len(request.tokens)} tokens, and the context is {self._context}")
         worker = self._worker
         if worker is None:
             raise EngineError("the engine was closed")
         loop = asyncio.get_running_loop()
-        job = Job(reading, loop, loop.create_future())
+        job = Job(request, loop, loop.create_future())
         worker.submit(job)
         return await job.result
 

@@ -10,7 +10,7 @@ from itertools import count
 from typing import Any
 
 from tts.core.errors import EngineError, UserError
-from tts.engines.generating import Completion, Identified, Request, Sampling, Token
+from tts.engines.generating import Completion, Engine, Request, Sampling, Token
 from tts.engines.local_tokenizer import LocalTokenizer
 from tts.engines.logprobs import as_sampled
 from tts.engines.stops import cut_at_stop
@@ -25,14 +25,14 @@ _NOT_SHAPING = (
 )
 
 
-class VLLMEngine(Identified):
+class VLLMEngine(Engine):
     """A causal language model in vLLM.
 
     Every sample is a request of its own to vLLM, with its own seed, and lands on its own; vLLM's prefix cache shares the
     prefill. When vLLM's processes die, the requests that they were working on end with an EngineError, and the next request
     starts new ones.
 
-    With `Sampling.alternatives` the end-of-text token is among a completion's tokens, with an empty text. Special tokens
+    With `Sampling.top_logprobs` the end-of-text token is among a completion's tokens, with an empty text. Special tokens
     are spelled out in texts. `Token.sampled` is derived from the reported alternatives, see `tts.engines.logprobs`.
 
     Args:
@@ -199,7 +199,7 @@ class VLLMEngine(Identified):
             text=text,
             finish_reason=choice.finish_reason,
             stop=stop,
-            tokens=self._tokens(pieces, ids, choice.logprobs, sampling) if sampling.alternatives else None,
+            tokens=self._tokens(pieces, ids, choice.logprobs, sampling) if sampling.top_logprobs else None,
             completion_tokens=len(ids),
             prompt_tokens=prompt_tokens,
             index=index,
@@ -237,7 +237,7 @@ def _sampling_params(sampling: Sampling, seed: int, room: int) -> Any:
         seed=seed,
         # Of those that end at the same place the longest one counts; vLLM takes the first.
         stop=sorted(sampling.stop, key=len, reverse=True),
-        logprobs=sampling.alternatives or None,
+        logprobs=sampling.top_logprobs or None,
         skip_special_tokens=False,
         output_kind=RequestOutputKind.FINAL_ONLY,
     )

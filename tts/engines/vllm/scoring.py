@@ -25,7 +25,7 @@ class VLLMScorer:
 
     Takes the place of `TransformersScorer` in a preset, with the same head:
 
-        engine@verifier.engine=vllm verifier.engine._target_=tts.engines.transformers_scoring.VLLMReader
+        engine@verifier.engine=vllm verifier.engine._target_=tts.engines.vllm.scoring.VLLMScorer
 
     vLLM applies the head itself, whose values at every token come back before its softmax. It refuses a checkpoint whose
     weights are not those of the architecture that the checkpoint names, so that the head is the checkpoint's whole one. It
@@ -123,19 +123,19 @@ class VLLMScorer:
         await asyncio.to_thread(self._prepare)
         await self._llm.start()
 
-    async def read(self, reading: ScoreRequest) -> ScoreRows:
+    async def score(self, request: ScoreRequest) -> ScoreRows:
         """Returns what the model says at each position; starts the engine if need be.
 
         Raises:
             EngineError: The sequence does not fit the context, vLLM failed, or the engine was closed.
             UserError: See `start`; or the codec asks about labels of the vocabulary.
         """
-        if reading.candidates:
+        if request.candidates:
             raise UserError(
                 "verifier.codec asks about labels of the vocabulary, and verifier.engine.head has values of its own"
             )
         await asyncio.to_thread(self._prepare)
-        async with aclosing(self._llm.results(partial(self._read, reading), 1)) as results:
+        async with aclosing(self._llm.results(partial(self._read, request), 1)) as results:
             return await anext(results)
 
     async def close(self) -> None:
@@ -170,4 +170,4 @@ class VLLMScorer:
         deliver(tuple(map(tuple, values[[*reading.positions]].tolist())))
 
 
-_INSTEAD = "choose verifier.engine._target_=tts.engines.transformers_scoring.TransformersReader"
+_INSTEAD = "choose verifier.engine._target_=tts.engines.transformers_scoring.TransformersScorer"
