@@ -11,13 +11,14 @@ from __future__ import annotations
 import argparse
 import math
 import sys
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from rich.console import Console
 
 from tts.bank.export import export
-from tts.bank.maintenance import models, prune
+from tts.bank.maintenance import SAMPLES, models, prune
 from tts.bank.store import Store
 from tts.cli.command import print_error
 from tts.core.errors import UserError
@@ -56,14 +57,18 @@ def _parser() -> argparse.ArgumentParser:
         added.set_defaults(command=command)
         return added
 
-    add("list", _list, "shows the models whose samples are kept, and how many there are of each")
+    add("list", _list, "shows the models whose samples and scores are kept, and how many there are of each")
     add("size", _size, "shows how large the bank is")
-    exporting = add("export", _export, "writes the samples to a file: recorded requests (.jsonl) or a table (.parquet)")
+    exporting = add(
+        "export",
+        _export,
+        "writes the samples, not the scores, to a file: recorded requests (.jsonl) or a table (.parquet)",
+    )
     exporting.add_argument("file", type=Path, metavar="FILE", help="ends in .jsonl or .parquet")
     exporting.add_argument("--model", metavar="TEXT", help="only of models whose name holds this text")
-    pruning = add("prune", _prune, "deletes samples, and makes the file smaller")
+    pruning = add("prune", _prune, "deletes samples and scores, and makes the file smaller")
     pruning.add_argument("--model", metavar="TEXT", help="only of models whose name holds this text")
-    pruning.add_argument("--older-than", type=float, metavar="DAYS", help="only those generated longer ago")
+    pruning.add_argument("--older-than", type=float, metavar="DAYS", help="only those made longer ago")
     pruning.add_argument(
         "--to-size", type=float, metavar="MB", help="only as many, the oldest first, as brings it down to this"
     )
@@ -73,7 +78,7 @@ def _parser() -> argparse.ArgumentParser:
 def _list(store: Store, _: argparse.Namespace, console: Console) -> None:
     for model in models(store):
         dates = f", {model.first:%Y-%m-%d} to {model.last:%Y-%m-%d}" if model.first and model.last else ""
-        lines = model.name, f"  {_amount(model.samples, model.requests, model.bytes)}{dates}", f"  {model.identity}"
+        lines = model.name, f"  {_amount(model.results, model.requests, model.bytes)}{dates}", f"  {model.identity}"
         console.print("\n".join(lines), markup=False, highlight=False, soft_wrap=True)
 
 
@@ -82,11 +87,17 @@ def _size(store: Store, _: argparse.Namespace, console: Console) -> None:
     # SQLite keeps what was written last in files of their own.
     parts = (store.path.with_name(store.path.name + ending) for ending in ("", "-wal", "-shm"))
     size = sum(part.stat().st_size for part in parts if part.is_file())
-    console.print(_amount(sum(m.samples for m in found), sum(m.requests for m in found), size), highlight=False)
+    results: Counter[str] = Counter()
+    for model in found:
+        results.update(model.results)
+    console.print(_amount(results, sum(model.requests for model in found), size), highlight=False)
 
 
-def _amount(samples: int, requests: int, size: int) -> str:
-    return f"{samples:,} samples of {requests:,} prompts, {size / _MB:,.1f} MB"
+def _amount(results: Mapping[str, int], requests: int, size: int) -> str:
+    """Returns how much there is; where there is nothing, of samples."""
+    prompts = {SAMPLES: f" of {requests:,} prompts"}
+    amounts = [f"{count:,} {kind}{prompts.get(kind, '')}" for kind, count in (results or {SAMPLES: 0}).items()]
+    return f"{', '.join(amounts)}, {size / _MB:,.1f} MB"
 
 
 def _export(store: Store, given: argparse.Namespace, console: Console) -> None:
@@ -104,8 +115,9 @@ def _prune(store: Store, given: argparse.Namespace, console: Console) -> None:
         if value is not None and not 0 <= value < math.inf:
             raise UserError(f"prune {option} {value:g}: it must be 0 or more")
     to_size = None if given.to_size is None else round(given.to_size * _MB)
-    count = prune(store, given.model, given.older_than, to_size)
-    console.print(f"{count:,} samples deleted", highlight=False)
+    deleted = prune(store, given.model, given.older_than, to_size)
+    amounts = [f"{count:,} {kind}" for kind, count in deleted.items() if count or kind == SAMPLES]
+    console.print(f"{', '.join(amounts)} deleted", highlight=False)
 
 
 if __name__ == "__main__":

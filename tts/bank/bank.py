@@ -1,4 +1,7 @@
-"""The bank as engines use it: look-ups at once, storing on a thread of its own."""
+"""The bank as engines use it: look-ups at once, storing on a thread of its own.
+
+Samples belong to a request and a seed; results of other kinds are entries, each under one key (`tts.bank.shelf`).
+"""
 
 from __future__ import annotations
 
@@ -9,22 +12,22 @@ import json
 import queue
 import threading
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 from tts.bank.codec import pack, unpack
 from tts.bank.fingerprint import contents
 from tts.bank.sample_locks import SampleLocks
-from tts.bank.store import BankError, Row, Store
+from tts.bank.store import BankError, Entry, Row, Store
 from tts.concurrency.virtual_clock import real_work
+from tts.engines.base import Identity
 from tts.engines.generating import Completion, Request, Sampling
 
 _MOST = 1000
-"""Samples stored in one transaction."""
+"""Results stored in one transaction."""
 _REAL = ("temperature", "top_p", "repetition_penalty")
 """Parameters for which a configuration may give a whole number."""
 
@@ -43,10 +46,10 @@ class Place:
 
 
 class Bank:
-    """A store of samples in a file that several processes may share.
+    """A store of samples and other results in a file that several processes may share.
 
     What is put is written at once by a thread, together with whatever came in the meantime, so that a process that is killed
-    loses the samples of some milliseconds. When writing fails, the next use raises the reason.
+    loses the results of some milliseconds. When writing fails, the next use raises the reason.
 
     Args:
         path: The file; made where there is none.
@@ -64,16 +67,16 @@ class Bank:
             raise BankError(f"bank {path}: {error.strerror}; name another file in bank.path") from None
         self.path = path
         self._failure: BankError | None = None
-        self._putting: queue.SimpleQueue[_Put | Future[None] | None] = queue.SimpleQueue()
+        self._putting: queue.SimpleQueue[_Sample | _Entry | Future[None] | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._write, args=(Store(path),), name="tts-bank", daemon=True)
         self._thread.start()
 
-    def register(self, name: str, identity: Mapping[str, Any]) -> bytes:
+    def register(self, name: str, identity: Identity) -> bytes:
         """Returns the key of a model; reads its checkpoint where `identity` names one and it was not read before.
 
         Args:
             name: What it is called, for whoever looks into the bank.
-            identity: See `tts.engines.generating.Identified`.
+            identity: See `tts.engines.base.Identified`.
         """
         store = Store(self.path)
         try:
@@ -120,7 +123,25 @@ class Bank:
         Raises:
             BankError: An earlier write failed.
         """
-        self._putting.put(_Put(place, request, seed, completion))
+        self._putting.put(_Sample(place, request, seed, completion))
+        self._check()
+
+    def entries(self, keys: Sequence[bytes]) -> dict[bytes, bytes]:
+        """Returns those entries that are there, packed, by their keys; errors as of `get`."""
+        self._check()
+        return self._store.entries(keys)
+
+    def claim_entry(self, key: bytes) -> bool:
+        """Does for an entry what `claim` does for a sample."""
+        return self._claims.take(key)
+
+    def release_entry(self, key: bytes) -> None:
+        """Gives up a claim on an entry."""
+        self._claims.release(key)
+
+    def put_entry(self, entry: Entry) -> None:
+        """Does for an entry what `put` does for a sample."""
+        self._putting.put(_Entry(entry))
         self._check()
 
     async def flush(self) -> None:
@@ -149,21 +170,21 @@ class Bank:
     def _write(self, store: Store) -> None:
         """Stores what comes, until None does: the thread's work."""
         while True:
-            items: list[_Put | Future[None] | None] = [self._putting.get()]
+            items: list[_Sample | _Entry | Future[None] | None] = [self._putting.get()]
             while len(items) < _MOST and not self._putting.empty():
                 items.append(self._putting.get())
-            samples = [item for item in items if isinstance(item, _Put)]
+            results = [item for item in items if isinstance(item, _Sample | _Entry)]
             try:
                 if self._failure is None:
-                    store.put([item.row() for item in samples])
+                    store.put([item.row() for item in results])
             except BankError as error:
                 self._failure = error
             except Exception as error:  # whoever waits for this thread must not wait for ever
                 self._failure = BankError(
                     f"bank {self.path}: what an engine gave cannot be stored: {error!r}; run with bank.path=null"
                 )
-            for sample in samples:
-                self._claims.release(sample.place.request, sample.seed)
+            for result in results:
+                self._claims.release(*result.claim)
             for item in items:
                 if isinstance(item, Future):
                     item.set_result(None)
@@ -173,16 +194,36 @@ class Bank:
 
 
 @dataclass(frozen=True)
-class _Put:
+class _Sample:
+    """A sample to store; it is packed by the thread that stores it."""
+
     place: Place
     request: Request
     seed: int
     completion: Completion
 
+    @property
+    def claim(self) -> tuple[bytes, int]:
+        return self.place.request, self.seed
+
     def row(self) -> Row:
         prompt = zlib.compress(self.request.prompt.encode("utf-8", "surrogatepass"), 1)
         sampling = sampling_key(self.request.sampling)
         return Row(self.place.model, self.place.request, sampling, prompt, self.seed, pack(self.completion))
+
+
+@dataclass(frozen=True)
+class _Entry:
+    """An entry to store."""
+
+    entry: Entry
+
+    @property
+    def claim(self) -> tuple[bytes]:
+        return (self.entry.key,)
+
+    def row(self) -> Entry:
+        return self.entry
 
 
 @lru_cache(4096)

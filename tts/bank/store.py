@@ -1,7 +1,8 @@
 """The bank's file: an SQLite database in WAL mode, which several processes may read and write at once.
 
-`models` are who was asked, `requests` what was asked (model, prompt, sampling), `samples` what was answered. Keys
-are digests of contents. `files` remembers the digests of checkpoints' files.
+`models` are who was asked, `requests` what was asked (model, prompt, sampling), `samples` what was answered. `entries` are
+results of other kinds, such as scores, each under the digest of all that it depends on. Keys are digests of contents.
+`files` remembers the digests of checkpoints' files.
 """
 
 from __future__ import annotations
@@ -22,8 +23,8 @@ _READABLE = (1, 2)
 _WAIT = 60.0
 """Seconds for which a lock of another process is waited for; each is held for milliseconds."""
 
-_SEEDS = 900
-"""Seeds in one query; SQLite takes 999 parameters or more, which depends on its version and how it was built."""
+_AT_ONCE = 900
+"""Seeds or keys in one query; SQLite takes 999 parameters or more, which depends on its version and how it was built."""
 
 _SCHEMA = f"""
 CREATE TABLE models (key BLOB PRIMARY KEY, name TEXT NOT NULL, identity TEXT NOT NULL) WITHOUT ROWID;
@@ -40,6 +41,12 @@ CREATE TABLE files (
 PRAGMA application_id = {_APPLICATION};
 PRAGMA user_version = {_VERSION};
 """
+_ADDED = """
+CREATE TABLE IF NOT EXISTS entries (
+    key BLOB PRIMARY KEY, model BLOB NOT NULL, kind TEXT NOT NULL, made INTEGER NOT NULL, body BLOB NOT NULL
+) WITHOUT ROWID
+"""
+"""What banks got later, and earlier programs do not look at: it leaves the format's number as it is."""
 
 _REMEDIES = {
     "NOTADB": "it is no bank; name another file in bank.path",
@@ -82,6 +89,39 @@ class Row:
     prompt: bytes
     seed: int
     body: bytes
+
+    def insert(self, connection: sqlite3.Connection, made: int) -> None:
+        """Stores it, unless it is there already."""
+        connection.execute(
+            "INSERT OR IGNORE INTO requests VALUES (?, ?, ?, ?)", (self.request, self.model, self.sampling, self.prompt)
+        )
+        connection.execute(
+            "INSERT OR IGNORE INTO samples (request, seed, made, body) VALUES (?, ?, ?, ?)",
+            (self.request, self.seed, made, self.body),
+        )
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A result of another kind than samples.
+
+    Attributes:
+        model: The key of what gave it.
+        kind: What such results are called, in the plural: `scores`.
+        key: The digest of all that it depends on.
+        body: The result, packed.
+    """
+
+    model: bytes
+    kind: str
+    key: bytes
+    body: bytes
+
+    def insert(self, connection: sqlite3.Connection, made: int) -> None:
+        """Stores it, unless it is there already."""
+        connection.execute(
+            "INSERT OR IGNORE INTO entries VALUES (?, ?, ?, ?, ?)", (self.key, self.model, self.kind, made, self.body)
+        )
 
 
 @contextmanager
@@ -135,6 +175,7 @@ class Store:
             if self._is_blank():
                 for statement in filter(None, map(str.strip, _SCHEMA.split(";"))):
                     self.connection.execute(statement)
+            self.connection.execute(_ADDED)
             version = self._pragma("user_version")
             if version not in _READABLE:
                 raise BankError(
@@ -183,27 +224,30 @@ class Store:
         """Returns those of a request's samples that are there, as pairs of seed and packed sample."""
         rows: list[tuple[int, bytes]] = []
         with told(self.path):
-            for first in range(0, len(seeds), _SEEDS):
-                some = seeds[first : first + _SEEDS]
+            for first in range(0, len(seeds), _AT_ONCE):
+                some = seeds[first : first + _AT_ONCE]
                 wanted = ",".join("?" * len(some))
                 rows += self.connection.execute(
                     f"SELECT seed, body FROM samples WHERE request = ? AND seed IN ({wanted})", (request, *some)
                 )
         return rows
 
-    def put(self, rows: Iterable[Row]) -> None:
-        """Stores samples in one transaction; those that are there already stay as they are."""
+    def entries(self, keys: Sequence[bytes]) -> dict[bytes, bytes]:
+        """Returns those entries that are there, packed, by their keys."""
+        found: dict[bytes, bytes] = {}
+        with told(self.path):
+            for first in range(0, len(keys), _AT_ONCE):
+                some = keys[first : first + _AT_ONCE]
+                wanted = ",".join("?" * len(some))
+                found.update(self.connection.execute(f"SELECT key, body FROM entries WHERE key IN ({wanted})", some))
+        return found
+
+    def put(self, rows: Iterable[Row | Entry]) -> None:
+        """Stores samples and entries in one transaction; those that are there already stay as they are."""
         now = int(time.time())
         with told(self.path), self.transaction():
             for row in rows:
-                self.connection.execute(
-                    "INSERT OR IGNORE INTO requests VALUES (?, ?, ?, ?)",
-                    (row.request, row.model, row.sampling, row.prompt),
-                )
-                self.connection.execute(
-                    "INSERT OR IGNORE INTO samples (request, seed, made, body) VALUES (?, ?, ?, ?)",
-                    (row.request, row.seed, now, row.body),
-                )
+                row.insert(self.connection, now)
 
     def put_model(self, key: bytes, name: str, identity: str) -> None:
         """Stores who is asked."""

@@ -15,7 +15,7 @@ from typing import Any
 from hydra.utils import get_object
 
 import tts.config.resolvers  # noqa: F401  configurations are written with them
-from tts.bank import Bank, BankedEngine
+from tts.bank import Bank, BankedEngine, BankedScorer, banked
 from tts.budget import Role
 from tts.config.moved import first_names, present_name
 from tts.core.errors import UserError
@@ -27,7 +27,7 @@ from tts.engines.replay import Recorder
 Config = Mapping[str, Any]
 
 _engines: dict[str, BaseEngine] = {}
-_banked: dict[tuple[str, Path], BankedEngine] = {}
+_banked: dict[tuple[str, Path], BankedEngine | BankedScorer] = {}
 NOT_SHAPING = ("dry_run", "in_flight", "clock", "bank", "resume", "objective")
 """Settings that do not shape a result: what is worked on at once, where samples are taken from, what a sweeper is told."""
 _PRICES = ("prompt_price", "completion_price")
@@ -59,7 +59,7 @@ def shared_engine(config: Config, where: str, bank: Bank | None = None) -> BaseE
     Args:
         config: An `engine` node: `_target_`, its arguments, and optionally `record`, a file to record requests to.
         where: The node's place in the configuration, for messages.
-        bank: Where its samples are kept, None for nowhere; those of an engine that is not `Identified` never are.
+        bank: Where its results are kept, None for nowhere; those of an engine that is not `Identified` never are.
     """
     arguments = {key: value for key, value in config.items() if key not in ("record", *_PRICES)}
     identity = json.dumps(arguments, sort_keys=True)
@@ -68,7 +68,7 @@ def shared_engine(config: Config, where: str, bank: Bank | None = None) -> BaseE
     engine = _engines[identity]
     if bank is not None and identified(engine):
         # It must be the one that saw which model was loaded: the checkpoint may have been changed since.
-        engine = _banked.setdefault((identity, bank.path), BankedEngine(generating(engine), bank))
+        engine = _banked.setdefault((identity, bank.path), banked(engine, bank))
     return Recorder(generating(engine), config["record"]) if config.get("record") else engine
 
 

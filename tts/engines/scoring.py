@@ -5,6 +5,7 @@ Discriminative verifiers ask them. They sample nothing, so what they cost is pro
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -32,6 +33,18 @@ class ScoreRequest:
     tokens: tuple[int, ...]
     positions: tuple[int, ...]
     candidates: tuple[tuple[int, ...], ...] = ()
+
+    def at(self, places: Sequence[int]) -> ScoreRequest:
+        """Returns the request for some of its positions; tokens behind the last of them are left out.
+
+        Args:
+            places: Indices into `positions`, ascending, at least one.
+        """
+        return ScoreRequest(
+            self.tokens[: self.positions[places[-1]] + 1],
+            tuple(self.positions[place] for place in places),
+            tuple(self.candidates[place] for place in places) if self.candidates else (),
+        )
 
 
 @runtime_checkable

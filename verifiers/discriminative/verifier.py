@@ -81,12 +81,7 @@ class DiscriminativeVerifier(BaseVerifier):
         rows = _held(reading, known)
         places = [place for place, position in enumerate(reading.positions) if position not in rows]
         if places:
-            last = reading.positions[places[-1]]
-            rest = ScoreRequest(
-                reading.tokens[: last + 1],  # what follows cannot change what is read
-                tuple(reading.positions[place] for place in places),
-                tuple(reading.candidates[place] for place in places) if reading.candidates else (),
-            )
+            rest = reading.at(places)
             fresh = await self._rows.get(problem, rest, partial(self._engine.score, rest), count=0)
             rows.update(zip(rest.positions, fresh, strict=True))
         return tuple(rows[position] for position in reading.positions)

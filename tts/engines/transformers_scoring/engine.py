@@ -9,9 +9,10 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from tts.core.errors import EngineError, UserError
+from tts.engines.base import Identity
 from tts.engines.local_tokenizer import LocalTokenizer
 from tts.engines.scoring import ScoreRequest, ScoreRows
-from tts.engines.transformers.loading import check_path, load_module, load_tokenizer, resolve_context
+from tts.engines.transformers.loading import check_path, load_module, load_tokenizer, resolve_context, source
 from tts.engines.transformers_scoring.checkpoint import Checkpoint
 from tts.engines.transformers_scoring.heads import Head
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from tts.engines.transformers_scoring.scorer import Scorer
     from tts.engines.transformers_scoring.worker import Worker
 
+_VERSION = 1  # of the way from tokens to scores; see `Identified`
 _DTYPES = ("auto", "float64", "float32", "bfloat16", "float16")
 
 
@@ -87,6 +89,7 @@ class TransformersScorer:
         self._tokenizer = LocalTokenizer(self._path, revision)
         self._worker: Worker | None = None
         self._parameters: int | None = None
+        self._identity: Identity = {}
 
     @property
     def name(self) -> str:
@@ -143,6 +146,10 @@ class TransformersScorer:
         worker.submit(job)
         return await job.result
 
+    def identity(self) -> Identity:
+        """Returns the checkpoints, the head, their precision and the context; empty before `start`."""
+        return self._identity
+
     async def close(self) -> None:
         """Ends the worker thread, failing what is pending, and frees the model; `start` would load it again."""
         worker, self._worker = self._worker, None
@@ -161,6 +168,16 @@ class TransformersScorer:
                 _check_same_tokens(tokenizer, load_tokenizer(self._reference, None), self._reference)
                 models.append(self._scorer(self._reference, None))
             self._parameters = sum(parameters for _, parameters in models)
+            self._identity = {
+                "engine": "transformers-scoring",
+                "version": _VERSION,
+                "model": source(self._path, self._revision),
+                "reference": None if self._reference is None else source(self._reference, None),
+                "architecture": self._architecture,
+                "head": self._head.identity(),
+                "dtype": str(models[0][0].precision),
+                "context": self._context,
+            }
             self._worker = Worker([scorer for scorer, _ in models], self._threads)
 
     def _scorer(self, path: str, revision: str | None) -> tuple[Scorer, int]:

@@ -16,13 +16,7 @@ from tts.engines.logprobs import as_sampled
 from tts.engines.stops import cut_at_stop
 from tts.engines.transformers.loading import check_path, source
 from tts.engines.transformers.text import TextStream, Vocabulary
-from tts.engines.vllm.llm import LLM, Deliver, count_parameters
-
-# Settings that move a sample by rounding alone.
-_NOT_SHAPING = (
-    *("model", "revision", "tensor_parallel_size", "gpu_memory_utilization", "max_num_seqs", "enforce_eager"),
-    *("max_logprobs", "disable_log_stats"),
-)
+from tts.engines.vllm.llm import LLM, Deliver, count_parameters, shaping
 
 
 class VLLMEngine(Engine):
@@ -144,9 +138,8 @@ class VLLMEngine(Engine):
         """Returns the checkpoint, vLLM's version and the settings that shape samples."""
         from vllm import __version__
 
-        shaping = {key: str(value) for key, value in self._settings.items() if key not in _NOT_SHAPING}
         model = source(self._settings["model"], self._settings["revision"])
-        return {"engine": "vllm", "version": __version__, "model": model, **shaping}
+        return {"engine": "vllm", "version": __version__, "model": model, **shaping(self._settings)}
 
     async def close(self) -> None:
         """Fails what is pending and ends vLLM's processes; `start` would start new ones."""

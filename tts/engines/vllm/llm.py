@@ -22,6 +22,11 @@ Result = TypeVar("Result")
 Deliver = Callable[[Result | Exception], None]
 
 _EXIT_SECONDS = 20.0
+_NOT_SHAPING = (
+    *("model", "revision", "tensor_parallel_size", "gpu_memory_utilization", "max_num_seqs", "enforce_eager"),
+    *("max_logprobs", "disable_log_stats"),
+)
+"""Settings that move a result by rounding alone."""
 
 
 class LLM(Generic[Result]):
@@ -184,6 +189,11 @@ def _as_engine_error(error: Exception) -> Exception:
     # What went wrong is behind an EngineGenerateError, which says nothing itself.
     cause = error.__cause__ or error
     return EngineError(f"vLLM: {type(cause).__name__}: {cause}")
+
+
+def shaping(settings: Mapping[str, object]) -> dict[str, str]:
+    """Returns those of vLLM's settings that results depend on, for an engine's identity."""
+    return {key: str(value) for key, value in settings.items() if key not in _NOT_SHAPING}
 
 
 def count_parameters(kind: Any, model: str, revision: str | None) -> int | None:

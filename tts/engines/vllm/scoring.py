@@ -10,11 +10,12 @@ from itertools import count
 from typing import Any
 
 from tts.core.errors import EngineError, UserError
+from tts.engines.base import Identity
 from tts.engines.local_tokenizer import LocalTokenizer
 from tts.engines.scoring import ScoreRequest, ScoreRows
-from tts.engines.transformers.loading import check_path
+from tts.engines.transformers.loading import check_path, source
 from tts.engines.transformers_scoring.heads import Head
-from tts.engines.vllm.llm import LLM, Deliver, count_parameters
+from tts.engines.vllm.llm import LLM, Deliver, count_parameters, shaping
 
 _HEADS = ("ForProcessRewardModel", "ForRewardModel", "ForTokenClassification")
 """How vLLM's architectures end that have a head for every token (vllm/model_executor/models of 0.32)."""
@@ -77,7 +78,8 @@ class VLLMScorer:
         self._tokenizer = LocalTokenizer(self._path, revision)
         self._parameters: int | None = None
         self._ids = count()
-        settings = {
+        self._head = head
+        self._settings: dict[str, object] = {
             "model": self._path,
             "runner": "pooling",
             # Values at every token: vLLM then takes none of them from its prefix cache.
@@ -92,7 +94,7 @@ class VLLMScorer:
             "disable_log_stats": True,
             **(options or {}),
         }
-        self._llm: LLM[ScoreRows] = LLM(model, settings)
+        self._llm: LLM[ScoreRows] = LLM(model, self._settings)
 
     @property
     def name(self) -> str:
@@ -137,6 +139,18 @@ class VLLMScorer:
         await asyncio.to_thread(self._prepare)
         async with aclosing(self._llm.results(partial(self._read, request), 1)) as results:
             return await anext(results)
+
+    def identity(self) -> Identity:
+        """Returns the checkpoint, the head, vLLM's version and the settings that shape scores."""
+        from vllm import __version__
+
+        return {
+            "engine": "vllm-scoring",
+            "version": __version__,
+            "model": source(self._path, self._revision),
+            "head": self._head.identity(),
+            **shaping(self._settings),
+        }
 
     async def close(self) -> None:
         """Fails what is pending and ends vLLM's processes; `start` would start new ones."""
