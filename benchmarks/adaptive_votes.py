@@ -19,7 +19,7 @@ from typing import cast
 from benchmarks.outcomes import Figure, Outcome, Study, difference, f1, interval, outcomes_of, rate
 from benchmarks.setup import verifier_of
 from tts.budget import scope
-from tts.core.values import Problem, Solution
+from tts.core import Problem, Solution
 from tts.core.verifier import Verifier
 from tts.embedded.student import first_error
 from tts.evaluation.job import Job

@@ -34,7 +34,7 @@ from tokenizers import AddedToken, Tokenizer, decoders, models
 from transformers import AutoModel, AutoTokenizer, PreTrainedTokenizerFast, Qwen2Config, Qwen2Model
 from transformers.utils import logging
 
-from tts.core.values import Problem, Solution, Verdict
+from tts.core import Problem, Solution, Verdict
 from tts.engines.metered import MeteredScorer
 from tts.engines.transformers_scoring import TransformersScorer
 from tts.engines.transformers_scoring.heads import Layers

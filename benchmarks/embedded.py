@@ -14,10 +14,10 @@ from functools import partial
 
 from benchmarks.outcomes import Outcome, Study, difference, f1, interval, outcomes_of, rate
 from benchmarks.setup import verifier_of
+from tts.core import Candidate, Problem, Solution, Verdict
 from tts.core.aggregate import aggregate
 from tts.core.plurality import plurality
 from tts.core.selection import argmax
-from tts.core.values import Candidate, Problem, Solution, Verdict
 from tts.core.verifier import Verifier
 from tts.embedded.student import first_error
 from tts.evaluation.job import Job

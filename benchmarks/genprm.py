@@ -16,7 +16,7 @@ import time
 from collections.abc import AsyncGenerator, Sequence
 
 from benchmarks.setup import FASTER, close, job, start, verifier_of
-from tts.core.values import Problem, Solution, Verdict
+from tts.core import Problem, Solution, Verdict
 from tts.engines.generating import Completion, Engine, Request, generating
 from tts.engines.wrapping import WrappingGenerator
 from tts.evaluation.job import Job

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from benchmarks.setup import FASTER, close, job, start
-from tts.core.values import Problem
+from tts.core import Problem
 from tts.evaluation.job import Job
 from tts.statistics import bootstrap
 from tts.statistics.metrics import first_error_score

@@ -20,8 +20,8 @@ from search.beam import Beam
 from search.best_of_n import BestOfN
 from search.majority import Majority
 from tts.budget import Budget, Limits, Scope, scope
+from tts.core import Problem, SearchResult, Solution, Verdict
 from tts.core.strategy import SearchStrategy
-from tts.core.values import Problem, SearchResult, Solution, Verdict
 from tts.engines.generating import Completion, Request, Sampling
 from tts.engines.metered import MeteredGenerator
 from tts.engines.seeded import SeededSampler
@@ -158,7 +158,7 @@ async def main(count: int, repetitions: int) -> None:
         "majority, N = 1: a request a problem": lambda: searched(Majority(1), 20 * count, Silent()),
         "best of 16: a request a problem, one a step": lambda: searched(BestOfN(16), count, Silent()),
         "beam of 16, width 4: a request an expansion, one a step": lambda: searched(
-            Beam(16, 4, STEPS), count, Silent()
+            Beam(16, 4, depth=STEPS), count, Silent()
         ),
     }
     gc.freeze()  # as a run does once everything is loaded

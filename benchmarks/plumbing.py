@@ -17,7 +17,7 @@ from pathlib import Path
 from omegaconf import OmegaConf
 
 ROOT = Path(__file__).resolve().parents[1]
-PLUMBING = {"__init__", "__post_init__", "check", "samples", "token_bound", "verifies", "needs"}
+PLUMBING = {"__init__", "__post_init__", "samples", "token_bound", "verifies", "needs", "chosen_by"}
 _NO_CODE = {
     *(tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT),
     *(tokenize.ENCODING, tokenize.ENDMARKER),

@@ -43,9 +43,9 @@ from search.beam import Beam
 from search.best_of_n import BestOfN
 from tts.budget import Role, Scope
 from tts.concurrency.virtual_clock import VirtualLoop
+from tts.core import Problem, SearchResult, Solution, Verdict
 from tts.core.strategy import SearchStrategy
 from tts.core.traits import PolicyTraits
-from tts.core.values import Problem, SearchResult, Solution, Verdict
 from tts.core.verifier import Verifier
 from tts.engines.generating import Engine, Sampling
 from tts.engines.openai import OpenAIEngine

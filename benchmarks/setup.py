@@ -27,7 +27,9 @@ def job(*overrides: str) -> Job:
 def verifier_of(made: Job, engine: BaseEngine, *, seed: int, **changes: Any) -> Verifier:
     """Returns the job's verifier anew, on `engine`, with other settings."""
     config = {key: value for key, value in made.config["verifier"].items() if key != "engine"}
-    verifier: Verifier = build({**config, **changes}, "verifier", engine=engine, sandbox=made.sandbox, seed=seed)
+    verifier: Verifier = build(
+        {**config, **changes}, "verifier", {"engine": engine, "sandbox": made.sandbox, "seed": seed}
+    )
     return verifier
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 
+from tts.core import Problem, Solution
 from tts.core.errors import ProblemError
 from tts.core.traits import PolicyTraits
-from tts.core.values import Problem, Solution
 
 
 class BasePolicy:

@@ -4,26 +4,41 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from dataclasses import replace
+from typing import Annotated
 
 from policies.base import BasePolicy
 from policies.steps import step_format
-from tts.core.errors import UserError
+from tts.core import Conversation, Message, Problem, Solution
 from tts.core.policy import GREEDY
+from tts.core.settings import (
+    Must,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    PositiveProbability,
+    Text,
+    settings,
+)
 from tts.core.traits import PolicyTraits
-from tts.core.values import Problem, Solution
-from tts.engines.chat_format import check_format, render
+from tts.engines.chat_format import TEMPLATE, ChatName, render
 from tts.engines.generating import Completion, Engine, Sampling
 from tts.engines.seeded import SeededSampler
 
+_SHOWS_QUESTION = Must(
+    lambda text: "{question}" in text, "the prompt does not show the question; put {question} into it"
+)
 
+
+@settings
 class ChatPolicy(BasePolicy):
     """Samples solutions from a chat model.
 
     Args:
         engine: The model.
         chat: Chat format: a name in `tts.engines.chat_format.FORMATS`, or `template` for the model's own.
-        user: The user turn, with `{question}` in it.
-        system: The system turn, None for none.
+        user: The user turn, with `{question}` in it; of a conversation, the last one.
+        system: The system turn, None for none. A conversation's own one follows in the same turn.
         steps: Step format: a name in `policies.steps.FORMATS`, or any text that stands between steps.
         temperature: Sampling temperature; 0 is greedy.
         top_p: Nucleus.
@@ -41,16 +56,16 @@ class ChatPolicy(BasePolicy):
     def __init__(
         self,
         engine: Engine,
-        chat: str = "template",
-        user: str = "{question}",
+        chat: ChatName = TEMPLATE,
+        user: Annotated[str, _SHOWS_QUESTION] = "{question}",
         system: str | None = None,
-        steps: str = "blank_line",
-        temperature: float = 0.7,
-        top_p: float = 1.0,
-        top_k: int = 0,
-        repetition_penalty: float = 1.0,
-        max_tokens: int = 2048,
-        max_step_tokens: int = 512,
+        steps: Text = "blank_line",
+        temperature: NonNegativeFloat = 0.7,
+        top_p: PositiveProbability = 1.0,
+        top_k: NonNegativeInt = 0,
+        repetition_penalty: PositiveFloat = 1.0,
+        max_tokens: PositiveInt = 2048,
+        max_step_tokens: PositiveInt = 512,
         revise: str = "{critique}",
         seed: int = 0,
     ) -> None:
@@ -59,9 +74,6 @@ class ChatPolicy(BasePolicy):
         self._format = step_format(steps)
         self._max_step_tokens = max_step_tokens
         self._sampling = Sampling(max_tokens, temperature, top_p, top_k, repetition_penalty)
-        check_format(chat, "policy.chat")
-        if "{question}" not in user:
-            raise UserError(f"policy.user={user!r}: the prompt does not show the question; put {{question}} into it")
 
     def check(self) -> None:
         """Raises UserError where the chat template that is asked for is not there."""
@@ -101,10 +113,10 @@ class ChatPolicy(BasePolicy):
         async for completion in self._sample(self._prompt(problem, turns) + opened, self._sampling, n, first):
             yield self._solution(Solution(), opened, completion)
 
-    def _prompt(self, problem: Problem, turns: list[dict[str, str]] | None = None) -> str:
-        system = [{"role": "system", "content": self._system}] if self._system else []
-        user = {"role": "user", "content": self._user.replace("{question}", problem.question)}
-        return render(self._chat, [*system, user, *(turns or [])], self._client.engine)
+    def _prompt(self, problem: Problem, turns: Conversation = ()) -> str:
+        *before, question = problem.turns
+        user = {"role": "user", "content": self._user.replace("{question}", question["content"])}
+        return render(self._chat, [*_opened(self._system, before), user, *turns], self._client.engine)
 
     def _left(self, sampling: Sampling, prefix: Solution) -> Sampling:
         left = self._sampling.max_tokens - prefix.tokens
@@ -116,11 +128,18 @@ class ChatPolicy(BasePolicy):
         return self._client.sample(prompt, sampling, range(first, first + n))
 
     def _solution(self, prefix: Solution, opened: str, completion: Completion) -> Solution:
-        text = opened + completion.text
-        return Solution(
-            text=text,
-            steps=self._format.split(text),
-            finish_reason="step" if completion.stop is not None else completion.finish_reason,
-            index=completion.index,
-            tokens=prefix.tokens + completion.completion_tokens,
+        written = self._format.solution(
+            opened + completion.text,
+            "step" if completion.stop is not None else completion.finish_reason,
+            completion.index,
         )
+        # What the prefix has cost may be unknown: then so is the sum.
+        known = prefix.tokens or not prefix.text
+        return replace(written, tokens=prefix.tokens + completion.completion_tokens if known else 0)
+
+
+def _opened(system: str | None, turns: Conversation) -> list[Message]:
+    """Returns turns with a system turn in front; where they begin with one of their own, that goes on where it ends."""
+    own = [turn["content"] for turn in turns[:1] if turn["role"] == "system"]
+    said = [system, *own] if system else own
+    return [*([{"role": "system", "content": "\n\n".join(said)}] if said else []), *turns[len(own) :]]

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from policies.base import BasePolicy
 from policies.steps import step_format
+from tts.core import Problem, Solution
 from tts.core.errors import UserError
-from tts.core.values import Problem, Solution
+from tts.core.settings import Text, refused, settings
+from tts.core.traits import PolicyTraits
 from tts.tasks.rows import read_lines
 
 
+@settings
 class RecordedPolicy(BasePolicy):
     """Hands out the solutions of a file in their order.
 
@@ -24,9 +27,12 @@ class RecordedPolicy(BasePolicy):
         steps: Step format that cuts solutions that are given as text.
     """
 
-    def __init__(self, path: str | None = None, steps: str = "blank_line") -> None:
+    # It has nothing to read: whoever wrote the solutions did.
+    traits = PolicyTraits(lacks=("steps", "revisions"), attachments=True)
+
+    def __init__(self, path: str | None = None, steps: Text = "blank_line") -> None:
         if path is None:
-            raise UserError("policy=recorded needs its file: set policy.path=FILE")
+            raise refused("path", path, "the recorded solutions' file is needed")
         self._path = Path(path).expanduser()
         self._format = step_format(steps)
         self._solutions: dict[str, tuple[Solution, ...]] = {}
@@ -47,15 +53,19 @@ class RecordedPolicy(BasePolicy):
                     '{"id": ..., "solutions": [{"steps": [...]} or {"text": "..."}, ...]}'
                 ) from None
 
-    def _read(self, entry: dict[str, Any], index: int) -> Solution:
-        correct = entry.get("correct")
-        if "steps" in entry:
-            steps = tuple(entry["steps"])
-            if not all(isinstance(step, str) for step in steps):
-                raise TypeError(f"solution {index}: a step is not a text")
-            return Solution(entry.get("text", "\n\n".join(steps)), steps, "stop", index, correct=correct)
-        text = entry["text"]
-        return Solution(text, self._format.split(text), "stop", index, correct=correct)
+    def _read(self, entry: Mapping[str, object], index: int) -> Solution:
+        """Raises TypeError or LookupError where the entry is no solution."""
+        correct, text = entry.get("correct"), entry.get("text")
+        if correct not in (None, False, True):
+            raise TypeError(f"solution {index}: 'correct' must be true, false or null")
+        right = None if correct is None else bool(correct)
+        if "steps" not in entry:
+            return replace(self._format.solution(_text(entry["text"], index), "stop", index), correct=right)
+        steps = entry["steps"]
+        if not isinstance(steps, list):
+            raise TypeError(f"solution {index}: the steps are not a list")
+        given = tuple(_text(step, index) for step in steps)
+        return Solution("\n\n".join(given) if text is None else _text(text, index), given, "stop", index, correct=right)
 
     def token_bound(self, n: int, steps: int | None = None) -> int | None:
         """Returns 0: nothing is generated."""
@@ -70,12 +80,12 @@ class RecordedPolicy(BasePolicy):
             UserError: The file holds fewer, or a prefix is to be continued.
         """
         if prefix.text:
-            raise UserError("policy=recorded cannot continue a prefix: choose a strategy that works on whole solutions")
+            raise UserError("recorded solutions cannot be continued: choose a strategy that works on whole solutions")
         held = self._solutions.get(problem.id, ())
         if first + n > len(held):
             raise UserError(
                 f"{self._path}: holds {len(held)} solutions of problem {problem.id}, {first + n} are asked for; "
-                "lower search.n or record more"
+                "ask for fewer or record more"
             )
         for solution in held[first : first + n]:
             yield solution
@@ -83,11 +93,17 @@ class RecordedPolicy(BasePolicy):
     def steps(self, problem: Problem, prefix: Solution, n: int, first: int = 0) -> AsyncGenerator[Solution, None]:
         """Raises UserError: recorded solutions cannot be sampled step by step."""
         raise UserError(
-            "policy=recorded holds whole solutions: choose a strategy that works on them (best_of_n, majority)"
+            "the policy holds recorded, whole solutions: choose a strategy that works on them (best_of_n, majority)"
         )
 
     def revisions(
         self, problem: Problem, solution: Solution, critique: str, n: int, first: int = 0
     ) -> AsyncGenerator[Solution, None]:
         """Raises UserError: recorded solutions cannot be revised."""
-        raise UserError("policy=recorded cannot revise a solution: choose a strategy that works on whole solutions")
+        raise UserError("recorded solutions cannot be revised: choose a strategy that works on whole solutions")
+
+
+def _text(value: object, index: int) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"solution {index}: {value!r:.40} is not a text")
+    return value

@@ -6,10 +6,11 @@ import random
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Annotated
 
-from tts.core.errors import UserError
+from tts.core.settings import Must, NonNegativeFloat, PositiveFloat, PositiveInt, PositiveProbability, refused, settings
 from tts.core.task import Task
-from tts.engines.chat_format import FORMATS, TEMPLATE, check_format
+from tts.engines.chat_format import FORMATS, TEMPLATE, ChatName
 from tts.engines.generating import Sampling
 from tts.engines.simulated.tokens import CHARACTERS
 from tts.engines.simulated.writer import Draft, dice, greedy, last_mark, length, mark, prose
@@ -17,6 +18,10 @@ from tts.engines.simulated.writer import Draft, dice, greedy, last_mark, length,
 _GAP = "\n\n"
 _DELTAS = (1, 1, 1, 2, 2, 3, 10, 100)
 """By how much wrong answers are off: some mistakes are commoner than others, as votes over answers have it."""
+
+_MARKS = Must(
+    lambda marker: marker.count("{}") == 1 and marker != "{}", "it needs one {} for the step's number, and some text"
+)
 
 
 @dataclass(frozen=True)
@@ -34,6 +39,7 @@ class _Plan:
     answer: str
 
 
+@settings
 class SolutionWriter:
     r"""Writes solutions: steps set off by blank lines, the last with `\boxed{answer}`.
 
@@ -55,25 +61,16 @@ class SolutionWriter:
     def __init__(
         self,
         task: Task | None = None,
-        accuracy: float = 0.5,
-        steps: list[int] | None = None,
-        step_tokens: float = 60.0,
-        spread: float = 0.5,
-        chat: str = "chatml",
-        marker: str = "Step {}: ",
+        accuracy: PositiveProbability = 0.5,
+        steps: tuple[PositiveInt, PositiveInt] = (4, 12),
+        step_tokens: PositiveFloat = 60.0,
+        spread: NonNegativeFloat = 0.5,
+        chat: ChatName = "chatml",
+        marker: Annotated[str, _MARKS] = "Step {}: ",
     ) -> None:
-        self._range = (4, 12) if steps is None else tuple(steps)
-        if len(self._range) != 2 or not 1 <= self._range[0] <= self._range[1]:
-            raise UserError(f"writer.steps={steps}: give the fewest and the most steps of a problem, as in [4,12]")
-        if not 0 < accuracy <= 1:
-            raise UserError(f"writer.accuracy={accuracy}: it must be more than 0 and at most 1")
-        if step_tokens <= 0 or spread < 0:
-            raise UserError(
-                f"writer.step_tokens={step_tokens}, spread={spread}: lengths must be positive, spread at least 0"
-            )
-        if marker.count("{}") != 1 or not marker.replace("{}", ""):
-            raise UserError(f"writer.marker={marker!r}: it needs one {{}} for the step's number, and some text")
-        check_format(chat, "writer.chat")
+        if steps[0] > steps[1]:
+            raise refused("steps", steps, "the fewest steps of a problem come first, then the most, as in [4, 12]")
+        self._range = steps
         self._task = task
         self._accuracy = accuracy
         self._step_characters = step_tokens * CHARACTERS

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
-from tts.core.errors import UserError
+from tts.core import FinishReason, Solution
+
+Cut = Iterator[tuple[str, int]]
+"""Steps, none of them empty, each with the offset behind it and its separator in the text that was cut."""
 
 
 @dataclass(frozen=True)
@@ -14,16 +18,25 @@ class StepFormat:
     """A way to write steps.
 
     Attributes:
-        split: Cuts a solution's text into its steps, without empty ones.
+        cut: Cuts a solution's text. A step ends where it would have ended had it been sampled alone.
         stop: Ends a step when steps are sampled one at a time.
         keep_stop: Whether the stop string stays in the text, because the next step goes on behind it.
         opening: Text that is put in front of step k (0-based), given the text before it; forces the policy into the format.
     """
 
-    split: Callable[[str], tuple[str, ...]]
+    cut: Callable[[str], Cut]
     stop: str
     keep_stop: bool
     opening: Callable[[str, int], str]
+
+    def split(self, text: str) -> tuple[str, ...]:
+        """Returns the steps of a text."""
+        return tuple(step for step, _ in self.cut(text))
+
+    def solution(self, text: str, finish_reason: FinishReason, index: int = 0) -> Solution:
+        """Returns the solution of this text."""
+        cut = tuple(self.cut(text))
+        return Solution(text, tuple(step for step, _ in cut), finish_reason, index, ends=tuple(end for _, end in cut))
 
 
 def _no_opening(before: str, k: int) -> str:
@@ -35,27 +48,38 @@ def separator_format(separator: str) -> StepFormat:
 
     Source: GenPRM judges every paragraph as a step, `response.split("\n\n")`.
     """
-    if not separator:
-        raise UserError("policy.steps: an empty step separator cuts nothing; name a format or a text")
 
-    def split(text: str) -> tuple[str, ...]:
-        return tuple(step for step in text.split(separator) if step.strip())
+    def cut(text: str) -> Cut:
+        end = 0
+        for step in text.split(separator):
+            end = min(end + len(step) + len(separator), len(text))
+            if step.strip():
+                yield step, end
 
-    return StepFormat(split, separator, True, _no_opening)
+    return StepFormat(cut, separator, True, _no_opening)
 
 
-def _split_before(marker: str) -> Callable[[str], tuple[str, ...]]:
+def _cut_before(marker: str) -> Callable[[str], Cut]:
+    """Returns what cuts a text before each line that begins with `marker`, a pattern."""
     pattern = re.compile(rf"^(?={marker})", re.MULTILINE)
 
-    def split(text: str) -> tuple[str, ...]:
-        return tuple(step for part in pattern.split(text) if (step := part.strip("\n")).strip())
+    def cut(text: str) -> Cut:
+        starts = [0, *(match.start() for match in pattern.finditer(text)), len(text) + 1]
+        for start, following in pairwise(starts):
+            # The line end before the marker is part of the stop string, which a step that is sampled alone does not keep.
+            end = max(start, following - 1)
+            if text[start:end].strip():
+                yield text[start:end].strip("\n"), end
 
-    return split
+    return cut
 
 
-def _split_numbered(text: str) -> tuple[str, ...]:
-    parts = [re.sub(r"^Step \d+: ?", "", part) for part in _split_before(r"Step \d+:")(text)]
-    return tuple(f"Step {k}: {part}" for k, part in enumerate((part for part in parts if part.strip()), 1))
+def _cut_numbered(text: str) -> Cut:
+    k = 0
+    for step, end in _cut_before(r"Step \d+:")(text):
+        if (content := re.sub(r"^Step \d+: ?", "", step)).strip():
+            k += 1
+            yield f"Step {k}: {content}", end
 
 
 def _open_heading(before: str, k: int) -> str:
@@ -75,9 +99,9 @@ def _line_end(before: str) -> str:
 FORMATS = {
     "blank_line": separator_format("\n\n"),
     # Llama-3's own habit, asked for by its official prompt.
-    "heading": StepFormat(_split_before("## Step "), "\n## Step", False, _open_heading),
+    "heading": StepFormat(_cut_before("## Step "), "\n## Step", False, _open_heading),
     # GenPRM's data generation: the answer is made to begin with `Step 1: ` and every step is renumbered.
-    "numbered": StepFormat(_split_numbered, "\nStep ", False, _open_numbered),
+    "numbered": StepFormat(_cut_numbered, "\nStep ", False, _open_numbered),
 }
 
 

@@ -3,11 +3,11 @@
 Source: Inoue et al. 2025 (arXiv 2503.04412), AB-MCTS with node aggregation; treequest's `ABMCTSA` with one model.
 Every node is a whole solution. From the root down Thompson sampling decides: wider (GEN: the node is sampled from
 anew, which at the root means a new solution and elsewhere a revision of the node's) or deeper (CONT: on to a child,
-by Thompson sampling again). What a new solution scored is told to its parent's GEN, to itself, and on the way up to
-every node and to the CONT that it was reached by. Priors as in treequest: Beta(1/2, 1/2), or
+by Thompson sampling again). The score of a new solution is an observation for its parent's GEN, for itself, for every
+node above it and for the CONT that led to each of them. Priors as in treequest: Beta(1/2, 1/2), or
 normal-inverse-chi-squared with m = 0, kappa = 1, nu = 1, tau^2 = 0.1. Different: one that was cut at a length limit
-scores 0; one without a usable verdict tells nothing, instead of a made-up number; several are in work at a time, and
-what they tell is counted in the order in which they began, so that results do not depend on the engines' speed.
+scores 0; one without a usable verdict is no observation, instead of a made-up number; several are in work at a time, and
+their scores are counted in the order in which they began, so that results do not depend on the engines' speed.
 """
 
 from __future__ import annotations
@@ -15,24 +15,18 @@ from __future__ import annotations
 import random
 from collections import Counter
 from contextlib import aclosing
+from typing import Annotated
 
-from policies.revision_prompt import PROMPT
-from search.base import BaseStrategy
-from search.critique_refine import CritiqueRefine
+from policies.revision_prompt import PROMPT, Prompt
+from search.base import Grader, Policy, Problem, ScoredStrategy, SearchResult, SearchTree, Solution, Verdict, Verifier
+from search.critique_refine import message
 from search.ordered_tasks import OrderedTasks
-from search.search_tree import SearchTree
 from search.thompson import POSTERIORS, Beliefs
-from tts.core.aggregate import check_aggregator
-from tts.core.errors import UserError
-from tts.core.grader import Grader
-from tts.core.policy import Policy
-from tts.core.selection import check_selection
+from tts.core.settings import OneOf, PositiveInt
 from tts.core.traits import REFINEMENT
-from tts.core.values import Problem, SearchResult, Solution, Verdict
-from tts.core.verifier import Verifier
 
 
-class ABMCTS(BaseStrategy):
+class ABMCTS(ScoredStrategy):
     """AB-MCTS-A.
 
     A revision is asked for with the verifier's critique of the first wrong step, or of the worst one where none is wrong.
@@ -42,76 +36,53 @@ class ABMCTS(BaseStrategy):
         posterior: What is believed of scores, a key of `search.thompson.POSTERIORS`.
         parallel: Solutions in work at a time; treequest advises no more than 5, as each chooses without those before it.
         prompt: What the policy reads, with `{critique}` and, where it is to be quoted, `{step}` in it.
-        aggregator: How step scores make a solution's score; None for the verifier's published default.
-        selection: How one of all solutions is chosen in the end, a key of `tts.core.selection.SELECTIONS`.
         seed: The run's seed.
     """
 
+    n: PositiveInt
+    posterior: Annotated[str, OneOf(POSTERIORS)] = "gaussian"
+    parallel: PositiveInt = 4
+    prompt: Prompt = PROMPT
+    seed: int = 0
     needs = REFINEMENT
-    verifies = True
-
-    def __init__(
-        self,
-        n: int,
-        posterior: str = "gaussian",
-        parallel: int = 4,
-        prompt: str = PROMPT,
-        aggregator: str | None = None,
-        selection: str = "argmax",
-        seed: int = 0,
-    ) -> None:
-        for key, number in (("n", n), ("parallel", parallel)):
-            if number < 1:
-                raise UserError(f"search.{key}={number}: it must be 1 or more")
-        if posterior not in POSTERIORS:
-            raise UserError(f"search.posterior={posterior}: choose one of {', '.join(POSTERIORS)}")
-        if aggregator is not None:
-            check_aggregator(aggregator, "search.aggregator")
-        check_selection(selection, "search.selection")
-        self.samples, self._parallel, self._posterior = n, parallel, posterior
-        self._revisions = CritiqueRefine(1, 1, prompt=prompt).following
-        self._aggregator, self._selection, self._seed = aggregator, selection, seed
-
-    def token_bound(self, policy: Policy) -> int | None:
-        """Returns the bound of n solutions."""
-        return policy.token_bound(self.samples)
 
     async def search(self, problem: Problem, policy: Policy, verifier: Verifier, grader: Grader) -> SearchResult:
         """Decides, samples and judges, `parallel` at a time."""
-        tree = SearchTree(problem, self._aggregator)
-        beliefs = Beliefs(self._posterior, random.Random(f"{self._seed} {problem.id}"))
+        tree = SearchTree(problem, self.aggregator)
+        beliefs = Beliefs(self.posterior, random.Random(f"{self.seed} {problem.id}"))
         asked: Counter[str] = Counter()  # samples of each text: solutions that read the same get different revisions
         found: list[int] = []
 
         async def generate(parent: int, index: int) -> int | None:
             solution, verdict = tree.solution(parent), tree.verdict(parent)
             if verdict is None:  # at the root
-                kind, landing = "", policy.solutions(problem, Solution(), 1, index)
+                kind, solutions = "", policy.solutions(problem, Solution(), 1, index)
             else:
-                kind, landing = "revision", self._revisions(problem, policy, solution, verdict, _worst(verdict), index)
-            async with aclosing(landing):
-                # None lands where the budget is used up.
-                nodes = [tree.add(parent, new, kind) async for new in landing]
+                critique = message(self.prompt, solution, verdict, _worst(verdict))
+                kind, solutions = "revision", policy.revisions(problem, solution, critique, 1, index)
+            async with aclosing(solutions):
+                # There are none where the budget is used up.
+                nodes = [tree.add(parent, new, kind) async for new in solutions]
             for node in nodes:
                 tree.judge(node, await verifier.verify(problem, tree.solution(node)))
             return nodes[0] if nodes else None
 
-        def land(way: list[int], node: int | None) -> None:
+        def count(path: list[int], node: int | None) -> None:
             if node is None:
                 return
             found.append(node)
             if tree.solution(node).steps:  # else there is nothing to judge or to revise
-                beliefs.tell(way, node, 0.0 if tree.solution(node).finish_reason == "length" else tree.score(node))
+                beliefs.observe(path, node, 0.0 if tree.solution(node).finish_reason == "length" else tree.score(node))
 
-        async with OrderedTasks(self._parallel, land) as flights:
-            for _ in range(self.samples):
-                if flights.full:
-                    await flights.land()
-                way = beliefs.descend()
-                text = tree.solution(way[-1]).text
-                flights.begin(way, generate(way[-1], asked[text]))
+        async with OrderedTasks(self.parallel, count) as tasks:
+            for _ in range(self.n):
+                if tasks.full:
+                    await tasks.count_oldest()
+                path = beliefs.descend()
+                text = tree.solution(path[-1]).text
+                tasks.begin(path, generate(path[-1], asked[text]))
                 asked[text] += 1
-        return await tree.result(self._selection, grader, found)
+        return await tree.result(self.selection, grader, found)
 
 
 def _worst(verdict: Verdict) -> int:

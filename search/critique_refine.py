@@ -12,57 +12,36 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncGenerator
 
-from policies.revision_prompt import PROMPT
-from search.refinement import Refinement
-from tts.core.errors import UserError
-from tts.core.policy import Policy
+from policies.revision_prompt import PROMPT, Prompt
+from search.base import Policy, Problem, Solution, Verdict
+from search.resample import Resample
 from tts.core.traits import REFINEMENT
-from tts.core.values import Problem, Solution, Verdict
 
 _ANALYSIS = re.compile(r"<analyze>(.*?)(?:</analyze>|\Z)", re.DOTALL)
-_PLACES = re.compile(r"\{(step|critique)\}")
 
 
-class CritiqueRefine(Refinement):
+class CritiqueRefine(Resample):
     """Critique refinement in parallel chains.
 
     Args:
-        n: Number of chains.
-        turns: T, the most revisions in a chain.
-        threshold: A step with a score below it is wrong; a chain ends with a solution that has no such step.
-        keep: What a chain hands to the final choice: its `last` finished solution, or its `best` by score.
         prompt: What the policy reads, with `{critique}` and, where it is to be quoted, `{step}` in it.
-        aggregator: How step scores make a solution's score; None for the verifier's published default.
-        selection: How one of the chains' solutions is chosen in the end, a key of `tts.core.selection.SELECTIONS`.
     """
 
+    prompt: Prompt = PROMPT
     needs = REFINEMENT
     kind = "revision"
-
-    def __init__(
-        self,
-        n: int,
-        turns: int,
-        threshold: float = 0.5,
-        keep: str = "last",
-        prompt: str = PROMPT,
-        aggregator: str | None = None,
-        selection: str = "argmax",
-    ) -> None:
-        super().__init__(n, turns, threshold, keep, aggregator, selection)
-        if "{critique}" not in prompt:
-            raise UserError(
-                f"search.prompt={prompt!r}: the policy does not read the critique; put {{critique}} into it"
-            )
-        self._prompt = prompt
 
     def following(
         self, problem: Problem, policy: Policy, solution: Solution, verdict: Verdict, wrong: int, index: int
     ) -> AsyncGenerator[Solution, None]:
         """Yields a revision."""
-        parts = {"step": "".join(solution.steps[wrong : wrong + 1]), "critique": critique_of(verdict, wrong)}
-        message = _PLACES.sub(lambda place: parts[place[1]], self._prompt)
-        return policy.revisions(problem, solution, message, 1, index)
+        return policy.revisions(problem, solution, message(self.prompt, solution, verdict, wrong), 1, index)
+
+
+def message(prompt: str, solution: Solution, verdict: Verdict, step: int) -> str:
+    """Returns what the policy reads about a step (0-based) of its solution."""
+    parts = {"step": "".join(solution.steps[step : step + 1]), "critique": critique_of(verdict, step)}
+    return re.sub(r"\{(step|critique)\}", lambda place: parts[place[1]], prompt)
 
 
 def critique_of(verdict: Verdict, step: int) -> str:

@@ -1,6 +1,6 @@
 """Particle filtering over steps: sampling from the policy's solutions as the verifier reweights them.
 
-Source: Puri et al. 2025 (arXiv 2502.01618), Algorithm 1; its_hub's `ParticleFiltering`. n particles go on by a step,
+Source: Puri et al. 2025 (arXiv 2502.01618), Algorithm 1; its_hub's `ParticleFiltering`. n particles take a step,
 are weighted by exp(potential(score) / temperature) and resampled by that; a finished one stays and keeps its last
 weight. What this samples from is policy(x) * the product over t of those weights of x's first t steps. Different from
 its_hub: resampling is systematic; temperature falls by a fixed schedule instead of one that follows the
@@ -13,78 +13,102 @@ from __future__ import annotations
 
 import math
 import random
-from collections import defaultdict
-from collections.abc import Sequence
+from collections import Counter, defaultdict, deque
+from collections.abc import Callable, Mapping, Sequence
+from typing import Annotated
 
-from search.base import BaseStrategy
-from search.checks import check_step_search
-from search.particles import ParticleTree, Weighting
-from tts.core.errors import UserError
-from tts.core.grader import Grader
-from tts.core.policy import Policy
-from tts.core.traits import STEP_SEARCH
-from tts.core.values import Problem, SearchResult
-from tts.core.verifier import Verifier
+from search.base import ROOT, Selection, field
+from search.particle_resampling import POTENTIALS, normalised, systematic
+from search.step_search import StepSearch
+from search.step_tree import StepTree
+from tts.core.settings import OneOf, PositiveFloat, PositiveInt
 
 
-class ParticleFilter(BaseStrategy):
+class ParticleFilter(StepSearch):
     """Particle filtering.
 
     Args:
         n: Number of particles.
-        depth: Most steps of a solution.
         potential: What a score's logarithmic weight is, a key of `search.particle_resampling.POTENTIALS`.
-        temperature: What potentials are divided by; in (0, inf).
+        temperature: What potentials are divided by.
         start_temperature: What they are divided by at the first step; None for `temperature`.
-        annealing: After how many steps the temperature has fallen from there to `temperature`, by as much at each.
-        aggregator: How step scores make a score; None for the verifier's published default.
-        selection: How one of the last particles is chosen by weight, a key of `tts.core.selection.SELECTIONS`.
+        annealing: After how many steps the temperature has come from there to `temperature`, by as much at each.
+        selection: How one of the last particles is chosen by weight.
         seed: The run's seed.
     """
 
-    needs = STEP_SEARCH
-    verifies = True
-    _sweeps = 1
+    n: PositiveInt
+    potential: Annotated[str, OneOf(POTENTIALS)] = "logit"
+    temperature: PositiveFloat = 1.0
+    start_temperature: PositiveFloat | None = None
+    annealing: PositiveInt = 8
+    seed: int = 0
+    selection: Selection = field(default="weighted_vote", kw_only=True)
+    chosen_by = "weight"
 
-    def __init__(
-        self,
-        n: int,
-        depth: int = 40,
-        potential: str = "logit",
-        temperature: float = 1.0,
-        start_temperature: float | None = None,
-        annealing: int = 8,
-        aggregator: str | None = None,
-        selection: str = "weighted_vote",
-        seed: int = 0,
-    ) -> None:
-        if n < 1:
-            raise UserError(f"search.n={n}: at least one particle is needed")
-        start = temperature if start_temperature is None else start_temperature
-        self._weighting = Weighting(potential, temperature, start, annealing)
-        check_step_search(depth, aggregator, selection)
-        self._n, self._depth, self._seed = n, depth, seed
-        self.samples = n
-        self._aggregator, self._selection = aggregator, selection
-
-    def token_bound(self, policy: Policy) -> int | None:
-        """Returns the bound of a step of every particle at every depth."""
-        return policy.token_bound(self.samples, self._depth)
-
-    async def search(self, problem: Problem, policy: Policy, verifier: Verifier, grader: Grader) -> SearchResult:
-        """Filters and chooses by weight."""
-        tree = ParticleTree(problem, policy, verifier, self._aggregator)
-        rng = random.Random(f"{self._seed} {problem.id}")
+    async def grow(self, tree: StepTree) -> list[int]:
+        """Filters once."""
+        rng = random.Random(f"{self.seed} {tree.problem.id}")
+        found = await self.sweep(tree, lambda weights: systematic(weights, self.n, rng.random()))
         shares: dict[int, list[float]] = defaultdict(list)
-        kept: Sequence[int] = ()
-        for sweep in range(self._sweeps):
-            found = await tree.sweep(self._n, self._depth, self._weighting, rng, kept, sweep * self._n)
-            for node, weight in zip(*found, strict=True):
-                shares[node].append(weight / self._sweeps)
-            if not shares:  # the budget is used up
-                break
-            kept = tree.way(rng.choices(*found)[0])
+        for node, weight in zip(*found, strict=True):
+            shares[node].append(weight)
+        return self.weighed(tree, shares)
+
+    def weighed(self, tree: StepTree, shares: Mapping[int, Sequence[float]]) -> list[int]:
+        """Notes what the copies of each particle weigh together, and returns the particles.
+
+        Where none of them is finished, all that the tree holds is returned.
+        """
         for node, share in shares.items():
             tree.note(node, weight=math.fsum(share))
-        finished = any(tree.solution(node).finished for node in shares)
-        return await tree.result(self._selection, grader, shares if finished else None, "weight")
+        return list(shares) if any(tree.solution(node).finished for node in shares) else tree.leaves()
+
+    async def sweep(
+        self,
+        tree: StepTree,
+        resample: Callable[[Sequence[float]], list[int]],
+        kept: Sequence[int] = (),
+        first: int = 0,
+    ) -> tuple[list[int], list[float]]:
+        """Lets n particles grow to their ends and returns them with their weights; none where the budget allows no step.
+
+        Args:
+            tree: The tree of all that particles ever were.
+            resample: Draws n indices of what has these weights.
+            kept: The nodes on the path of a particle that is sure to be kept and comes first (conditional sequential Monte
+                Carlo, Andrieu et al. 2010); empty for none.
+            first: Index of the first sample of every text.
+        """
+        particles, moved, weights = [ROOT] * self.n, list[int](), list[float]()
+        for t in range(self.depth):
+            free = particles[1:] if kept else particles
+            children = defaultdict[int, deque[int]](deque)
+            for node in await tree.expand(Counter(filter(tree.is_open, free)), first):
+                children[next(tree.ancestors(node))].append(node)
+            # One that was not continued, as when the budget is used up, is gone.
+            steps = [kept[min(t, len(kept) - 1)]] if kept else []
+            for node in free:
+                if not tree.is_open(node):
+                    steps.append(node)
+                elif children[node]:
+                    steps.append(children[node].popleft())
+            if not steps:
+                break
+            moved, weights = steps, self.weights([tree.score(node) for node in steps], t)
+            if not any(map(tree.is_open, moved)):
+                break
+            particles = [moved[i] for i in resample(weights)]
+        return moved, weights
+
+    def weights(self, scores: Sequence[float | None], t: int) -> list[float]:
+        """Returns weights that add up to 1; a particle without a usable score weighs nothing, unless none has one.
+
+        Args:
+            scores: Of each particle.
+            t: How many steps were taken before this one.
+        """
+        start = self.temperature if self.start_temperature is None else self.start_temperature
+        heat = self.temperature + (start - self.temperature) * max(0.0, 1 - t / self.annealing)
+        potential = POTENTIALS[self.potential]
+        return normalised([None if score is None else potential(score) for score in scores], heat)

@@ -1,15 +1,21 @@
 """Particle Gibbs over steps: particle filters in a row, each of which keeps a solution of the one before it.
 
 Source: Andrieu et al. 2010 (particle Gibbs); Puri et al. 2025 (arXiv 2502.01618); its_hub's `ParticleGibbs`. After
-each filter one of its last particles is drawn by weight; in the next it is sure to survive every resampling
-(`conditional_systematic`). So the solutions kept come to be distributed as what the filter only approximates, however
-few its particles. Different from its_hub: the choice is by the weights of all iterations and not of the last alone.
+each filter one of its last particles is drawn by weight; in the next it is sure to survive every resampling. So the
+solutions kept come to be distributed as what the filter only approximates, however few its particles. Different from
+its_hub: the choice is by the weights of all iterations and not of the last alone.
 """
 
 from __future__ import annotations
 
+import random
+from collections import defaultdict
+from collections.abc import Sequence
+
 from search.particle_filter import ParticleFilter
-from tts.core.errors import UserError
+from search.particle_resampling import systematic
+from search.step_tree import StepTree
+from tts.core.settings import PositiveInt, SettingError
 
 
 class ParticleGibbs(ParticleFilter):
@@ -18,36 +24,54 @@ class ParticleGibbs(ParticleFilter):
     Args:
         n: Number of particles in an iteration, the kept one among them.
         iterations: How many filters.
-        depth: Most steps of a solution.
-        potential: What a score's logarithmic weight is, a key of `search.particle_resampling.POTENTIALS`.
-        temperature: What potentials are divided by.
-        start_temperature: What they are divided by at the first step; None for `temperature`.
-        annealing: After how many steps the temperature has come from there to `temperature`, by as much at each.
-        aggregator: How step scores make a score; None for the verifier's published default.
-        selection: How one of the last particles is chosen by weight, a key of `tts.core.selection.SELECTIONS`.
-        seed: The run's seed.
     """
 
-    def __init__(
-        self,
-        n: int,
-        iterations: int = 4,
-        depth: int = 40,
-        potential: str = "logit",
-        temperature: float = 1.0,
-        start_temperature: float | None = None,
-        annealing: int = 8,
-        aggregator: str | None = None,
-        selection: str = "weighted_vote",
-        seed: int = 0,
-    ) -> None:
-        super().__init__(n, depth, potential, temperature, start_temperature, annealing, aggregator, selection, seed)
-        if iterations < 1:
-            raise UserError(f"search.iterations={iterations}: at least one is needed")
-        if iterations > 1 and n < 2:
-            raise UserError(
-                f"search.n={n}: with search.iterations={iterations} at least 2 are needed, one is the kept one"
+    iterations: PositiveInt = 4
+
+    def __post_init__(self) -> None:
+        """Checks that there are particles besides the kept one."""
+        if self.iterations > 1 and self.n < 2:
+            raise SettingError(
+                "n", f"at least 2 are needed with iterations={self.iterations}, one is kept", str(self.n)
             )
-        self._sweeps = iterations
-        # The particles of the first sweep, and in each further one all but the one that is kept.
-        self.samples = n + (iterations - 1) * (n - 1)
+
+    @property
+    def samples(self) -> int:
+        """The particles of the first filter, and in each further one all but the one that is kept."""
+        return self.n + (self.iterations - 1) * (self.n - 1)
+
+    async def grow(self, tree: StepTree) -> list[int]:
+        """Filters time and again."""
+        rng = random.Random(f"{self.seed} {tree.problem.id}")
+        shares: dict[int, list[float]] = defaultdict(list)
+        kept: Sequence[int] = ()
+
+        def resample(weights: Sequence[float]) -> list[int]:
+            if kept:
+                return conditional_systematic(weights, self.n, rng)
+            return systematic(weights, self.n, rng.random())
+
+        for iteration in range(self.iterations):
+            particles, weights = await self.sweep(tree, resample, kept, iteration * self.n)
+            if not particles:  # the budget is used up
+                break
+            for node, weight in zip(particles, weights, strict=True):
+                shares[node].append(weight / self.iterations)
+            kept = tree.lineage(rng.choices(particles, weights)[0])
+        return self.weighed(tree, shares)
+
+
+def conditional_systematic(weights: Sequence[float], n: int, rng: random.Random) -> list[int]:
+    """Draws n of what is weighted given that the first index is drawn; it stands first in what is returned.
+
+    Source: Chopin & Singh 2015 (Bernoulli 21), conditional systematic resampling: the offset is drawn in proportion to how
+    often it draws the first index, and the result is turned to begin with one of these, each as likely.
+    """
+    expected = n * weights[0]
+    whole, rest = divmod(expected, 1.0)
+    once_more = rng.random() * expected < rest * (whole + 1)
+    offset = rng.uniform(0.0, rest) if once_more else rng.uniform(rest, 1.0)
+    drawn = systematic(weights, n, offset)
+    # Weights this small can be lost to rounding.
+    turn = rng.randrange(max(1, drawn.count(0)))
+    return [0, *drawn[turn + 1 :], *drawn[:turn]]

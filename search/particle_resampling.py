@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import random
 from collections.abc import Callable, Sequence
 from itertools import accumulate
 
@@ -61,19 +60,3 @@ def systematic(weights: Sequence[float], n: int, offset: float) -> list[int]:
             i += 1
         drawn.append(i)
     return drawn
-
-
-def conditional_systematic(weights: Sequence[float], n: int, rng: random.Random) -> list[int]:
-    """Draws n of what is weighted given that the first index is drawn; it stands first in what is returned.
-
-    Source: Chopin & Singh 2015 (Bernoulli 21), conditional systematic resampling: the offset is drawn in proportion to how
-    often it draws the first index, and the result is turned to begin with one of these, each as likely.
-    """
-    expected = n * weights[0]
-    whole, rest = divmod(expected, 1.0)
-    once_more = rng.random() * expected < rest * (whole + 1)
-    offset = rng.uniform(0.0, rest) if once_more else rng.uniform(rest, 1.0)
-    drawn = systematic(weights, n, offset)
-    # Weights this small can be lost to rounding.
-    turn = rng.randrange(max(1, drawn.count(0)))
-    return [0, *drawn[turn + 1 :], *drawn[:turn]]

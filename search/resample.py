@@ -1,25 +1,96 @@
-"""Resampling, the control for refinement: a solution with a wrong step is drawn again, by a policy that reads no critique.
+"""Resampling: a solution with a wrong step is drawn again, by a policy that reads no critique.
 
-Not a method of its own: `critique_refine` with the critique taken out. Chains, turns, judgements and the rules by which a
-chain ends and one is chosen are the same, so that both sample at most n (1 + T) solutions and have each of them judged; what
-`critique_refine` is better by is owed to what the policy reads. (GenPRM's Table 2 has no such control: it compares with
-the first solution alone.)
+Not a method of its own but the control for `critique_refine`, which is this with a critique put in. Chains, turns,
+judgements and the rules by which a chain ends and one is chosen are the same, so that both sample at most n (1 + T)
+solutions and have each of them judged; what `critique_refine` is better by is owed to what the policy reads. (GenPRM's
+Table 2 has no such control: it compares with the first solution alone.)
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import Literal
 
-from search.refinement import Refinement
-from tts.core.policy import Policy
-from tts.core.values import Problem, Solution, Verdict
+from search.base import ROOT, Grader, Policy, Problem, ScoredStrategy, SearchResult, SearchTree, Verifier
+from tts.core import Solution, Verdict
+from tts.core.selection import argmax
+from tts.core.settings import PositiveInt, PositiveProbability
 
 
-class Resample(Refinement):
-    """Chains of independent solutions; arguments as for `Refinement`."""
+class Resample(ScoredStrategy):
+    """Parallel chains of solutions: while one of a solution's steps is judged wrong, a further solution takes its place.
+
+    Args:
+        n: Number of chains.
+        turns: T, how many solutions may follow a chain's first.
+        threshold: A step with a score below it is wrong; a chain ends with a solution that has no such step.
+        keep: What a chain hands to the final choice: its `last` finished solution, or its `best` by score.
+    """
+
+    n: PositiveInt
+    turns: PositiveInt
+    threshold: PositiveProbability = 0.5
+    keep: Literal["last", "best"] = "last"
+
+    kind = ""
+    """How the tree tells a chain's next solution from its first; see `SearchTree.add`."""
+
+    @property
+    def samples(self) -> int:
+        """The first solutions and their T successors each."""
+        return self.n * (1 + self.turns)
 
     def following(
         self, problem: Problem, policy: Policy, solution: Solution, verdict: Verdict, wrong: int, index: int
     ) -> AsyncGenerator[Solution, None]:
-        """Yields a further sample of the problem."""
+        """Yields the solution that comes after `solution`, whose step `wrong` (0-based) is wrong; at most one.
+
+        Args:
+            problem: The problem.
+            policy: The policy.
+            solution: The chain's latest solution.
+            verdict: The verdict on it.
+            wrong: Its first wrong step.
+            index: A sample index that no other solution of the search has.
+        """
         return policy.solutions(problem, Solution(), 1, index)
+
+    async def search(self, problem: Problem, policy: Policy, verifier: Verifier, grader: Grader) -> SearchResult:
+        """Runs each chain on its own as soon as its first solution is sampled."""
+        tree = SearchTree(problem, self.aggregator)
+
+        async def run(node: int) -> int:
+            chain, number = [node], tree.solution(node).index
+            for turn in range(1, self.turns + 2):
+                solution = tree.solution(chain[-1])
+                verdict = await verifier.verify(problem, solution)
+                tree.judge(chain[-1], verdict)
+                wrong = verdict.first_error(self.threshold)
+                if wrong is None or turn > self.turns:
+                    break
+                # Every turn of every chain has an index of its own: two chains that come to the same text diverge again,
+                # and one that is given its own text back does not stand still.
+                index = turn * self.n + number
+                async with aclosing(self.following(problem, policy, solution, verdict, wrong, index)) as solutions:
+                    async for new in solutions:
+                        chain.append(tree.add(chain[-1] if self.kind else ROOT, new, self.kind))
+                if tree.solution(chain[-1]) is solution:  # the budget is used up
+                    break
+            return self._kept(tree, chain, grader)
+
+        async with (
+            asyncio.TaskGroup() as running,
+            aclosing(policy.solutions(problem, Solution(), self.n)) as solutions,
+        ):
+            chains = [running.create_task(run(tree.add(ROOT, solution))) async for solution in solutions]
+        return await tree.result(self.selection, grader, [chain.result() for chain in chains])
+
+    def _kept(self, tree: SearchTree, chain: list[int], grader: Grader) -> int:
+        """Returns what the chain hands on: a revision cut at a length limit does not replace a finished solution."""
+        if self.keep == "last":
+            return next((node for node in reversed(chain) if tree.solution(node).finished), chain[-1])
+        answered = [None if grader.answer(tree.solution(node)) is None else 0 for node in chain]
+        best = argmax([tree.score(node) for node in chain], answered)
+        return chain[best or 0]

@@ -7,12 +7,12 @@ from copy import copy
 from dataclasses import dataclass, field
 
 from tts.budget import Usage, current
+from tts.core import Candidate, FinishReason, Problem, SearchResult, Solution, Verdict
 from tts.core.aggregate import aggregate
 from tts.core.events import Chosen, Expanded, Judged, NodePath, Sampled, Spent, emit, heard
 from tts.core.grader import Grader
 from tts.core.selection import SELECTIONS
 from tts.core.tree import REWRITES, ROOT, Node, Status, Tree
-from tts.core.values import Candidate, FinishReason, Problem, SearchResult, Solution, Verdict
 
 _STATUSES: Mapping[FinishReason, Status] = {"stop": "finished", "length": "cut", "step": "open"}
 
@@ -42,7 +42,7 @@ class SearchTree:
     """
 
     def __init__(self, problem: Problem, aggregator: str | None = None) -> None:
-        self._problem = problem
+        self.problem = problem
         self._aggregator = aggregator
         self._used_aggregator = aggregator
         self._nodes = [_Growing(Solution())]
@@ -59,23 +59,24 @@ class SearchTree:
         """
         node, above, at_s = len(self._nodes), self._nodes[parent], self._now()
         if not above.children:
-            emit(Expanded(self._problem.id, at_s, parent, above.path))
+            emit(lambda: Expanded(self.problem.id, at_s, parent, above.path))
         path = (*above.path, (kind, solution.index))
         self._nodes.append(_Growing(solution, path, parent, kind, at_s))
         above.children.append(node)
-        emit(Sampled(self._problem.id, at_s, node, path, parent, solution, kind))
-        self._tell_spent(at_s)
+        emit(lambda: Sampled(self.problem.id, at_s, node, path, parent, solution, kind))
+        self._emit_spent(at_s)
         return node
 
     def judge(self, node: int, verdict: Verdict) -> float | None:
         """Notes the verdict on a node's whole solution and returns it as one number, None where it has no usable score."""
         rule, judged = self._aggregator or verdict.aggregator, self._nodes[node]
-        judged.verdict, judged.score, judged.judged_s = verdict, aggregate(verdict.scores, rule), self._now()
-        if judged.score is not None:  # a verdict without one, as where the budget is used up, need not know the rule
+        score, at_s = aggregate(verdict.scores, rule), self._now()
+        judged.verdict, judged.score, judged.judged_s = verdict, score, at_s
+        if score is not None:  # a verdict without one, as where the budget is used up, need not know the rule
             self._used_aggregator = rule
-        emit(Judged(self._problem.id, judged.judged_s, node, judged.path, verdict, judged.score))
-        self._tell_spent(judged.judged_s)
-        return judged.score
+        emit(lambda: Judged(self.problem.id, at_s, node, judged.path, verdict, score))
+        self._emit_spent(at_s)
+        return score
 
     def note(self, node: int, **notes: float) -> None:
         """Saves what the strategy knows of a node under names of its own; `result` can choose by them."""
@@ -138,7 +139,7 @@ class SearchTree:
         place = {number: i for i, number in enumerate(order)}
         about = {number: (i, answers[i], groups[i]) for i, number in enumerate(numbers)}
         tree = Tree(
-            self._problem.id,
+            self.problem.id,
             selection,
             self._used_aggregator,
             None if chosen is None else place[numbers[chosen]],
@@ -147,8 +148,8 @@ class SearchTree:
         )
         result = SearchResult(chosen, found, groups, tree)
         at_s, choice = self._now(), None if chosen is None else numbers[chosen]
-        self._tell_spent(at_s)
-        emit(Chosen(self._problem.id, at_s, choice, () if choice is None else self.path(choice), result.answer))
+        self._emit_spent(at_s)
+        emit(lambda: Chosen(self.problem.id, at_s, choice, () if choice is None else self.path(choice), result.answer))
         return result
 
     def _grown(
@@ -156,7 +157,7 @@ class SearchTree:
     ) -> Node:
         node = self._nodes[number]
         if node.parent is None:
-            return Node(self._problem.question, notes=node.notes)
+            return Node(self.problem.question, notes=node.notes)
         solution, verdict = node.solution, node.verdict
         rewrites = node.kind in REWRITES
         return Node(
@@ -181,7 +182,7 @@ class SearchTree:
     def _now(self) -> float:
         return round(current().wall_s, 4)
 
-    def _tell_spent(self, at_s: float) -> None:
+    def _emit_spent(self, at_s: float) -> None:
         if heard() and (usage := current().usage) != self._spent:
             self._spent = {role: copy(spent) for role, spent in usage.items()}
-            emit(Spent(self._problem.id, at_s, self._spent))
+            emit(lambda: Spent(self.problem.id, at_s, self._spent))

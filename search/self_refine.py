@@ -10,23 +10,14 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import aclosing
+from typing import Annotated
 
-from search.base import BaseStrategy
-from search.search_tree import SearchTree
-from tts.core.errors import UserError
-from tts.core.grader import Grader
-from tts.core.policy import Policy
-from tts.core.selection import check_selection
+from policies.feedback_prompt import FEEDBACK, PROMPT
+from policies.revision_prompt import Prompt
+from search.base import ROOT, BaseStrategy, Grader, Policy, Problem, SearchResult, SearchTree, Selection, Verifier
+from tts.core import Solution
+from tts.core.settings import Must, PositiveInt
 from tts.core.traits import Needs
-from tts.core.tree import ROOT
-from tts.core.values import Problem, SearchResult, Solution
-from tts.core.verifier import Verifier
-
-FEEDBACK = (
-    "Check your solution above step by step: there may be an error in it. Do not solve the problem again. "
-    "If a step is wrong, say which and why; if all of them are right, say: It is correct."
-)
-PROMPT = "{critique}\n\nWith this in mind, please rethink and refine your answer."
 
 
 class SelfRefine(BaseStrategy):
@@ -45,57 +36,42 @@ class SelfRefine(BaseStrategy):
             than `majority` the verifier judges them.
     """
 
+    n: PositiveInt
+    turns: PositiveInt
+    feedback: Annotated[str, Must(str.strip, "it asks for nothing; give words that ask for a critique")] = FEEDBACK
+    stop: Annotated[str, Must(str.strip, "it stands in every critique; give words that end a chain")] = "it is correct"
+    prompt: Prompt = PROMPT
+    selection: Selection = "majority"
     needs = Needs(policy=("revisions",))
 
-    def __init__(
-        self,
-        n: int,
-        turns: int,
-        feedback: str = FEEDBACK,
-        stop: str = "it is correct",
-        prompt: str = PROMPT,
-        selection: str = "majority",
-    ) -> None:
-        for key, number in (("n", n), ("turns", turns)):
-            if number < 1:
-                raise UserError(f"search.{key}={number}: at least 1 is needed")
-        if not feedback.strip():
-            raise UserError(f"search.feedback={feedback!r}: it asks for nothing; give words that ask for a critique")
-        if not stop.strip():
-            raise UserError(f"search.stop={stop!r}: it stands in every critique; give the words that end a chain")
-        if "{critique}" not in prompt:
-            raise UserError(
-                f"search.prompt={prompt!r}: the policy does not read the critique; put {{critique}} into it"
-            )
-        check_selection(selection, "search.selection")
-        self.samples = n * (1 + 2 * turns)
-        self.verifies = selection != "majority"
-        self._n, self._turns = n, turns
-        self._feedback, self._stop, self._prompt = feedback, stop.lower(), prompt
-        self._selection = selection
+    @property
+    def verifies(self) -> bool:
+        """Whether the choice needs scores."""
+        return self.selection != "majority"
 
-    def token_bound(self, policy: Policy) -> int | None:
-        """Returns the bound of n solutions and T critiques and revisions of each."""
-        return policy.token_bound(self.samples)
+    @property
+    def samples(self) -> int:
+        """The first solutions, and T critiques and revisions of each."""
+        return self.n * (1 + 2 * self.turns)
 
     async def search(self, problem: Problem, policy: Policy, verifier: Verifier, grader: Grader) -> SearchResult:
-        """Runs each chain on its own from the moment its first solution lands."""
+        """Runs each chain on its own as soon as its first solution is sampled."""
         tree = SearchTree(problem)
 
         async def answer(node: int, solution: Solution, message: str, kind: str, index: int) -> int | None:
             """Adds what the policy says to a message behind its solution, None where the budget is used up."""
-            async with aclosing(policy.revisions(problem, solution, message, 1, index)) as landing:
-                return next(iter([tree.add(node, new, kind) async for new in landing]), None)
+            async with aclosing(policy.revisions(problem, solution, message, 1, index)) as answers:
+                return next(iter([tree.add(node, new, kind) async for new in answers]), None)
 
         async def run(node: int) -> int:
             number, kept = tree.solution(node).index, node
-            for turn in range(self._turns):
+            for turn in range(self.turns):
                 # No two chains or turns share a sample, also where they come to the same text.
-                index, solution = turn * self._n + number, tree.solution(node)
-                critique = await answer(node, solution, self._feedback, "critique", index)
-                if critique is None or self._stop in (said := tree.solution(critique).text).lower():
+                index, solution = turn * self.n + number, tree.solution(node)
+                critique = await answer(node, solution, self.feedback, "critique", index)
+                if critique is None or self.stop.lower() in (said := tree.solution(critique).text).lower():
                     break
-                new = await answer(critique, solution, self._prompt.replace("{critique}", said), "revision", index)
+                new = await answer(critique, solution, self.prompt.replace("{critique}", said), "revision", index)
                 if new is None:
                     break
                 node = new
@@ -107,7 +83,7 @@ class SelfRefine(BaseStrategy):
 
         async with (
             asyncio.TaskGroup() as running,
-            aclosing(policy.solutions(problem, Solution(), self._n)) as landing,
+            aclosing(policy.solutions(problem, Solution(), self.n)) as solutions,
         ):
-            chains = [running.create_task(run(tree.add(ROOT, solution))) async for solution in landing]
-        return await tree.result(self._selection, grader, [chain.result() for chain in chains])
+            chains = [running.create_task(run(tree.add(ROOT, solution))) async for solution in solutions]
+        return await tree.result(self.selection, grader, [chain.result() for chain in chains])

@@ -1,4 +1,4 @@
-"""What searches over steps share: a tree whose nodes grow by one step at a time, each judged the moment it lands."""
+"""The tree of a search over steps: its nodes grow by one step at a time, each judged as soon as it is sampled."""
 
 from __future__ import annotations
 
@@ -7,15 +7,18 @@ import math
 from collections import Counter
 from collections.abc import Callable, Coroutine, Mapping
 from contextlib import aclosing
-from typing import Any
 
 from search.search_tree import SearchTree
+from tts.core import Problem
+from tts.core.events import NodePath
 from tts.core.policy import GREEDY, Policy
-from tts.core.values import Problem
+from tts.core.tree import ROOT
 from tts.core.verifier import Verifier
 
-Land = Callable[[int], Coroutine[Any, Any, object]]
-Rank = tuple[bool, float, tuple[tuple[str, int], ...]]
+Work = Callable[[int], Coroutine[object, None, object]]
+"""What is done with a node as soon as it is sampled."""
+
+Rank = tuple[bool, float, NodePath]
 
 
 class StepTree(SearchTree):
@@ -32,55 +35,64 @@ class StepTree(SearchTree):
         super().__init__(problem, aggregator)
         self._policy, self._verifier = policy, verifier
 
-    async def expand(self, widths: Mapping[int, int], first: int = 0, land: Land | None = None) -> list[int]:
+    async def expand(self, widths: Mapping[int, int], first: int = 0, work: Work | None = None) -> list[int]:
         """Adds continuations by one step and returns them, those of nodes and of samples in their order.
 
-        Nodes with the same text get different samples, as if they had been drawn independently: each goes on where the one
-        before it ended.
+        Nodes with the same text get different samples, as if they had been drawn independently: each continues the
+        numbers of the one before it.
 
         Args:
             widths: How many continuations each node gets, in an order that does not depend on timing.
             first: Index of the first sample of every text.
-            land: What happens to a continuation the moment it lands; None: it is judged.
+            work: What is done with each continuation as soon as it is sampled; None: it is judged.
         """
         asked: Counter[str] = Counter()
         async with asyncio.TaskGroup() as expanding:
             tasks = []
             for parent, width in widths.items():
                 text = self.solution(parent).text
-                grow = self._grow(parent, width, first + asked[text], land or self.judge_step)
+                grow = self._grow(parent, width, first + asked[text], work or self.judge_step)
                 tasks.append(expanding.create_task(grow))
                 asked[text] += width
         return [node for task in tasks for node in task.result()]
 
-    async def _grow(self, parent: int, n: int, first: int, land: Land) -> list[int]:
+    async def _grow(self, parent: int, n: int, first: int, work: Work) -> list[int]:
         nodes = []
         async with (
-            asyncio.TaskGroup() as landed,
-            aclosing(self._policy.steps(self._problem, self.solution(parent), n, first)) as landing,
+            asyncio.TaskGroup() as working,
+            aclosing(self._policy.steps(self.problem, self.solution(parent), n, first)) as solutions,
         ):
-            async for solution in landing:
+            async for solution in solutions:
                 nodes.append(self.add(parent, solution))
-                landed.create_task(land(nodes[-1]))
+                working.create_task(work(nodes[-1]))
         return sorted(nodes, key=self.path)
 
     async def judge_step(self, node: int) -> None:
         """Judges the steps by which a node is longer than the nearest judged node above it."""
         prior = next((verdict for above in self.ancestors(node) if (verdict := self.verdict(above)) is not None), None)
-        self.judge(node, await self._verifier.verify(self._problem, self.solution(node), prior))
+        self.judge(node, await self._verifier.verify(self.problem, self.solution(node), prior))
 
     async def roll_out(self, node: int, steps: int) -> int:
-        """Goes on from a node by so many greedy steps, or to its end, and returns where that led; judges nothing."""
+        """Continues a node by so many greedy steps, or to its end, and returns where that led; judges nothing."""
         for _ in range(steps):
             if not self.is_open(node):
                 break
-            async with aclosing(self._policy.steps(self._problem, self.solution(node), 1, GREEDY)) as landing:
-                # None lands where the budget is used up.
-                grown = [self.add(node, solution, "rollout") async for solution in landing]
+            async with aclosing(self._policy.steps(self.problem, self.solution(node), 1, GREEDY)) as solutions:
+                # There are none where the budget is used up.
+                grown = [self.add(node, solution, "rollout") async for solution in solutions]
             if not grown:
                 break
             (node,) = grown
         return node
+
+    async def complete(self, node: int, index: int) -> list[int]:
+        """Continues a node to its end by sample `index` and returns the new node; none where the budget is used up."""
+        async with aclosing(self._policy.solutions(self.problem, self.solution(node), 1, index)) as solutions:
+            return [self.add(node, solution, "rollout") async for solution in solutions]
+
+    def lineage(self, node: int) -> list[int]:
+        """Returns the nodes from below the root to a node."""
+        return [above for above in (*reversed(list(self.ancestors(node))), node) if above != ROOT]
 
     def ends_of(self, found: list[int]) -> list[int]:
         """Returns what a search found; where nothing of it is finished, the finished solutions that it had passed over.
@@ -91,7 +103,7 @@ class StepTree(SearchTree):
         return found if any(self.solution(node).finished for node in found) else finished or found
 
     def is_open(self, node: int) -> bool:
-        """Whether a node can be gone on from: it is neither finished nor cut at a length limit."""
+        """Whether a node can be continued: it is neither finished nor cut at a length limit."""
         return self.solution(node).finish_reason == "step"
 
     def rank(self, node: int, judged: int | None = None) -> Rank:

@@ -1,4 +1,4 @@
-"""What is believed of scores after some were seen, and how Thompson sampling goes down a tree by that."""
+"""What is believed of scores after some were seen, and how Thompson sampling descends a tree by that."""
 
 from __future__ import annotations
 
@@ -53,22 +53,22 @@ class Beliefs:
         self._children: dict[int, list[int]] = defaultdict(list)
 
     def descend(self) -> list[int]:
-        """Returns the way from the root to the node that gets a new child."""
-        way = [ROOT]
-        while children := self._children[way[-1]]:
-            if self._draw(self._wider, way[-1]) >= self._draw(self._deeper, way[-1]):
+        """Returns the path from the root to the node that gets a new child."""
+        path = [ROOT]
+        while children := self._children[path[-1]]:
+            if self._draw(self._wider, path[-1]) >= self._draw(self._deeper, path[-1]):
                 break
             drawn = [self._draw(self._itself, child) for child in children]
-            way.append(children[drawn.index(max(drawn))])
-        return way
+            path.append(children[drawn.index(max(drawn))])
+        return path
 
-    def tell(self, way: Sequence[int], node: int, score: float | None) -> None:
-        """Adds a child to the way's last node; its score is told to all that had a part in it, None to nobody."""
-        self._children[way[-1]].append(node)
+    def observe(self, path: Sequence[int], node: int, score: float | None) -> None:
+        """Adds a child to the path's last node; all that led there observe its score, None nobody does."""
+        self._children[path[-1]].append(node)
         if score is not None:
-            self._wider[way[-1]].append(score)
+            self._wider[path[-1]].append(score)
             self._itself[node].append(score)
-            for parent, child in pairwise(way):
+            for parent, child in pairwise(path):
                 self._deeper[parent].append(score)
                 self._itself[child].append(score)
 

@@ -1,4 +1,4 @@
-"""What Monte Carlo tree search counts, and how it goes down by that: UCT, PUCT, virtual loss."""
+"""What Monte Carlo tree search counts, and how it descends by that: UCT, PUCT, virtual loss."""
 
 from __future__ import annotations
 
@@ -6,16 +6,15 @@ import math
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 
-from tts.core.errors import UserError
 from tts.core.tree import ROOT
 
-RULES: dict[str, Callable[[float, float, float, float, float], float]] = {
+ACQUISITIONS: dict[str, Callable[[float, float, float, float, float], float]] = {
     # Kocsis & Szepesvari 2006: Q + c sqrt(ln N / n); each child once before any twice.
     "uct": lambda q, c, p, total, n: q + c * math.sqrt(math.log(total) / n) if n else math.inf,
     # Silver et al. 2018: Q + c P sqrt(N) / (1 + n).
     "puct": lambda q, c, p, total, n: q + c * p * math.sqrt(total) / (1 + n),
 }
-"""What a child is selected by: its value Q, c, its prior P, the visits N of its parent and its own, n."""
+"""What a child is selected by, from its value Q, c, its prior P, the visits N of its parent and its own, n."""
 
 
 class Visits:
@@ -24,28 +23,20 @@ class Visits:
     The root has been visited once before the first simulation, so every node with children has 1 + the sum of their visits.
 
     Args:
-        rule: A key of `RULES`.
+        rule: A key of `ACQUISITIONS`.
         exploration: c.
-        loss: As how many visits worth 0 a simulation in flight counts.
-
-    Raises:
-        UserError: One of them cannot be.
+        loss: As how many visits worth 0 a simulation in work counts.
     """
 
     def __init__(self, rule: str, exploration: float, loss: float) -> None:
-        if rule not in RULES:
-            raise UserError(f"search.rule={rule}: choose one of {', '.join(RULES)}")
-        for key, number in (("exploration", exploration), ("virtual_loss", loss)):
-            if not 0 <= number < math.inf:
-                raise UserError(f"search.{key}={number}: it must be a finite number, 0 or more")
-        self._rule, self._c, self._loss = RULES[rule], exploration, loss
+        self._rule, self._c, self._loss = ACQUISITIONS[rule], exploration, loss
         self._scores: dict[int, float] = {ROOT: 0.0}
         self._priors: dict[int, float] = {}
         self._totals: defaultdict[int, float] = defaultdict(float)
-        self._flying: Counter[int] = Counter()
+        self._running: Counter[int] = Counter()
         self.count: Counter[int] = Counter({ROOT: 1})
         self.children: dict[int, Sequence[int]] = {}
-        """Of each node that was expanded; empty where nothing went on from it."""
+        """Of each node that was expanded; empty where nothing continued it."""
 
     @property
     def nodes(self) -> list[int]:
@@ -64,24 +55,24 @@ class Visits:
         self.children[node] = sorted(scores, key=lambda child: -scores[child])
 
     def descend(self, prefer: Callable[[int], float] | None = None) -> list[int]:
-        """Returns the way from the root to a node without children; of equals the first.
+        """Returns the path from the root to a node without children; of equals the first.
 
         Args:
             prefer: What a child is selected by; None for the rule.
         """
-        way = [ROOT]
-        while children := self.children.get(way[-1]):
-            way.append(max(children, key=prefer or self._bound(way[-1])))
-        return way
+        path = [ROOT]
+        while children := self.children.get(path[-1]):
+            path.append(max(children, key=prefer or self._bound(path[-1])))
+        return path
 
-    def depart(self, way: Sequence[int]) -> None:
-        """Notes that a simulation goes this way: until it lands it counts as lost."""
-        self._flying.update(way)
+    def begin(self, path: Sequence[int]) -> None:
+        """Notes that a simulation takes this path: until it is counted it is lost."""
+        self._running.update(path)
 
-    def land(self, way: Sequence[int], end: int, value: float) -> None:
-        """Undoes the loss and counts a simulation that went on to `end`, which is the way's last node or a child of it."""
-        self._flying.subtract(way)
-        for node in dict.fromkeys((*way, end)):
+    def count_simulation(self, path: Sequence[int], end: int, value: float) -> None:
+        """Undoes the loss and counts a simulation that came to `end`, which is the path's last node or a child of it."""
+        self._running.subtract(path)
+        for node in dict.fromkeys((*path, end)):
             self.count[node] += 1
             self._totals[node] += value
 
@@ -92,7 +83,7 @@ class Visits:
         return self._totals[node] / n if n else self._scores[node]
 
     def _seen(self, node: int) -> float:
-        return self.count[node] + self._loss * self._flying[node]
+        return self.count[node] + self._loss * self._running[node]
 
     def _bound(self, parent: int) -> Callable[[int], float]:
         total = self._seen(parent)

@@ -6,10 +6,19 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from hypothesis.database import DirectoryBasedExampleDatabase
 
+# Everybody tries the same examples, always. `pytest --hypothesis-profile=explore` tries others and remembers what failed.
 # How long an example takes depends on what else the machine is doing.
-settings.register_profile("untimed", settings.default, deadline=None)
-settings.load_profile("untimed")
+settings.register_profile("fixed", deadline=None, derandomize=True, database=None)
+settings.register_profile(
+    "explore",
+    deadline=None,
+    derandomize=False,
+    database=DirectoryBasedExampleDatabase(".hypothesis/examples"),
+    print_blob=True,
+)
+settings.load_profile("fixed")
 
 
 @pytest.fixture(scope="session")

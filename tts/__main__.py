@@ -1,9 +1,37 @@
-"""The command line: `python -m tts [overrides]`."""
+"""The command `tts search [overrides]`, also `python -m tts [overrides]`."""
 
 from __future__ import annotations
 
-from tts.cli.command import command
-from tts.evaluation.job import run_job
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from tts.cli.host import Host
+
+CONFIG = "config"
+"""The primary configuration."""
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Runs the command and returns its exit status."""
+    # Only once it is settled which packages are found: `python -m` puts the current directory first.
+    from tts.cli.command import command
+
+    return command(CONFIG, run_job, arguments)
+
+
+def run_job(host: Host, config: dict[str, Any], identity: str, folder: Path, console: Console) -> int:
+    """Runs one job; what that takes is imported once there is one."""
+    from tts.cli.search_command import run_search
+
+    return run_search(host, config, identity, folder, console)
+
 
 if __name__ == "__main__":
-    command("config", run_job)
+    from tts.cli.main import main as tts
+
+    sys.exit(tts(["search", *sys.argv[1:]]))

@@ -19,11 +19,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Annotated
 
-from tts.core.errors import UserError
-from tts.core.values import Problem, Solution, Verdict
+from tts.core import Problem, Solution, Verdict
+from tts.core.settings import OneOf, PositiveInt, PositiveProbability, Probability, settings
+from verifiers.parts import parts_of
 from verifiers.stepwise import beginning, judged_steps
-from verifiers.vote_rule import VoteRule, by_steps
+from verifiers.vote_rule import RULES, VoteRule, by_steps
 from verifiers.voting import VotingVerifier, mean
 
 _STAKE = 0.9
@@ -31,6 +33,7 @@ _STAKE = 0.9
 not; the guarantee holds for any part."""
 
 
+@settings
 class AdaptiveVotes(VoteRule):
     """Asks for no more votes on a step than its verdict needs, and for up to K.
 
@@ -50,14 +53,12 @@ class AdaptiveVotes(VoteRule):
     def __init__(
         self,
         of: VotingVerifier,
-        votes: int | None = None,
-        confidence: float = 0.9,
-        rule: str = "mean",
-        threshold: float = 0.5,
+        votes: PositiveInt | None = None,
+        confidence: Probability = 0.9,
+        rule: Annotated[str, OneOf(RULES)] = "mean",
+        threshold: PositiveProbability = 0.5,
     ) -> None:
         super().__init__(of, votes, rule, threshold)
-        if not 0 <= confidence <= 1:
-            raise UserError(f"verifier.confidence={confidence}: it must be from 0 to 1")
         self._test = SequentialTest(self.votes, self._rule.needed(threshold), confidence)
 
     async def verify(self, problem: Problem, solution: Solution, prior: Verdict | None = None) -> Verdict:
@@ -67,7 +68,7 @@ class AdaptiveVotes(VoteRule):
             return self._verdict(await self._settle(problem, solution, 0, ballots), ballots)
         scores: list[float | None] = []
         if prior is not None:
-            ballots, scores = list(prior.state), list(prior.scores)
+            ballots, scores = list(parts_of(prior)), list(prior.scores)
         for step in range(len(scores), len(judged_steps(solution))):
             scores += await self._settle(problem, beginning(solution, step + 1), step, ballots)
         return self._verdict(scores, ballots)

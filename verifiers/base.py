@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from tts.core import Problem, Solution
 from tts.core.traits import VerifierTraits
-from tts.core.values import Problem, Solution
 
 
 class BaseVerifier:

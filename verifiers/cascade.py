@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from typing import Annotated
 
-from tts.core.aggregate import check_aggregator
-from tts.core.errors import UserError
-from tts.core.values import Problem, Solution, Verdict
+from annotated_types import MinLen
+
+from tts.core import Problem, Solution, Verdict
+from tts.core.aggregate import Aggregator
+from tts.core.settings import Probability, refused, settings
 from tts.core.verifier import Verifier
 from verifiers.combinator import Combinator, score_at
+from verifiers.parts import parts_of
 from verifiers.stepwise import beginning, judged_steps
 from verifiers.within_budget import gather_within_budget, require_any
 
 
+@settings
 class Cascade(Combinator):
     """Stages of verifiers: each judges what those before it were unsure about.
 
@@ -31,17 +36,16 @@ class Cascade(Combinator):
     """
 
     def __init__(
-        self, stages: Mapping[str, Verifier], unsure: Sequence[float] | None = (0.2, 0.8), aggregator: str = "min"
+        self,
+        stages: Annotated[Mapping[str, Verifier], MinLen(1)],
+        unsure: tuple[Probability, Probability] | None = (0.2, 0.8),
+        aggregator: Aggregator = "min",
     ) -> None:
-        if not stages:
-            raise UserError("verifier.stages: a cascade needs at least one stage")
-        if unsure is not None and not (_numbers(unsure) and len(unsure) == 2 and 0 <= unsure[0] <= unsure[1] <= 1):
-            raise UserError(
-                f"verifier.unsure={unsure}: set the lowest and the highest score of the band, such as [0.2, 0.8]; null "
-                "for none"
+        if unsure is not None and unsure[0] > unsure[1]:
+            raise refused(
+                "unsure", unsure, "the lowest score of the band comes first, then the highest, as in [0.2, 0.8]"
             )
-        check_aggregator(aggregator, "verifier.aggregator")
-        super().__init__(stages)
+        super().__init__(stages, "stages")
         self._unsure, self._aggregator = unsure, aggregator
 
     async def verify(self, problem: Problem, solution: Solution, prior: Verdict | None = None) -> Verdict:
@@ -50,7 +54,7 @@ class Cascade(Combinator):
         Raises:
             LimitReached: The budget did not allow the first stage.
         """
-        own: list[Verdict | None] = [None] * len(self.parts) if prior is None else list(prior.state)
+        own = list(parts_of(prior, len(self.parts)))
         total = len(judged_steps(solution))
         scores: list[float | None] = [None] * total
         open_steps = list(range(total))
@@ -77,9 +81,3 @@ class Cascade(Combinator):
 
     def _is_unsure(self, score: float | None) -> bool:
         return score is None or (self._unsure is not None and self._unsure[0] <= score <= self._unsure[1])
-
-
-def _numbers(values: object) -> bool:
-    return isinstance(values, list | tuple) and all(
-        isinstance(value, int | float) and not isinstance(value, bool) for value in values
-    )

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from tts.core.errors import UserError
+from tts.core import Problem, Solution, Verdict
+from tts.core.settings import inside
 from tts.core.traits import VerifierTraits
-from tts.core.values import Problem, Solution, Verdict
 from tts.core.verifier import Verifier
 from verifiers.base import BaseVerifier
 
@@ -17,11 +17,13 @@ class Combinator(BaseVerifier):
     It lacks what any of its parts lacks and is told what any is told, is checked with them, and shows all that they show.
 
     Args:
-        parts: The verifiers that it asks, by the names that they have in the configuration.
+        parts: The verifiers that it asks, by name.
+        group: The setting that holds them all, None where each has a setting of its own.
     """
 
-    def __init__(self, parts: Mapping[str, Verifier]) -> None:
+    def __init__(self, parts: Mapping[str, Verifier], group: str | None = None) -> None:
         self.parts = dict(parts)
+        self._group = group
         self.votes = sum(part.votes for part in parts.values())
         each = [part.traits for part in parts.values()]
         self.traits = VerifierTraits(
@@ -37,24 +39,13 @@ class Combinator(BaseVerifier):
 
     def check(self) -> None:
         """Raises UserError where the configuration of a part cannot work."""
-        for part in self.parts.values():
-            part.check()
+        for name, part in self.parts.items():
+            with inside(name if self._group is None else f"{self._group}.{name}"):
+                part.check()
 
     def preview(self, problem: Problem, solution: Solution) -> str:
         """Returns what the model of each part would read, one after the other, with the parts' names."""
         return "\n\n".join(f"{name}:\n{_preview(part, problem, solution)}" for name, part in self.parts.items())
-
-
-def need_prefixes(verifier: Verifier, key: str, why: str) -> None:
-    """Raises UserError where the verifier at `key` cannot be asked about a solution that is not finished."""
-    if "prefixes" in verifier.traits.lacks:
-        raise UserError(f"{key}={type(verifier).__name__}: it judges finished solutions only, but {why}")
-
-
-def check_threshold(threshold: float, key: str) -> None:
-    """Raises UserError where a threshold, the value of the setting `key`, is outside (0, 1]."""
-    if not 0 < threshold <= 1:
-        raise UserError(f"{key}={threshold}: it must be more than 0 and at most 1")
 
 
 def score_at(verdict: Verdict | None, step: int) -> float | None:

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from typing import Annotated
 
-from tts.core.aggregate import check_aggregator
-from tts.core.errors import UserError
-from tts.core.values import Problem, Solution, Verdict
+from annotated_types import MinLen
+
+from tts.core import Problem, Solution, Verdict
+from tts.core.aggregate import Aggregator
+from tts.core.settings import PositiveFloat, SettingError, settings
 from tts.core.verifier import Verifier
 from verifiers.combinator import Combinator, score_at
+from verifiers.parts import parts_of
 from verifiers.stepwise import judged_steps
 from verifiers.within_budget import gather_within_budget, require_any
 
 
+@settings
 class Ensemble(Combinator):
     """Scores every step by the weighted mean over its members.
 
@@ -28,12 +33,12 @@ class Ensemble(Combinator):
     """
 
     def __init__(
-        self, members: Mapping[str, Verifier], weights: Mapping[str, float] | None = None, aggregator: str = "min"
+        self,
+        members: Annotated[Mapping[str, Verifier], MinLen(1)],
+        weights: Mapping[str, PositiveFloat] | None = None,
+        aggregator: Aggregator = "min",
     ) -> None:
-        if not members:
-            raise UserError("verifier.members: an ensemble needs at least one member")
-        check_aggregator(aggregator, "verifier.aggregator")
-        super().__init__(members)
+        super().__init__(members, "members")
         self._weights = _weights(list(members), weights)
         self._aggregator = aggregator
 
@@ -43,7 +48,7 @@ class Ensemble(Combinator):
         Raises:
             LimitReached: The budget did not allow a single member's verdict; where it allowed some, those count.
         """
-        priors = (None,) * len(self.parts) if prior is None else prior.state
+        priors = parts_of(prior, len(self.parts))
         verdicts = await gather_within_budget(
             *(part.verify(problem, solution, own) for part, own in zip(self.parts.values(), priors, strict=True))
         )
@@ -59,18 +64,15 @@ def _weights(members: list[str], weights: Mapping[str, float] | None) -> list[fl
     """Returns the members' weights, which add up to 1.
 
     Raises:
-        UserError: A member has none, one is nobody's, or one is not a positive number.
+        SettingError: A member has none, or one is nobody's.
     """
     if weights is None:
         return [1 / len(members)] * len(members)
     for name in (*members, *weights):
         if name not in weights:
-            raise UserError(f"verifier.weights: set verifier.weights.{name}=..., the weight of that member")
+            raise SettingError(f"weights.{name}", "set the weight of that member")
         if name not in members:
-            raise UserError(f"verifier.weights.{name}: no such member; there are {', '.join(members)}")
-        weight = weights[name]
-        if not isinstance(weight, int | float) or isinstance(weight, bool) or not 0 < weight < math.inf:
-            raise UserError(f"verifier.weights.{name}={weight}: a weight is a positive number")
+            raise SettingError(f"weights.{name}", f"no such member; there are {', '.join(members)}")
     largest = max(weights.values())  # first, for the sum of what is finite need not be
     total = math.fsum(weight / largest for weight in weights.values())
     return [weights[name] / largest / total for name in members]

@@ -3,14 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Annotated, cast
 
-from tts.core.errors import UserError
-from tts.core.values import Problem, Solution, Verdict
+from tts.core import Problem, Solution, Verdict
+from tts.core.aggregate import Aggregator
+from tts.core.settings import Must, PositiveProbability, settings
 from tts.core.verifier import Verifier
-from verifiers.combinator import Combinator, check_threshold, need_prefixes
+from verifiers.combinator import Combinator
 from verifiers.stepwise import FALLING, until_first_error
 
+_ASKED_EARLY = Must(
+    lambda verifier: "prefixes" not in verifier.traits.lacks,
+    "it judges finished solutions only, but first_error_stop asks step by step",
+)
+_EXACT = Must(
+    lambda name: name in FALLING,
+    f"a step behind the first error could still change it; choose one of {', '.join(FALLING)}",
+)
 
+
+@settings
 class FirstErrorStop(Combinator):
     """Judges a solution step by step and leaves the steps behind the first wrong one unjudged.
 
@@ -28,21 +40,18 @@ class FirstErrorStop(Combinator):
         aggregator: How the step scores make a score, a key of `FALLING`.
     """
 
-    def __init__(self, of: Verifier, threshold: float = 0.5, aggregator: str = "min") -> None:
-        check_threshold(threshold, "verifier.threshold")
-        if aggregator not in FALLING:
-            raise UserError(
-                f"verifier.aggregator={aggregator}: a step behind the first error could still change it; "
-                f"first_error_stop works with {' and '.join(FALLING)}"
-            )
-        need_prefixes(of, "verifier.of", "first_error_stop asks step by step")
+    def __init__(
+        self,
+        of: Annotated[Verifier, _ASKED_EARLY],
+        threshold: PositiveProbability = 0.5,
+        aggregator: Annotated[Aggregator, _EXACT] = "min",
+    ) -> None:
         super().__init__({"of": of})
         self.traits = replace(self.traits, aggregators=FALLING)
         self._of, self._threshold, self._aggregator = of, threshold, aggregator
 
     async def verify(self, problem: Problem, solution: Solution, prior: Verdict | None = None) -> Verdict:
         """Returns the verdict up to the first error; the state holds the other's verdict."""
-        inner = await until_first_error(
-            self._of.verify, problem, solution, None if prior is None else prior.state, self._threshold
-        )
+        known = None if prior is None else cast(Verdict, prior.state)
+        inner = await until_first_error(self._of.verify, problem, solution, known, self._threshold)
         return Verdict(inner.scores, inner.votes, self._aggregator, inner)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from tts.core import Problem, Solution, Verdict, Vote
 from tts.core.errors import UserError
 from tts.core.grader import Grader
+from tts.core.settings import SettingError, settings
 from tts.core.traits import VerifierTraits
-from tts.core.values import Problem, Solution, Verdict, Vote
 from verifiers.base import BaseVerifier
 
 
+@settings
 class OracleVerifier(BaseVerifier):
     """Scores 1 where a solution is right, as the run's grader has it, else 0.
 
@@ -25,7 +27,7 @@ class OracleVerifier(BaseVerifier):
 
     def __init__(self, grader: Grader | None = None) -> None:
         if grader is None:
-            raise UserError("verifier=oracle knows final answers, not steps: use it with python -m tts")
+            raise SettingError("", "the oracle knows final answers, not steps: use it with python -m tts")
         self._grader = grader
 
     async def verify(self, problem: Problem, solution: Solution, prior: Verdict | None = None) -> Verdict:
@@ -36,6 +38,6 @@ class OracleVerifier(BaseVerifier):
         """
         right = await self._grader.right(solution, problem)
         if right is None:
-            raise UserError(f"verifier=oracle: problem {problem.id} has no reference answer")
+            raise UserError(f"the oracle: problem {problem.id} has no reference answer")
         scores = (float(right),)
         return Verdict(scores, (Vote(scores),), "last")

@@ -5,13 +5,16 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
+from tts.core import Problem, Solution, Verdict, Vote
+from tts.core.aggregate import Aggregator
 from tts.core.errors import UserError
+from tts.core.settings import refused, settings
 from tts.core.traits import VerifierTraits
-from tts.core.values import Problem, Solution, Verdict, Vote
 from tts.tasks.rows import read_lines
 from verifiers.base import BaseVerifier
 
 
+@settings
 class RecordedVerifier(BaseVerifier):
     """Looks scores up by problem and solution index.
 
@@ -24,9 +27,9 @@ class RecordedVerifier(BaseVerifier):
 
     traits = VerifierTraits(lacks=("prefixes", "critiques"))
 
-    def __init__(self, path: str | None = None, aggregator: str = "min") -> None:
+    def __init__(self, path: str | None = None, aggregator: Aggregator = "min") -> None:
         if path is None:
-            raise UserError("verifier=recorded needs its file: set verifier.path=FILE")
+            raise refused("path", path, "the recorded scores' file is needed")
         self._path = Path(path).expanduser()
         self._aggregator = aggregator
         self._scores: dict[tuple[str, int], tuple[float, ...]] = {}

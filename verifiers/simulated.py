@@ -3,9 +3,12 @@ r"""What a simulated GenPRM writes: analyses, code and verdicts in the wire form
 from __future__ import annotations
 
 import random
+from typing import Annotated
 
-from tts.core.errors import UserError
-from tts.engines.chat_format import FORMATS, TEMPLATE, check_format
+from annotated_types import Interval
+
+from tts.core.settings import NonNegativeFloat, PositiveFloat, settings
+from tts.engines.chat_format import FORMATS, TEMPLATE, ChatName
 from tts.engines.generating import Sampling
 from tts.engines.simulated.tokens import CHARACTERS
 from tts.engines.simulated.writer import Choice, Draft, dice, last_mark, length, prose
@@ -17,6 +20,7 @@ _SURE = 0.001
 """How sure of itself the model is at most: the least probability of either verdict."""
 
 
+@settings
 class GenPRMWriter:
     """Judges the last step of a conversation in GenPRM's format, wherever in the judgement the prompt ends.
 
@@ -36,20 +40,14 @@ class GenPRMWriter:
 
     def __init__(
         self,
-        accuracy: float = 0.85,
-        analysis_tokens: float = 250.0,
-        code_tokens: float = 80.0,
-        conclusion_tokens: float = 40.0,
-        spread: float = 0.5,
-        more_code: float = 0.1,
-        chat: str = "deepseek-r1",
+        accuracy: Annotated[float, Interval(ge=0.5, le=1)] = 0.85,
+        analysis_tokens: PositiveFloat = 250.0,
+        code_tokens: PositiveFloat = 80.0,
+        conclusion_tokens: PositiveFloat = 40.0,
+        spread: NonNegativeFloat = 0.5,
+        more_code: Annotated[float, Interval(ge=0, le=0.9)] = 0.1,
+        chat: ChatName = "deepseek-r1",
     ) -> None:
-        for key, value, low, high in (("accuracy", accuracy, 0.5, 1.0), ("more_code", more_code, 0.0, 0.9)):
-            if not low <= value <= high:
-                raise UserError(f"writer.{key}={value}: it must be from {low} to {high}")
-        if min(analysis_tokens, code_tokens, conclusion_tokens) <= 0 or spread < 0:
-            raise UserError("writer: mean lengths must be positive, and spread at least 0")
-        check_format(chat, "writer.chat")
         self._accuracy = accuracy
         self._means = {"analysis": analysis_tokens, "code": code_tokens, "conclusion": conclusion_tokens}
         self._spread = spread

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 
-from tts.core.values import Problem, Solution, Verdict
+from tts.core import Problem, Solution, Verdict
 
 FALLING = ("min", "prod")
 """The aggregators that no further step can lift: those that allow to stop at the first error."""
@@ -22,11 +21,8 @@ def judged_steps(solution: Solution) -> tuple[str, ...]:
 
 
 def beginning(solution: Solution, steps: int) -> Solution:
-    """Returns a solution's first `steps` steps as one that is not finished; the solution itself where it has no more."""
-    if steps >= len(judged_steps(solution)):
-        return solution
-    kept = solution.steps[:steps]
-    return replace(solution, text="\n\n".join(kept), steps=kept, finish_reason="step", tokens=0, correct=None)
+    """Returns a solution's first `steps` steps as one that is not finished; the solution itself where no more are judged."""
+    return solution if steps >= len(judged_steps(solution)) else solution.prefix(steps)
 
 
 async def until_first_error(

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 
+from tts.core import Problem, Solution, Verdict, Vote
+from tts.core.settings import settings
 from tts.core.traits import VerifierTraits
-from tts.core.values import Problem, Solution, Verdict, Vote
 from verifiers.base import BaseVerifier
 
 
@@ -20,6 +21,7 @@ class AlwaysCorrect(BaseVerifier):
         return Verdict(scores, (Vote(scores),), "min")
 
 
+@settings
 class Random(BaseVerifier):
     """Scores every step with a random number from [0, 1), so that a threshold is the rate of steps that it finds wrong.
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from tts.budget import Judgements
+from tts.core import Problem, Solution, Verdict, Vote
 from tts.core.errors import UserError
+from tts.core.settings import settings
 from tts.core.traits import VerifierTraits
-from tts.core.values import Problem, Solution, Verdict, Vote
-from tts.sandbox.metered import MeteredSandbox
+from tts.sandbox.base import Sandbox
 from tts.tasks.code import CodeCheck, extract_code
 from verifiers.base import BaseVerifier
 
 
+@settings
 class UnitTestVerifier(BaseVerifier):
     """Runs a solution's code with tests in the sandbox; see `tts.tasks.code` for what tests look like.
 
@@ -24,8 +26,8 @@ class UnitTestVerifier(BaseVerifier):
         UserError: The sandbox runs no code.
     """
 
-    def __init__(self, sandbox: MeteredSandbox, tests: str | None = None) -> None:
-        self._check = CodeCheck(sandbox, "verifier=unit_tests")
+    def __init__(self, sandbox: Sandbox, tests: str | None = None) -> None:
+        self._check = CodeCheck(sandbox)
         self._judgements: Judgements[Verdict] = Judgements()
         self._field = tests
         self.traits = VerifierTraits(("prefixes", "steps", "critiques"), reads_answers=tests is None, runs_code=True)
@@ -40,7 +42,9 @@ class UnitTestVerifier(BaseVerifier):
         program = problem.answer if self._field is None else problem.metadata.get(self._field)
         if not isinstance(program, str):
             where = "no reference answer" if self._field is None else f"no text '{self._field}' in its metadata"
-            raise UserError(f"verifier=unit_tests: problem {problem.id} has {where}; see task.keep and verifier.tests")
+            raise UserError(
+                f"unit tests: problem {problem.id} has {where}; see the task's `keep` and the verifier's `tests`"
+            )
         code = extract_code(solution.text) if solution.finished else None
         self._judgements.count()
         return _verdict(0.0 if code is None else float(await self._check.passes(code, program)))

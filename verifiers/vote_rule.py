@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Annotated
 
-from tts.core.errors import UserError
-from tts.core.values import Problem, Solution, Verdict
-from verifiers.combinator import Combinator, check_threshold, score_at
+from tts.core import Problem, Solution, Verdict
+from tts.core.settings import OneOf, PositiveInt, PositiveProbability, settings
+from verifiers.combinator import Combinator, score_at
+from verifiers.parts import parts_of
 from verifiers.voting import VotingVerifier, mean
 from verifiers.within_budget import gather_within_budget, require_any
 
@@ -41,6 +43,7 @@ RULES = {
 }
 
 
+@settings
 class VoteRule(Combinator):
     """Judges by the votes of another verifier, by a rule of its own.
 
@@ -53,13 +56,12 @@ class VoteRule(Combinator):
     """
 
     def __init__(
-        self, of: VotingVerifier, votes: int | None = None, rule: str = "mean", threshold: float = 0.5
+        self,
+        of: VotingVerifier,
+        votes: PositiveInt | None = None,
+        rule: Annotated[str, OneOf(RULES)] = "mean",
+        threshold: PositiveProbability = 0.5,
     ) -> None:
-        if votes is not None and votes < 1:
-            raise UserError(f"verifier.votes={votes}: at least 1 is needed")
-        if rule not in RULES:
-            raise UserError(f"verifier.rule={rule}: choose one of {', '.join(RULES)}")
-        check_threshold(threshold, "verifier.threshold")
         super().__init__({"of": of})
         self._of = of
         self.votes = of.votes if votes is None else votes
@@ -77,7 +79,7 @@ class VoteRule(Combinator):
         Raises:
             LimitReached: The budget did not allow a single vote; where it allowed some, those make the verdict.
         """
-        ballots = await self._cast(problem, solution, range(self.votes), () if prior is None else prior.state)
+        ballots = await self._cast(problem, solution, range(self.votes), parts_of(prior))
         return self._verdict([self._score(said) for said in by_steps(ballots)], ballots)
 
     async def _cast(

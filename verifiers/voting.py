@@ -7,13 +7,15 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from itertools import zip_longest
 
-from tts.core.aggregate import check_aggregator
-from tts.core.errors import UserError
-from tts.core.values import Problem, Solution, Verdict
+from tts.core import Problem, Solution, Verdict
+from tts.core.aggregate import Aggregator
+from tts.core.settings import PositiveInt, settings
 from verifiers.base import BaseVerifier
+from verifiers.parts import parts_of
 from verifiers.within_budget import gather_within_budget, require_any
 
 
+@settings
 class VotingVerifier(BaseVerifier, ABC):
     """Judges by K votes; the score of a step is the mean over the votes that have one.
 
@@ -24,17 +26,11 @@ class VotingVerifier(BaseVerifier, ABC):
     Args:
         votes: K.
         aggregator: The verifier's published way to make one score of the steps' scores.
-
-    Raises:
-        UserError: `votes` is less than 1, or there is no such aggregator.
     """
 
     by_step: bool = True
 
-    def __init__(self, votes: int, aggregator: str) -> None:
-        if votes < 1:
-            raise UserError(f"verifier.votes={votes}: at least 1 is needed")
-        check_aggregator(aggregator, "verifier.aggregator")
+    def __init__(self, votes: PositiveInt, aggregator: Aggregator) -> None:
         self.votes = votes
         self.aggregator = aggregator
 
@@ -65,9 +61,8 @@ class VotingVerifier(BaseVerifier, ABC):
         Raises:
             LimitReached: The budget did not allow a single vote; where it allowed some, those make the verdict.
         """
-        priors: Sequence[Verdict | None] = prior.state if prior is not None else (None,) * self.votes
         votes = await gather_within_budget(
-            *(self.vote(problem, solution, number, own) for number, own in enumerate(priors))
+            *(self.vote(problem, solution, number, own) for number, own in enumerate(parts_of(prior, self.votes)))
         )
         return merged(votes, self.aggregator)
 

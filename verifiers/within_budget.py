@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Sequence
 
 from tts.budget import LimitReached, current
-from tts.core.values import Verdict
+from tts.core import Verdict
 
 
 async def gather_within_budget(*verifications: Awaitable[Verdict]) -> list[Verdict | None]:

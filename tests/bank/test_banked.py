@@ -18,13 +18,13 @@ from hypothesis import strategies as st
 
 from tests.bank.writer import Writer, complete
 from tests.engines.conformance import EMBEDDED_POLICY
-from tts.bank import Bank, BankedEngine, BankError, open_bank
+from tts.bank import Bank, BankedEngine, BankError
 from tts.bank.bank import sampling_key
 from tts.budget import scope
-from tts.config.build import shared_engine
 from tts.core.errors import EngineError
 from tts.engines.generating import Completion, Request, Sampling
 from tts.engines.metered import MeteredGenerator
+from tts.runtime.resources import Resources
 
 
 @contextmanager
@@ -100,6 +100,11 @@ def test_every_parameter_tells_requests_apart() -> None:
     assert set(changes) == set(vars(base))
     keys = {sampling_key(replace(base, **{name: value})) for name, value in changes.items()}  # type: ignore[arg-type]
     assert len(keys | {sampling_key(base)}) == len(changes) + 1
+    # As it stands in banks that earlier programs made.
+    assert sampling_key(Sampling(stop=("x",), top_logprobs=3)) == (
+        '{"max_tokens": 2048, "temperature": 1.0, "top_p": 1.0, "top_k": 0, "repetition_penalty": 1.0, "stop": ["x"], '
+        '"include_stop": false, "alternatives": 3}'
+    )
     assert sampling_key(Sampling(temperature=1)) == sampling_key(Sampling(temperature=1.0))
 
 
@@ -219,8 +224,9 @@ async def test_weights_that_change_under_a_loaded_model_are_another_model(tmp_pa
 def test_the_jobs_of_a_sweep_share_what_knows_which_model_is_loaded() -> None:
     config = {"_target_": "tts.engines.transformers.TransformersEngine", "model": EMBEDDED_POLICY, "device": "cpu"}
     with fresh() as bank, fresh() as other:
-        assert shared_engine(config, "engine", bank) is shared_engine(dict(config), "engine", bank)
-        assert shared_engine(config, "engine", bank) is not shared_engine(config, "engine", other)
+        resources = Resources()
+        assert resources.engine(config, "engine", bank) is resources.engine(dict(config), "engine", bank)
+        assert resources.engine(config, "engine", bank) is not resources.engine(config, "engine", other)
 
 
 class Odd(Writer):
@@ -265,4 +271,4 @@ async def test_names_that_are_no_text_are_kept_as_they_can_be(tmp_path: Path) ->
 @pytest.mark.parametrize("path", ["~nobody-of-this-name/bank.sqlite", "a\0b", f"{'x' * 300}/bank.sqlite"])
 def test_what_is_no_path_is_told(path: str) -> None:
     with pytest.raises(BankError, match=r"name another file in bank\.path"):
-        open_bank(path)
+        Resources().bank(path)

@@ -96,7 +96,7 @@ def test_pruning_while_runs_are_on_takes_nothing_from_them(tmp_path: Path) -> No
         time.sleep(0.1)
         if path.is_file():
             with closing(store.Store(path)) as opened:
-                pruned += prune(opened, older_than=0)["samples"]
+                pruned += prune(opened, older_than=0)
     said = [process.communicate(timeout=60)[0] for process in workers]
     # They got what their engines give (each says so), and what was pruned under them was generated again.
     assert [process.returncode for process in workers] == [0, 0], said

@@ -232,11 +232,11 @@ def test_scores_are_listed_sized_and_pruned(path: Path, tmp_path: Path) -> None:
     assert [line.split(", ")[0] for line in lines[1::3]] == ["  3 scores"] * 2
     assert tell("size", path).startswith("6 scores, ")
     assert tell("export", path, tmp_path / "samples.jsonl").startswith("0 samples in ")
-    assert tell("prune", path, "--older-than", 1) == "0 samples deleted\n"
+    assert tell("prune", path, "--older-than", 1) == "0 entries deleted\n"
     with closing(store.Store(path)) as opened:
         (whole,) = opened.connection.execute("SELECT sum(length(body)) FROM entries").fetchone()
-    assert tell("prune", path, "--to-size", (whole - 1) / 1e6) == "0 samples, 1 scores deleted\n"
-    assert tell("prune", path, "--model", "scorer") == "0 samples, 5 scores deleted\n"
+    assert tell("prune", path, "--to-size", (whole - 1) / 1e6) == "1 entries deleted\n"
+    assert tell("prune", path, "--model", "scorer") == "5 entries deleted\n"
     assert tell("size", path).startswith("0 samples of 0 prompts, ")
 
 

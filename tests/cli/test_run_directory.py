@@ -91,23 +91,20 @@ def test_two_processes_do_not_run_in_one_directory(tmp_path: Path) -> None:
 
 
 def test_a_sweep_accounts_for_all_of_its_cells(tmp_path: Path) -> None:
-    from omegaconf import OmegaConf
-
     sweep = Sweep()
-    sweep.on_multirun_start(OmegaConf.create({"hydra": {"sweep": {"dir": str(tmp_path)}}}))
+    assert sweep.end() == {}  # a single run
+    sweep.begin(tmp_path)
     states = {"done": (0, []), "failed": (2, ["search.n=0"]), "killed": None, "not begun": None, "again": (0, [])}
     for name, end in states.items():
         folder = tmp_path / name
         folder.mkdir()
         for _ in range(2 if name == "again" else 1):
-            sweep.on_job_start(OmegaConf.create({"hydra": {"runtime": {"output_dir": str(folder)}}}))
+            sweep.add(folder)
         if name != "not begun":
             RunDirectory(folder, name).begin()
         if end is not None:
             RunDirectory(folder, name).end(*end)
-    planned = {"dry_run": True, "hydra": {"runtime": {"output_dir": str(tmp_path / "planned")}}}
-    sweep.on_job_start(OmegaConf.create(planned))  # leaves no status, and is no failure
-    failures = {folder.name: status for folder, (status, _) in sweep.failures().items()}
+    failures = {folder.name: status for folder, (status, _) in sweep.end().items()}
     assert failures == {"failed": 2, "killed": 1, "not begun": 1}
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(states)
     assert json.loads((tmp_path / "failed" / "status.json").read_text())["errors"] == ["search.n=0"]

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tts.concurrency.while_held import WhileHeld
-from tts.core.values import Problem
+from tts.core import Problem
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,12 @@ import pytest
 from hydra import compose, initialize_config_module
 from omegaconf import OmegaConf
 
-from tts.config.build import build, config_hash, shared_engine
+from tts.config.build import build, config_hash
 from tts.core.errors import UserError
 from tts.engines.replay import Recorder
+from tts.engines.scoring import ScoreRequest, ScoreRows
+from tts.engines.scripted import ScriptedEngine
+from tts.runtime.resources import Resources
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -31,9 +34,9 @@ def test_nested_nodes_become_objects() -> None:
 
 
 def test_provided_objects_go_to_those_who_take_them() -> None:
-    assert build({**PART}, "search", size=3, sandbox=object()).size == 3
+    assert build({**PART}, "search", {"size": 3, "sandbox": object()}).size == 3
     # What the configuration says goes before what is provided.
-    assert build({**PART, "size": 1}, "search", size=3).size == 1
+    assert build({**PART, "size": 1}, "search", {"size": 3}).size == 1
 
 
 @pytest.mark.parametrize(
@@ -42,10 +45,10 @@ def test_provided_objects_go_to_those_who_take_them() -> None:
         ({**PART}, r"search: set search\.size="),
         ({**PART, "size": 1, "nam": "y"}, r"search\.nam: no such setting; did you mean 'name'\?"),
         ({**PART, "size": 1, "zzz": 1}, r"search\.zzz: no such setting; it takes size, name"),
-        ({**PART, "size": "many"}, r"search\.size=many: expected int, got str"),
-        ({**PART, "size": 1.5}, r"search\.size=1\.5: expected int, got float"),
-        ({**PART, "size": True}, r"search\.size=True: expected int, got bool"),
-        ({**PART, "size": 1, "scale": "big"}, r"search\.scale=big"),
+        ({**PART, "size": "many"}, r"search\.size=many: a whole number is needed, not a text"),
+        ({**PART, "size": 1.5}, r"search\.size=1\.5: a whole number is needed, not a decimal number"),
+        ({**PART, "size": True}, r"search\.size=true: a whole number is needed"),
+        ({**PART, "size": 1, "scale": "big"}, r"search\.scale=big: a number or null is needed, not a text"),
         ({**PART, "size": 1, "child": {**PART}}, r"search\.child: set search\.child\.size="),
         ({"size": 1}, "search: no _target_"),
         ({"_target_": "no.such.Thing"}, r"search\._target_=no\.such\.Thing: cannot be imported"),
@@ -62,16 +65,17 @@ def test_none_is_a_value_where_the_class_takes_it() -> None:
 
 
 def test_equal_engines_are_one(tmp_path: Path) -> None:
-    a = shared_engine({**OPENAI, "record": None}, "policy.engine")
-    assert shared_engine({**OPENAI}, "verifier.engine") is a
-    assert shared_engine({**OPENAI, "model": "other"}, "verifier.engine") is not a
-    recorded = shared_engine({**OPENAI, "record": str(tmp_path / "r.jsonl")}, "policy.engine")
+    resources = Resources()
+    a = resources.engine({**OPENAI, "record": None}, "policy.engine")
+    assert resources.engine({**OPENAI}, "verifier.engine") is a
+    assert resources.engine({**OPENAI, "model": "other"}, "verifier.engine") is not a
+    recorded = resources.engine({**OPENAI, "record": str(tmp_path / "r.jsonl")}, "policy.engine")
     assert isinstance(recorded, Recorder)
 
 
 def test_an_engines_mistakes_name_the_role() -> None:
     with pytest.raises(UserError, match=r"verifier\.engine.*base_url=nowhere"):
-        shared_engine({**OPENAI, "base_url": "nowhere"}, "verifier.engine")
+        Resources().engine({**OPENAI, "base_url": "nowhere"}, "verifier.engine")
 
 
 def composed(*overrides: str) -> dict:
@@ -100,6 +104,15 @@ NEEDED = {
 }
 
 
+class Both(ScriptedEngine):
+    """An engine of both kinds, for parts of either."""
+
+    tokenizer = None
+
+    async def score(self, request: ScoreRequest) -> ScoreRows:
+        return ()
+
+
 @pytest.mark.parametrize("option", [*OPTIONS, *(f"engine@policy.engine={name}" for name in ("openai", "transformers"))])
 def test_every_option_composes_and_its_class_takes_all_of_its_settings(option: str, tmp_path: Path) -> None:
     overrides = [option, *NEEDED.get(option, [])]
@@ -107,5 +120,10 @@ def test_every_option_composes_and_its_class_takes_all_of_its_settings(option: s
         config = OmegaConf.to_container(compose("config", overrides), resolve=True)
     group = option.split("=")[0].split("@")[-1].split(".")[0]
     node = {key: value for key, value in config[group].items() if key != "engine"}  # type: ignore[index]
-    provided = {"engine": object(), "sandbox": type("Sandbox", (), {"executes": True})(), "seed": 0, "grader": object()}
-    build(node, group, **provided)
+    provided = {
+        "engine": Both(lambda prompt, seed: ""),
+        "sandbox": type("Sandbox", (), {"executes": True})(),
+        "seed": 0,
+        "grader": object(),
+    }
+    build(node, group, provided, Resources().engine)

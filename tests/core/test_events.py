@@ -10,9 +10,9 @@ import pytest
 from search.search_tree import SearchTree
 from tests.search.helpers import PlainGrader
 from tts.budget import Usage, charge, scope
+from tts.core import Problem, Solution, Verdict
 from tts.core.events import Chosen, Event, Expanded, Judged, Sampled, Spent, emit, heard, listening
 from tts.core.tree import ROOT
-from tts.core.values import Problem, Solution, Verdict
 
 SOLUTION = Solution("a", ("a",), "stop")
 
@@ -56,9 +56,9 @@ async def test_a_listener_inside_another_one_hears_first_and_both_hear() -> None
     order: list[str] = []
     with listening(lambda event: order.append(f"outer {event.problem}")):
         with listening(lambda event: order.append(f"inner {event.problem}")):
-            emit(Event("a", 0.0))
-        emit(Event("b", 0.0))
-    emit(Event("c", 0.0))
+            emit(lambda: Event("a", 0.0))
+        emit(lambda: Event("b", 0.0))
+    emit(lambda: Event("c", 0.0))
     assert order == ["inner a", "outer a", "outer b"]
 
 

@@ -14,9 +14,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tts.core import Vote
 from tts.core.errors import UserError
 from tts.core.tree import REWRITES, ROOT, Node, Tree, load_tree, save_tree, tree_path
-from tts.core.values import Vote
 
 scores = st.lists(st.none() | st.floats(0, 1), max_size=3).map(tuple)
 words = st.text(max_size=5)
@@ -101,5 +101,5 @@ def test_another_file_is_named(tmp_path: Path, text: str, says: str) -> None:
 
 
 def test_networkx_waits_until_it_is_asked_for() -> None:
-    code = "import sys, tts.core.tree, tts.core.values, tts.core.events; sys.exit('networkx' in sys.modules)"
+    code = "import sys, tts.core.tree, tts.core.events; sys.exit('networkx' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

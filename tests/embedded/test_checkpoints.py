@@ -7,7 +7,7 @@ import pytest
 from transformers import AutoConfig
 
 from benchmarks.setup import close, job, start
-from tts.core.values import Solution
+from tts.core import Solution
 from tts.embedded.student import first_error
 from tts.statistics.metrics import first_error_score
 from tts.tasks.answers import extract_answer

@@ -11,7 +11,7 @@ from transformers import AutoTokenizer
 from policies.chat import ChatPolicy
 from policies.embedded.train import HABITS, PolicyExamples
 from search.critique_refine import CritiqueRefine
-from tts.core.values import Verdict, Vote
+from tts.core import Verdict, Vote
 from tts.embedded.student import STEP_SEPARATOR, Habits, first_error, revise, solve
 from tts.embedded.tokenizer import EOS
 from tts.engines.scripted import ScriptedEngine

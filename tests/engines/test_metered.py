@@ -132,9 +132,9 @@ async def test_capacity_is_the_engine_s_unless_a_limit_is_set() -> None:
     assert MeteredGenerator(Slow(), "policy").capacity == 7
     assert MeteredGenerator(Slow(), "policy", 3).capacity == 3
     for limit in (0, -1):
-        with pytest.raises(UserError, match=rf"in_flight\.verifier={limit}"):
+        with pytest.raises(UserError, match=rf"^limit={limit}: at least 1"):
             MeteredGenerator(Slow(), "verifier", limit)
-    with pytest.raises(UserError, match=r"policy\.engine\.prompt_price=-1"):
+    with pytest.raises(UserError, match=r"^prompt_price=-1\.0: at least 0"):
         MeteredGenerator(Slow(), "policy", prompt_price=-1.0)
 
 

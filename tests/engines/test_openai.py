@@ -431,7 +431,7 @@ async def test_whenever_a_request_is_cancelled_the_next_one_is_answered() -> Non
     ("settings", "says"),
     [
         ({"base_url": "localhost:8000"}, "base_url=localhost:8000"),
-        ({"timeout": 0}, "timeout=0 is out of range; it must be more than 0 seconds"),
+        ({"timeout": 0}, "^timeout=0: more than 0"),
         ({"retries": -1}, "retries=-1"),
         ({"patience": -1}, "patience=-1"),
         ({"samples_per_request": 0}, "samples_per_request=0"),

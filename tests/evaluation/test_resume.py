@@ -12,11 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from search.majority import Majority
-from tests.evaluation.test_runner import Silent
 from tests.search.helpers import GivenPolicy, GivenVerifier, PlainGrader
 from tts.budget import Usage, charge
-from tts.core.values import Problem, SearchResult
-from tts.evaluation.resume import Earlier
+from tts.core import Attachment, Problem, SearchResult
 from tts.evaluation.runner import Runner
 
 
@@ -40,8 +38,8 @@ class Searches:
         return await Majority(1).search(problem, GivenPolicy(["1"], [0]), GivenVerifier([]), PlainGrader())
 
 
-async def run(folder: Path, count: int, searches: Searches, earlier: Earlier | None = None) -> dict[str, Any]:
-    outcome = await Runner(searches.search, PlainGrader(), folder, 3).run(problems(count), Silent(), {}, earlier)
+async def run(folder: Path, count: int, searches: Searches, resume: bool = False) -> dict[str, Any]:
+    outcome = await Runner(searches.search, PlainGrader(), folder, 3).run(list(problems(count)), {}, resume)
     assert json.loads((folder / "summary.json").read_text()) == outcome.summary
     return outcome.summary
 
@@ -65,9 +63,33 @@ async def test_a_run_that_was_cut_ends_as_one_that_was_not(n: int, failed: set[i
         left = [json.loads(line) for line in data.split(b"\n")[:-1]]
         holding = {row["id"] for row in left if row["error"] is None} & {f"p{number}" for number in range(n)}
         searches = Searches()
-        summary = await run(folder, n, searches, Earlier(problems(n)))
+        summary = await run(folder, n, searches, resume=True)
         assert records(folder) == records(whole)
         assert sorted(searches.searched) == sorted({f"p{number}" for number in range(n)} - holding)
         assert summary["resumed"] == len(holding)
         for key in expected.keys() - {"wall_s", "resumed", "generated"}:
             assert summary[key] == expected[key], key
+
+
+async def test_what_was_said_and_shown_before_is_part_of_the_problem(tmp_path: Path) -> None:
+    hello = [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hi!"}]
+    question = {"role": "user", "content": "é"}
+    image = (Attachment("image", "a.png"),)
+    made = [
+        Problem("p0", "é", "1"),
+        Problem("p1", answer="1", messages=[*hello, question]),
+        Problem("p2", "é", "1", attachments=image),
+    ]
+    await Runner(Searches().search, PlainGrader(), tmp_path, 3).run(made, {})
+    rows = [json.loads(line) for line in (tmp_path / "results.jsonl").read_text("utf-8").splitlines()]
+    assert [list(row)[3] for row in rows] == ["prediction", "messages", "attachments"]
+    searches = Searches()
+    await Runner(searches.search, PlainGrader(), tmp_path, 3).run(made, {}, resume=True)
+    assert searches.searched == []
+    others = [
+        Problem("p0", "é", "1", attachments=image),
+        Problem("p1", answer="1", messages=[question]),
+        Problem("p2", "é", "1", attachments=(Attachment("image", "b.png"),)),
+    ]
+    await Runner(searches.search, PlainGrader(), tmp_path, 3).run(others, {}, resume=True)
+    assert searches.searched == ["p0", "p1", "p2"]

@@ -14,17 +14,11 @@ from hypothesis import strategies as st
 
 from search.majority import Majority
 from tests.search.helpers import GivenPolicy, GivenVerifier, PlainGrader
-from tts.budget import Budget, Limits, Scope, Usage, charge
+from tts.budget import Budget, Limits, Usage, charge
+from tts.core import Problem, SearchResult
 from tts.core.errors import UserError
-from tts.core.values import Problem, SearchResult
 from tts.evaluation.runner import Runner
-from tts.evaluation.summary import Tally
 from tts.files.jsonl_log import JsonlLog
-
-
-class Silent:
-    def update(self, tally: Tally, meter: Scope) -> None:
-        pass
 
 
 def runner(folder: Path) -> Runner:
@@ -50,13 +44,13 @@ async def test_a_row_that_turns_out_wrong_is_one_error_and_loses_nothing(tmp_pat
         raise UserError("row 2: no question")
 
     with pytest.raises(UserError, match="row 2: no question"):
-        await runner(tmp_path).run(problems(), Silent(), {})
+        await runner(tmp_path).run(problems(), {})
     assert [record["id"] for record in records(tmp_path)] == ["first"]
 
 
 async def test_any_fault_costs_its_problem_alone(tmp_path: Path) -> None:
     problems = [Problem(key, "?", "1") for key in ("fails", "first", "cancels", "second")]
-    outcome = await runner(tmp_path).run(iter(problems), Silent(), {"seed": 7})
+    outcome = await runner(tmp_path).run(iter(problems), {"seed": 7})
     assert [(r["id"], r["error"]) for r in records(tmp_path)] == [
         ("fails", "RuntimeError: a plug-in's fault"),
         ("first", None),
@@ -94,7 +88,7 @@ async def test_all_problems_are_recorded_in_order_and_never_too_many_at_once(
 ) -> None:
     counting, runner = counted(tmp_path, in_flight)
     problems = [Problem(f"p{number}", str(turn), "1") for number, turn in enumerate(turns)]
-    outcome = await runner.run(iter(problems), Silent(), {})
+    outcome = await runner.run(iter(problems), {})
     assert [record["id"] for record in records(tmp_path)] == [problem.id for problem in problems]
     assert counting.most <= in_flight
     assert outcome.summary["n_problems"] == len(turns)
@@ -105,7 +99,7 @@ async def test_all_problems_are_recorded_in_order_and_never_too_many_at_once(
 @given(st.integers(1, 12), st.integers(1, 6), st.integers(1, 100))
 async def test_a_limit_of_the_run_begins_no_further_problem(tmp_path: Path, n: int, in_flight: int, bound: int) -> None:
     _, runner = counted(tmp_path, in_flight, Limits(tokens=bound))
-    outcome = await runner.run((Problem(f"p{i}", "3", "1") for i in range(n)), Silent(), {})
+    outcome = await runner.run((Problem(f"p{i}", "3", "1") for i in range(n)), {})
     needed = -(-bound // 10)  # problems that use it up
     done = outcome.summary["n_problems"]
     assert done == n if n < needed else needed <= done <= needed + in_flight - 1
@@ -121,7 +115,7 @@ async def test_an_interrupted_run_keeps_and_sums_up_what_was_finished(tmp_path: 
 
     runner = Runner(search, PlainGrader(), tmp_path, in_flight=2)
     problems = [Problem(key, "?", "1") for key in ("endless", "b", "a")]
-    task = asyncio.create_task(runner.run(iter(problems), Silent(), {"seed": 3}))
+    task = asyncio.create_task(runner.run(iter(problems), {"seed": 3}))
     while not (tmp_path / "results.jsonl").exists() or len(records(tmp_path)) < 2:  # noqa: ASYNC110
         await asyncio.sleep(0.01)
     task.cancel()
@@ -137,7 +131,7 @@ async def test_an_interrupted_run_keeps_and_sums_up_what_was_finished(tmp_path: 
 def test_lines_are_sorted_whatever_they_hold(lines: list[tuple[int, str]]) -> None:
     with tempfile.TemporaryDirectory() as folder, JsonlLog(Path(folder) / "x.jsonl") as file:
         for number, line in lines:
-            file.append(number, json.dumps(line))
+            file.append(number, {"line": line})
         file.sort()
         text = (Path(folder) / "x.jsonl").read_text("utf-8")
-    assert [json.loads(line) for line in text.split("\n")[:-1]] == [line for _, line in sorted(lines)]
+    assert [json.loads(line)["line"] for line in text.split("\n")[:-1]] == [line for _, line in sorted(lines)]

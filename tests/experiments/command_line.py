@@ -9,8 +9,8 @@ import sys
 from pathlib import Path
 
 from tts.cli.command import command
-from tts.evaluation.job import run_job as search_job
-from tts.judge.app import run_job as judge_job
+from tts.cli.judge_command import run_judge as judge_job
+from tts.cli.search_command import run_search as search_job
 
 _PRELOADED = (
     *("math_verify", "transformers.models.llama.modeling_llama", "tts.engines.transformers.worker", "policies.chat"),
@@ -50,5 +50,5 @@ def _run(folder: Path, output: Path, module: str, arguments: tuple[str, ...]) ->
     file = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     os.dup2(file, 1)
     os.dup2(file, 2)
-    sys.argv = [module, *arguments]
-    command(*COMMANDS[module])
+    sys.argv[0] = module
+    sys.exit(command(*COMMANDS[module], arguments))

@@ -6,13 +6,15 @@ import os
 import signal
 from pathlib import Path
 
-from tts.core.values import Problem, Solution, Verdict, Vote
+from tts.core import Problem, Solution, Verdict, Vote
+from tts.core.traits import VerifierTraits
 
 
 class Deadly:
     """Kills the process at the first solution of a cell of more than one, as long as there is no file `spared`."""
 
     votes = 1
+    traits = VerifierTraits()
 
     def __init__(self, spared: str) -> None:
         self._spared = Path(spared)

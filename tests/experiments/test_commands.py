@@ -9,8 +9,8 @@ from hydra import compose, initialize_config_module
 from hydra.errors import ConfigCompositionException
 from omegaconf import OmegaConf
 
+from tests.jobs import compose as job
 from tts.core.errors import UserError
-from tts.evaluation.job import compose as job
 
 
 def composed(command: str, preset: str) -> dict[str, Any]:

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from omegaconf import DictConfig, OmegaConf
 
 from tts.cli.run_directory import RunDirectory
 from tts.cli.sweep import Sweep
@@ -17,7 +16,7 @@ def round_of(sweep: Sweep, grid: list[Path], deadly: set[Path], jobs: int, lost:
     """Runs a round as a pool of `jobs` processes does; returns whether the pool broke.
 
     Args:
-        sweep: The callback of this round.
+        sweep: The sweep.
         grid: The cells in order.
         deadly: Those that bring their process down.
         jobs: How many cells are begun together; all of them are cut where one is deadly.
@@ -27,7 +26,7 @@ def round_of(sweep: Sweep, grid: list[Path], deadly: set[Path], jobs: int, lost:
     for first in range(0, len(grid), jobs):
         batch = grid[first : first + jobs]
         for folder in batch:
-            sweep.on_job_start(OmegaConf.create({"hydra": {"runtime": {"output_dir": str(folder)}}}))
+            sweep.add(folder)
         batch = [folder for folder in batch if not sweep.leaves(folder)]
         for folder in batch:
             folder.mkdir(exist_ok=True)
@@ -44,10 +43,9 @@ def round_of(sweep: Sweep, grid: list[Path], deadly: set[Path], jobs: int, lost:
 
 
 def begin(folder: Path) -> Sweep:
-    """The callback as Hydra makes it for a round."""
-    config: DictConfig = OmegaConf.create({"hydra": {"sweep": {"dir": str(folder)}}})
+    """The sweep, begun."""
     sweep = Sweep()
-    sweep.on_multirun_start(config)
+    sweep.begin(folder)
     return sweep
 
 
@@ -58,15 +56,15 @@ def test_deadly_cells_cost_themselves_alone(deaths: list[bool], jobs: int, lost:
         grid = [Path(name, str(i)) for i in range(len(deaths))]
         deadly = {folder for folder, dies in zip(grid, deaths, strict=True) if dies}
         killed, rounds, again = len(lost), 0, True
+        sweep = begin(Path(name))
         while again:
-            broken = round_of(begin(Path(name)), grid, deadly, jobs, lost)
+            sweep.begin(Path(name))  # as Hydra does in every round
+            broken = round_of(sweep, grid, deadly, jobs, lost)
             rounds += 1
-            assert Sweep.running is not None
-            again = Sweep.running.another_round(broken)
+            again = sweep.another_round(broken)
         # A deadly cell costs at most a round that it cuts, and one for each of those that were cut with it.
         assert rounds <= 1 + (len(deadly) + killed) * (1 + jobs)
-        assert Sweep.running is not None
-        failed = set(Sweep.running.failures())
+        failed = set(sweep.end())
         assert deadly <= failed
         # A cell that was alone when its process was killed from outside is taken for one that kills.
         assert len(failed - deadly) <= killed
@@ -76,11 +74,11 @@ def test_deadly_cells_cost_themselves_alone(deaths: list[bool], jobs: int, lost:
 def test_processes_that_come_to_no_cell_end_the_sweep(tmp_path: Path) -> None:
     sweep = begin(tmp_path)
     assert not sweep.another_round(broken=True)
-    assert sweep.failures() == {}
+    assert sweep.end() == {}
 
 
 def test_a_sweep_that_nothing_broke_has_one_round(tmp_path: Path) -> None:
     sweep = begin(tmp_path)
     assert not round_of(sweep, [tmp_path / "a", tmp_path / "b"], set(), 2, [])
     assert not sweep.another_round(broken=False)
-    assert sweep.failures() == {}
+    assert sweep.end() == {}

@@ -12,7 +12,7 @@ from pathlib import Path
 import policies.chat  # noqa: F401  what a run of the tests below would import
 import verifiers.generative.genprm  # noqa: F401
 from tts.cli.command import command
-from tts.evaluation.job import run_job
+from tts.cli.search_command import run_search
 
 _context = multiprocessing.get_context("forkserver")
 _context.set_forkserver_preload([__name__])
@@ -36,5 +36,4 @@ def _run(output: Path, arguments: tuple[str, ...], largest_file: int) -> None:
     file = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     os.dup2(file, 1)
     os.dup2(file, 2)
-    sys.argv = ["tts", *arguments]
-    command("config", run_job)
+    sys.exit(command("config", run_search, arguments))

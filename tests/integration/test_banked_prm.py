@@ -68,5 +68,5 @@ def test_a_sweep_over_a_prm_scores_each_solution_once(tmp_path: Path, settings: 
     assert len(plain) == sum(CELLS) * PROBLEMS * 3
     (bank,) = (tmp_path / "banked").glob("**/bank.sqlite")
     opened = Store(bank)
-    assert [model.results for model in models(opened)] == [{"scores": len(asked)}]
+    assert [model.entries for model in models(opened)] == [{"scores": len(asked)}]
     opened.close()

@@ -12,7 +12,7 @@ from hydra import compose, initialize_config_module
 from omegaconf import OmegaConf
 from rich.console import Console
 
-from tts.evaluation.job import run_job
+from tests.jobs import search_job
 
 pytestmark = pytest.mark.integration
 
@@ -40,7 +40,7 @@ def run(folder: Path, overrides: list[str]) -> tuple[int, str]:
     plain: dict[str, Any] = OmegaConf.to_container(config, resolve=True)  # type: ignore[assignment]
     out = io.StringIO()
     folder.mkdir()
-    return run_job(plain, "0", folder, Console(file=out, width=200)), out.getvalue()
+    return search_job(plain, "0", folder, Console(file=out, width=200)), out.getvalue()
 
 
 @pytest.mark.parametrize("policy", ["simulated", "recorded"])

@@ -102,7 +102,7 @@ def test_results_are_again_a_task_and_recorded_samples(tmp_path: Path, recorded:
         (["search.nn=3"], "nn"),
         (["+search.nn=3"], "search.nn: no such setting; did you mean 'n'?"),
         (["search.n=0"], "search.n=0"),
-        (["search.n=many"], "search.n=many: expected int, got str"),
+        (["search.n=many"], "search.n=many: a whole number is needed, not a text"),
         (["search.aggregator=median"], "search.aggregator=median"),
         (["task.path=/none.jsonl"], "/none.jsonl"),
         (["policy.path=/none.jsonl"], "/none.jsonl"),

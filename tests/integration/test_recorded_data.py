@@ -12,7 +12,7 @@ from hydra import compose, initialize_config_module
 from omegaconf import OmegaConf
 from rich.console import Console
 
-from tts.evaluation.job import run_job
+from tests.jobs import search_job
 
 pytestmark = pytest.mark.integration
 
@@ -56,7 +56,7 @@ def run(folder: Path, overrides: list[str]) -> tuple[Row, str]:
     plain: dict[str, Any] = OmegaConf.to_container(config, resolve=True)  # type: ignore[assignment]
     out = io.StringIO()
     folder.mkdir()
-    status = run_job(plain, "0", folder, Console(file=out, width=200))
+    status = search_job(plain, "0", folder, Console(file=out, width=200))
     assert status == 0, out.getvalue()
     summary: Row = json.loads((folder / "summary.json").read_text())
     return summary, out.getvalue()

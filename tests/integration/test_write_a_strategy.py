@@ -8,10 +8,14 @@ import re
 import shlex
 import subprocess
 import sys
+import types
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from search.beam import Beam
+from tests.search.toy import Toy
 
 pytestmark = pytest.mark.integration
 
@@ -84,8 +88,9 @@ def test_it_is_swept_beside_others(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("override", "says"),
     [
-        ("search.n=6", "search.n=6, search.batch=4: n must be a multiple"),
-        ("search.enough=high", "search.enough=high: expected float, got str"),
+        ("search.n=6", "search.n=6: n must be a multiple of batch=4"),
+        ("search.enough=high", "search.enough=high: a number is needed, not a text"),
+        ("search.enough=2", "search.enough=2: at least 0 and at most 1 is needed"),
         ("+search.bath=2", "search.bath: no such setting; did you mean 'batch'?"),
         ("search._target_=until_good.Until", "search._target_=until_good.Until: cannot be imported"),
     ],
@@ -95,3 +100,14 @@ def test_mistakes_are_one_message(folder: Path, override: str, says: str) -> Non
     assert done.returncode == 2
     assert says in " ".join((done.stdout + done.stderr).split())
     assert "Traceback" not in done.stdout + done.stderr
+
+
+async def test_the_search_over_steps_is_a_beam_of_width_one() -> None:
+    [code] = [code for code in re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL) if "StepSearch" in code]
+    # Annotations are looked up in the module that a class says it is from.
+    sys.modules["greedy"] = module = types.ModuleType("greedy")
+    exec(code, vars(module))
+    for seed in range(20):
+        greedy = await Toy(seed, repeats=True).search(module.Greedy(3))
+        beam = await Toy(seed, repeats=True).search(Beam(3, 1))
+        assert greedy.candidates == beam.candidates

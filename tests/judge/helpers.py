@@ -12,12 +12,12 @@ from hydra import compose, initialize_config_module
 from omegaconf import OmegaConf
 from rich.console import Console
 
+from tests.jobs import judge_job
 from tts.budget import Usage, charge
 from tts.config.build import config_hash
+from tts.core import Problem, Solution, Verdict, Vote
 from tts.core.errors import EngineError, UserError
 from tts.core.traits import VerifierTraits
-from tts.core.values import Problem, Solution, Verdict, Vote
-from tts.judge.app import run_job
 from verifiers.base import BaseVerifier
 
 ASKED: list[str] = []
@@ -92,7 +92,7 @@ def judge(folder: Path, *overrides: str) -> tuple[int, str]:
     ASKED.clear()
     folder.mkdir(exist_ok=True)
     out = io.StringIO()
-    return run_job(*config_of(*overrides), folder, Console(file=out, width=200)), out.getvalue()
+    return judge_job(*config_of(*overrides), folder, Console(file=out, width=200)), out.getvalue()
 
 
 def results(folder: Path) -> list[dict[str, Any]]:

@@ -9,9 +9,9 @@ import pytest
 from hydra import compose, initialize_config_module
 
 from tests.judge.helpers import ASKED, TOLD, Told, judge, results, rows, summary, write
+from tts.core import Problem, Solution, Verdict
 from tts.core.errors import UserError
 from tts.core.traits import VerifierTraits
-from tts.core.values import Problem, Solution, Verdict
 from tts.sandbox.base import Sandbox
 from tts.sandbox.none import NoExecution
 
@@ -307,7 +307,7 @@ def test_a_finished_run_keeps_what_its_code_ran_in(tmp_path: Path, data: Path) -
     ("overrides", "says"),
     [
         (["threshold.rule=median"], "threshold.rule=median: choose one of fixed, tuned, greedy"),
-        (["threshold.value=high"], "threshold.value=high: expected float"),
+        (["threshold.value=high"], "threshold.value=high: a number is needed, not a text"),
         (["threshold.rule=tuned"], "needs the subset to tune on"),
         (["threshold.subset=easy"], "needs the subset to tune on"),
         (["threshold.rule=tuned", "threshold.subset=easi"], "threshold.subset=easi: no such subset; the task has easy"),

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.judge.test_figures import judgements
-from tts.core.values import Problem, Solution, Verdict
+from tts.core import Problem, Solution, Verdict
 from tts.judge.figures import figures
 from tts.judge.judged import Judged, counts
 from tts.judge.threshold import Threshold

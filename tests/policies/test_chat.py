@@ -10,9 +10,9 @@ from omegaconf import OmegaConf
 
 import tts.config.build
 from policies.chat import ChatPolicy
-from tts.core.errors import UserError
+from tts.core import Attachment, Problem, Solution
+from tts.core.errors import ProblemError, UserError
 from tts.core.policy import GREEDY
-from tts.core.values import Problem, Solution
 from tts.engines.generating import Completion
 from tts.engines.scripted import ScriptedEngine
 from tts.engines.seeded import derive_seed
@@ -24,7 +24,7 @@ def preset(name: str, engine: ScriptedEngine, **changes: object) -> ChatPolicy:
     with initialize_config_module("conf", version_base="1.3"):
         config = OmegaConf.to_container(compose("config", [f"policy={name}"]), resolve=True)["policy"]
     del config["engine"]
-    return tts.config.build.build({**config, **changes}, "policy", engine=engine)
+    return tts.config.build.build({**config, **changes}, "policy", {"engine": engine})
 
 
 async def collect(stream: object) -> list[Solution]:
@@ -139,7 +139,52 @@ async def test_a_revision_shows_the_solution_and_the_critique() -> None:
 
 def test_wrong_settings_are_named() -> None:
     engine = ScriptedEngine(lambda prompt, seed: "")
-    with pytest.raises(UserError, match=r"policy\.chat=vicuna.*chatml"):
+    with pytest.raises(UserError, match=r"^chat=vicuna.*chatml"):
         ChatPolicy(engine, chat="vicuna")
-    with pytest.raises(UserError, match=r"policy\.user.*question"):
+    with pytest.raises(UserError, match=r"^user='Solve it\.': .*question"):
         ChatPolicy(engine, chat="chatml", user="Solve it.")
+    with pytest.raises(UserError, match=r"^steps='': it must not be empty"):
+        ChatPolicy(engine, chat="chatml", steps="")
+
+
+CONVERSATION = Problem(
+    "p",
+    messages=[
+        {"role": "system", "content": "Be brief."},
+        {"role": "user", "content": "Hi {question}"},
+        {"role": "assistant", "content": "Hi!"},
+        {"role": "user", "content": "What is {1} + 1?"},
+    ],
+)
+
+
+@pytest.mark.parametrize(
+    ("system", "shown"), [("Think.", "Think.\n\nBe brief."), (None, "Be brief."), ("", "Be brief.")]
+)
+async def test_a_conversation_stands_in_place_of_the_question(system: str | None, shown: str) -> None:
+    engine = ScriptedEngine(lambda prompt, seed: "2")
+    policy = ChatPolicy(engine, "chatml", user="Solve: {question}", system=system)
+    await collect(policy.solutions(CONVERSATION, Solution(), 1))
+    assert engine.requests[0].prompt == (
+        f"<|im_start|>system\n{shown}<|im_end|>\n<|im_start|>user\nHi {{question}}<|im_end|>\n"
+        "<|im_start|>assistant\nHi!<|im_end|>\n<|im_start|>user\nSolve: What is {1} + 1?<|im_end|>\n<|im_start|>assistant\n"
+    )
+
+
+async def test_a_question_alone_is_a_conversation_of_one_turn() -> None:
+    engine = ScriptedEngine(lambda prompt, seed: "2")
+    policy = preset("qwen2.5", engine)
+    alone = Problem("p", messages=[{"role": "user", "content": PROBLEM.question}])
+    for problem in (PROBLEM, alone):
+        await collect(policy.solutions(problem, Solution(), 1))
+    assert engine.requests[0] == engine.requests[1]
+
+
+@pytest.mark.parametrize("way", ["steps", "solutions", "revisions"])
+async def test_what_it_cannot_read_it_does_not_ignore(way: str) -> None:
+    engine = ScriptedEngine(lambda prompt, seed: "2")
+    problem = replace(PROBLEM, attachments=(Attachment("image", "a.png"),))
+    more = ("no",) if way == "revisions" else ()
+    with pytest.raises(ProblemError, match=r"problem p comes with image a\.png"):
+        await collect(getattr(preset("qwen2.5", engine), way)(problem, Solution(), *more, 1))
+    assert not engine.requests

@@ -15,21 +15,22 @@ from rich.console import Console
 
 from policies.recorded import RecordedPolicy
 from search.base import BaseStrategy
+from tests.jobs import compose, search_job
+from tts.core import Problem, SearchResult
 from tts.core.errors import UserError
 from tts.core.grader import Grader
 from tts.core.policy import Policy
 from tts.core.traits import REFINEMENT, STEP_SEARCH, Needs, PolicyAbility, PolicyTraits, VerifierAbility, VerifierTraits
-from tts.core.values import Problem, SearchResult
 from tts.core.verifier import Verifier
-from tts.evaluation.job import Job, compose, run_job
 from tts.runtime.capabilities import check_needs, ranks_by_wholes
+from tts.runtime.composition import Composition
 from verifiers.trivial import AlwaysCorrect
 
 ROOT = Path(__file__).resolve().parents[2]
 STRATEGIES = sorted(path.stem for path in (ROOT / "conf" / "search").glob("*.yaml"))
 
 
-def job(folder: Path, *overrides: str) -> Job:
+def job(folder: Path, *overrides: str) -> Composition:
     samples, scores = folder / "samples.jsonl", folder / "scores.jsonl"
     solution = {"text": "1.\n\nThe answer is \\boxed{1}."}
     samples.write_text(json.dumps({"id": "a", "question": "?", "answer": "1", "solutions": [solution]}) + "\n")
@@ -122,5 +123,5 @@ def test_a_run_says_how_it_ranks_beginnings(tmp_path: Path, verifier: str, told:
     with initialize_config_module("conf", version_base="1.3"):
         config: dict[str, Any] = OmegaConf.to_container(hydra_compose("config", chosen.split()), resolve=True)  # type: ignore[assignment]
     console = Console(record=True, width=200)
-    assert run_job(config, "", tmp_path, console) == 0
+    assert search_job(config, "", tmp_path, console) == 0
     assert ("has one reward for a solution as a whole" in console.export_text()) == told

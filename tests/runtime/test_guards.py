@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from policies.base import BasePolicy
 from tts.budget import LimitReached, Limits, Usage, charge, scope
+from tts.core import Attachment, Problem, Solution, Verdict
 from tts.core.errors import ProblemError
-from tts.core.values import Problem, Solution, Verdict
+from tts.core.traits import PolicyTraits
 from tts.runtime.guards import CheckedVerifier, LimitedPolicy
 from verifiers.base import BaseVerifier
 
@@ -122,3 +123,17 @@ async def test_closing_reaches_the_policy() -> None:
     await anext(landing)
     await landing.aclose()
     assert policy.closed == 1
+
+
+class Seeing(Spending):
+    traits = PolicyTraits(attachments=True)
+
+
+@pytest.mark.parametrize("way", ["solutions", "steps", "revisions"])
+async def test_attachments_are_for_policies_that_mind_them(way: str) -> None:
+    problem = Problem("p", "?", attachments=(Attachment("image", "a.png"),))
+    more = ("no",) if way == "revisions" else ()
+    with pytest.raises(ProblemError, match=r"problem p comes with image a\.png, but Spending reads text only"):
+        await anext(getattr(LimitedPolicy(Spending()), way)(problem, Solution(), *more, 1))
+    seen = [solution async for solution in LimitedPolicy(Seeing()).solutions(problem, Solution(), 2)]
+    assert [solution.index for solution in seen] == [0, 1]

@@ -22,12 +22,10 @@ async def test_every_piece_is_charged_to_the_role_but_not_those_of_a_history() -
     assert meter.usage["verifier"].code_executions == 0
 
 
-async def test_what_runs_around_a_piece_is_part_of_it() -> None:
+async def test_code_that_is_watched_to_its_end_is_one_piece() -> None:
     sandbox = MeteredSandbox(InProcessSandbox(), "verifier")
     with scope() as meter:
-        async with sandbox.piece() as inner:
-            await inner.run("print(1)")
-            await inner.run("print(2)")
+        assert (await sandbox.complete("print(1)")).completed
     assert meter.usage["verifier"].code_executions == 1
 
 

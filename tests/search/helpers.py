@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, field
 
 from policies.base import BasePolicy
-from tts.core.values import Problem, Solution, Verdict
+from tts.core import Problem, Solution, Verdict
 from tts.tasks.grading import MathGrader
 from verifiers.base import BaseVerifier
 

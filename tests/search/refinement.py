@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from tts.core.values import FinishReason, Problem, SearchResult, Solution, Verdict, Vote
+from tts.core import FinishReason, Problem, SearchResult, Solution, Verdict, Vote
 
 PROBLEM = Problem("p", "?", "0")
 CRITIQUE = (

@@ -18,9 +18,9 @@ from search.ab_mcts import ABMCTS
 from search.thompson import Beliefs, beta, gaussian
 from tests.search.helpers import PlainGrader
 from tests.search.refinement import PROBLEM, Editor, Judge, Latencies, timeless
+from tts.core import Problem, SearchResult, Solution, Verdict, Vote
 from tts.core.errors import ProblemError, UserError
 from tts.core.tree import choose
-from tts.core.values import Problem, SearchResult, Solution, Verdict, Vote
 
 marks = st.lists(st.booleans(), min_size=1, max_size=4).map(tuple)
 options = st.fixed_dictionaries(
@@ -147,10 +147,10 @@ def test_thompson_sampling_comes_to_prefer_the_best_child() -> None:
     rng = random.Random(0)
     beliefs = Beliefs("beta", rng)
     for node, score in ((1, 0.1), (2, 0.9), (3, 0.5)):
-        beliefs.tell([0], node, score)
+        beliefs.observe([0], node, score)
     for node in range(4, 304):
         way = beliefs.descend()
-        beliefs.tell(way, node, {1: 0.1, 2: 0.9, 3: 0.5}.get(way[1] if len(way) > 1 else 0, 0.3))
+        beliefs.observe(way, node, {1: 0.1, 2: 0.9, 3: 0.5}.get(way[1] if len(way) > 1 else 0, 0.3))
     last = Counter(way[1] if len(way := beliefs.descend()) > 1 else 0 for _ in range(200))
     assert last[2] > 150
 
@@ -221,7 +221,7 @@ def largest(first: Any, *others: Any) -> float:
 def test_every_decision_is_taken_with_the_posterior_probability_that_it_is_right(kind: str) -> None:
     beliefs, runs = Beliefs(kind, random.Random(0)), 6000
     for way, node, score in (([0], 1, 0.2), ([0], 2, 0.7), ([0], 3, 0.5), ([0, 1], 4, 0.9), ([0, 2], 5, 0.1)):
-        beliefs.tell(way, node, score)
+        beliefs.observe(way, node, score)
     wider, deeper = posterior_of(kind, [0.2, 0.7, 0.5]), posterior_of(kind, [0.9, 0.1])
     children = [posterior_of(kind, seen) for seen in ([0.2, 0.9], [0.7, 0.1], [0.5])]
     exact = {0: largest(wider, deeper)}
@@ -238,10 +238,10 @@ def test_every_decision_is_taken_with_the_posterior_probability_that_it_is_right
 
 def test_what_a_solution_scored_is_told_to_all_that_had_a_part_in_it_and_nobody_else() -> None:
     beliefs = Beliefs("beta", random.Random(0))
-    beliefs.tell([0], 1, 0.5)
-    beliefs.tell([0, 1], 2, 0.25)
-    beliefs.tell([0, 1, 2], 3, 0.75)
-    beliefs.tell([0], 4, None)
+    beliefs.observe([0], 1, 0.5)
+    beliefs.observe([0, 1], 2, 0.25)
+    beliefs.observe([0, 1, 2], 3, 0.75)
+    beliefs.observe([0], 4, None)
     seen = {
         name: {node: scores for node, scores in vars(beliefs)[name].items() if scores}
         for name in ("_wider", "_deeper", "_itself")
@@ -280,12 +280,12 @@ def test_beta_refuses_what_is_no_share() -> None:
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"n": 0}, r"search\.n=0"),
-        ({"parallel": 0}, r"search\.parallel=0"),
-        ({"posterior": "normal"}, r"search\.posterior=normal.*beta, gaussian"),
-        ({"prompt": "again"}, r"search\.prompt='again'"),
-        ({"selection": "best"}, r"search\.selection=best"),
-        ({"aggregator": "median"}, r"search\.aggregator=median"),
+        ({"n": 0}, r"n=0"),
+        ({"parallel": 0}, r"parallel=0"),
+        ({"posterior": "normal"}, r"posterior=normal.*beta, gaussian"),
+        ({"prompt": "again"}, r"prompt=again"),
+        ({"selection": "best"}, r"selection=best"),
+        ({"aggregator": "median"}, r"aggregator=median"),
     ],
 )
 def test_wrong_settings_are_named(wrong: dict[str, Any], message: str) -> None:

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from search.beam import Beam
 from search.dvts import DVTS
 from tests.search.toy import Steps, Toy, again, check_step_search, shape, toys
+from tts.core import FinishReason, SearchResult
 from tts.core.errors import UserError
 from tts.core.policy import GREEDY
-from tts.core.values import FinishReason, SearchResult
 
 settings = st.tuples(st.integers(1, 4), st.integers(1, 3))
 
@@ -70,7 +70,7 @@ async def test_beam_does_what_every_step_search_must(toy: Toy, setting: tuple[in
 @given(toy=toys, setting=settings, depth=st.integers(1, 4), lookahead=st.integers(0, 3))
 async def test_beam_is_the_plain_algorithm(toy: Toy, setting: tuple[int, int], depth: int, lookahead: int) -> None:
     width, each = setting
-    result = await toy.search(Beam(width * each, width, depth, lookahead))
+    result = await toy.search(Beam(width * each, width, depth=depth, lookahead=lookahead))
     check_ends(toy, result, plain_beam(toy, width * each, width, depth, lookahead))
 
 
@@ -139,8 +139,8 @@ async def test_a_finished_solution_is_the_answer_where_the_budget_ends_before_a_
 
 @given(toy=toys, n=st.integers(1, 5), depth=st.integers(1, 4), lookahead=st.integers(0, 2))
 async def test_dvts_with_one_subtree_is_beam(toy: Toy, n: int, depth: int, lookahead: int) -> None:
-    beam = await toy.search(Beam(n, 1, depth, lookahead))
-    dvts = await again(toy).search(DVTS(n, n, depth, lookahead))
+    beam = await toy.search(Beam(n, 1, depth=depth, lookahead=lookahead))
+    dvts = await again(toy).search(DVTS(n, n, depth=depth, lookahead=lookahead))
     assert shape(dvts) == shape(beam)
 
 
@@ -157,13 +157,13 @@ async def test_dvts_grows_independent_subtrees(toy: Toy, subtrees: int, width: i
 @pytest.mark.parametrize(
     ("wrong", "says"),
     [
-        ({"n": 0}, r"search\.n=0: it must be 1 or more"),
-        ({"width": 0}, r"search\.width=0"),
-        ({"n": 6}, r"search\.n=6, search\.width=4: .* such as 4 or 8"),
-        ({"depth": 0}, r"search\.depth=0"),
-        ({"lookahead": -1}, r"search\.lookahead=-1"),
-        ({"aggregator": "median"}, r"search\.aggregator=median"),
-        ({"selection": "x"}, r"search\.selection=x"),
+        ({"n": 0}, r"n=0: at least 1"),
+        ({"width": 0}, r"width=0"),
+        ({"n": 6}, r"n=6: n must be a multiple of width=4, such as 4 or 8"),
+        ({"depth": 0}, r"depth=0"),
+        ({"lookahead": -1}, r"lookahead=-1"),
+        ({"aggregator": "median"}, r"aggregator=median"),
+        ({"selection": "x"}, r"selection=x"),
     ],
 )
 def test_wrong_settings_are_named(strategy: type, wrong: dict, says: str) -> None:
@@ -173,5 +173,5 @@ def test_wrong_settings_are_named(strategy: type, wrong: dict, says: str) -> Non
 
 def test_the_bound_counts_the_lookahead() -> None:
     for strategy in (Beam, DVTS):
-        assert strategy(8, 4, 10).token_bound(Toy()) == 80
-        assert strategy(8, 4, 10, 2).token_bound(Toy()) == 240
+        assert strategy(8, 4, depth=10).token_bound(Toy()) == 80
+        assert strategy(8, 4, depth=10, lookahead=2).token_bound(Toy()) == 240

@@ -10,13 +10,12 @@ from hypothesis import strategies as st
 
 from search.best_of_n import BestOfN
 from search.critique_refine import CritiqueRefine, critique_of
-from search.refinement import Refinement
 from search.resample import Resample
 from tests.search.helpers import GivenPolicy, GivenVerifier, PlainGrader
 from tests.search.refinement import CRITIQUE, PROBLEM, Editor, Judge, Latencies, Marks, marks_of, timeless
+from tts.core import Candidate, Problem, SearchResult, Solution, Verdict, Vote
 from tts.core.errors import UserError
 from tts.core.tree import choose
-from tts.core.values import Candidate, Problem, SearchResult, Solution, Verdict, Vote
 
 numbers = st.integers(1, 4)
 BOTH = pytest.mark.parametrize("strategy", [CritiqueRefine, Resample])
@@ -30,7 +29,7 @@ def cases(draw: st.DrawFn) -> tuple[int, int, list[Marks]]:
     return n, turns, draw(st.lists(marks, min_size=n * (turns + 1), max_size=n * (turns + 1)))
 
 
-async def run(strategy: Refinement, policy: Editor, judge: Judge | None = None) -> SearchResult:
+async def run(strategy: Resample, policy: Editor, judge: Judge | None = None) -> SearchResult:
     return await strategy.search(PROBLEM, policy, judge or Judge(), PlainGrader())
 
 
@@ -69,7 +68,7 @@ async def test_a_redrawn_chain_ends_with_its_first_right_solution(case: tuple) -
 
 @BOTH
 @given(n=numbers, turns=numbers)
-async def test_both_cost_the_same_where_nothing_is_right(strategy: type[Refinement], n: int, turns: int) -> None:
+async def test_both_cost_the_same_where_nothing_is_right(strategy: type[Resample], n: int, turns: int) -> None:
     # More wrong steps than turns: no chain ends early.
     policy, judge = Editor([(False,) * 9] * n * (turns + 1)), Judge()
     await run(strategy(n, turns), policy, judge)
@@ -78,7 +77,7 @@ async def test_both_cost_the_same_where_nothing_is_right(strategy: type[Refineme
 
 @BOTH
 @given(case=cases())
-async def test_no_sample_is_taken_twice(strategy: type[Refinement], case: tuple) -> None:
+async def test_no_sample_is_taken_twice(strategy: type[Resample], case: tuple) -> None:
     n, turns, drafts = case
     # All drafts are the same text: only their indices tell the chains apart.
     policy = Editor([drafts[0]] * len(drafts))
@@ -102,7 +101,7 @@ async def test_a_policy_that_gives_its_text_back_is_asked_for_another_sample_eac
 @BOTH
 @given(case=cases(), keep=st.sampled_from(["last", "best"]), seed=st.integers(0, 1000))
 async def test_the_order_of_arrival_changes_nothing(
-    strategy: type[Refinement], case: tuple, keep: str, seed: int
+    strategy: type[Resample], case: tuple, keep: str, seed: int
 ) -> None:
     n, turns, drafts = case
     at_once = await run(strategy(n, turns, keep=keep), Editor(drafts), Judge())
@@ -112,7 +111,7 @@ async def test_the_order_of_arrival_changes_nothing(
 
 @BOTH
 @given(case=cases(), seed=st.integers(0, 1000))
-async def test_the_tree_explains_the_choice(strategy: type[Refinement], case: tuple, seed: int) -> None:
+async def test_the_tree_explains_the_choice(strategy: type[Resample], case: tuple, seed: int) -> None:
     n, turns, drafts = case
     policy = Editor(drafts, Latencies(seed))
     result = await run(strategy(n, turns), policy)
@@ -126,7 +125,7 @@ async def test_the_tree_explains_the_choice(strategy: type[Refinement], case: tu
 
 @BOTH
 @given(case=cases())
-async def test_a_chain_keeps_its_best_or_its_last(strategy: type[Refinement], case: tuple) -> None:
+async def test_a_chain_keeps_its_best_or_its_last(strategy: type[Resample], case: tuple) -> None:
     n, turns, drafts = case
     # Nothing passes, so that chains go on to their end; a solution is the better the more of its steps are right.
     judge = Judge(scores=(0.4, 0.1))
@@ -158,7 +157,7 @@ async def test_redrawing_what_never_passes_and_keeping_the_best_is_best_of_n(sco
 @BOTH
 @given(case=cases(), samples=st.integers(0, 12), verdicts=st.integers(0, 12))
 async def test_a_used_up_budget_ends_the_search(
-    strategy: type[Refinement], case: tuple, samples: int, verdicts: int
+    strategy: type[Resample], case: tuple, samples: int, verdicts: int
 ) -> None:
     n, turns, drafts = case
     policy, judge = Editor(drafts, most=samples), Judge(most=verdicts)
@@ -239,20 +238,20 @@ async def test_texts_with_places_in_them_are_read_as_they_are() -> None:
 @pytest.mark.parametrize(
     ("settings", "says"),
     [
-        ({"n": 0}, r"^search\.n=0: at least 1"),
-        ({"turns": 0}, r"^search\.turns=0: at least 1"),
-        ({"threshold": 0.0}, r"^search\.threshold=0\.0: .* more than 0 and at most 1"),
-        ({"threshold": 1.5}, r"^search\.threshold=1\.5"),
-        ({"keep": "first"}, r"^search\.keep=first: choose one of last, best"),
-        ({"aggregator": "median"}, r"^search\.aggregator=median"),
-        ({"selection": "x"}, r"^search\.selection=x"),
+        ({"n": 0}, r"^n=0: at least 1"),
+        ({"turns": 0}, r"^turns=0: at least 1"),
+        ({"threshold": 0.0}, r"^threshold=0\.0: .*more than 0 and at most 1"),
+        ({"threshold": 1.5}, r"^threshold=1\.5"),
+        ({"keep": "first"}, r"^keep=first: choose one of last, best"),
+        ({"aggregator": "median"}, r"^aggregator=median"),
+        ({"selection": "x"}, r"^selection=x"),
     ],
 )
-def test_wrong_settings_are_named(strategy: type[Refinement], settings: dict, says: str) -> None:
+def test_wrong_settings_are_named(strategy: type[Resample], settings: dict, says: str) -> None:
     with pytest.raises(UserError, match=says):
         strategy(**{"n": 1, "turns": 1, **settings})
 
 
 def test_a_prompt_must_show_the_critique() -> None:
-    with pytest.raises(UserError, match=r"^search\.prompt='Again\.': .*\{critique\}"):
+    with pytest.raises(UserError, match=r"^prompt=Again\.: .*\{critique\}"):
         CritiqueRefine(1, 1, prompt="Again.")

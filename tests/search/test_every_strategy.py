@@ -6,9 +6,10 @@ import asyncio
 import inspect
 import math
 import random
+import typing
 from collections.abc import AsyncGenerator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 import yaml
@@ -19,9 +20,10 @@ from hypothesis import strategies as st
 from tests.search.toy import Steps, Toy, shape
 from tts.budget import scope
 from tts.config.build import build
+from tts.core import FinishReason, Problem, Solution, Verdict, Vote
 from tts.core.errors import EngineError, UserError
 from tts.core.events import Chosen, Event, Expanded, Judged, Sampled, listening
-from tts.core.values import FinishReason, Problem, Solution, Verdict, Vote
+from tts.core.settings import OneOf
 
 CONF = Path(__file__).resolve().parents[2] / "conf" / "search"
 NODES: dict[str, dict[str, Any]] = {path.stem: yaml.safe_load(path.read_text()) for path in sorted(CONF.glob("*.yaml"))}
@@ -29,7 +31,7 @@ EVERY = pytest.mark.parametrize("name", NODES)
 
 
 def strategy(name: str, **changes: Any) -> Any:
-    return build({**NODES[name], **changes}, "search", seed=0)
+    return build({**NODES[name], **changes}, "search", {"seed": 0})
 
 
 def parameters(name: str) -> Mapping[str, inspect.Parameter]:
@@ -197,30 +199,36 @@ async def test_problems_that_one_strategy_works_on_at_once_do_not_mix(name: str,
 @pytest.mark.parametrize("name", [name for name in NODES if "seed" in parameters(name)])
 async def test_the_seed_is_what_chance_comes_from(name: str) -> None:
     def seeded(seed: int) -> Any:
-        return build(NODES[name], "search", seed=seed)
+        return build(NODES[name], "search", {"seed": seed})
 
     results = [shape(await world(7).search(seeded(seed))) for seed in range(8)]
     assert any(result != results[0] for result in results)
     assert shape(await world(7).search(seeded(3))) == results[3]
 
 
-def settings_of(name: str, kind: str) -> list[tuple[str, str]]:
-    """Returns the strategy with each of its settings that are of a type."""
-    items = parameters(name).items()
-    return [(name, key) for key, p in items if kind in str(p.annotation).split(" | ") and key != "seed"]
+def parts(annotation: object) -> set[object]:
+    """Returns an annotation with all that stands in it."""
+    inside = typing.get_args(annotation)
+    return {typing.get_origin(annotation) or annotation}.union(*map(parts, inside)) if inside else {annotation}
 
 
-NUMBERS = [pair for name in NODES for pair in settings_of(name, "int")]
-SHARES = [pair for name in NODES for pair in settings_of(name, "float")]
-RULES = [pair for name in NODES for pair in settings_of(name, "str") if pair[1] not in ("prompt", "feedback", "stop")]
-ALLOWED = r"1 or more|[Aa]t least|it must be|a number of steps, 0 for none|a probability above"
+def settings_of(name: str, *kinds: object) -> list[tuple[str, str]]:
+    """Returns the strategy with each of its settings that are of one of these types."""
+    found = {key: parts(p.annotation) for key, p in parameters(name).items() if key != "seed"}
+    return [(name, key) for key, own in found.items() if any(part in kinds or type(part) in kinds for part in own)]
+
+
+NUMBERS = [pair for name in NODES for pair in settings_of(name, int)]
+SHARES = [pair for name in NODES for pair in settings_of(name, float)]
+CHOICES = [pair for name in NODES for pair in settings_of(name, Literal, OneOf)]
+ALLOWED = r"(at least|more than) 0?\.?\d+"
 
 
 def test_there_is_something_to_check() -> None:
     assert {name for name, _ in NUMBERS} == set(NODES)
     assert {key for _, key in NUMBERS} >= {"n", "width", "simulations", "turns", "depth", "iterations", "parallel"}
     assert {key for _, key in SHARES} >= {"threshold", "temperature", "rollout", "exploration"}
-    assert {key for _, key in RULES} >= {"aggregator", "selection", "rule", "order", "keep", "posterior", "potential"}
+    assert {key for _, key in CHOICES} >= {"aggregator", "selection", "rule", "order", "keep", "posterior", "potential"}
 
 
 @pytest.mark.parametrize(("name", "key"), NUMBERS)
@@ -240,7 +248,7 @@ def test_no_number_is_out_of_range(name: str, key: str, number: float) -> None:
         strategy(name, **{key: number})
 
 
-@pytest.mark.parametrize(("name", "key"), RULES)
+@pytest.mark.parametrize(("name", "key"), CHOICES)
 def test_a_rule_that_nobody_knows_is_named_with_those_that_there_are(name: str, key: str) -> None:
     with pytest.raises(UserError, match=rf"^search\.{key}=loudest: .*choose one of \w+, \w+"):
         strategy(name, **{key: "loudest"})
@@ -250,5 +258,5 @@ def test_a_rule_that_nobody_knows_is_named_with_those_that_there_are(name: str, 
 @pytest.mark.parametrize(("n", "width"), [(6, 4), (2, 4), (1, 2)])
 def test_n_is_a_multiple_of_the_width(name: str, n: int, width: int) -> None:
     """Also where n is less than the width, which other programs take for "keep all"."""
-    with pytest.raises(UserError, match=rf"^search\.n={n}, search\.width={width}: n must be a multiple .* such as"):
+    with pytest.raises(UserError, match=rf"^search\.n={n}: n must be a multiple of width={width}, such as"):
         strategy(name, n=n, width=width)

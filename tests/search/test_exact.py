@@ -21,8 +21,8 @@ from hypothesis import strategies as st
 from search.best_of_n import BestOfN
 from search.majority import Majority
 from tests.search.helpers import GivenPolicy, GivenVerifier, PlainGrader
+from tts.core import Problem
 from tts.core.aggregate import AGGREGATORS
-from tts.core.values import Problem
 
 PROBLEM = Problem("p", "?", "1")
 
@@ -139,7 +139,7 @@ async def test_best_of_n_is_as_accurate_as_it_must_be(
     aggregator: str, selection: str, winners: Winners, kinds: list[Kind], n: int
 ) -> None:
     kinds = list(dict.fromkeys(kinds))
-    found = await accuracy_of(BestOfN(n, aggregator, selection), kinds, n)
+    found = await accuracy_of(BestOfN(n, aggregator=aggregator, selection=selection), kinds, n)
     assert found == expected_accuracy(kinds, n, winners, aggregator)
 
 
@@ -161,4 +161,4 @@ async def test_best_of_n_is_the_textbooks_order_statistic(n: int) -> None:
         at_most = Fraction(sum(other.weight for other in kinds[rank:]), 15)
         below = Fraction(sum(other.weight for other in kinds[rank + 1 :]), 15)
         exact += (at_most**n - below**n) * (kind.answer == "1")
-    assert await accuracy_of(BestOfN(n, "min"), kinds, n) == exact
+    assert await accuracy_of(BestOfN(n, aggregator="min"), kinds, n) == exact

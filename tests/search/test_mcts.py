@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from search.mcts import MCTS
 from tests.search.toy import Steps, Toy, again, check_step_search, shape, toys
+from tts.core import Problem, SearchResult, Solution
 from tts.core.errors import UserError
 from tts.core.traits import STEP_SEARCH, Needs
 from tts.core.tree import Node, choose
-from tts.core.values import Problem, SearchResult, Solution
 
 options = st.fixed_dictionaries(
     {
@@ -202,17 +202,17 @@ async def test_uct_visits_converge_to_the_best_arm(scores: list[float], explorat
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"simulations": 0}, r"search\.simulations=0"),
-        ({"width": 0}, r"search\.width=0"),
-        ({"parallel": -1}, r"search\.parallel=-1"),
-        ({"depth": 0}, r"search\.depth=0"),
-        ({"rule": "ucb"}, r"search\.rule=ucb.*uct, puct"),
-        ({"exploration": -1.0}, r"search\.exploration=-1"),
-        ({"virtual_loss": math.inf}, r"search\.virtual_loss=inf"),
-        ({"rollout": 1.5}, r"search\.rollout=1\.5.*between 0 and 1"),
-        ({"final": "most"}, r"search\.final=most.*value, visits"),
-        ({"selection": "best"}, r"search\.selection=best"),
-        ({"aggregator": "median"}, r"search\.aggregator=median"),
+        ({"simulations": 0}, r"simulations=0"),
+        ({"width": 0}, r"width=0"),
+        ({"parallel": -1}, r"parallel=-1"),
+        ({"depth": 0}, r"depth=0"),
+        ({"rule": "ucb"}, r"rule=ucb.*uct, puct"),
+        ({"exploration": -1.0}, r"exploration=-1"),
+        ({"virtual_loss": math.inf}, r"virtual_loss=inf"),
+        ({"rollout": 1.5}, r"rollout=1\.5.*at least 0 and at most 1"),
+        ({"final": "most"}, r"final=most.*value, visits"),
+        ({"selection": "best"}, r"selection=best"),
+        ({"aggregator": "median"}, r"aggregator=median"),
     ],
 )
 def test_wrong_settings_are_named(wrong: dict[str, Any], message: str) -> None:

@@ -8,6 +8,7 @@ import random
 from collections import Counter
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import pytest
@@ -15,14 +16,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from search.particle_filter import ParticleFilter
-from search.particle_gibbs import ParticleGibbs
-from search.particle_resampling import POTENTIALS, conditional_systematic, normalised, systematic
-from search.particles import ParticleTree, Weighting
+from search.particle_gibbs import ParticleGibbs, conditional_systematic
+from search.particle_resampling import POTENTIALS, normalised, systematic
+from search.step_tree import StepTree
 from tests.search.helpers import PlainGrader
 from tests.search.toy import Toy, check_step_search, toys
+from tts.core import Problem, SearchResult, Solution, Verdict
 from tts.core.errors import ProblemError, UserError
 from tts.core.tree import ROOT, choose
-from tts.core.values import Problem, SearchResult, Solution, Verdict
 
 weights = (
     st.lists(st.floats(0.0, 1.0), min_size=1, max_size=12)
@@ -119,7 +120,7 @@ async def test_weights_are_a_distribution_and_the_choice_follows_from_them(
 @given(scores=st.lists(st.none() | st.floats(0, 1), min_size=1, max_size=6), t=st.integers(0, 9))
 def test_weights_are_the_annealed_softmax(scores: list[float | None], t: int) -> None:
     heat = 4.0 + (1.0 - 4.0) * min(t, 6) / 6
-    got = Weighting("linear", 1.0, 4.0, 6).weights(scores, t)
+    got = ParticleFilter(1, "linear", 1.0, 4.0, 6).weights(scores, t)
     raw = [0.0 if score is None else math.exp(score / heat) for score in scores]
     if not any(raw):
         raw = [1.0] * len(raw)
@@ -234,17 +235,17 @@ async def test_a_sweep_that_keeps_a_draw_from_the_posterior_gives_back_the_poste
     """What makes particle Gibbs exact however few its particles (Andrieu et al. 2010, theorem 5)."""
     letters, runs, rng = Letters(), 4000, random.Random(n)
     exact = letters.posterior(3, lambda score: odds(score) ** 2)
-    weighting = Weighting("logit", 0.5, 0.5, 1)
+    strategy, resample = ParticleGibbs(n, temperature=0.5), partial(conditional_systematic, n=n, rng=rng)
     seen: dict[str, list[float]] = {word: [] for word in exact}
     for run in range(runs):
-        tree = ParticleTree(Problem(f"run {run}", "?"), letters, letters)
+        tree = StepTree(Problem(f"run {run}", "?"), letters, letters)
         (word,) = rng.choices(list(exact), list(exact.values()))
         kept = [ROOT]
         for end in range(1, 4):
             solution = letters.solution(word[:end], -1)
             kept.append(tree.add(kept[-1], solution))
             await tree.judge_step(kept[-1])
-        particles, shares = await tree.sweep(n, 40, weighting, rng, kept[1:])
+        particles, shares = await strategy.sweep(tree, resample, kept[1:])
         assert kept[-1] in particles
         found: Counter[str] = Counter()
         for node, share in zip(particles, shares, strict=True):
@@ -259,17 +260,17 @@ async def test_a_sweep_that_keeps_a_draw_from_the_posterior_gives_back_the_poste
 
 async def test_the_kept_particle_has_as_many_copies_as_its_being_kept_makes_likely() -> None:
     letters, runs, rng, surplus = Letters(), 8000, random.Random(0), 0.0
-    weighting = Weighting("logit", 0.5, 0.5, 1)
+    strategy, resample = ParticleGibbs(2, temperature=0.5, depth=2), partial(conditional_systematic, n=2, rng=rng)
     for run in range(runs):
-        tree = ParticleTree(Problem(f"run {run}", "?"), letters, letters)
+        tree = StepTree(Problem(f"run {run}", "?"), letters, letters)
         first = tree.add(ROOT, letters.solution("b", -1))
         second = tree.add(first, letters.solution("bb", -1))
         for node in (first, second):
             await tree.judge_step(node)
-        particles, _ = await tree.sweep(2, 2, weighting, rng, [first, second])
+        particles, _ = await strategy.sweep(tree, resample, [first, second])
         other = next(node for node in (1, 2, 3) if node not in (first, second))
-        weight = weighting.weights([tree.score(first), tree.score(other)], 0)[0]
-        surplus += (tree.way(particles[1])[0] == first) - max(0.0, (2 * weight - 1) / weight)
+        weight = strategy.weights([tree.score(first), tree.score(other)], 0)[0]
+        surplus += (tree.lineage(particles[1])[0] == first) - max(0.0, (2 * weight - 1) / weight)
     assert abs(surplus / runs) < 6 * math.sqrt(0.25 / runs)
 
 
@@ -285,7 +286,7 @@ async def test_gibbs_corrects_what_filters_as_small_get_wrong() -> None:
         spread = math.fsum((run - mean) ** 2 for run in runs) / (chains - 1)
         return abs(mean - exact[favourite]), math.sqrt(spread / chains)
 
-    far, deviation = await error(lambda seed: ParticleGibbs(3, 60, temperature=0.5, seed=seed), 40)
+    far, deviation = await error(lambda seed: ParticleGibbs(3, iterations=60, temperature=0.5, seed=seed), 40)
     assert far < 6 * deviation
     # As many filters of three particles, averaged, are off by far more than chance.
     far, deviation = await error(lambda seed: ParticleFilter(3, temperature=0.5, seed=seed), 2400)
@@ -295,7 +296,7 @@ async def test_gibbs_corrects_what_filters_as_small_get_wrong() -> None:
 async def test_the_kept_particle_is_drawn_by_weight() -> None:
     letters, surplus = Letters(depth=1), list[float]()
     for run in range(600):
-        strategy = ParticleGibbs(2, 2)
+        strategy = ParticleGibbs(2, iterations=2)
         result = await strategy.search(Problem(f"run {run}", "?"), letters, letters, PlainGrader())
         # Samples 0 and 1 are the first filter's, one of which has a share in the second one too, beside sample 2.
         first = [node for node in result.tree.nodes[1:] if node.index in (0, 1)]
@@ -312,15 +313,15 @@ async def test_the_kept_particle_is_drawn_by_weight() -> None:
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"n": 0}, r"search\.n=0"),
-        ({"depth": 0}, r"search\.depth=0"),
-        ({"potential": "odds"}, r"search\.potential=odds.*logit, log, linear"),
-        ({"temperature": 0.0}, r"search\.temperature=0"),
-        ({"temperature": math.inf}, r"search\.temperature=inf"),
-        ({"start_temperature": -1.0}, r"search\.start_temperature=-1"),
-        ({"annealing": 0}, r"search\.annealing=0"),
-        ({"selection": "best"}, r"search\.selection=best"),
-        ({"aggregator": "median"}, r"search\.aggregator=median"),
+        ({"n": 0}, r"n=0"),
+        ({"depth": 0}, r"depth=0"),
+        ({"potential": "odds"}, r"potential=odds.*logit, log, linear"),
+        ({"temperature": 0.0}, r"temperature=0"),
+        ({"temperature": math.inf}, r"temperature=inf"),
+        ({"start_temperature": -1.0}, r"start_temperature=-1"),
+        ({"annealing": 0}, r"annealing=0"),
+        ({"selection": "best"}, r"selection=best"),
+        ({"aggregator": "median"}, r"aggregator=median"),
     ],
 )
 @pytest.mark.parametrize("strategy", [ParticleFilter, ParticleGibbs])
@@ -330,9 +331,9 @@ def test_wrong_settings_are_named(strategy: Any, wrong: dict[str, Any], message:
 
 
 def test_gibbs_needs_iterations_and_particles_beside_the_kept_one() -> None:
-    with pytest.raises(UserError, match=r"search\.iterations=0"):
-        ParticleGibbs(4, 0)
-    with pytest.raises(UserError, match=r"search\.n=1.*at least 2"):
-        ParticleGibbs(1, 2)
-    assert ParticleGibbs(1, 1).samples == 1
-    assert ParticleGibbs(4, 3).samples == 10
+    with pytest.raises(UserError, match=r"iterations=0"):
+        ParticleGibbs(4, iterations=0)
+    with pytest.raises(UserError, match=r"n=1.*at least 2"):
+        ParticleGibbs(1, iterations=2)
+    assert ParticleGibbs(1, iterations=1).samples == 1
+    assert ParticleGibbs(4, iterations=3).samples == 10

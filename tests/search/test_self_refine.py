@@ -6,13 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from policies.feedback_prompt import FEEDBACK
 from search.critique_refine import CritiqueRefine
-from search.self_refine import FEEDBACK, SelfRefine
+from search.self_refine import SelfRefine
 from tests.search.helpers import PlainGrader
 from tests.search.refinement import PROBLEM, Judge, Latencies, Marks, SelfCritic, timeless
+from tts.core import SearchResult
 from tts.core.errors import UserError
 from tts.core.tree import choose
-from tts.core.values import SearchResult
 
 numbers = st.integers(1, 4)
 
@@ -99,13 +100,13 @@ async def test_a_revision_that_was_cut_is_not_kept() -> None:
 @pytest.mark.parametrize(
     ("settings", "says"),
     [
-        ({"n": 0}, r"^search\.n=0: at least 1"),
-        ({"turns": -1}, r"^search\.turns=-1: at least 1"),
-        ({"stop": ""}, r"^search\.stop=''"),
-        ({"stop": " "}, r"^search\.stop=' ': it stands in every critique"),
-        ({"feedback": ""}, r"^search\.feedback='': it asks for nothing"),
-        ({"prompt": "Again."}, r"^search\.prompt='Again\.'.*\{critique\}"),
-        ({"selection": "x"}, r"^search\.selection=x"),
+        ({"n": 0}, r"^n=0: at least 1"),
+        ({"turns": -1}, r"^turns=-1: at least 1"),
+        ({"stop": ""}, r"^stop=''"),
+        ({"stop": " "}, r"^stop=' ': it stands in every critique"),
+        ({"feedback": ""}, r"^feedback='': it asks for nothing"),
+        ({"prompt": "Again."}, r"^prompt=Again\..*\{critique\}"),
+        ({"selection": "x"}, r"^selection=x"),
     ],
 )
 def test_wrong_settings_are_named(settings: dict, says: str) -> None:

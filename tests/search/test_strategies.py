@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 from search.best_of_n import BestOfN
 from search.majority import Majority
 from tests.search.helpers import GivenPolicy, GivenVerifier, PlainGrader
+from tts.core import Problem, SearchResult, Solution, Verdict
 from tts.core.aggregate import AGGREGATORS, aggregate
 from tts.core.errors import UserError
 from tts.core.selection import SELECTIONS
 from tts.core.tree import choose, load_tree, save_tree, tree_path
-from tts.core.values import Problem, SearchResult, Solution, Verdict
 
 PROBLEM = Problem("p", "?", "1")
 
@@ -34,7 +34,7 @@ def cases(draw: st.DrawFn) -> tuple[list[str], list[tuple[float | None, ...]], l
 
 async def best(case: tuple, aggregator: str | None = None, selection: str = "argmax") -> SearchResult:
     answers, given_scores, arrival = case
-    strategy = BestOfN(len(answers), aggregator, selection)
+    strategy = BestOfN(len(answers), aggregator=aggregator, selection=selection)
     return await strategy.search(PROBLEM, GivenPolicy(answers, arrival), GivenVerifier(given_scores), PlainGrader())
 
 
@@ -169,12 +169,12 @@ def test_aggregators(values: list[float]) -> None:
 
 
 def test_wrong_settings_are_named() -> None:
-    with pytest.raises(UserError, match=r"search\.aggregator=median.*prod"):
-        BestOfN(1, "median")
-    with pytest.raises(UserError, match=r"search\.selection=x"):
+    with pytest.raises(UserError, match=r"aggregator=median.*prod"):
+        BestOfN(1, aggregator="median")
+    with pytest.raises(UserError, match=r"selection=x"):
         BestOfN(1, selection="x")
     for strategy in (BestOfN, Majority):
-        with pytest.raises(UserError, match=r"search\.n=0"):
+        with pytest.raises(UserError, match=r"n=0"):
             strategy(0)
 
 
@@ -182,5 +182,7 @@ async def test_the_default_aggregator_is_the_verifiers() -> None:
     verifier = GivenVerifier([(0.9, 0.1), (0.5, 0.5)], aggregator="max")
     result = await BestOfN(2).search(PROBLEM, GivenPolicy(["1", "2"], [0, 1]), verifier, PlainGrader())
     assert result.answer == "1"
-    result = await BestOfN(2, "min").search(PROBLEM, GivenPolicy(["1", "2"], [0, 1]), verifier, PlainGrader())
+    result = await BestOfN(2, aggregator="min").search(
+        PROBLEM, GivenPolicy(["1", "2"], [0, 1]), verifier, PlainGrader()
+    )
     assert result.answer == "2"

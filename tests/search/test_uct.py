@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from search.uct import RULES, Visits
+from search.uct import ACQUISITIONS, Visits
 from tts.core.tree import ROOT
 
 CHILDREN: dict[int, Sequence[int]] = {ROOT: (1, 2, 3), 1: (4, 5), 3: (6, 7, 8)}
@@ -27,36 +27,36 @@ def bound(rule: str, c: float, share: float, parent: float, own: float, total: f
 
 
 @given(
-    rule=st.sampled_from(list(RULES)),
+    rule=st.sampled_from(list(ACQUISITIONS)),
     c=st.sampled_from([0.0, 0.5, 1.25, 10.0]),
     loss=st.sampled_from([0.0, 0.5, 1.0, 3.0]),
     scores=st.lists(eighths, min_size=8, max_size=8),
-    landed=st.lists(st.tuples(st.sampled_from(WAYS), eighths), max_size=20),
-    flying=st.lists(st.sampled_from(WAYS), max_size=5),
+    counted=st.lists(st.tuples(st.sampled_from(WAYS), eighths), max_size=20),
+    running=st.lists(st.sampled_from(WAYS), max_size=5),
 )
 def test_the_way_down_is_that_of_the_published_rules(
     rule: str,
     c: float,
     loss: float,
     scores: list[float],
-    landed: list[tuple[tuple[int, ...], float]],
-    flying: list[tuple[int, ...]],
+    counted: list[tuple[tuple[int, ...], float]],
+    running: list[tuple[int, ...]],
 ) -> None:
-    """N, n and Q are counted here from the list of simulations; one in flight is so many visits worth 0."""
+    """N, n and Q are counted here from the list of simulations; one in work is so many visits worth 0."""
     visits = Visits(rule, c, loss)
     value = dict(enumerate(scores, 1))
     for parent, children in CHILDREN.items():
         visits.grow(parent, {child: value[child] for child in children})
     # A node gets children when a second simulation comes to it.
-    landed = [((ROOT, 1), scores[0]), ((ROOT, 3), scores[2]), *landed]
-    for way, worth in landed:
-        visits.depart(way)
-        visits.land(way, way[-1], worth)
-    for way in flying:
-        visits.depart(way)
+    counted = [((ROOT, 1), scores[0]), ((ROOT, 3), scores[2]), *counted]
+    for way, worth in counted:
+        visits.begin(way)
+        visits.count_simulation(way, way[-1], worth)
+    for way in running:
+        visits.begin(way)
 
     def seen(node: int) -> float:
-        return (node == ROOT) + sum(node in way for way, _ in landed) + loss * sum(node in way for way in flying)
+        return (node == ROOT) + sum(node in way for way, _ in counted) + loss * sum(node in way for way in running)
 
     def preferred(parent: int) -> int:
         # Siblings stand best first, and of equals the first is taken.
@@ -70,7 +70,7 @@ def test_the_way_down_is_that_of_the_published_rules(
                 value[child] / whole if whole else 1 / len(siblings),
                 seen(parent),
                 seen(child),
-                math.fsum(worth for way, worth in landed if child in way),
+                math.fsum(worth for way, worth in counted if child in way),
             ),
         )
 
@@ -82,13 +82,13 @@ def test_the_way_down_is_that_of_the_published_rules(
 
 
 def simulate(visits: Visits, child: int, worth: float) -> None:
-    visits.depart((ROOT, child))
-    visits.land((ROOT, child), child, worth)
+    visits.begin((ROOT, child))
+    visits.count_simulation((ROOT, child), child, worth)
 
 
-@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("rule", ACQUISITIONS)
 @pytest.mark.parametrize(("loss", "second"), [(1.0, 2), (0.0, 1)])
-def test_a_simulation_in_flight_sends_the_next_one_elsewhere_until_it_lands(
+def test_a_simulation_in_work_sends_the_next_one_elsewhere_until_it_is_counted(
     rule: str, loss: float, second: int
 ) -> None:
     visits = Visits(rule, 0.5, loss)
@@ -96,9 +96,9 @@ def test_a_simulation_in_flight_sends_the_next_one_elsewhere_until_it_lands(
     simulate(visits, 1, 0.9)
     simulate(visits, 2, 0.8)
     assert visits.descend() == [ROOT, 1]
-    visits.depart((ROOT, 1))
+    visits.begin((ROOT, 1))
     assert visits.descend() == [ROOT, second]
-    visits.land((ROOT, 1), 1, 0.9)
+    visits.count_simulation((ROOT, 1), 1, 0.9)
     # Nothing of the loss is left.
     assert visits.count[1] == 2
     assert visits.value(1) == pytest.approx(0.9)

@@ -11,7 +11,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from tests.search.helpers import PlainGrader
-from tts.core.values import FinishReason, Problem, SearchResult, Solution, Verdict
+from tts.core import FinishReason, Problem, SearchResult, Solution, Verdict
 
 PROBLEM = Problem("p", "?", "1")
 Steps = tuple[str, ...]

@@ -87,12 +87,12 @@ def test_every_theme_and_both_lengths_occur():
 @pytest.mark.parametrize(
     ("settings", "key"),
     [
-        ({"split": "dev"}, "task.split=dev"),
-        ({"size": 0}, "task.size=0"),
-        ({"limit": 0}, "task.limit=0"),
-        ({"path": "problems.jsonl"}, "task.path=problems.jsonl"),
+        ({"split": "dev"}, "^split=dev: choose one of train, validation, test"),
+        ({"size": 0}, "^size=0: at least 1"),
+        ({"limit": 0}, "^limit=0"),
+        ({"path": "problems.jsonl"}, "^path=problems.jsonl: .* use task=jsonl"),
     ],
 )
 def test_impossible_settings_name_themselves(settings, key):
     with pytest.raises(UserError, match=key):
-        ArithmeticTask(**settings).check()
+        ArithmeticTask(**settings)

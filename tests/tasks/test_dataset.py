@@ -3,7 +3,7 @@ from __future__ import annotations
 import gzip
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,9 @@ from hydra.utils import instantiate
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tts.core import Attachment, Problem
 from tts.core.errors import UserError
+from tts.core.settings import inside
 from tts.core.task import Task
 from tts.tasks.dataset import DatasetTask
 
@@ -30,9 +32,9 @@ def lines(path: Path, rows: Sequence[object]) -> Path:
     return path
 
 
-def message(task: DatasetTask) -> str:
-    with pytest.raises(UserError) as caught:
-        task.check()
+def message(task: DatasetTask | Callable[[], DatasetTask]) -> str:
+    with pytest.raises(UserError) as caught, inside("task"):
+        (task() if callable(task) else task).check()
     return str(caught.value)
 
 
@@ -94,11 +96,14 @@ def test_kept_fields_are_metadata(tmp_path: Path) -> None:
         (b'{"question": "?", "answer": 1', ["broken JSON"]),
         (
             b'{"prompt": "?", "answer": 1}',
-            ["no question", "'question' or 'problem'", "'prompt'", "task.fields.question="],
+            ["no question", "'question' or 'problem'", "'prompt'", "task.fields.question: "],
         ),
         (b'{"question": " ", "answer": 1}', ["question", "not empty"]),
         (b'{"question": 3, "answer": 1}', ["question", "text"]),
-        (b'{"question": "?", "result": 1}', ["no answer", "'result'", "task.fields.answer=", "require_answer=false"]),
+        (
+            b'{"question": "?", "result": 1}',
+            ["no answer", "'result'", "task.fields.answer: ", "require_answer to false"],
+        ),
         (b'{"question": "?", "answer": null}', ["no answer"]),
         (b'{"question": "?", "answer": ""}', ["answer is empty"]),
         (b'{"question": "?", "answer": NaN}', ["answer must be"]),
@@ -116,7 +121,7 @@ def test_a_bad_row_is_named_by_file_and_line(tmp_path: Path, bad: bytes, parts: 
     path.write_bytes(path.read_bytes() + bad + b"\n")
     # A limit that leaves the bad row out does not hide it from the check.
     text = message(dataset(path, limit=2))
-    assert text.startswith(f"{path}:7: ")
+    assert f"{path}:7: " in text
     assert all(part in text for part in parts), text
 
 
@@ -143,22 +148,22 @@ def test_files_that_hold_no_problems(tmp_path: Path, monkeypatch: pytest.MonkeyP
     (tmp_path / "plain.json.gz").write_text("[]")
     assert "plain.json.gz" in message(dataset(Path("plain.json.gz")))
     assert ".jsonl" in message(dataset(Path("sums.csv")))
-    assert "task.path=" in message(dataset(None))
+    assert "task.path=null: the file" in message(lambda: dataset(None))
 
 
 @pytest.mark.parametrize(
     ("settings", "part"),
     [
-        ({"offset": 6}, "task.offset"),
-        ({"offset": -1}, "task.offset"),
-        ({"limit": 0}, "task.limit"),
+        ({"offset": 6}, "task.offset="),
+        ({"offset": -1}, "task.offset="),
+        ({"limit": 0}, "task.limit=0: at least 1"),
         ({"answer_pattern": "("}, "task.answer_pattern"),
         ({"answer_pattern": "A: .+"}, "task.answer_pattern"),
-        ({"fields": {"prompt": "question"}}, "prompt"),
+        ({"fields": {"prompt": "question"}}, "task.fields.prompt: no such setting; choose one of id, question, answer"),
     ],
 )
 def test_wrong_settings_are_named(tmp_path: Path, settings: dict[str, Any], part: str) -> None:
-    assert part in message(dataset(lines(tmp_path / "a.jsonl", ROWS), **settings))
+    assert part in message(lambda: dataset(lines(tmp_path / "a.jsonl", ROWS), **settings))
 
 
 def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -180,7 +185,7 @@ def test_a_data_set_of_the_hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert task.count() is None
     text = message(dataset(None, hub=str(tmp_path / "nothing"), split="test"))
     assert str(tmp_path / "nothing") in text
-    assert "task.path=" in text
+    assert "task.path: cannot load" in text
 
 
 def configured(*overrides: str) -> Task:
@@ -215,3 +220,43 @@ def test_fields_can_be_named_on_the_command_line(tmp_path: Path) -> None:
     task = configured("+task=jsonl", f"task.path={path}", "task.fields.question=prompt", "task.fields.answer=target")
     task.check()
     assert [(p.question, p.answer) for p in task.problems()] == [("1 + 1?", "2")]
+
+
+MESSAGES = [
+    {"role": "user", "content": "Hi"},
+    {"role": "assistant", "content": "Hi!"},
+    {"role": "user", "content": "1 + 1?"},
+]
+TALKS = {**FIELDS, "messages": "chat", "attachments": "images"}
+
+
+def test_rows_may_hold_conversations_and_attachments(tmp_path: Path) -> None:
+    rows = [
+        {"id": "a", "chat": MESSAGES, "images": ["a.png", {"kind": "audio", "path": "a.wav"}], "answer": 2},
+        {"id": "b", "question": "1 + 1?", "images": "b.png", "answer": 2},
+        {"id": "c", "question": "1 + 1?", "chat": None, "images": [], "answer": 2},
+    ]
+    path = lines(tmp_path / "talks.jsonl", rows)
+    image = Attachment("image", "a.png")
+    talk, seen, plain = dataset(path, fields=TALKS).problems()
+    assert talk == Problem("a", answer="2", messages=MESSAGES, attachments=(image, Attachment("audio", "a.wav")))
+    assert seen == Problem("b", "1 + 1?", "2", attachments=(Attachment("image", "b.png"),))
+    assert plain == Problem("c", "1 + 1?", "2")
+    # Who does not ask for them does not get them.
+    assert [problem.attachments for problem in dataset(lines(path, rows[1:])).problems()] == [(), ()]
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"chat": MESSAGES[:2]}, "the last message must be the user's question"),
+        ({"chat": "Hi"}, "a message is"),
+        ({"chat": [{"role": "user", "content": [{"type": "text", "text": "Hi"}]}]}, "a message is"),
+        ({"images": [3]}, "an attachment is the path of an image or"),
+        ({"images": {"path": "a.png"}}, "an attachment is the path of an image or"),
+        ({"images": [{"kind": "image", "path": ""}]}, "an attachment is the path of an image or"),
+    ],
+)
+def test_what_is_no_conversation_or_attachment_is_named(tmp_path: Path, changes: dict, says: str) -> None:
+    path = lines(tmp_path / "talks.jsonl", [{"question": "1 + 1?", "answer": 2, **changes}])
+    assert message(dataset(path, fields=TALKS)).startswith(f"{path}:1: {says}")

@@ -11,8 +11,8 @@ from rich.console import Console
 
 from search.best_of_n import BestOfN
 from tests.search.helpers import GivenPolicy, GivenVerifier, PlainGrader
+from tts.core import Problem
 from tts.core.tree import save_tree
-from tts.core.values import Problem
 from tts.trace.__main__ import main
 
 

@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from tts.budget import Usage, charge, current
+from tts.core import Problem, Solution, Verdict, Vote
 from tts.core.traits import VerifierAbility, VerifierTraits
-from tts.core.values import Problem, Solution, Verdict, Vote
 from verifiers.base import BaseVerifier
 from verifiers.stepwise import judged_steps
 from verifiers.voting import VotingVerifier

@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.verifiers.fakes import PROBLEM, Voter, solution_of, through
+from tts.core import Problem, Solution, Verdict
 from tts.core.errors import UserError
 from tts.core.traits import VerifierTraits
-from tts.core.values import Problem, Solution, Verdict
 from verifiers.adaptive_votes import AdaptiveVotes, SequentialTest
 from verifiers.first_error_stop import FirstErrorStop
 from verifiers.vote_rule import RULES, VoteRule
@@ -197,7 +197,7 @@ async def test_votes_without_a_score_have_no_part() -> None:
 def test_bounds_and_needs() -> None:
     made = AdaptiveVotes(Voter([[1.0]], votes=2), votes=8)
     assert (made.votes, made.token_bound(3)) == (8, 240)
-    with pytest.raises(UserError, match=r"verifier\.confidence=1\.5"):
+    with pytest.raises(UserError, match=r"^confidence=1\.5"):
         AdaptiveVotes(Voter([[1.0]]), confidence=1.5)
-    with pytest.raises(UserError, match=r"verifier\.confidence=inf"):
+    with pytest.raises(UserError, match=r"^confidence=inf"):
         AdaptiveVotes(Voter([[1.0]]), confidence=inf)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tts.core.values import Problem, Solution
+from tts.core import Problem, Solution
 from verifiers.calculator.normal import normal
 from verifiers.calculator.statements import statements
 from verifiers.calculator.verifier import Calculator

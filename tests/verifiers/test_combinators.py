@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.verifiers.fakes import PROBLEM, Judge, Voter, solution_of, through
+from tts.core import Problem, Solution, Verdict
 from tts.core.aggregate import aggregate
 from tts.core.errors import UserError
-from tts.core.values import Problem, Solution, Verdict
 from tts.runtime.guards import CheckedVerifier
 from verifiers.cascade import Cascade
 from verifiers.ensemble import Ensemble
@@ -154,22 +154,22 @@ def test_what_a_combination_has_of_its_parts() -> None:
 @pytest.mark.parametrize(
     ("make", "says"),
     [
-        (lambda j: Ensemble({}), r"verifier\.members: an ensemble needs at least one"),
-        (lambda j: Ensemble({"a": j, "b": j}, {"a": 1.0}), r"set verifier\.weights\.b="),
-        (lambda j: Ensemble({"a": j}, {"a": 1.0, "c": 1.0}), r"verifier\.weights\.c: no such member; there are a"),
-        (lambda j: Ensemble({"a": j}, {"a": 0.0}), r"verifier\.weights\.a=0\.0: a weight is a positive"),
-        (lambda j: Ensemble({"a": j}, {"a": math.nan}), r"verifier\.weights\.a=nan"),
-        (lambda j: Ensemble({"a": j}, {"a": "much"}), r"verifier\.weights\.a=much"),
-        (lambda j: Ensemble({"a": j}, aggregator="median"), r"verifier\.aggregator=median"),
-        (lambda j: Cascade({}), r"verifier\.stages: a cascade needs"),
-        (lambda j: Cascade({"a": j}, [0.8, 0.2]), r"verifier\.unsure=\[0\.8, 0\.2\]: set the lowest"),
-        (lambda j: Cascade({"a": j}, [0.5]), r"verifier\.unsure=\[0\.5\]"),
-        (lambda j: Cascade({"a": j}, ["low", "high"]), r"verifier\.unsure="),
-        (lambda j: Cascade({"a": j}, 0.5), r"verifier\.unsure=0\.5: set the lowest"),
-        (lambda j: Cascade({"a": j}, [0.5, 2.0]), r"verifier\.unsure=\[0\.5, 2\.0\]"),
-        (lambda j: FirstErrorStop(j, aggregator="last"), r"verifier\.aggregator=last: .* works with min and prod"),
-        (lambda j: FirstErrorStop(j, threshold=0.0), r"verifier\.threshold=0\.0"),
-        (lambda j: FirstErrorStop(Judge([1.0], ("prefixes",))), r"verifier\.of=Judge: it judges finished solutions only"),
+        (lambda j: Ensemble({}), r"^members=\{\}: it must not be empty"),
+        (lambda j: Ensemble({"a": j, "b": j}, {"a": 1.0}), r"^weights\.b: set the weight"),
+        (lambda j: Ensemble({"a": j}, {"a": 1.0, "c": 1.0}), r"^weights\.c: no such member; there are a"),
+        (lambda j: Ensemble({"a": j}, {"a": 0.0}), r"^weights\.a=0\.0: more than 0"),
+        (lambda j: Ensemble({"a": j}, {"a": math.nan}), r"^weights\.a=nan: more than 0"),
+        (lambda j: Ensemble({"a": j}, {"a": "much"}), r"^weights\.a=much: a number"),
+        (lambda j: Ensemble({"a": j}, aggregator="median"), r"^aggregator=median: .*choose one of last, min"),
+        (lambda j: Cascade({}), r"^stages=\{\}: it must not be empty"),
+        (lambda j: Cascade({"a": j}, [0.8, 0.2]), r"^unsure=\[0\.8, 0\.2\]: the lowest score .* first"),
+        (lambda j: Cascade({"a": j}, [0.5]), r"^unsure=\[0\.5\]: a list of 2 numbers or null"),
+        (lambda j: Cascade({"a": j}, ["low", "high"]), r"^unsure\[0\]=low: a number"),
+        (lambda j: Cascade({"a": j}, 0.5), r"^unsure=0\.5: a list of 2 numbers or null"),
+        (lambda j: Cascade({"a": j}, [0.5, 2.0]), r"^unsure\[1\]=2\.0: at least 0 and at most 1"),
+        (lambda j: FirstErrorStop(j, aggregator="last"), r"^aggregator=last: .* choose one of min, prod"),
+        (lambda j: FirstErrorStop(j, threshold=0.0), r"^threshold=0\.0: more than 0"),
+        (lambda j: FirstErrorStop(Judge([1.0], ("prefixes",))), r"^of=Judge: it judges finished solutions only"),
     ],
 )  # fmt: skip
 def test_mistakes_are_named(make: object, says: str) -> None:

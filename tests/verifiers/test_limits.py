@@ -8,7 +8,7 @@ import pytest
 
 from tests.verifiers.fakes import PROBLEM, Paid, Voter, pay, solution_of
 from tts.budget import Limits, Usage, charge, scope
-from tts.core.values import Problem, Solution, Verdict
+from tts.core import Problem, Solution, Verdict
 from tts.runtime.guards import CheckedVerifier
 from verifiers.adaptive_votes import AdaptiveVotes
 from verifiers.cascade import Cascade

@@ -13,8 +13,10 @@ from hydra import initialize_config_module
 from omegaconf import OmegaConf
 from rich.console import Console
 
+from tests.jobs import compose, composed_job, search_job
+from tts.cli.search_command import plan
 from tts.core.errors import UserError
-from tts.evaluation.job import Job, compose, run_job
+from tts.runtime.composition import Composition
 from verifiers.adaptive_votes import AdaptiveVotes
 from verifiers.generative.genprm import GenPRM
 
@@ -28,20 +30,20 @@ def config_of(*overrides: str) -> dict[str, Any]:
     return plain
 
 
-def job(*overrides: str) -> Job:
+def job(*overrides: str) -> Composition:
     return compose(config_of(*overrides), "")
 
 
-def told(job: Job) -> str:
+def told(*overrides: str) -> str:
     console = Console(file=io.StringIO(), width=200)
-    console.print(job.plan())
+    console.print(plan(composed_job(config_of(*overrides))))
     return console.file.getvalue()  # type: ignore[attr-defined, no-any-return]
 
 
 def run(folder: Path, config: dict[str, Any]) -> dict[str, Any]:
     folder.mkdir()
     console = Console(file=io.StringIO(), width=200)
-    status = run_job(config, "", folder, console)
+    status = search_job(config, "", folder, console)
     assert status == 0, console.file.getvalue()  # type: ignore[attr-defined]
     result: dict[str, Any] = json.loads((folder / "summary.json").read_text())
     return result
@@ -72,7 +74,7 @@ def test_the_engines_of_parts_are_gated_and_equal_ones_are_one(overrides: list[s
     gates = {made.engines[place] for place in places}
     assert len(gates) == 1
     assert gates.pop().capacity == 7
-    plan = told(made)
+    plan = told(*overrides, "in_flight.verifier=7")
     assert all(f"{place} " in plan for place in places)
     assert "verifier tokens a step" in plan
 
@@ -97,10 +99,10 @@ def test_what_is_not_asked_is_not_started() -> None:
     ("overrides", "says"),
     [
         (["verifier=adaptive_votes", "verifier@verifier.of=recorded", "verifier.of.path=x"],
-         "verifier.of: expected VotingVerifier, got RecordedVerifier"),
-        (["verifier=adaptive_votes", "verifier@verifier.of=voting"], "verifier.of: expected VotingVerifier, got VoteRule"),
-        (["verifier=voting", "verifier.of.votes=0"], "verifier.of: verifier.votes=0"),
-        (["verifier=ensemble", "verifier.weights={a: 1.0}"], "set verifier.weights.b="),
+         "verifier.of=RecordedVerifier: a VotingVerifier is needed"),
+        (["verifier=adaptive_votes", "verifier@verifier.of=voting"], "verifier.of=VoteRule: a VotingVerifier is needed"),
+        (["verifier=voting", "verifier.of.votes=0"], "verifier.of.votes=0: at least 1 is needed"),
+        (["verifier=ensemble", "verifier.weights={a: 1.0}"], "verifier.weights.b: set the weight of that member"),
         (["verifier=ensemble", "+verifier.members.b.vote=1"], "verifier.members.b.vote: no such setting; did you mean"),
         (["verifier=voting", "verifier.of.engine.prompt_price=-1"], "verifier.of.engine.prompt_price=-1"),
         (["verifier=voting", "budget.problem.dollars=1", "policy.engine.prompt_price=1", "policy.engine.completion_price=1"],

@@ -16,10 +16,11 @@ from omegaconf import OmegaConf
 from rich.console import Console
 
 from search.best_of_n import BestOfN
+from tests.jobs import composed_job, search_job
 from tests.search.helpers import GivenPolicy, PlainGrader
+from tts.cli.search_command import plan
+from tts.core import Problem, Solution
 from tts.core.errors import UserError
-from tts.core.values import Problem, Solution
-from tts.evaluation.job import compose, run_job
 from tts.sandbox.metered import MeteredSandbox
 from tts.sandbox.none import NoExecution
 from verifiers.oracle import OracleVerifier
@@ -50,9 +51,9 @@ def test_they_say_what_they_are() -> None:
     assert OracleVerifier(PlainGrader()).traits.reads_answers
     assert UnitTestVerifier(sandbox).traits.reads_answers
     assert not UnitTestVerifier(sandbox, tests="public").traits.reads_answers
-    with pytest.raises(UserError, match=r"verifier=unit_tests runs tests, but 'sandbox=none'"):
+    with pytest.raises(UserError, match=r"tests are run, but 'sandbox=none'"):
         UnitTestVerifier(MeteredSandbox(NoExecution(), "verifier"))
-    with pytest.raises(UserError, match=r"verifier=oracle knows final answers, not steps"):
+    with pytest.raises(UserError, match=r"the oracle knows final answers, not steps"):
         OracleVerifier()
 
 
@@ -62,7 +63,7 @@ def run(folder: Path, *overrides: str) -> tuple[int, str]:
     plain: dict[str, Any] = OmegaConf.to_container(config, resolve=True)  # type: ignore[assignment]
     out = io.StringIO()
     (folder / "run").mkdir()
-    return run_job(plain, "0", folder / "run", Console(file=out, width=200)), out.getvalue()
+    return search_job(plain, "0", folder / "run", Console(file=out, width=200)), out.getvalue()
 
 
 def recorded(folder: Path, row: dict[str, Any]) -> list[str]:
@@ -76,7 +77,7 @@ def planned(*overrides: str) -> str:
         config = hydra_compose("config", ["sandbox=none", *overrides])
     plain: dict[str, Any] = OmegaConf.to_container(config, resolve=True)  # type: ignore[assignment]
     console = Console(file=io.StringIO(), width=200)
-    console.print(compose(plain, "").plan())
+    console.print(plan(composed_job(plain)))
     return console.file.getvalue()  # type: ignore[attr-defined, no-any-return]
 
 

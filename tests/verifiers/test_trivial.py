@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tts.core.values import Problem, Solution
+from tts.core import Problem, Solution
 from verifiers.trivial import AlwaysCorrect, Random
 
 STEPS = tuple(f"step {number}" for number in range(2000))

@@ -1,7 +1,8 @@
-"""The bank: samples and scores that were computed once and are not computed again."""
+"""The bank: samples, scores and outputs of code that were computed once and are not computed again."""
 
-from tts.bank.bank import Bank, flush_banks, open_bank
+from tts.bank.bank import Bank
 from tts.bank.banked import BankedEngine, BankedScorer, banked
+from tts.bank.code_outputs import BankedSandbox
 from tts.bank.store import BankError
 
-__all__ = ["Bank", "BankError", "BankedEngine", "BankedScorer", "banked", "flush_banks", "open_bank"]
+__all__ = ["Bank", "BankError", "BankedEngine", "BankedSandbox", "BankedScorer", "banked"]

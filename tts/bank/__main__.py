@@ -1,9 +1,9 @@
-"""Looks after banks: `python -m tts.bank list|size|export|prune BANK ...`. A sweep's is `multirun/tts/bank.sqlite`.
+"""Looks after banks: `tts bank list|size|export|prune BANK ...`. A sweep's is `multirun/tts/bank.sqlite`.
 
 Examples:
-    python -m tts.bank list multirun/tts/bank.sqlite
-    python -m tts.bank export multirun/tts/bank.sqlite samples.jsonl --model Qwen
-    python -m tts.bank prune multirun/tts/bank.sqlite --older-than 30
+    tts bank list multirun/tts/bank.sqlite
+    tts bank export multirun/tts/bank.sqlite samples.jsonl --model Qwen
+    tts bank prune multirun/tts/bank.sqlite --older-than 30
 """
 
 from __future__ import annotations
@@ -12,15 +12,15 @@ import argparse
 import math
 import sys
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from rich.console import Console
 
 from tts.bank.export import export
-from tts.bank.maintenance import SAMPLES, models, prune
+from tts.bank.maintenance import Model, models, prune
 from tts.bank.store import Store
-from tts.cli.command import print_error
+from tts.cli.failures import print_error
 from tts.core.errors import UserError
 
 _MB = 1_000_000
@@ -28,7 +28,7 @@ _MB = 1_000_000
 
 def main(arguments: Sequence[str] | None = None, console: Console | None = None) -> int:
     """Runs the command and returns its exit status."""
-    given = _parser().parse_args(arguments)
+    given = parser().parse_args(arguments)
     console = console or Console()
     try:
         store = Store(given.bank, create=False)
@@ -43,9 +43,10 @@ def main(arguments: Sequence[str] | None = None, console: Console | None = None)
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
+def parser() -> argparse.ArgumentParser:
+    """Returns the command's parser."""
     parser = argparse.ArgumentParser(
-        prog="python -m tts.bank", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog="tts bank", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
@@ -57,16 +58,12 @@ def _parser() -> argparse.ArgumentParser:
         added.set_defaults(command=command)
         return added
 
-    add("list", _list, "shows the models whose samples and scores are kept, and how many there are of each")
+    add("list", _list, "shows the models and sandboxes of which results are kept, and how many there are of each")
     add("size", _size, "shows how large the bank is")
-    exporting = add(
-        "export",
-        _export,
-        "writes the samples, not the scores, to a file: recorded requests (.jsonl) or a table (.parquet)",
-    )
+    exporting = add("export", _export, "writes the samples to a file: recorded requests (.jsonl) or a table (.parquet)")
     exporting.add_argument("file", type=Path, metavar="FILE", help="ends in .jsonl or .parquet")
     exporting.add_argument("--model", metavar="TEXT", help="only of models whose name holds this text")
-    pruning = add("prune", _prune, "deletes samples and scores, and makes the file smaller")
+    pruning = add("prune", _prune, "deletes results, and makes the file smaller")
     pruning.add_argument("--model", metavar="TEXT", help="only of models whose name holds this text")
     pruning.add_argument("--older-than", type=float, metavar="DAYS", help="only those made longer ago")
     pruning.add_argument(
@@ -78,7 +75,7 @@ def _parser() -> argparse.ArgumentParser:
 def _list(store: Store, _: argparse.Namespace, console: Console) -> None:
     for model in models(store):
         dates = f", {model.first:%Y-%m-%d} to {model.last:%Y-%m-%d}" if model.first and model.last else ""
-        lines = model.name, f"  {_amount(model.results, model.requests, model.bytes)}{dates}", f"  {model.identity}"
+        lines = model.name, f"  {_amount([model], model.bytes)}{dates}", f"  {model.identity}"
         console.print("\n".join(lines), markup=False, highlight=False, soft_wrap=True)
 
 
@@ -87,22 +84,28 @@ def _size(store: Store, _: argparse.Namespace, console: Console) -> None:
     # SQLite keeps what was written last in files of their own.
     parts = (store.path.with_name(store.path.name + ending) for ending in ("", "-wal", "-shm"))
     size = sum(part.stat().st_size for part in parts if part.is_file())
-    results: Counter[str] = Counter()
+    console.print(_amount(found, size), highlight=False)
+
+
+def _amount(found: Sequence[Model], size: int) -> str:
+    samples, requests, others = sum(m.samples for m in found), sum(m.requests for m in found), _others(found)
+    parts = [f"{samples:,} samples of {requests:,} prompts"] if samples or not others else []
+    return f"{' and '.join(parts + others)}, {size / _MB:,.1f} MB"
+
+
+def _others(found: Sequence[Model]) -> list[str]:
+    """Returns how much there is of each other kind of results."""
+    counts: Counter[str] = Counter()
     for model in found:
-        results.update(model.results)
-    console.print(_amount(results, sum(model.requests for model in found), size), highlight=False)
-
-
-def _amount(results: Mapping[str, int], requests: int, size: int) -> str:
-    """Returns how much there is; where there is nothing, of samples."""
-    prompts = {SAMPLES: f" of {requests:,} prompts"}
-    amounts = [f"{count:,} {kind}{prompts.get(kind, '')}" for kind, count in (results or {SAMPLES: 0}).items()]
-    return f"{', '.join(amounts)}, {size / _MB:,.1f} MB"
+        counts.update(model.entries)
+    return [f"{count:,} {kind}" for kind, count in sorted(counts.items())]
 
 
 def _export(store: Store, given: argparse.Namespace, console: Console) -> None:
     count, damaged = export(store, given.file, given.model)
     left = f"; {damaged:,} are damaged and left out" if damaged else ""
+    others = _others([model for model in models(store) if (given.model or "") in model.name])
+    left += f"; {' and '.join(others)} are no samples and left out" if others else ""
     console.print(f"{count:,} samples in {given.file}{left}", highlight=False, soft_wrap=True)
 
 
@@ -115,9 +118,9 @@ def _prune(store: Store, given: argparse.Namespace, console: Console) -> None:
         if value is not None and not 0 <= value < math.inf:
             raise UserError(f"prune {option} {value:g}: it must be 0 or more")
     to_size = None if given.to_size is None else round(given.to_size * _MB)
-    deleted = prune(store, given.model, given.older_than, to_size)
-    amounts = [f"{count:,} {kind}" for kind, count in deleted.items() if count or kind == SAMPLES]
-    console.print(f"{', '.join(amounts)} deleted", highlight=False)
+    others = any(model.entries for model in models(store))
+    count = prune(store, given.model, given.older_than, to_size)
+    console.print(f"{count:,} {'entries' if others else 'samples'} deleted", highlight=False)
 
 
 if __name__ == "__main__":

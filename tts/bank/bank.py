@@ -1,12 +1,11 @@
 """The bank as engines use it: look-ups at once, storing on a thread of its own.
 
-Samples belong to a request and a seed; results of other kinds are entries, each under one key (`tts.bank.shelf`).
+Samples belong to a request and a seed; all other results are entries, each under one key (`tts.bank.shelf`).
 """
 
 from __future__ import annotations
 
 import asyncio
-import atexit
 import hashlib
 import json
 import queue
@@ -68,6 +67,7 @@ class Bank:
         self.path = path
         self._failure: BankError | None = None
         self._putting: queue.SimpleQueue[_Sample | _Entry | Future[None] | None] = queue.SimpleQueue()
+        self._unwritten: dict[bytes, bytes] = {}  # entries that are on their way
         self._thread = threading.Thread(target=self._write, args=(Store(path),), name="tts-bank", daemon=True)
         self._thread.start()
 
@@ -76,7 +76,7 @@ class Bank:
 
         Args:
             name: What it is called, for whoever looks into the bank.
-            identity: See `tts.engines.base.Identified`.
+            identity: See `tts.engines.base.Identified` and `tts.sandbox.base.IdentifiedSandbox`.
         """
         store = Store(self.path)
         try:
@@ -127,9 +127,19 @@ class Bank:
         self._check()
 
     def entries(self, keys: Sequence[bytes]) -> dict[bytes, bytes]:
-        """Returns those entries that are there, packed, by their keys; errors as of `get`."""
+        """Returns those entries that were put, packed, by their keys.
+
+        Raises:
+            BankError: The file is damaged, or an earlier write failed.
+        """
         self._check()
-        return self._store.entries(keys)
+        found = {key: body for key in keys if (body := self._unwritten.get(key)) is not None}
+        return {**self._store.entries([key for key in keys if key not in found]), **found}
+
+    def has_entries(self, model: bytes) -> bool:
+        """Whether there is any stored entry of a model or sandbox."""
+        self._check()
+        return self._store.has_entries(model)
 
     def claim_entry(self, key: bytes) -> bool:
         """Does for an entry what `claim` does for a sample."""
@@ -139,9 +149,18 @@ class Bank:
         """Gives up a claim on an entry."""
         self._claims.release(key)
 
-    def put_entry(self, entry: Entry) -> None:
-        """Does for an entry what `put` does for a sample."""
-        self._putting.put(_Entry(entry))
+    def put_entry(self, entry: Entry, *, claimed: bool = False) -> None:
+        """Stores an entry, soon; it can be had at once.
+
+        Args:
+            entry: The entry.
+            claimed: Whether there is a claim on it to give up when it is stored.
+
+        Raises:
+            BankError: An earlier write failed.
+        """
+        self._unwritten[entry.key] = entry.body
+        self._putting.put(_Entry(entry, claimed))
         self._check()
 
     async def flush(self) -> None:
@@ -175,7 +194,7 @@ class Bank:
                 items.append(self._putting.get())
             results = [item for item in items if isinstance(item, _Sample | _Entry)]
             try:
-                if self._failure is None:
+                if self._failure is None and results:
                     store.put([item.row() for item in results])
             except BankError as error:
                 self._failure = error
@@ -184,7 +203,10 @@ class Bank:
                     f"bank {self.path}: what an engine gave cannot be stored: {error!r}; run with bank.path=null"
                 )
             for result in results:
-                self._claims.release(*result.claim)
+                if isinstance(result, _Entry):
+                    self._unwritten.pop(result.entry.key, None)
+                if result.claim is not None:
+                    self._claims.release(*result.claim)
             for item in items:
                 if isinstance(item, Future):
                     item.set_result(None)
@@ -217,10 +239,11 @@ class _Entry:
     """An entry to store."""
 
     entry: Entry
+    claimed: bool
 
     @property
-    def claim(self) -> tuple[bytes]:
-        return (self.entry.key,)
+    def claim(self) -> tuple[bytes] | None:
+        return (self.entry.key,) if self.claimed else None
 
     def row(self) -> Entry:
         return self.entry
@@ -231,32 +254,3 @@ def sampling_key(sampling: Sampling) -> str:
     """Returns the parameters as JSON, the same for equal ones: 1 and 1.0 are one temperature."""
     real = {key: float(getattr(sampling, key)) for key in _REAL}
     return json.dumps({**sampling.kept(), **real})
-
-
-_open: dict[Path, Bank] = {}
-
-
-def open_bank(path: str | Path) -> Bank:
-    """Returns the bank in a file, one for all who use it in this process, across the jobs of a sweep.
-
-    Raises:
-        BankError: See `Bank`.
-    """
-    try:
-        place = Path(path).expanduser().resolve()
-    except (OSError, RuntimeError, ValueError) as error:
-        raise BankError(f"bank {path}: {error}; name another file in bank.path") from None
-    if place not in _open:
-        _open[place] = Bank(place)
-        atexit.register(_open[place].close)
-    return _open[place]
-
-
-async def flush_banks() -> None:
-    """Returns when all that was put into this process's banks is stored.
-
-    Raises:
-        BankError: It could not be.
-    """
-    for bank in list(_open.values()):
-        await bank.flush()

@@ -102,7 +102,7 @@ class Shelf(Generic[V]):
                 body = self._pack(value)
                 if body is not None:
                     claimed.discard(key)  # given up when it is stored
-                    self._bank.put_entry(Entry(self._model, self._kind, key, body))
+                    self._bank.put_entry(Entry(self._model, self._kind, key, body), claimed=True)
             return values
         finally:
             for key in claimed:

@@ -1,8 +1,8 @@
 """The bank's file: an SQLite database in WAL mode, which several processes may read and write at once.
 
-`models` are who was asked, `requests` what was asked (model, prompt, sampling), `samples` what was answered. `entries` are
-results of other kinds, such as scores, each under the digest of all that it depends on. Keys are digests of contents.
-`files` remembers the digests of checkpoints' files.
+`models` are who was asked, `requests` what was asked (model, prompt, sampling), `samples` what was answered. Keys
+are digests of contents. `files` remembers the digests of checkpoints' files. `entries` are what a model or a sandbox gave
+for an input without a seed (a score, what code printed), each under a key that stands for that input.
 """
 
 from __future__ import annotations
@@ -41,12 +41,14 @@ CREATE TABLE files (
 PRAGMA application_id = {_APPLICATION};
 PRAGMA user_version = {_VERSION};
 """
+
 _ADDED = """
 CREATE TABLE IF NOT EXISTS entries (
-    key BLOB PRIMARY KEY, model BLOB NOT NULL, kind TEXT NOT NULL, made INTEGER NOT NULL, body BLOB NOT NULL
-) WITHOUT ROWID
+    id INTEGER PRIMARY KEY, key BLOB NOT NULL UNIQUE, model BLOB NOT NULL, kind TEXT NOT NULL, made INTEGER NOT NULL,
+    body BLOB NOT NULL
+)
 """
-"""What banks got later, and earlier programs do not look at: it leaves the format's number as it is."""
+"""What banks that were made before do not have; programs of that time do not mind it."""
 
 _REMEDIES = {
     "NOTADB": "it is no bank; name another file in bank.path",
@@ -103,12 +105,12 @@ class Row:
 
 @dataclass(frozen=True)
 class Entry:
-    """A result of another kind than samples.
+    """What came of an input without a seed.
 
     Attributes:
-        model: The key of what gave it.
+        model: The key of the model or sandbox that it is of.
         kind: What such results are called, in the plural: `scores`.
-        key: The digest of all that it depends on.
+        key: What stands for the input, for the model and for the kind.
         body: The result, packed.
     """
 
@@ -120,7 +122,8 @@ class Entry:
     def insert(self, connection: sqlite3.Connection, made: int) -> None:
         """Stores it, unless it is there already."""
         connection.execute(
-            "INSERT OR IGNORE INTO entries VALUES (?, ?, ?, ?, ?)", (self.key, self.model, self.kind, made, self.body)
+            "INSERT OR IGNORE INTO entries (key, model, kind, made, body) VALUES (?, ?, ?, ?, ?)",
+            (self.key, self.model, self.kind, made, self.body),
         )
 
 
@@ -232,6 +235,13 @@ class Store:
                 )
         return rows
 
+    def put(self, rows: Iterable[Row | Entry]) -> None:
+        """Stores samples and entries in one transaction; those that are there already stay as they are."""
+        now = int(time.time())
+        with told(self.path), self.transaction():
+            for row in rows:
+                row.insert(self.connection, now)
+
     def entries(self, keys: Sequence[bytes]) -> dict[bytes, bytes]:
         """Returns those entries that are there, packed, by their keys."""
         found: dict[bytes, bytes] = {}
@@ -242,12 +252,11 @@ class Store:
                 found.update(self.connection.execute(f"SELECT key, body FROM entries WHERE key IN ({wanted})", some))
         return found
 
-    def put(self, rows: Iterable[Row | Entry]) -> None:
-        """Stores samples and entries in one transaction; those that are there already stay as they are."""
-        now = int(time.time())
-        with told(self.path), self.transaction():
-            for row in rows:
-                row.insert(self.connection, now)
+    def has_entries(self, model: bytes) -> bool:
+        """Whether there is any entry of a model or sandbox."""
+        with told(self.path):
+            found = self.connection.execute("SELECT 1 FROM entries WHERE model = ? LIMIT 1", (model,)).fetchone()
+        return found is not None
 
     def put_model(self, key: bytes, name: str, identity: str) -> None:
         """Stores who is asked."""

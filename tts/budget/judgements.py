@@ -10,7 +10,7 @@ from tts.budget.scope import charge
 from tts.budget.usage import VERIFIER, Role, Usage
 from tts.concurrency.single_flight import SingleFlight
 from tts.concurrency.while_held import WhileHeld
-from tts.core.values import Problem
+from tts.core import Problem
 
 T = TypeVar("T")
 

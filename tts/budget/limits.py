@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 
-from tts.core.errors import UserError
+from tts.core.settings import PositiveFloat, PositiveInt, refused, settings
 
 
+@settings
 @dataclass(frozen=True)
 class Limits:
     """What a scope may spend, all roles but the grader together unless the name says whose; None for no limit.
@@ -25,21 +26,17 @@ class Limits:
         UserError: A limit is not above 0, or one could never be reached since a wider one is reached before it.
     """
 
-    tokens: int | None = None
-    policy_tokens: int | None = None
-    verifier_tokens: int | None = None
-    calls: int | None = None
-    code_executions: int | None = None
-    flops: float | None = None
-    dollars: float | None = None
-    seconds: float | None = None
+    tokens: PositiveInt | None = None
+    policy_tokens: PositiveInt | None = None
+    verifier_tokens: PositiveInt | None = None
+    calls: PositiveInt | None = None
+    code_executions: PositiveInt | None = None
+    flops: PositiveFloat | None = None
+    dollars: PositiveFloat | None = None
+    seconds: PositiveFloat | None = None
 
     def __post_init__(self) -> None:
-        """Checks the values."""
-        for item in fields(self):
-            bound = getattr(self, item.name)
-            if bound is not None and not bound > 0:
-                raise UserError(f"{item.name}={bound}: a limit must be more than 0; null sets none")
+        """Checks them against each other."""
         for part in ("policy_tokens", "verifier_tokens"):
             check_part(part, getattr(self, part), "tokens", self.tokens)
 
@@ -47,11 +44,12 @@ class Limits:
 def check_part(part: str, inner: float | None, whole: str, outer: float | None) -> None:
     """Raises UserError where the limit called `part` is above the limit called `whole`, which always comes first."""
     if inner is not None and outer is not None and inner > outer:
-        raise UserError(
-            f"{part}={inner} can never be reached: {whole}={outer} comes first; lower the one or raise the other"
+        raise refused(
+            part, inner, f"it can never be reached: {whole}={outer} comes first; lower the one or raise the other"
         )
 
 
+@settings
 class Budget:
     """The limits of a run.
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from tts.core.errors import UserError
+from tts.core.settings import PositiveInt, refused, settings
 
 _ROLES = ("policy", "verifier")
 _AMOUNTS = ("dollars", "wall_s")  # real numbers in `summary.json` that are no rates
 
 
+@settings
 class Objective:
     """A rate, as far as the run keeps to a budget.
 
@@ -23,9 +24,7 @@ class Objective:
         tokens: The most completion tokens of policy and verifier that a problem may cost in the mean; None for any number.
     """
 
-    def __init__(self, metric: str, tokens: int | None = None) -> None:
-        if tokens is not None and tokens < 1:
-            raise UserError(f"objective.tokens={tokens}: at least 1 is needed; null for any number")
+    def __init__(self, metric: str, tokens: PositiveInt | None = None) -> None:
         self._metric = metric
         self._tokens = tokens
 
@@ -36,7 +35,7 @@ class Objective:
             summary: The contents of its `summary.json`.
 
         Raises:
-            UserError: It has no such rate.
+            SettingError: It has no such rate.
         """
         rates = {
             key: value
@@ -45,9 +44,7 @@ class Objective:
         }
         rate = rates.get(self._metric)
         if rate is None and summary.get(self._metric, "") is not None:
-            raise UserError(
-                f"objective.metric={self._metric}: summary.json has no such rate; it has {', '.join(rates)}"
-            )
+            raise refused("metric", self._metric, f"summary.json has no such rate; it has {', '.join(rates)}")
         if rate is None or self._tokens is None:
             return rate
         tokens = sum(summary[role]["completion_tokens"] for role in _ROLES if role in summary)

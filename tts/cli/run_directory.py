@@ -20,6 +20,7 @@ from omegaconf import DictConfig, OmegaConf
 from tts.cli.objective import Objective
 from tts.config.build import NOT_SHAPING, config_hash
 from tts.core.errors import UserError
+from tts.core.settings import inside
 from tts.files.writing import write_whole, writing
 
 _LONGEST = 100
@@ -132,7 +133,8 @@ class RunDirectory:
             UserError: The run has no such rate.
         """
         summary = self.folder / "summary.json"
-        return objective.of(json.loads(summary.read_text("utf-8"))) if summary.is_file() else None
+        with inside("objective"):
+            return objective.of(json.loads(summary.read_text("utf-8"))) if summary.is_file() else None
 
     def _read(self) -> dict[str, Any]:
         try:

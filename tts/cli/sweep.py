@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
-from typing import Any
 from uuid import uuid4
 
 from hydra.experimental.callback import Callback
@@ -12,16 +14,13 @@ from omegaconf import DictConfig
 from tts.cli.run_directory import RunDirectory
 
 
-class Sweep(Callback):
-    """Hydra's callback that keeps a list of a sweep's cells; it travels to wherever the launcher runs them.
+class Sweep:
+    """Keeps a list of a sweep's cells in a file; a copy of it travels to wherever the launcher runs them.
 
     A pool of processes ends all of them where one dies, and gives up the cells that had not been begun. So the sweep is run
     in rounds: each leaves alone the cells that were begun before. Which of the cells that were cut together brought the pool
     down is not known; each of them then has a round of its own, in which it can harm no other.
     """
-
-    running: Sweep | None = None
-    """The sweep that this process began, or of which it runs cells."""
 
     def __init__(self) -> None:
         self._list: Path | None = None
@@ -29,25 +28,22 @@ class Sweep(Callback):
         self._suspects: list[Path] = []
         self._alone = False
 
-    def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
-        """Begins the list, in the sweep's directory, or goes on with it in a further round."""
-        if Sweep.running is not None:  # Hydra makes a callback for each round
-            vars(self).update(vars(Sweep.running))
-        else:
-            folder = Path(config.hydra.sweep.dir).absolute()
-            folder.mkdir(parents=True, exist_ok=True)
-            self._list = folder / f".cells-{uuid4().hex}"
-            self._list.touch()
-        Sweep.running = self
+    @property
+    def on(self) -> bool:
+        """Whether it was begun and has not ended; a single run is no sweep."""
+        return self._list is not None
 
-    def on_job_start(self, config: DictConfig, **_: Any) -> None:
-        """Adds a cell to the list, in whichever process it is run; one that is only planned leaves no status."""
+    def begin(self, folder: Path) -> None:
+        """Begins the list, in the sweep's directory, or goes on with it in a further round."""
         if self._list is None:
-            return
-        Sweep.running = self
-        if not config.get("dry_run"):
-            with self._list.open("a", encoding="utf-8") as file:
-                file.write(f"{config.hydra.runtime.output_dir}\n")
+            folder.mkdir(parents=True, exist_ok=True)
+            self._list = folder.absolute() / f".cells-{uuid4().hex}"
+            self._list.touch()
+
+    def add(self, folder: Path) -> None:
+        """Adds a cell that is about to be run, in whichever process."""
+        with self._file.open("a", encoding="utf-8") as file:
+            file.write(f"{folder}\n")
 
     def leaves(self, folder: Path) -> bool:
         """Whether a cell is left as it is in this round."""
@@ -77,22 +73,46 @@ class Sweep(Callback):
 
     def note(self, text: str) -> Path:
         """Writes what ended the sweep or a round itself, rather than a cell, into its directory and returns the file."""
-        assert self._list is not None  # it runs
-        path = self._list.with_name("stopped.txt")
+        path = self._file.with_name("stopped.txt")
         path.write_text(text, "utf-8")
         return path
 
-    def failures(self) -> dict[Path, tuple[int, str]]:
-        """Returns the cells that were not finished, each with its exit status and why, and ends the sweep."""
+    def end(self) -> dict[Path, tuple[int, str]]:
+        """Ends the sweep, and returns the cells that were not finished, each with its exit status and why."""
         if self._list is None:
             return {}
         failed = ((folder, RunDirectory(folder, "").failure()) for folder in self._begun())
         failures = {folder: failure for folder, failure in failed if failure is not None}
         self._list.unlink()
-        Sweep.running = None
+        self._list = None
         return failures
 
     def _begun(self) -> list[Path]:
         """Returns the cells that were begun, each once."""
-        assert self._list is not None  # it runs
-        return list(dict.fromkeys(map(Path, self._list.read_text("utf-8").splitlines())))
+        return list(dict.fromkeys(map(Path, self._file.read_text("utf-8").splitlines())))
+
+    @property
+    def _file(self) -> Path:
+        assert self._list is not None  # it was begun
+        return self._list
+
+
+_expected: ContextVar[Sweep] = ContextVar("expected")
+
+
+@contextmanager
+def expected(sweep: Sweep) -> Iterator[None]:
+    """Has Hydra begin this sweep, if it begins any: where a sweep's directory is Hydra tells its callbacks alone."""
+    token = _expected.set(sweep)
+    try:
+        yield
+    finally:
+        _expected.reset(token)
+
+
+class Begin(Callback):
+    """Hydra's callback that begins the sweep."""
+
+    def on_multirun_start(self, config: DictConfig, **_: object) -> None:
+        """Begins the sweep that the command expects."""
+        _expected.get().begin(Path(config.hydra.sweep.dir))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from importlib import resources
 from pathlib import Path
 
@@ -30,8 +31,10 @@ def sweep_file(name: str) -> str | None:
 
 
 def options(group: str) -> str:
-    """Returns what can be chosen in a group, for help texts: `${options:sandbox}`."""
-    return ", ".join(GlobalHydra.instance().config_loader().get_group_options(group))
+    """Returns a line of help texts, what can be chosen in a group, as lines of a terminal: `${options:sandbox}`."""
+    chosen = ", ".join(GlobalHydra.instance().config_loader().get_group_options(group))
+    lines = textwrap.wrap(f"{group}: {chosen}", 76, subsequent_indent="    ", break_on_hyphens=False)
+    return "\n    ".join(lines)
 
 
 for _resolver in (package, sweeping, sweep_file, options):

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from typing import Annotated
 
+from tts.core.constraints import OneOf
 from tts.core.errors import UserError
 
 AGGREGATORS: dict[str, Callable[[Sequence[float]], float]] = {
@@ -15,6 +17,10 @@ AGGREGATORS: dict[str, Callable[[Sequence[float]], float]] = {
     "prod": math.prod,
     "sum": math.fsum,
 }
+
+
+Aggregator = Annotated[str, OneOf(AGGREGATORS)]
+"""The name of one, as a setting."""
 
 
 def check_aggregator(name: str, key: str) -> None:

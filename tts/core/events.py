@@ -17,7 +17,8 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tts.core.values import Solution, Verdict
+from tts.core.solution import Solution
+from tts.core.verdict import Verdict
 
 if TYPE_CHECKING:
     from tts.budget import Usage
@@ -100,6 +101,23 @@ class Spent(Event):
 
 
 @dataclass(frozen=True)
+class Progressed(Event):
+    """A problem of a run has its record.
+
+    Attributes:
+        done: How many have.
+        errors: How many of them ended with an error.
+        generated_tokens: Completion tokens that the run sampled itself so far.
+        headline: The figure to watch, in a few words.
+    """
+
+    done: int
+    errors: int
+    generated_tokens: int
+    headline: str
+
+
+@dataclass(frozen=True)
 class Chosen(Event):
     """The search ended with a choice.
 
@@ -141,12 +159,12 @@ def listening(sink: Sink) -> Iterator[None]:
 
 
 def heard() -> bool:
-    """Whether anybody listens: what is costly to tell need not be made up otherwise."""
+    """Whether anybody listens."""
     return _sink.get() is not None
 
 
-def emit(event: Event) -> None:
-    """Tells whoever listens."""
+def emit(make: Callable[[], Event]) -> None:
+    """Gives an event to whoever listens; it is made only where somebody does."""
     sink = _sink.get()
     if sink is not None:
-        sink(event)
+        sink(make())

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from tts.core.values import Problem, Solution
+from tts.core.problem import Problem
+from tts.core.solution import Solution
 
 
 class Answers(Protocol):
@@ -26,7 +27,13 @@ class Answers(Protocol):
 
 
 class Grader(Answers, Protocol):
-    """Says which answers are right. May be used from any number of coroutines."""
+    """Says which answers are right. May be used from any number of coroutines.
+
+    Attributes:
+        runs_code: Whether it runs code in the sandbox, which is then started.
+    """
+
+    runs_code: bool = False
 
     def check(self, reference: str) -> None:
         """Raises UserError where it can do nothing with a reference answer like this one."""

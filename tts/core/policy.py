@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 from typing import Protocol
 
+from tts.core.problem import Problem
+from tts.core.solution import Solution
 from tts.core.traits import PolicyTraits
-from tts.core.values import Problem, Solution
 
 GREEDY = -1
 """Number of the sample that is not drawn at random: at every token the likeliest. Asked for alone (`n` = 1)."""

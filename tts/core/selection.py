@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from typing import Annotated
 
+from tts.core.constraints import OneOf
 from tts.core.errors import UserError
 from tts.core.plurality import plurality
 
@@ -50,6 +52,10 @@ SELECTIONS: dict[str, Callable[[Scores, Groups], int | None]] = {
     "weighted_vote": weighted_vote,
     "majority": majority,
 }
+
+
+Selection = Annotated[str, OneOf(SELECTIONS)]
+"""The name of a rule, as a setting."""
 
 
 def check_selection(name: str, key: str) -> None:

@@ -6,8 +6,9 @@ from typing import Protocol
 
 from tts.core.grader import Grader
 from tts.core.policy import Policy
+from tts.core.problem import Problem
+from tts.core.result import SearchResult
 from tts.core.traits import Needs
-from tts.core.values import Problem, SearchResult
 from tts.core.verifier import Verifier
 
 

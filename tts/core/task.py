@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Protocol
 
-from tts.core.values import Problem
+from tts.core.problem import Problem
 
 
 class Task(Protocol):

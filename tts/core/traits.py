@@ -22,9 +22,11 @@ class PolicyTraits:
 
     Attributes:
         lacks: What it cannot do.
+        attachments: Whether it minds a problem's attachments; problems that have some are refused to one that does not.
     """
 
     lacks: tuple[PolicyAbility, ...] = ()
+    attachments: bool = False
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Literal
 from tts.core.aggregate import aggregate
 from tts.core.errors import UserError
 from tts.core.selection import SELECTIONS
-from tts.core.values import Vote
+from tts.core.verdict import Vote
 
 if TYPE_CHECKING:
     import networkx

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from tts.core.problem import Problem
+from tts.core.solution import Solution
 from tts.core.traits import VerifierTraits
-from tts.core.values import Problem, Solution, Verdict
+from tts.core.verdict import Verdict
 
 
 class Verifier(Protocol):

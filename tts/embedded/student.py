@@ -11,7 +11,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from tts.core.values import Problem
+from tts.core import Problem
 from tts.tasks.arithmetic import OPPOSITE, Instruction, Operation, Story, apply, carries
 
 STEP_SEPARATOR = "\n\n"

@@ -14,7 +14,8 @@ class BaseEngine(Protocol):
     """A model that answers requests. Takes them from any number of coroutines and does its own batching.
 
     Constructing an engine loads nothing, so that a configuration can be checked at no cost. One that waits for nothing but
-    the event loop's timers says so with an attribute `follows_clock = True`, and can then be used in virtual time.
+    the event loop's timers says so with an attribute `follows_clock = True`, and can then be used in virtual time. One that
+    loads nothing when it is started, but reaches a server, says so with `remote = True`, and is started before the others.
     """
 
     @property
@@ -58,7 +59,7 @@ def identified(engine: BaseEngine) -> TypeGuard[Identified]:
     return isinstance(engine, Identified) if inside is None else identified(inside)
 
 
-def described(engine: BaseEngine) -> tuple[str, str]:
-    """Returns where an engine is configured, as far as it knows, and which class it is, for messages."""
-    inside: BaseEngine = getattr(engine, "inside", engine)
-    return f"{getattr(engine, 'place', '')}.engine".lstrip("."), type(inside).__name__
+def kind_of(engine: BaseEngine) -> str:
+    """Returns an engine's name and class, for messages; of one around another, those of that."""
+    inside: BaseEngine | None = getattr(engine, "inside", None)
+    return kind_of(inside) if inside is not None else f"'{getattr(engine, 'name', '')}' ({type(engine).__name__})"

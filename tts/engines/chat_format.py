@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Annotated
 
-from tts.core.errors import UserError
-from tts.core.values import Message
+from tts.core import Message
+from tts.core.constraints import OneOf
 from tts.engines.generating import Engine
 
 
@@ -88,11 +89,8 @@ FORMATS = {
 TEMPLATE = "template"
 """Names the chat template of the model's own tokenizer."""
 
-
-def check_format(name: str, key: str) -> None:
-    """Raises UserError where `name`, the value of the setting `key`, names no chat format."""
-    if name not in (*FORMATS, TEMPLATE):
-        raise UserError(f"{key}={name}: no such chat format; choose one of {', '.join((*FORMATS, TEMPLATE))}")
+ChatName = Annotated[str, OneOf((*FORMATS, TEMPLATE))]
+"""A chat format by its name, as a setting."""
 
 
 def render(name: str, messages: Sequence[Message], engine: Engine, *, answer: bool = True) -> str:

@@ -6,8 +6,8 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol, runtime_checkable
 
-from tts.core.errors import UserError
-from tts.engines.base import BaseEngine, described
+from tts.core.setting_error import SettingError, refused
+from tts.engines.base import BaseEngine, kind_of
 
 _KEPT_NAMES = {"top_logprobs": "alternatives"}
 """Parameters that files know by an earlier name."""
@@ -42,7 +42,7 @@ class Sampling:
     top_logprobs: int = 0
 
     def __post_init__(self) -> None:
-        """Raises UserError where a value is out of range."""
+        """Raises SettingError where a value is out of range; by hand, since every request makes one."""
         for name, right, range_ in (
             ("max_tokens", self.max_tokens >= 1, "at least 1"),
             ("temperature", self.temperature >= 0, "0 (greedy) or more"),
@@ -50,10 +50,10 @@ class Sampling:
             ("top_k", self.top_k >= 0, "0 (off) or more"),
             ("repetition_penalty", self.repetition_penalty > 0, "more than 0"),
             ("top_logprobs", self.top_logprobs >= 0, "0 (none) or more"),
-            ("stop", all(self.stop), "texts that are not empty"),
+            ("stop", all(self.stop), "text that is not empty"),
         ):
             if not right:
-                raise UserError(f"sampling: {name}={getattr(self, name)} is out of range; it must be {range_}")
+                raise refused(name, getattr(self, name), f"{range_} is needed")
 
     def kept(self) -> dict[str, object]:
         """Returns the parameters by the names that banks and recordings keep them under, in their order there."""
@@ -147,12 +147,11 @@ def generating(engine: BaseEngine) -> Engine:
     """Returns an engine as one that generates.
 
     Raises:
-        UserError: It only scores.
+        SettingError: It only scores.
     """
     if isinstance(engine, Engine):
         return engine
-    place, kind = described(engine)
-    raise UserError(
-        f"{place}: '{engine.name}' ({kind}) generates no text, which is what it is needed for here; choose an engine that "
-        f"does, such as engine@{place}=transformers"
+    raise SettingError(
+        "engine",
+        f"{kind_of(engine)} generates no text, and an engine that does is needed; choose transformers or openai",
     )

@@ -40,8 +40,14 @@ class LocalTokenizer:
     def split(self, text: str) -> list[int]:
         """Returns the token ids of `text`, without special tokens added."""
         with self._lock:
-            tokens: list[int] = self.load()(text, add_special_tokens=False, verbose=False)["input_ids"]
-            return tokens
+            tokenizer = self.load()
+            fast = tokenizer.backend_tokenizer if tokenizer.is_fast else None
+            if fast is not None and fast.truncation is None and fast.padding is None:
+                # At two thirds of the time, which counts: a verifier counts tokens before each of its requests.
+                ids: list[int] = fast.encode(text, add_special_tokens=False).ids
+            else:
+                ids = tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"]
+            return ids
 
     def render(self, messages: list[dict[str, str]], *, answer: bool) -> str:
         """Renders a conversation with the tokenizer's chat template.

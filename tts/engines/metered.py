@@ -8,7 +8,8 @@ from contextlib import aclosing
 from dataclasses import replace
 
 from tts.budget import LimitReached, Role, Scope, Usage, charge, current, in_time, now
-from tts.core.errors import EngineError, UserError
+from tts.core.errors import EngineError
+from tts.core.settings import NonNegativeFloat, PositiveInt, settings
 from tts.engines.base import BaseEngine
 from tts.engines.generating import Completion, Engine, Request, generating
 from tts.engines.priority_semaphore import PrioritySemaphore
@@ -16,6 +17,7 @@ from tts.engines.scoring import ScoreRequest, ScoreRows, ScoringEngine
 from tts.engines.wrapping import E, WrappingEngine, WrappingGenerator, WrappingScorer
 
 
+@settings
 class Metered(WrappingEngine[E]):
     """Passes on no more at a time than the engine can use, what belongs to earlier problems first, and charges it.
 
@@ -25,10 +27,8 @@ class Metered(WrappingEngine[E]):
         limit: Samples or readings in flight; None for the engine's capacity.
         prompt_price: Dollars for a million prompt tokens.
         completion_price: Dollars for a million completion tokens.
-        place: Whose engine it is, for messages: a part of the role such as `verifier.of`; None for the role's own.
 
     Attributes:
-        place: The same.
         priced: Whether both prices are known.
         prices: Dollars for a prompt token and for a completion token.
     """
@@ -37,23 +37,12 @@ class Metered(WrappingEngine[E]):
         self,
         engine: E,
         role: Role,
-        limit: int | None = None,
-        prompt_price: float | None = None,
-        completion_price: float | None = None,
-        place: str | None = None,
+        limit: PositiveInt | None = None,
+        prompt_price: NonNegativeFloat | None = None,
+        completion_price: NonNegativeFloat | None = None,
     ) -> None:
-        if limit is not None and limit < 1:
-            raise UserError(
-                f"in_flight.{role}={limit}: at least one sample must be in flight; null takes the engine's own bound"
-            )
-        for name, price in (("prompt_price", prompt_price), ("completion_price", completion_price)):
-            if price is not None and price < 0:
-                raise UserError(
-                    f"{place or role}.engine.{name}={price}: a price is 0 or more, in dollars for a million tokens"
-                )
         super().__init__(engine)
         self._role: Role = role
-        self.place = place or role
         self._slots = PrioritySemaphore(limit or engine.capacity)
         self._capacity = limit or engine.capacity
         self.priced = prompt_price is not None and completion_price is not None
@@ -211,13 +200,12 @@ def metered(
     limit: int | None = None,
     prompt_price: float | None = None,
     completion_price: float | None = None,
-    place: str | None = None,
 ) -> MeteredEngine:
     """Returns an engine of either kind metered; arguments as of `Metered`.
 
     Raises:
-        UserError: It is of neither kind, or the limit or a price is out of range.
+        SettingError: It is of neither kind, or the limit or a price is out of range.
     """
     if isinstance(engine, ScoringEngine):
-        return MeteredScorer(engine, role, limit, prompt_price, completion_price, place)
-    return MeteredGenerator(generating(engine), role, limit, prompt_price, completion_price, place)
+        return MeteredScorer(engine, role, limit, prompt_price, completion_price)
+    return MeteredGenerator(generating(engine), role, limit, prompt_price, completion_price)

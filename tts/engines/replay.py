@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from tts.core.errors import EngineError, UserError
+from tts.core.settings import PositiveInt, refused, settings
 from tts.engines.generating import Completion, Engine, Request, Sampling
 from tts.engines.logprobs import read_tokens, write_tokens
 from tts.engines.wrapping import WrappingGenerator
@@ -30,6 +31,7 @@ _UNBOUNDED = 1_000_000
 """Samples in flight of an engine that has nothing to wait for."""
 
 
+@settings
 class ReplayEngine:
     """Answers recorded requests and refuses all others.
 
@@ -41,12 +43,12 @@ class ReplayEngine:
 
     follows_clock = True
 
-    def __init__(self, path: str | None = None, model: str = "replay", parameters: int | None = None) -> None:
+    def __init__(self, path: str | None = None, model: str = "replay", parameters: PositiveInt | None = None) -> None:
         if path is None:
-            raise UserError("the replay engine needs a recording: set the engine's path=FILE")
+            raise refused("path", path, "a recording is needed")
         self._path = Path(path).expanduser()
         if not self._path.is_file():
-            raise UserError(f"{self._path}: no such recording")
+            raise refused("path", path, "no such recording")
         self.name = model
         self.parameters = parameters
         self._seeded: dict[tuple[str, int], list[tuple[object, dict[str, Any]]]] = {}
@@ -169,7 +171,7 @@ class Recorder(WrappingGenerator):
         super().__init__(engine)
         self._path = Path(path).expanduser()
         if not self._path.parent.is_dir():
-            raise UserError(f"cannot record to {self._path}: no such folder")
+            raise refused("record", path, "no such folder")
 
     async def start(self) -> None:
         """Starts the engine, and takes away what a recorder that was killed had begun to write.

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
-from tts.core.errors import UserError
-from tts.engines.base import BaseEngine, described
+from tts.core.setting_error import SettingError
+from tts.engines.base import BaseEngine, kind_of
 from tts.engines.local_tokenizer import LocalTokenizer
 
 ScoreRows = tuple[tuple[float, ...], ...]
@@ -67,12 +67,10 @@ def scoring(engine: BaseEngine) -> ScoringEngine:
     """Returns an engine as one that scores.
 
     Raises:
-        UserError: It only generates.
+        SettingError: It only generates.
     """
     if isinstance(engine, ScoringEngine):
         return engine
-    place, kind = described(engine)
-    raise UserError(
-        f"{place}: '{engine.name}' ({kind}) writes text, and this verifier needs an engine that scores; leave "
-        f"{place}._target_ and .record as they are"
+    raise SettingError(
+        "engine", f"{kind_of(engine)} writes text, and an engine that scores is needed; leave its _target_ as it is"
     )

@@ -29,7 +29,7 @@ class SeededSampler:
         seed: The run's seed.
 
     Raises:
-        UserError: The engine only scores.
+        SettingError: The engine only scores.
     """
 
     def __init__(self, engine: Engine, seed: int = 0) -> None:

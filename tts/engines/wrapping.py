@@ -33,6 +33,11 @@ class WrappingEngine(BaseEngine, Generic[E]):
         return getattr(self.inside, "follows_clock", False)
 
     @property
+    def remote(self) -> bool:
+        """Whether the engine only reaches a server when it is started."""
+        return getattr(self.inside, "remote", False)
+
+    @property
     def name(self) -> str:
         """The engine's name."""
         return self.inside.name

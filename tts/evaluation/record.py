@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from tts.budget import ROLES, Scope
+from tts.core import Candidate, Problem, SearchResult
 from tts.core.grader import Grader
 from tts.core.plurality import plurality
-from tts.core.values import Candidate, Problem, SearchResult
 
 # Engines' floating-point noise ends far below the ninth digit; what is written must not depend on it.
 _DIGITS = 9
@@ -23,9 +23,7 @@ async def solved(problem: Problem, result: SearchResult, meter: Scope, grader: G
     correct = [bool(await grader.right(candidate.solution, problem)) for candidate in result.candidates]
     winner = plurality(result.groups)
     record = {
-        "id": problem.id,
-        "question": problem.question,
-        "answer": problem.answer,
+        **problem.to_json(),
         **_level(problem),
         "prediction": result.answer,
         "chosen": result.chosen,
@@ -44,9 +42,7 @@ async def solved(problem: Problem, result: SearchResult, meter: Scope, grader: G
 def failed(problem: Problem, error: str, meter: Scope) -> Record:
     """Returns the record of a problem that ended with an error."""
     return {
-        "id": problem.id,
-        "question": problem.question,
-        "answer": problem.answer,
+        **problem.to_json(),
         **_level(problem),
         "prediction": None,
         "chosen": None,

@@ -1,79 +1,108 @@
-"""A file of records, one a line: appended in any order, sorted at the end, gone on with after an interruption."""
+"""A file of records, one a line: appended in any order, sorted at the end, continued after an interruption."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections import defaultdict, deque
+from collections.abc import Callable, Hashable
 from pathlib import Path
 from typing import IO, Any
 
 from tts.core.errors import UserError
+from tts.files.writing import writing
 
-Take = Callable[[str, Any], int | None]
-"""From a record that is there already, and its place, to its number; None where it is to be left out."""
+Record = dict[str, Any]
+RecordKey = Callable[[str, Any], Hashable | None]
+"""From a record that is there already, and its place, to its key; None where the record is to be made again."""
 
 
 class JsonlLog:
-    """A file of lines, appended in any order and sorted in place at the end, without ever being held in memory.
+    """A file of records, appended in any order and sorted in place at the end, without ever being held in memory.
 
     Args:
         path: The file.
-        take: Where the file is to be gone on with: says of each of its records which number it has. A last line that was
-            torn when its writer was killed is dropped. Without it the file is written anew.
+        key: Where the file is to be continued: says what each record in it is known by. A last line that was torn when its
+            writer was killed is dropped. Without it the file is written anew.
     """
 
-    def __init__(self, path: Path, take: Take | None = None) -> None:
+    def __init__(self, path: Path, key: RecordKey | None = None) -> None:
         self._path = path
-        self._take = take
+        self._key = key
         self._places: dict[int, tuple[int, int]] = {}  # offset and bytes by number
+        self._left: defaultdict[Hashable, deque[tuple[int, int]]] = defaultdict(deque)
 
     def __enter__(self) -> JsonlLog:
         """Opens the file.
 
         Raises:
             UserError: A whole line of it is no record; nothing was changed.
+            RunError: It cannot be written.
         """
         self._file: IO[bytes]
-        if self._take is not None and self._path.exists():
-            self._go_on(self._take)
-        else:
-            self._file = self._path.open("wb")
+        with writing(self._path.parent):
+            if self._key is not None and self._path.exists():
+                self._continue(self._key)
+            else:
+                self._file = self._path.open("w+b")
         return self
 
     def __exit__(self, *_: object) -> None:
         self._file.close()
 
     @property
-    def numbers(self) -> set[int]:
-        """The numbers of the lines that are there."""
-        return set(self._places)
+    def continued(self) -> bool:
+        """Whether it holds records that nobody has claimed yet."""
+        return bool(self._left)
 
-    def append(self, number: int, line: str) -> None:
-        """Writes a line.
+    def claim(self, number: int, key: Hashable) -> Record | None:
+        """Returns a record that an earlier run left under a key, each once, and gives it a number; None for none."""
+        places = self._left.get(key)
+        if not places:
+            return None
+        offset, size = self._places[number] = places.popleft()
+        end = self._file.tell()
+        self._file.seek(offset)
+        record: Record = json.loads(self._file.read(size))
+        self._file.seek(end)
+        return record
+
+    def append(self, number: int, record: Record) -> None:
+        """Writes a record.
 
         Args:
-            number: Its place in the sorted file; a line that has this number already is replaced.
-            line: Its text, without a line break.
+            number: Its place in the sorted file; a record that has this number already is replaced.
+            record: JSON values.
+
+        Raises:
+            RunError: The disk is full, or the file cannot be written for another reason.
         """
-        data = line.encode() + b"\n"
-        self._places[number] = self._file.tell(), len(data)
-        self._file.write(data)
-        self._file.flush()
+        data = json.dumps(record, ensure_ascii=False).encode() + b"\n"
+        with writing(self._path.parent):
+            self._places[number] = self._file.tell(), len(data)
+            self._file.write(data)
+            self._file.flush()
 
-    def sort(self, edit: Callable[[int, bytes], bytes] = lambda _, line: line) -> None:
-        """Puts the lines into the order of their numbers.
+    def sort(self, edit: Callable[[int, Record], Record] | None = None) -> None:
+        """Puts the records into the order of their numbers; those that nobody claimed are dropped.
 
         Args:
-            edit: From a line's number and text to what is to stand there instead.
+            edit: From a record's number and the record to what is to stand there instead.
+
+        Raises:
+            RunError: The file cannot be written.
         """
         whole = self._path.with_suffix(".tmp")
-        with self._path.open("rb") as old, whole.open("wb") as new:
-            for number, (offset, size) in sorted(self._places.items()):
-                old.seek(offset)
-                new.write(edit(number, old.read(size)))
-        whole.replace(self._path)
+        with writing(self._path.parent):
+            with self._path.open("rb") as old, whole.open("wb") as new:
+                for number, (offset, size) in sorted(self._places.items()):
+                    old.seek(offset)
+                    line = old.read(size)
+                    if edit is not None:
+                        line = json.dumps(edit(number, json.loads(line)), ensure_ascii=False).encode() + b"\n"
+                    new.write(line)
+            whole.replace(self._path)
 
-    def _go_on(self, take: Take) -> None:
+    def _continue(self, key: RecordKey) -> None:
         end = 0
         with self._path.open("rb") as file:
             for count, line in enumerate(file, 1):
@@ -86,10 +115,32 @@ class JsonlLog:
                     raise UserError(
                         f"{place}: not a record ({error}); remove the line, or use another folder"
                     ) from None
-                number = take(place, record)
-                if number is not None:
-                    self._places[number] = end, len(line)
+                known = key(place, record)
+                if known is not None:
+                    self._left[known].append((end, len(line)))
                 end += len(line)
         self._file = self._path.open("r+b")
         self._file.truncate(end)
         self._file.seek(end)
+
+
+class MemoryLog:
+    """Records that are held in memory; as `JsonlLog` where nothing is to be continued."""
+
+    continued = False
+
+    def __init__(self) -> None:
+        self._records: dict[int, Record] = {}
+
+    @property
+    def records(self) -> list[Record]:
+        """The records in the order of their numbers."""
+        return [record for _, record in sorted(self._records.items())]
+
+    def claim(self, number: int, key: Hashable) -> Record | None:
+        """Returns None."""
+        return None
+
+    def append(self, number: int, record: Record) -> None:
+        """Keeps a record."""
+        self._records[number] = record

@@ -17,7 +17,7 @@ from rich.markup import escape
 from rich.measure import Measurement
 from rich.table import Table
 
-from tts.cli.command import print_error
+from tts.cli.failures import print_error
 from tts.core.errors import UserError
 from tts.judge.tables import FIGURES, amounts, defined, headed, interval, per_cent
 
@@ -71,13 +71,18 @@ def names(runs: Sequence[Run]) -> list[str]:
     return short if len(set(short)) == len(set(told)) else told
 
 
+def parser() -> argparse.ArgumentParser:
+    """Returns the command's parser."""
+    parser = argparse.ArgumentParser(prog="tts judge curve", description=__doc__)
+    parser.add_argument("folder", type=Path, help="a sweep's directory (hydra.sweep.dir; by default multirun/judge)")
+    return parser
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Prints the table of a folder; returns the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m tts.judge.curve", description=__doc__)
-    parser.add_argument("folder", type=Path, help="a sweep's directory (hydra.sweep.dir; by default multirun/judge)")
     console = Console()
     try:
-        table = curve(runs_below(parser.parse_args(arguments).folder))
+        table = curve(runs_below(parser().parse_args(arguments).folder))
     except UserError as error:
         print_error(console, str(error))
         return 2

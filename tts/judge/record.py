@@ -10,8 +10,8 @@ from typing import Any
 
 from tts.budget import Scope
 from tts.config.build import config_hash
+from tts.core import Verdict
 from tts.core.errors import UserError
-from tts.core.values import Verdict
 from tts.evaluation.record import Record, cost, rounded
 from tts.judge.judged import Judged
 from tts.tasks.labelled import LabelledSolution
@@ -72,7 +72,9 @@ def verdicts_hash(config: Mapping[str, Any], stops: float | None) -> str:
 
 def key_of(item: LabelledSolution, configuration: str) -> str:
     """Returns what a record depends on: the configuration of the verdict and all of the row that a verifier is shown."""
-    shown = item.problem.question, item.solution.steps, *([item.problem.metadata] if item.problem.metadata else [])
+    problem = item.problem
+    shown: list[object] = [problem.question, item.solution.steps]
+    shown += [part for part in (problem.metadata, problem.messages, problem.attachments) if part]
     content = json.dumps([configuration, *shown], sort_keys=True, default=str)
     return hashlib.sha256(content.encode()).hexdigest()[:16]
 
@@ -87,7 +89,7 @@ def _with_contents(value: Any, key: str = "") -> Any:
 
 
 class Resume:
-    """Takes the records of an earlier run that hold now too.
+    """The records of an earlier run that hold now too.
 
     Those that ended with an error, or were cut short by a limit of the whole run, are made again.
 
@@ -97,17 +99,20 @@ class Resume:
     """
 
     def __init__(self, items: Sequence[LabelledSolution], configuration: str) -> None:
-        self._numbers = {item.problem.id: number for number, item in enumerate(items)}
-        self._items = items
-        self._keys = [key_of(item, configuration) for item in items]
-        self.records: dict[int, Record] = {}
+        self._keys = {item.problem.id: key_of(item, configuration) for item in items}
+        self._held: set[str] = set()
 
-    def key(self, number: int) -> str:
+    @property
+    def complete(self) -> bool:
+        """Whether all items have a record that holds."""
+        return len(self._held) == len(self._keys)
+
+    def content_key(self, item: LabelledSolution) -> str:
         """Returns the key of an item's record."""
-        return self._keys[number]
+        return self._keys[item.problem.id]
 
-    def take(self, place: str, row: Any) -> int | None:
-        """Returns the number of the item that a record is of, None where it is to be made again.
+    def known_by(self, place: str, row: Any) -> str | None:
+        """Returns the id of the item that a record is of, None where it is to be made again.
 
         Raises:
             UserError: The record is of another task or configuration, or no such record at all.
@@ -115,20 +120,19 @@ class Resume:
         elsewhere = "give this run a folder of its own (hydra.run.dir=...), or delete the file to begin anew"
         if not isinstance(row, dict) or not {"id", "key", "scores", "usage", "error", "limits_hit"} <= row.keys():
             raise UserError(f"{place}: not a record of python -m tts.judge; {elsewhere}")
-        number = self._numbers.get(row["id"])
-        if number is None:
+        name = str(row["id"])
+        if name not in self._keys:
+            raise UserError(f"{place}: '{name}' is not in this task (other data, or a smaller task.limit); {elsewhere}")
+        if row["key"] != self._keys[name]:
             raise UserError(
-                f"{place}: '{row['id']}' is not in this task (other data, or a smaller task.limit); {elsewhere}"
-            )
-        if row["key"] != self._keys[number]:
-            raise UserError(
-                f"{place}: '{row['id']}' was judged with another configuration (verifier, the files that it reads, sandbox, "
+                f"{place}: '{name}' was judged with another configuration (verifier, the files that it reads, sandbox, "
                 f"seed, budget.problem) or had another text; {elsewhere}"
             )
         if row["error"] is not None or any(limit.startswith("run.") for limit in row["limits_hit"]):
             return None
-        # Both are the task's, and no verdict depends on them: they may have changed since.
-        item = self._items[number]
-        label = Judged(item.labels, item.complete, ()).label
-        self.records[number] = {**row, "subset": item.subset, "label": label}
-        return number
+        self._held.add(name)
+        return name
+
+    def labelled(self, item: LabelledSolution, row: Record) -> Record:
+        """Returns a record with the item's present subset and label: no verdict depends on them, they may have changed."""
+        return {**row, "subset": item.subset, "label": Judged(item.labels, item.complete, ()).label}

@@ -10,7 +10,7 @@ import numpy as np
 from tts.evaluation.record import Record
 from tts.judge.figures import figures
 from tts.judge.judged import Judged, counts
-from tts.judge.runner import Judging
+from tts.judge.judging import Judging
 from tts.judge.threshold import Threshold
 from tts.statistics.bootstrap import Bootstrap, interval, mean, point
 from tts.statistics.metrics import Array

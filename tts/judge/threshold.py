@@ -5,16 +5,19 @@ from __future__ import annotations
 import math
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Annotated
 
 import numpy as np
+from annotated_types import IsFinite
 
-from tts.core.errors import UserError
-from tts.core.values import Problem, Solution, Verdict
+from tts.core import Problem, Solution, Verdict
+from tts.core.settings import OneOf, refused, settings
+from tts.core.verifier import Verifier
 from tts.judge.judged import NO_ERROR, Judged, counts
 from tts.statistics.metrics import Array, harmonic_mean, ratio
 
 
+@settings
 class Threshold:
     """The decision about steps.
 
@@ -22,20 +25,16 @@ class Threshold:
         rule: A key of `RULES`.
         value: A step with a score below it is wrong; what `tuned` finds goes in its place.
         subset: Where `tuned` looks for it.
-
-    Raises:
-        UserError: There is no such rule, or a value is out of place.
     """
 
-    def __init__(self, rule: str = "fixed", value: float = 0.5, subset: str | None = None) -> None:
-        if rule not in RULES:
-            raise UserError(f"threshold.rule={rule}: choose one of {', '.join(RULES)}")
-        if not math.isfinite(value):
-            raise UserError(f"threshold.value={value}: a threshold is a finite number")
+    def __init__(
+        self,
+        rule: Annotated[str, OneOf(RULES)] = "fixed",
+        value: IsFinite[float] = 0.5,
+        subset: str | None = None,
+    ) -> None:
         if (subset is not None) != (rule == "tuned"):
-            raise UserError(
-                f"threshold.rule={rule} threshold.subset={subset}: rule=tuned needs the subset to tune on, and no other does"
-            )
+            raise refused("subset", subset, f"rule=tuned needs the subset to tune on, and no other does (it is {rule})")
         self.rule, self.value, self.subset = rule, value, subset
 
     @property
@@ -48,16 +47,18 @@ class Threshold:
         if self.subset is None:
             return
         if self.subset not in subsets:
-            raise UserError(f"threshold.subset={self.subset}: no such subset; the task has {', '.join(subsets)}")
+            raise refused("subset", self.subset, f"no such subset; the task has {', '.join(subsets)}")
         if len(subsets) < 2:
-            raise UserError(
-                f"threshold.subset={self.subset} is the only subset: a threshold tuned on it says nothing on itself; add "
-                "another one to the task, or set threshold.rule=fixed"
+            raise refused(
+                "subset",
+                self.subset,
+                "it is the only subset: a threshold tuned on it says nothing on itself; add another one to the task, or set "
+                "rule=fixed",
             )
         if not counts(subsets[self.subset], of=True) or not counts(subsets[self.subset], of=False):
-            raise UserError(f"threshold.subset={self.subset}: to tune takes erroneous and correct solutions")
+            raise refused("subset", self.subset, "to tune takes erroneous and correct solutions")
 
-    async def ask(self, verifier: Any, problem: Problem, solution: Solution) -> Verdict:
+    async def ask(self, verifier: Verifier, problem: Problem, solution: Solution) -> Verdict:
         """Returns the verdict that the decision needs."""
         return await RULES[self.rule].ask(verifier, problem, solution, self.value)
 
@@ -66,13 +67,12 @@ class Threshold:
         return RULES[self.rule].choose(self, subsets)
 
 
-async def whole(verifier: Any, problem: Problem, solution: Solution, value: float) -> Verdict:
+async def whole(verifier: Verifier, problem: Problem, solution: Solution, value: float) -> Verdict:
     """Asks about all steps at once."""
-    verdict: Verdict = await verifier.verify(problem, solution)
-    return verdict
+    return await verifier.verify(problem, solution)
 
 
-async def step_by_step(verifier: Any, problem: Problem, solution: Solution, value: float) -> Verdict:
+async def step_by_step(verifier: Verifier, problem: Problem, solution: Solution, value: float) -> Verdict:
     """Asks about one step more at a time and ends with the first negative one, as RLHFlow's evaluation does.
 
     Each step is judged with all steps before it taken for right; what is behind the first negative one is never paid. The
@@ -139,7 +139,7 @@ def _share_decided_rightly(judged: Sequence[Judged], erroneous: bool, thresholds
 class Rule:
     """One way to decide: how the verifier is asked, and where the threshold comes from."""
 
-    ask: Callable[[Any, Problem, Solution, float], Awaitable[Verdict]]
+    ask: Callable[[Verifier, Problem, Solution, float], Awaitable[Verdict]]
     choose: Callable[[Threshold, Mapping[str, Sequence[Judged]]], float]
 
 

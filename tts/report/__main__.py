@@ -1,4 +1,4 @@
-"""Compares finished runs: `python -m tts.report DIR ...` prints tables and writes report.csv and report.html.
+"""Compares finished runs: `tts report DIR ...` prints tables and writes report.csv and report.html.
 
 Every directory below a DIR that holds results.jsonl and summary.json is a run.
 """
@@ -22,9 +22,9 @@ from tts.report.sources import find
 _FEW = 8  # runs for which further processes are not worth their start
 
 
-def main(arguments: list[str] | None = None, console: Console | None = None) -> int:
-    """Runs the command and returns its exit status."""
-    parser = argparse.ArgumentParser(prog="python -m tts.report", description=__doc__)
+def parser() -> argparse.ArgumentParser:
+    """Returns the command's parser."""
+    parser = argparse.ArgumentParser(prog="tts report", description=__doc__)
     parser.add_argument("folders", type=Path, nargs="+", metavar="DIR")
     parser.add_argument("--out", type=Path, help="directory of report.csv and report.html; the first DIR by default")
     parser.add_argument(
@@ -34,7 +34,12 @@ def main(arguments: list[str] | None = None, console: Console | None = None) -> 
         metavar="MB",
         help="most search trees that report.html holds (default 128)",
     )
-    given = parser.parse_args(arguments)
+    return parser
+
+
+def main(arguments: list[str] | None = None, console: Console | None = None) -> int:
+    """Runs the command and returns its exit status."""
+    given = parser().parse_args(arguments)
     # What is piped into a file or a pager has no width; tables then need not be narrow.
     console = console or Console(width=None if sys.stdout.isatty() else 160)
     try:

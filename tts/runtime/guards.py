@@ -11,9 +11,10 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
 from tts.budget import LimitReached, current
+from tts.core import Problem, Solution, Verdict, Withheld
 from tts.core.errors import ProblemError
 from tts.core.policy import Policy
-from tts.core.values import Problem, Solution, Verdict
+from tts.core.problem import require_text
 from tts.core.verifier import Verifier
 
 
@@ -30,18 +31,18 @@ class LimitedPolicy:
         self.splits = policy.splits
 
     def solutions(self, problem: Problem, prefix: Solution, n: int, first: int = 0) -> AsyncGenerator[Solution, None]:
-        """As `Policy.solutions`."""
-        return _until_limit(self._policy.solutions(problem, prefix, n, first))
+        """As `Policy.solutions`; raises ProblemError where the problem has attachments and the policy reads text only."""
+        return _until_limit(self._policy.solutions(self._readable(problem), prefix, n, first))
 
     def steps(self, problem: Problem, prefix: Solution, n: int, first: int = 0) -> AsyncGenerator[Solution, None]:
         """As `Policy.steps`."""
-        return _until_limit(self._policy.steps(problem, prefix, n, first))
+        return _until_limit(self._policy.steps(self._readable(problem), prefix, n, first))
 
     def revisions(
         self, problem: Problem, solution: Solution, critique: str, n: int, first: int = 0
     ) -> AsyncGenerator[Solution, None]:
         """As `Policy.revisions`."""
-        return _until_limit(self._policy.revisions(problem, solution, critique, n, first))
+        return _until_limit(self._policy.revisions(self._readable(problem), solution, critique, n, first))
 
     def token_bound(self, n: int, steps: int | None = None) -> int | None:
         """As `Policy.token_bound`."""
@@ -51,8 +52,15 @@ class LimitedPolicy:
         """As `Policy.check`."""
         self._policy.check()
 
+    def _readable(self, problem: Problem) -> Problem:
+        """Returns the problem.
 
-_LIMITED = object()  # the state of a verdict that the budget did not allow
+        Raises:
+            ProblemError: It has attachments, which the policy would leave aside.
+        """
+        if not self.traits.attachments:
+            require_text(problem, type(self._policy).__name__)
+        return problem
 
 
 class CheckedVerifier:
@@ -75,14 +83,14 @@ class CheckedVerifier:
         """
         verdict: Verdict | None = None
         # To go on from a verdict that was not given is to begin; a limit of time may be met before it reads as used up.
-        prior = None if prior is not None and prior.state is _LIMITED else prior
+        prior = prior if prior is not None and prior.given else None
         try:
             current().check()
             verdict = await self._verifier.verify(problem, solution, prior)
         except* LimitReached:
             pass
         if verdict is None:
-            return Verdict((None,) * len(solution.steps), state=_LIMITED)
+            return Verdict((None,) * len(solution.steps), state=Withheld.BUDGET)
         self._check(verdict, solution)
         return verdict
 

@@ -1,169 +1,154 @@
-"""What every command runs on: engines, sandbox and clock, composed and checked, then started and closed."""
+"""What a runtime owns: engines, sandboxes, graders and banks, of which equal configurations share one."""
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import gc
-import inspect
 import json
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
 
-from hydra.utils import get_object
-
-from tts.bank import Bank, flush_banks, open_bank
-from tts.budget import Budget, Role
-from tts.concurrency.virtual_clock import VirtualLoop
-from tts.config.build import build, engine_of
-from tts.config.moved import present_name
-from tts.core.errors import UserError
-from tts.engines.metered import MeteredEngine
-from tts.sandbox.base import Sandbox
-from tts.sandbox.metered import MeteredSandbox
-
-CLOCKS: dict[str, Callable[[], asyncio.AbstractEventLoop] | None] = {"real": None, "virtual": VirtualLoop}
-"""Event loops by the setting `clock`."""
-
-_LEAST_PROBLEMS = 64
+from tts.bank import Bank, BankedEngine, BankedSandbox, BankedScorer, BankError, banked
+from tts.config.build import PRICES, build
+from tts.core.grader import Grader
+from tts.core.settings import inside
+from tts.engines.base import BaseEngine, identified
+from tts.engines.generating import generating
+from tts.engines.replay import Recorder
+from tts.sandbox.base import IdentifiedSandbox, Sandbox
 
 
-def check_groups(config: Mapping[str, Any], groups: Sequence[str]) -> None:
-    """Raises UserError where the configuration lacks one of the groups, or names no clock."""
-    missing = [group for group in groups if config.get(group) is None]
-    if missing:
-        raise UserError(
-            f"the configuration has no {', '.join(missing)}; choose {' '.join(f'{group}=...' for group in missing)}, or use "
-            "the command that stands at the top of the experiment's file"
-        )
-    if config["clock"] not in CLOCKS:
-        raise UserError(f"clock={config['clock']}: choose one of {', '.join(CLOCKS)}")
+class Closable(Protocol):
+    """Something with a life."""
+
+    def close(self) -> Awaitable[None]:
+        """Ends it."""
 
 
-def engines_of(config: Mapping[str, Any], roles: Sequence[Role]) -> dict[str, MeteredEngine]:
-    """Returns the engines of roles and of the parts that they are made of.
-
-    Equal ones of a role are one, with one limit of what is in flight; different ones have that limit each.
-
-    Returns:
-        The engines by whose they are: `policy`, `verifier`, `verifier.of`, `verifier.stages.first`.
-
-    Raises:
-        UserError: A setting of an engine, or of what is in flight, is wrong.
-    """
-    in_flight = _in_flight(config["in_flight"], ("problems", *roles))
-    bank = _bank(config.get("bank"))
-    engines: dict[str, MeteredEngine] = {}
-    for role in roles:
-        made: dict[str, MeteredEngine] = {}
-        for place, node in parts_of(config[role], role):
-            if node.get("engine"):
-                identity = json.dumps(node["engine"], sort_keys=True)
-                if identity not in made:
-                    made[identity] = engine_of(role, node["engine"], in_flight[role], place, bank)
-                engines[place] = made[identity]
-    return engines
+M = TypeVar("M", bound=Closable)
+Config = Mapping[str, Any]
 
 
-def parts_of(config: Mapping[str, Any], place: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Yields the nodes of a configuration, the outermost first, with their places; those of engines are not among them."""
-    yield place, config
-    for key, node in config.items():
-        if key != "engine" and isinstance(node, Mapping):
-            yield from parts_of(node, f"{place}.{key}")
+class Resources:
+    """Makes what is asked for, once for equal configurations, and closes all of it in the end."""
 
+    def __init__(self) -> None:
+        self._engines: dict[str, BaseEngine] = {}
+        self._banked: dict[tuple[int, Path], BankedEngine | BankedScorer] = {}
+        self._sandboxes: dict[str, Sandbox] = {}
+        self._banked_sandboxes: dict[tuple[int, Path], BankedSandbox] = {}
+        self._graders: dict[str, Grader] = {}
+        self._banks: dict[Path, Bank] = {}
+        self._open: list[Closable] = []
+        self._frozen = False
 
-def build_role(
-    config: Mapping[str, Any], role: Role, engines: Mapping[str, MeteredEngine], sandbox: Sandbox, **provided: Any
-) -> Any:
-    """Returns the policy or the verifier; `provided` is what it receives besides, where it takes that."""
-    sandbox = MeteredSandbox(sandbox, role)
-    return build(_with_engines(config[role], role, engines), role, seed=config["seed"], sandbox=sandbox, **provided)
+    def engine(self, config: Config, where: str, bank: Bank | None = None) -> BaseEngine:
+        """Returns the engine that a node describes.
 
+        Args:
+            config: `_target_`, its arguments, and optionally `record`, a file to record requests to, and the prices.
+            where: The node's place in the configuration, for messages.
+            bank: Where its samples are kept, None for nowhere; those of an engine that is not `Identified` never are.
+        """
+        arguments = {key: value for key, value in config.items() if key not in ("record", *PRICES)}
+        engine = self.banked(self._once(self._engines, arguments, lambda: build(arguments, where)), bank)
+        return Recorder(generating(engine), config["record"]) if config.get("record") else engine
 
-def takes_sandbox(config: Mapping[str, Any], group: str) -> bool:
-    """Returns whether what a group configures, or a part of it, is given the sandbox, which then has to be started."""
-    targets = (
-        get_object(present_name(part["_target_"])) for _, part in parts_of(config[group], group) if "_target_" in part
-    )
-    return any("sandbox" in inspect.signature(target).parameters for target in targets)
+    def banked(self, engine: BaseEngine, bank: Bank | None) -> BaseEngine:
+        """Returns an engine whose results are kept, where it can tell what they depend on; the same for the same engine."""
+        if bank is None or not identified(engine):
+            return engine
+        # It must be the one that saw which model was loaded: the checkpoint may have been changed since.
+        return self._banked.setdefault((id(engine), bank.path), banked(engine, bank))
 
+    def sandbox(self, config: Config, bank: Bank | None = None) -> Sandbox:
+        """Returns the sandbox that a node describes, not started yet; with a bank, one that runs no code known there."""
+        sandbox = self._once(self._sandboxes, config, lambda: build(config, "sandbox"))
+        if bank is None or not isinstance(sandbox, IdentifiedSandbox):
+            return sandbox
+        return self._banked_sandboxes.setdefault((id(sandbox), bank.path), BankedSandbox(sandbox, bank))
 
-def _with_engines(config: Mapping[str, Any], place: str, engines: Mapping[str, MeteredEngine]) -> dict[str, Any]:
-    """Returns a configuration with the engines in the places of their nodes."""
-    parts = {
-        key: _with_engines(value, f"{place}.{key}", engines) if isinstance(value, Mapping) else value
-        for key, value in config.items()
-        if key != "engine"
-    }
-    return {**parts, "engine": engines[place]} if place in engines else parts
+    def grader(self, config: Config, sandbox: Sandbox) -> Grader:
+        """Returns the grader that a node describes, with `sandbox` for what it runs."""
+        key = {**config, "sandbox": id(sandbox)}
+        return self._once(self._graders, key, lambda: build(config, "grading", {"sandbox": sandbox}))
 
+    def bank(self, path: str | Path) -> Bank:
+        """Returns the bank in a file.
 
-def check_engines(config: Mapping[str, Any], engines: Mapping[str, MeteredEngine], budget: Budget) -> None:
-    """Raises UserError where an engine does not follow the clock, or a limit in dollars cannot be held."""
-    for place, gate in engines.items():
-        if config["clock"] == "virtual" and not gate.follows_clock:
-            raise UserError(
-                f"clock=virtual: '{gate.name}' takes real time; use engine@{place}.engine=simulated or clock=real"
-            )
-        if budget.limits("dollars") and not gate.priced:
-            raise UserError(
-                f"budget.*.dollars: what {place} costs is not known; set {place}.engine.prompt_price and "
-                f"{place}.engine.completion_price, in dollars for a million tokens"
-            )
+        Raises:
+            BankError: The file is not a bank, damaged, or cannot be written.
+        """
+        try:
+            place = Path(path).expanduser().resolve()
+        except (OSError, RuntimeError, ValueError) as error:
+            raise BankError(f"bank {path}: {error}; name another file in bank.path") from None
+        if place not in self._banks:
+            self._banks[place] = Bank(place)
+        return self._banks[place]
 
+    async def start(self, engines: Mapping[str, BaseEngine], sandbox: Sandbox | None) -> None:
+        """Starts what is not started yet: first what only reaches a server, then what loads weights.
 
-@contextlib.asynccontextmanager
-async def running(engines: Mapping[str, MeteredEngine], sandbox: Sandbox | None, budget: Budget) -> AsyncIterator[None]:
-    """Starts the sandbox, where one is needed, and loads the models; engines stay loaded for further jobs.
+        Args:
+            engines: By whose they are; several places may share one.
+            sandbox: None where no code is run.
 
-    Raises:
-        UserError: A model, a server or the sandbox is not there, a limit in FLOPs cannot be held, or samples cannot be kept.
-    """
-    async with contextlib.AsyncExitStack() as stack:
-        stack.push_async_callback(flush_banks)
+        Raises:
+            UserError: A model, a server or the sandbox is not there.
+        """
         if sandbox is not None:
-            stack.push_async_callback(sandbox.close)
             await sandbox.start()
-        for place, engine in engines.items():
-            await engine.start()
-            if engine.parameters is None and budget.limits("flops"):
-                raise UserError(
-                    f"budget.*.flops: the size of '{engine.name}' is not known; set {place}.engine.parameters"
-                )
-        # What is loaded by now stays: no collection of garbage needs to look at it again.
-        gc.collect()
-        gc.freeze()
-        stack.callback(gc.unfreeze)
-        yield
+        for place, engine in sorted(engines.items(), key=lambda placed: _loads(placed[1])):
+            with inside(f"{place}.engine"):
+                await engine.start()
+        if not self._frozen:
+            # What is loaded by now stays: no collection of garbage needs to look at it again.
+            gc.collect()
+            gc.freeze()
+            self._frozen = True
+
+    async def flush(self) -> None:
+        """Returns when all that was put into the banks is stored."""
+        for bank in self._banks.values():
+            await bank.flush()
+
+    async def close(self) -> None:
+        """Closes everything, the last made first; what cannot be closed keeps nothing else from it.
+
+        Raises:
+            ExceptionGroup: Of what could not be closed.
+        """
+        faults: list[Exception] = []
+        while self._open:
+            try:
+                await self._open.pop().close()
+            except Exception as error:
+                faults.append(error)
+        while self._banks:
+            try:
+                self._banks.popitem()[1].close()
+            except Exception as error:
+                faults.append(error)
+        for made in (self._engines, self._banked, self._sandboxes, self._banked_sandboxes, self._graders):
+            made.clear()
+        if self._frozen:
+            gc.unfreeze()
+            self._frozen = False
+        if faults:
+            raise ExceptionGroup("could not be closed", faults)
+
+    def keep(self, made: Closable) -> None:
+        """Takes over something that a caller made, to close it in the end."""
+        self._open.append(made)
+
+    def _once(self, made: dict[str, M], config: Config, make: Callable[[], M]) -> M:
+        key = json.dumps(config, sort_keys=True)
+        if key not in made:
+            made[key] = make()
+            self._open.append(made[key])
+        return made[key]
 
 
-def problems_in_flight(config: Mapping[str, Any], engines: Mapping[str, MeteredEngine]) -> int:
-    """Returns how many problems are worked on at once: as many as can keep the engines busy with a request each."""
-    given: int | None = config["in_flight"]["problems"]
-    busy = sum(min(engine.capacity, 1024) for engine in set(engines.values()))
-    return max(_LEAST_PROBLEMS, busy) if given is None else given
-
-
-def _bank(config: Any) -> Bank | None:
-    """Returns the bank in which samples are kept, None for none."""
-    if config is None:
-        return None
-    if not isinstance(config, dict) or config.keys() != {"path"}:
-        raise UserError(f"bank={config}: set bank.path to a file, or to null for no bank")
-    return None if config["path"] is None else open_bank(str(config["path"]))
-
-
-def _in_flight(config: Any, kinds: Sequence[str]) -> dict[str, int | None]:
-    """Returns the limits of what is in flight, checked."""
-    if not isinstance(config, dict):
-        settings = [f"in_flight.{kind}" for kind in kinds]
-        raise UserError(f"in_flight={config}: set {', '.join(settings[:-1])} or {settings[-1]}")
-    for key, limit in config.items():
-        if key not in kinds:
-            raise UserError(f"in_flight.{key}: no such setting; it takes {', '.join(kinds)}")
-        if limit is not None and (not isinstance(limit, int) or limit < 1):
-            raise UserError(
-                f"in_flight.{key}={limit}: a whole number of 1 or more, or null for what the engines can take"
-            )
-    return config
+def _loads(engine: BaseEngine) -> bool:
+    return not getattr(engine, "remote", False)

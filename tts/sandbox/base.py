@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol, runtime_checkable
+
+from tts.sandbox.completion import completed
 
 
 @dataclass(frozen=True)
@@ -23,6 +26,9 @@ class Execution:
         peak_memory: The most resident bytes that its process has had so far, the shared pages of loaded packages
             included; 0 where unknown.
         failure: Why the sandbox itself could not run the code (a lost zygote), None where it could.
+        completed: Whether the code is known to have run to its end; only `Sandbox.complete` finds that out.
+        recorded: Whether it was run before and not now; all that it cost is then 0. Two outcomes that differ in this alone
+            are equal.
     """
 
     stdout: str = ""
@@ -36,10 +42,16 @@ class Execution:
     cpu_s: float = 0.0
     peak_memory: int = 0
     failure: str | None = None
+    completed: bool = False
+    recorded: bool = field(default=False, compare=False)
 
 
 class Chain(Protocol):
     """Runs pieces of code one after another in one namespace, as GenPRM's verifications of a solution's steps do."""
+
+    @property
+    def history(self) -> tuple[str, ...]:
+        """The pieces that made the namespace: those that ended, by an exception or not."""
 
     async def run(self, code: str) -> Execution:
         """Runs `code` in the chain's namespace.
@@ -73,6 +85,13 @@ class Sandbox(Protocol):
     async def run(self, code: str) -> Execution:
         """Runs one piece of code in a namespace of its own."""
 
+    async def complete(self, code: str) -> Execution:
+        """Runs one piece of code in a namespace of its own, and finds out whether it runs to its end (`completed`).
+
+        Code that ends its process early has not, whatever it prints; code made to deceive can.
+        """
+        return await completed(self.chain(), code)
+
     def chain(self, history: tuple[str, ...] = ()) -> Chain:
         """Returns a chain whose namespace holds what `history` (pieces that ended, by an exception or not) defined.
 
@@ -81,3 +100,20 @@ class Sandbox(Protocol):
 
     async def close(self) -> None:
         """Ends all of the sandbox's processes."""
+
+
+@runtime_checkable
+class IdentifiedSandbox(Sandbox, Protocol):
+    """A sandbox that can tell what the outcome of code depends on, so that it can be kept and used again (`tts.bank`)."""
+
+    async def probe(self) -> None:
+        """Finds out all that `start` would and refuses what it would, but starts nothing that stays.
+
+        Code can be run after it, too; what that needs is started then.
+
+        Raises:
+            UserError: As `start`.
+        """
+
+    def identity(self) -> Mapping[str, object]:
+        """Returns all that outcomes depend on besides the code: plain values, known after `probe`."""

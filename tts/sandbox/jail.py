@@ -5,19 +5,27 @@ from __future__ import annotations
 import asyncio
 import os
 from collections import OrderedDict
+from collections.abc import Mapping
+from typing import Annotated
+
+from annotated_types import Interval
 
 from tts.concurrency.virtual_clock import real_work
 from tts.core.errors import UserError
-from tts.sandbox.base import Chain, Execution, Sandbox
+from tts.core.settings import OneOf, PositiveFloat, PositiveInt, settings
+from tts.sandbox.base import Chain, Execution, IdentifiedSandbox
 from tts.sandbox.child import Child, LostError, Settings
+from tts.sandbox.software import versions
 from tts.sandbox.supervisor import Zygote
 from tts.sandbox.zygote.lockdown import MODES
 from tts.sandbox.zygote.syscalls import unsupported
 
+_VERSION = 1  # of what code finds in the jail; raise it where the same code comes to print something else
 MAX_OUTPUT = 1 << 19  # half of what Linux lets anybody make a pipe hold
 
 
-class Jail(Sandbox):
+@settings
+class Jail(IdentifiedSandbox):
     """Runs code in processes without files, network, other processes or secrets, under limits.
 
     Each zygote has sympy, numpy, scipy and mpmath loaded and is locked down; each piece of code runs in a fresh fork of
@@ -27,12 +35,12 @@ class Jail(Sandbox):
 
     def __init__(
         self,
-        mode: str = "auto",
-        workers: int | None = None,
-        timeout: float = 5.0,
-        memory_mb: int = 512,
-        output_limit: int = 65536,
-        live_chains: int = 64,
+        mode: Annotated[str, OneOf(MODES)] = "auto",
+        workers: PositiveInt | None = None,
+        timeout: PositiveFloat = 5.0,
+        memory_mb: PositiveInt = 512,
+        output_limit: Annotated[int, Interval(ge=1, le=MAX_OUTPUT)] = 65536,
+        live_chains: PositiveInt = 64,
     ) -> None:
         """Starts nothing yet.
 
@@ -45,28 +53,12 @@ class Jail(Sandbox):
             output_limit: Bytes kept of each of stdout and stderr; 524288 at most.
             live_chains: Chains that keep their process, closed ones included, in case another goes on from the same history;
                 beyond that the one longest unused is ended, and rebuilt if it goes on.
-
-        Raises:
-            UserError: A setting is out of range.
         """
-        if mode not in MODES:
-            raise UserError(f"sandbox.mode is '{mode}': take one of {', '.join(MODES)}")
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
         self._workers = cores if workers is None else workers
-        for name, value in {
-            "workers": self._workers,
-            "timeout": timeout,
-            "memory_mb": memory_mb,
-            "output_limit": output_limit,
-            "live_chains": live_chains,
-        }.items():
-            if value <= 0:
-                raise UserError(f"sandbox.{name} is {value}: it must be positive")
-        if output_limit > MAX_OUTPUT:
-            raise UserError(f"sandbox.output_limit is {output_limit}: it can be {MAX_OUTPUT} bytes at most")
-        settings = Settings(mode, timeout, memory_mb << 20, output_limit)
+        self._settings = limits = Settings(mode, timeout, memory_mb << 20, output_limit)
         self._mode = mode
-        self._zygotes = [Zygote(settings) for _ in range(self._workers)]
+        self._zygotes = [Zygote(limits) for _ in range(self._workers)]
         self._slots = asyncio.Semaphore(self._workers)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._live_chains = live_chains
@@ -81,7 +73,7 @@ class Jail(Sandbox):
 
     @property
     def layers(self) -> tuple[str, ...]:
-        """The layers in force, such as `namespaces`, `landlock`, `seccomp`; empty before `start`."""
+        """The layers in force, such as `namespaces`, `landlock`, `seccomp`; empty before `start` or `probe`."""
         return self._zygotes[0].layers
 
     async def start(self) -> None:
@@ -91,16 +83,36 @@ class Jail(Sandbox):
             UserError: The mode's layers are not to be had; names each with why and how to enable it. Or it was started in
                 another event loop before.
         """
-        reason = unsupported()
-        if reason is not None:
-            raise UserError(f"the sandbox cannot lock down here: {reason}; 'sandbox=unsafe' is the only way on")
-        self._check_loop()
+        self._check_usable()
         async with real_work():
             started = await asyncio.gather(*(zygote.ready() for zygote in self._zygotes), return_exceptions=True)
         for outcome in started:
             if isinstance(outcome, BaseException):
                 await self.close()
                 raise outcome
+
+    async def probe(self) -> None:
+        """Locks a throw-away process down; zygotes start when code first needs them.
+
+        Raises:
+            UserError: As `start`.
+        """
+        self._check_usable()
+        async with real_work():
+            await self._zygotes[0].probe()
+
+    def identity(self) -> Mapping[str, object]:
+        """Returns the layers, the limits of a piece and what code finds installed; known after `probe`."""
+        limits = self._settings
+        return {
+            "sandbox": "jail",
+            "version": _VERSION,
+            "layers": list(self.layers),
+            "timeout": limits.timeout,
+            "memory": limits.memory,
+            "output_limit": limits.output_limit,
+            **versions(),
+        }
 
     async def run(self, code: str) -> Execution:
         """Runs one piece of code in a fresh process. Cancelling kills it."""
@@ -123,6 +135,12 @@ class Jail(Sandbox):
             self._parked.popitem()[1].discard()
         async with real_work():
             await asyncio.gather(*(zygote.close() for zygote in self._zygotes))
+
+    def _check_usable(self) -> None:
+        reason = unsupported()
+        if reason is not None:
+            raise UserError(f"the sandbox cannot lock down here: {reason}; 'sandbox=unsafe' is the only way on")
+        self._check_loop()
 
     def _check_loop(self) -> None:
         loop = asyncio.get_running_loop()
@@ -180,6 +198,11 @@ class JailChain(Chain):
         self._history = list(history)
         self._child: Child | None = None
         self._turn = asyncio.Lock()
+
+    @property
+    def history(self) -> tuple[str, ...]:
+        """The pieces that made the namespace."""
+        return tuple(self._history)
 
     @property
     def running(self) -> bool:

@@ -36,15 +36,15 @@ class MeteredSandbox(Sandbox):
         await self._sandbox.start()
 
     @asynccontextmanager
-    async def piece(self) -> AsyncIterator[Sandbox]:
-        """Yields the sandbox itself: what runs in it meanwhile is charged as one piece, our own code around it included.
+    async def piece(self) -> AsyncIterator[None]:
+        """Charges what is run inside as one piece.
 
         Raises:
             LimitReached: The budget allows no further piece.
         """
         check(self._role)
         started = now()
-        yield self._sandbox
+        yield
         charge(self._role, Usage(code_executions=1, seconds=now() - started))
 
     async def run(self, code: str) -> Execution:
@@ -53,8 +53,17 @@ class MeteredSandbox(Sandbox):
         Raises:
             LimitReached: The budget allows no further piece.
         """
-        async with self.piece() as sandbox:
-            return await sandbox.run(code)
+        async with self.piece():
+            return await self._sandbox.run(code)
+
+    async def complete(self, code: str) -> Execution:
+        """Runs one piece of code, and finds out whether it runs to its end.
+
+        Raises:
+            LimitReached: The budget allows no further piece.
+        """
+        async with self.piece():
+            return await self._sandbox.complete(code)
 
     def chain(self, history: tuple[str, ...] = ()) -> Chain:
         """Returns a chain whose pieces are charged; those of the history are not."""
@@ -71,6 +80,11 @@ class MeteredChain(Chain):
     def __init__(self, meter: MeteredSandbox, chain: Chain) -> None:
         self._meter = meter
         self._chain = chain
+
+    @property
+    def history(self) -> tuple[str, ...]:
+        """The pieces that made the namespace."""
+        return self._chain.history
 
     async def run(self, code: str) -> Execution:
         """Runs `code` in the chain's namespace.

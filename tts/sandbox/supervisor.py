@@ -72,6 +72,18 @@ class Zygote:
             self._starting = asyncio.create_task(self._start())
         await asyncio.shield(self._starting)
 
+    async def probe(self) -> None:
+        """Finds out which layers will be in force, by a process that locks itself down and ends.
+
+        Raises:
+            UserError: It cannot lock down here.
+        """
+        process, control, answer = await self._launch(probe=True)
+        control.close()
+        process.kill()
+        process.wait()
+        self.layers = self._welcome(answer)
+
     def take(self) -> Child:
         """Returns a child that has run nothing yet; one is forked ahead. `ready` must have been awaited.
 
@@ -140,9 +152,24 @@ class Zygote:
         return child
 
     async def _start(self) -> None:
+        process, control, answer = await self._launch(probe=False)
+        try:
+            self.layers = self._welcome(answer)
+        except BaseException:
+            control.close()
+            process.kill()
+            process.wait()
+            raise
+        self._process, self._control = process, control
+        asyncio.get_running_loop().add_reader(control, self._readable)
+        self._spare = self._fork()
+
+    async def _launch(self, probe: bool) -> tuple[subprocess.Popen[bytes], socket.socket, bytes]:
+        """Starts the process; returns it with our end of its control socket and the first that it says."""
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         ours.setblocking(False)
-        config = {"mode": self._settings.mode, "timeout": self._settings.timeout, "memory": self._settings.memory}
+        settings = self._settings
+        config = {"mode": settings.mode, "timeout": settings.timeout, "memory": settings.memory, "probe": probe}
         arguments = [str(theirs.fileno()), json.dumps(config), str(Path(__file__).parent)]
         process = subprocess.Popen(  # noqa: ASYNC220  forks once, and Python's asynchronous one needs a child watcher
             [sys.executable, "-s", "-P", "-B", "-c", _BOOTSTRAP, *arguments],
@@ -156,16 +183,12 @@ class Zygote:
         theirs.close()
         try:
             loop = asyncio.get_running_loop()
-            answer = await asyncio.wait_for(loop.sock_recv(ours, REPORT_LIMIT), START_LIMIT)
-            self.layers = self._welcome(answer)
+            return process, ours, await asyncio.wait_for(loop.sock_recv(ours, REPORT_LIMIT), START_LIMIT)
         except BaseException:
             ours.close()
             process.kill()
             process.wait()
             raise
-        self._process, self._control = process, ours
-        loop.add_reader(ours, self._readable)
-        self._spare = self._fork()
 
     def _welcome(self, answer: bytes) -> tuple[str, ...]:
         if not answer:

@@ -10,10 +10,12 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
-from tts.core.errors import UserError
-from tts.sandbox.base import Chain, Execution, Sandbox
+from tts.core.settings import PositiveFloat, PositiveInt, settings
+from tts.sandbox.base import Chain, Execution, IdentifiedSandbox
+from tts.sandbox.software import versions
 
 _RUNNER = Path(__file__).with_name("unsafe_runner.py")
 _ENVIRONMENT = {"HOME": "/nonexistent", "LC_ALL": "C.UTF-8", "PYTHONHASHSEED": "0", "OPENBLAS_NUM_THREADS": "1"}
@@ -23,11 +25,16 @@ _WARNING = (
 )
 
 
-class Unsafe(Sandbox):
+@settings
+class Unsafe(IdentifiedSandbox):
     """Starts a process for each piece of code, with limits on time, memory, files written and output; nothing else."""
 
     def __init__(
-        self, workers: int | None = None, timeout: float = 5.0, memory_mb: int = 2048, output_limit: int = 65536
+        self,
+        workers: PositiveInt | None = None,
+        timeout: PositiveFloat = 5.0,
+        memory_mb: PositiveInt = 2048,
+        output_limit: PositiveInt = 65536,
     ) -> None:
         """Starts nothing yet.
 
@@ -36,19 +43,8 @@ class Unsafe(Sandbox):
             timeout: Wall-clock seconds of one piece; imports count.
             memory_mb: MiB of virtual memory of a process, loaded packages included.
             output_limit: Bytes kept of each of stdout and stderr.
-
-        Raises:
-            UserError: A setting is out of range.
         """
         self._workers = os.cpu_count() or 1 if workers is None else workers
-        for name, value in {
-            "workers": self._workers,
-            "timeout": timeout,
-            "memory_mb": memory_mb,
-            "output_limit": output_limit,
-        }.items():
-            if value <= 0:
-                raise UserError(f"sandbox.{name} is {value}: it must be positive")
         self._timeout = timeout
         self._memory = memory_mb << 20
         self._output_limit = output_limit
@@ -67,6 +63,15 @@ class Unsafe(Sandbox):
     async def start(self) -> None:
         """Warns."""
         logging.getLogger(__name__).warning(_WARNING)
+
+    async def probe(self) -> None:
+        """Warns."""
+        await self.start()
+
+    def identity(self) -> Mapping[str, object]:
+        """Returns the limits of a piece and what code finds installed, not what else there is on the machine."""
+        limits = {"timeout": self._timeout, "memory": self._memory, "output_limit": self._output_limit}
+        return {"sandbox": "unsafe", **limits, **versions()}
 
     async def run(self, code: str) -> Execution:
         """Runs one piece of code in a process of its own. Cancelling kills it."""
@@ -162,6 +167,11 @@ class UnsafeChain(Chain):
         self._sandbox = sandbox
         self._history = list(history)
         self._turn = asyncio.Lock()
+
+    @property
+    def history(self) -> tuple[str, ...]:
+        """The pieces that made the namespace."""
+        return tuple(self._history)
 
     async def run(self, code: str) -> Execution:
         """Runs `code` after a replay of the pieces that ended."""

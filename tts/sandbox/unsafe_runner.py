@@ -13,12 +13,11 @@ import os
 import resource
 import sys
 import types
-from typing import Any
 
 MESSAGE_LIMIT = 4096
 
 
-def _run(code: str, namespace: dict[str, Any]) -> dict[str, str]:
+def _run(code: str, namespace: dict[str, object]) -> dict[str, str]:
     try:
         exec(compile(code, "<string>", "exec", dont_inherit=True), namespace)
     except BaseException as error:

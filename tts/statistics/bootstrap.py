@@ -10,28 +10,22 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from tts.core.errors import UserError
+from tts.core.settings import NonNegativeInt, PositiveInt, settings
 from tts.statistics.metrics import Array
 
 _AT_ONCE = 50  # rows, which bounds the memory of figures over steps
 
 
+@settings
 class Bootstrap:
     """Draws resamples.
 
     Args:
         resamples: How many.
         seed: Of the draws; has nothing to do with a run's seed.
-
-    Raises:
-        UserError: There is no resample, or the seed is negative.
     """
 
-    def __init__(self, resamples: int = 1000, seed: int = 0) -> None:
-        if resamples < 1:
-            raise UserError(f"bootstrap.resamples={resamples}: at least 1 is needed")
-        if seed < 0:
-            raise UserError(f"bootstrap.seed={seed}: it must be 0 or more")
+    def __init__(self, resamples: PositiveInt = 1000, seed: NonNegativeInt = 0) -> None:
         self._resamples, self._seed = resamples, seed
 
     def weights(self, items: int, part: int) -> Array:

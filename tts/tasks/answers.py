@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Callable
 from functools import lru_cache
 
-from tts.core.values import Solution
+from tts.core import Solution
 
 _BOX_OR_BRACE = re.compile(r"\\(?:boxed|fbox|framebox)\s*(?P<open>\{)|\\.|[{}]", re.DOTALL)
 _HASHES = re.compile(r"####[ \t]*(-?\$?[\d,]*\.?\d+%?)[ \t]*$", re.MULTILINE)

@@ -6,10 +6,12 @@ import hashlib
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal, TypedDict, cast
 
-from tts.core.errors import UserError
-from tts.core.values import Problem
+from annotated_types import Interval
+
+from tts.core import Problem
+from tts.core.settings import Must, OneOf, PositiveInt, settings
 
 Operation = Literal["+", "-", "*", "/"]
 """Doubling is `*` and halving `/`, both with the operand 2."""
@@ -123,6 +125,12 @@ class Instruction:
     misleading: bool = False
 
 
+class _Plain(TypedDict):  # a story in plain values
+    theme: int
+    start: int
+    instructions: list[tuple[Operation, int, bool]]
+
+
 @dataclass(frozen=True)
 class Story:
     """The content of one problem: a running total and what happens to it."""
@@ -173,7 +181,7 @@ class Story:
     @classmethod
     def from_problem(cls, problem: Problem) -> Story:
         """Reads the story back from the metadata of a problem of this task."""
-        data = problem.metadata
+        data = cast(_Plain, problem.metadata)
         return cls(data["theme"], data["start"], tuple(Instruction(*step) for step in data["instructions"]))
 
 
@@ -241,6 +249,10 @@ def stories(split: str, seed: int) -> Iterator[Story]:
             yield story
 
 
+_NO_FILE = Must(lambda path: path is None, "the arithmetic task is generated; use task=jsonl to read a file")
+
+
+@settings
 class ArithmeticTask:
     """Word problems of a running total, generated: the task that runs without any download.
 
@@ -258,7 +270,12 @@ class ArithmeticTask:
     name = "arithmetic"
 
     def __init__(
-        self, size: int = 50, split: str = "test", seed: int = 0, limit: int | None = None, path: None = None
+        self,
+        size: Annotated[int, Interval(ge=1, le=100_000)] = 50,
+        split: Annotated[str, OneOf(SPLITS)] = "test",
+        seed: int = 0,
+        limit: PositiveInt | None = None,
+        path: Annotated[object, _NO_FILE] = None,
     ) -> None:
         self.size = size
         self.split = split
@@ -267,19 +284,7 @@ class ArithmeticTask:
         self.path = path
 
     def check(self) -> None:
-        """Checks the settings.
-
-        Raises:
-            UserError: One of them is not possible.
-        """
-        if self.split not in SPLITS:
-            raise UserError(f"task.split={self.split}: no such split; choose one of {', '.join(SPLITS)}")
-        if not 1 <= self.size <= 100_000:
-            raise UserError(f"task.size={self.size}: give a number of problems from 1 to 100000")
-        if self.limit is not None and self.limit < 1:
-            raise UserError(f"task.limit={self.limit}: give a positive number, or null for all problems")
-        if self.path is not None:
-            raise UserError(f"task.path={self.path}: the arithmetic task is generated; use task=jsonl to read a file")
+        """Nothing can be wrong."""
 
     def count(self) -> int:
         """Returns the number of problems."""
@@ -287,6 +292,5 @@ class ArithmeticTask:
 
     def problems(self) -> Iterator[Problem]:
         """Yields the problems, the same in every run with the same settings."""
-        self.check()
         for story, _ in zip(stories(self.split, self.seed), range(self.count()), strict=False):
             yield story.problem()

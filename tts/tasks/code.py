@@ -9,17 +9,15 @@ from __future__ import annotations
 
 import ast
 import re
-import secrets
 from textwrap import dedent
 
-from tts.core.errors import ProblemError, UserError
-from tts.sandbox.base import Execution
-from tts.sandbox.metered import MeteredSandbox
+from tts.core.errors import ProblemError
+from tts.core.settings import SettingError
+from tts.sandbox.base import Sandbox
 
 PLACE = "# SOLUTION"
 """The line of a test program in whose place the code comes."""
 
-_MARK = "the_tests_have_ended"
 _PLACE = re.compile(rf"^{PLACE}[ \t]*$", re.MULTILINE)
 _BLOCK = re.compile(r"^[ \t]*```([^\n`]*)\n(.*?)(?:^[ \t]*```|\Z)", re.MULTILINE | re.DOTALL)
 _TAGS = (("python", "python3", "py"), ("",))  # a block without a language counts where there is none in Python
@@ -55,23 +53,22 @@ class CodeCheck:
     """Runs code with the programs that test it.
 
     Args:
-        sandbox: Where it runs; charges a program with the code in it as one piece.
-        who: What needs the sandbox, for the message where it runs nothing.
+        sandbox: Where it runs.
 
     Raises:
-        UserError: The sandbox runs no code.
+        SettingError: The sandbox runs no code.
     """
 
-    def __init__(self, sandbox: MeteredSandbox, who: str) -> None:
+    def __init__(self, sandbox: Sandbox) -> None:
         if not sandbox.executes:
-            raise UserError(f"{who} runs tests, but 'sandbox=none' runs no code: choose 'sandbox=auto'")
+            raise SettingError("", "tests are run, but 'sandbox=none' runs no code: choose 'sandbox=auto'")
         self._sandbox = sandbox
 
     async def passes(self, code: str, program: str) -> bool:
         """Returns whether the program runs to its end with the code in it.
 
-        It runs as a piece of a chain, and the next piece has to find what it leaves at its end: code that ends the process
-        early has not passed, whatever it prints. Code made to deceive its tests, as by a result that equals everything, can.
+        Code that ends the process early has not passed, whatever it prints. Code made to deceive its tests can pass, as by a
+        result that equals everything.
 
         Raises:
             ProblemError: The program has no place for the code, or the sandbox failed.
@@ -80,19 +77,10 @@ class CodeCheck:
         if not tests_code(program):
             raise ProblemError(f"the reference answer is no test program: no line of it reads '{PLACE}'")
         tested = _PLACE.sub(lambda _: code, program, count=1)
-        word = secrets.token_hex(16)
-        async with self._sandbox.piece() as sandbox:
-            chain = sandbox.chain()
-            try:
-                execution = await chain.run(f"{tested}\n{_MARK} = True\n")
-                if _ended(execution):
-                    # A piece of its own: code can read the program that it is part of.
-                    execution = await chain.run(f"import sys\n{_MARK}\nsys.stderr.write('{word}\\n')\n")
-            finally:
-                await chain.close()
+        execution = await self._sandbox.complete(tested)
         if execution.failure is not None:
             raise ProblemError(f"the tests could not be run: {execution.failure}")
-        return word in execution.stderr
+        return execution.completed
 
     async def start(self) -> None:
         """Starts the sandbox; twice does nothing."""
@@ -101,7 +89,3 @@ class CodeCheck:
     async def close(self) -> None:
         """Ends the sandbox's processes; twice does nothing."""
         await self._sandbox.close()
-
-
-def _ended(execution: Execution) -> bool:
-    return execution.error_type is None and execution.failure is None and not execution.timed_out

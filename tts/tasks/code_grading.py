@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tts.budget import GRADER
+from tts.core import Solution
 from tts.core.errors import UserError
 from tts.core.grader import Grader
-from tts.core.values import Solution
 from tts.sandbox.base import Sandbox
 from tts.sandbox.metered import MeteredSandbox
 from tts.tasks.code import PLACE, CodeCheck, extract_code, same_code, tests_code
@@ -26,8 +26,10 @@ class CodeGrader(Grader):
         UserError: The sandbox runs no code.
     """
 
+    runs_code = True
+
     def __init__(self, sandbox: Sandbox) -> None:
-        self._code = CodeCheck(MeteredSandbox(sandbox, GRADER), "grading=code")
+        self._code = CodeCheck(MeteredSandbox(sandbox, GRADER))
 
     def check(self, reference: str) -> None:
         """Raises UserError where a reference answer is no test program."""

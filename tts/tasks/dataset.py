@@ -9,14 +9,21 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Literal
 
+from tts.core import Attachment, Conversation, Problem
 from tts.core.errors import UserError, missing_extra
-from tts.core.values import Problem
+from tts.core.problem import read_attachments, read_conversation
+from tts.core.settings import NonNegativeInt, PositiveInt, SettingError, refused, settings
 from tts.tasks.answers import normalize
 from tts.tasks.rows import read_rows
 
+Field = Literal["id", "question", "answer", "messages", "attachments"]
+Names = str | Sequence[str] | None
+"""The names that a field may have in a row, the first that is there counts; None for no such field."""
 
+
+@settings
 class DatasetTask:
     """The problems of a data set, one a row.
 
@@ -28,7 +35,8 @@ class DatasetTask:
         split: Its split.
         fields: Which field holds the `id`, the `question` and the `answer`: a name, several (the first that a row has),
             or None for none. A name with braces, such as `{class}_{idx}`, puts several fields together. Rows without an id
-            get `name-row`, counted from 0.
+            get `name-row`, counted from 0. Also `messages`: a conversation whose last turn is the question, in rows of
+            `{"role", "content"}`; and `attachments`: a list of paths of images or of `{"kind", "path"}`.
         answer_pattern: Where the answer is part of its field: a regular expression whose last match's group 1 is it.
         require_answer: Whether every row must have an answer.
         keep: Fields to keep as the problem's metadata.
@@ -44,13 +52,17 @@ class DatasetTask:
         hub: str | None = None,
         config: str | None = None,
         split: str | None = None,
-        fields: Mapping[str, str | Sequence[str] | None],
+        fields: Mapping[Field, Names],
         answer_pattern: str | None = None,
         require_answer: bool = True,
         keep: Sequence[str] = (),
-        offset: int = 0,
-        limit: int | None = None,
+        offset: NonNegativeInt = 0,
+        limit: PositiveInt | None = None,
     ) -> None:
+        if path is None and hub is None:
+            raise refused("path", path, "the file that holds the problems is needed")
+        if answer_pattern is not None:
+            _check_pattern(answer_pattern)
         self.name = name
         self._path = None if path is None else Path(path).expanduser()
         self._hub = hub
@@ -75,7 +87,6 @@ class DatasetTask:
 
     def placed_problems(self) -> Iterator[tuple[str, Problem]]:
         """As `problems`, each with its place, by which a message can name its row."""
-        self._check_settings()
         end = None if self._limit is None else self._offset + self._limit
         return islice(self._all_problems(), self._offset, end)
 
@@ -85,12 +96,11 @@ class DatasetTask:
         Raises:
             UserError: As `problems`; also where no problem is left.
         """
-        self._check_settings()
         rows = deque(enumerate(self._all_problems(), 1), maxlen=1)
         if not rows:
             raise UserError(f"{self._source} holds no problems")
         if rows[0][0] <= self._offset:
-            raise UserError(f"task.offset={self._offset} leaves none of the {rows[0][0]} problems of {self._source}")
+            raise refused("offset", self._offset, f"it leaves none of the {rows[0][0]} problems of {self._source}")
 
     def count(self) -> int | None:
         """Returns the number of problems in a local file, None for a data set of the hub."""
@@ -100,33 +110,16 @@ class DatasetTask:
     def _source(self) -> str:
         return str(self._path or self._hub)
 
-    def _check_settings(self) -> None:
-        if self._path is None and self._hub is None:
-            raise UserError(f"task '{self.name}' has no data: give a file with task.path=FILE")
-        if self._offset < 0:
-            raise UserError(f"task.offset must not be negative, but is {self._offset}")
-        if self._limit is not None and self._limit < 1:
-            raise UserError(f"task.limit must be at least 1 (or null for all), but is {self._limit}")
-        if unknown := self._fields.keys() - {"id", "question", "answer"}:
-            raise UserError(f"task.fields knows id, question and answer, not {', '.join(sorted(unknown))}")
-        if self._answer_pattern is None:
-            return
-        try:
-            groups = re.compile(self._answer_pattern).groups
-        except re.error as error:
-            raise UserError(f"task.answer_pattern {self._answer_pattern!r} is no regular expression: {error}") from None
-        if groups < 1:
-            raise UserError(f"task.answer_pattern {self._answer_pattern!r} needs a group around the answer: (...)")
-
     def _all_problems(self) -> Iterator[tuple[str, Problem]]:
         rows = read_rows(self._path) if self._path is not None else self._hub_rows()
         seen: dict[str, str] = {}
         for number, (place, row) in enumerate(rows):
             problem = self._problem(number, place, row)
             if problem.id in seen:
-                raise UserError(
-                    f"{place}: the id '{problem.id}' was already used at {seen[problem.id]}; ids must be unique "
-                    "(task.fields.id=null numbers the rows instead)"
+                raise SettingError(
+                    "fields.id",
+                    f"{place}: the id '{problem.id}' was already used at {seen[problem.id]}; ids must be unique (null "
+                    "numbers the rows instead)",
                 )
             seen[problem.id] = place
             yield place, problem
@@ -135,16 +128,36 @@ class DatasetTask:
         if not isinstance(row, Mapping):
             raise UserError(f"{place}: expected an object with fields, found {type(row).__name__} {str(row)[:40]!r}")
         identifier = self._value("id", row)
+        messages = self._messages(place, row)
+        question = self._question(place, row) if messages is None else messages[-1]["content"]
+        answer = self._answer(place, row)
+        metadata = {name: row[name] for name in self._keep if name in row}
+        name = f"{self.name}-{number}" if identifier is None else str(identifier)
+        return Problem(name, question, answer, metadata, messages, self._attachments(place, row))
+
+    def _question(self, place: str, row: Mapping[str, object]) -> str:
         question = self._value("question", row)
         if question is None:
             raise self._missing("question", place, row)
         if not isinstance(question, str) or not question.strip():
             raise UserError(f"{place}: the question must be a text that is not empty, but is {str(question)[:40]!r}")
-        answer = self._answer(place, row)
-        metadata = {name: row[name] for name in self._keep if name in row}
-        return Problem(f"{self.name}-{number}" if identifier is None else str(identifier), question, answer, metadata)
+        return question
 
-    def _answer(self, place: str, row: Mapping[str, Any]) -> str | None:
+    def _messages(self, place: str, row: Mapping[str, object]) -> Conversation | None:
+        value = self._value("messages", row)
+        try:
+            return None if value is None else read_conversation(value)
+        except ValueError as error:
+            raise UserError(f"{place}: {error}") from None
+
+    def _attachments(self, place: str, row: Mapping[str, object]) -> tuple[Attachment, ...]:
+        value = self._value("attachments", row)
+        try:
+            return () if value is None else read_attachments(value)
+        except ValueError as error:
+            raise UserError(f"{place}: {error}") from None
+
+    def _answer(self, place: str, row: Mapping[str, object]) -> str | None:
         answer: object = self._value("answer", row)
         if answer is None:
             if self._require_answer:
@@ -157,25 +170,26 @@ class DatasetTask:
         if self._answer_pattern is not None:
             matches = list(re.finditer(self._answer_pattern, answer))
             if not matches:
-                raise UserError(
-                    f"{place}: task.answer_pattern {self._answer_pattern!r} does not match the answer, which ends in "
-                    f"{answer[-40:]!r}; task.answer_pattern=null takes the whole field"
+                raise refused(
+                    "answer_pattern",
+                    self._answer_pattern,
+                    f"{place}: it does not match the answer, which ends in {answer[-40:]!r}; null takes the whole field",
                 )
             answer = matches[-1][1]
         if not answer.strip():
             raise UserError(f"{place}: the answer is empty")
         return answer.strip()
 
-    def _value(self, role: str, row: Mapping[str, Any]) -> Any:
+    def _value(self, role: Field, row: Mapping[str, object]) -> object:
         return next((value for name in self._fields.get(role, ()) if (value := _field(row, name)) is not None), None)
 
-    def _missing(self, role: str, place: str, row: Mapping[str, Any]) -> UserError:
+    def _missing(self, role: Field, place: str, row: Mapping[str, object]) -> UserError:
         wanted = " or ".join(f"'{name}'" for name in self._fields.get(role, ())) or "(none set)"
         there = ", ".join(f"'{name}'" for name in row) or "none"
-        without = "; task.require_answer=false goes without" if role == "answer" else ""
-        return UserError(
-            f"{place}: no {role}: looked for the field {wanted}, the row has {there}; "
-            f"name the right one with task.fields.{role}=NAME{without}"
+        without = ", or set require_answer to false" if role == "answer" else ""
+        return SettingError(
+            f"fields.{role}",
+            f"{place}: no {role}: looked for the field {wanted}, the row has {there}; name the right one{without}",
         )
 
     def _hub_rows(self) -> Iterator[tuple[str, object]]:
@@ -187,14 +201,23 @@ class DatasetTask:
             rows: Iterable[object] = load_dataset(self._hub, self._config, split=self._split)
         except Exception as error:  # whatever the network, the hub or a script raises
             reason = f"{type(error).__name__}: {error}".splitlines()[0]
-            raise UserError(
-                f"cannot load the data set '{self._hub}' from the Hugging Face hub ({reason}); "
-                "give a local copy with task.path=FILE"
+            raise SettingError(
+                "path",
+                f"cannot load the data set '{self._hub}' from the Hugging Face hub ({reason}); give a local copy",
             ) from error
         return ((f"{self._hub}, row {number}", row) for number, row in enumerate(rows))
 
 
-def _field(row: Mapping[str, Any], name: str) -> Any:
+def _check_pattern(pattern: str) -> None:
+    try:
+        groups = re.compile(pattern).groups
+    except re.error as error:
+        raise refused("answer_pattern", pattern, f"it is no regular expression: {error}") from None
+    if groups < 1:
+        raise refused("answer_pattern", pattern, "it needs a group around the answer: (...)")
+
+
+def _field(row: Mapping[str, object], name: str) -> object:
     """Returns a field of a row, or the text that a name with braces makes of several; None where there is none."""
     if "{" not in name:
         return row.get(name)

@@ -20,9 +20,10 @@ from pathlib import Path
 import networkx as nx
 
 from tts.concurrency.virtual_clock import real_work
+from tts.core import Solution
 from tts.core.errors import UserError
 from tts.core.grader import Grader
-from tts.core.values import Solution
+from tts.core.settings import PositiveFloat, PositiveInt, settings
 from tts.tasks.answers import answer_of, normalize
 from tts.tasks.code import tests_code
 
@@ -33,6 +34,7 @@ _STAGES = 3
 """Lines that a grading worker writes for one check."""
 
 
+@settings
 class MathGrader(Grader):
     """Says which answers are equivalent.
 
@@ -49,11 +51,7 @@ class MathGrader(Grader):
     failures: int
     """Number of checks that ended without an answer."""
 
-    def __init__(self, workers: int = 1, timeout: float = 10.0) -> None:
-        if workers < 1:
-            raise UserError(f"grader.workers must be at least 1, not {workers}")
-        if timeout <= 0:
-            raise UserError(f"grader.timeout must be more than 0 seconds, not {timeout}")
+    def __init__(self, workers: PositiveInt = 1, timeout: PositiveFloat = 10.0) -> None:
         self.failures = 0
         self._lock = threading.Lock()
         self._threads = ThreadPoolExecutor(workers, thread_name_prefix="grader")

@@ -5,22 +5,25 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import Annotated, Literal, Protocol, runtime_checkable
 
+from tts.core import Problem, Solution
 from tts.core.errors import UserError
+from tts.core.settings import NonNegativeInt, OneOf, PositiveInt, SettingError, refused, settings
 from tts.core.task import Task
-from tts.core.values import Problem, Solution
-from tts.tasks.dataset import DatasetTask
-from tts.tasks.step_labels import Labels, reader
+from tts.tasks.dataset import DatasetTask, Field, Names
+from tts.tasks.step_labels import READERS, Labels
 
 _log = logging.getLogger(__name__)
 
-_ENDINGS = (".jsonl", ".jsonl.gz", ".json", ".json.gz")
-_OWN_FIELDS = ("steps", "label", "subset")
+LabelledField = Literal["id", "question", "messages", "attachments", "steps", "label", "subset"]
+ProblemField = Literal["id", "question", "messages", "attachments"]
+_PROBLEM_FIELDS: tuple[ProblemField, ...] = ("id", "question", "messages", "attachments")
 
-Names = str | Sequence[str] | None
+_ENDINGS = (".jsonl", ".jsonl.gz", ".json", ".json.gz")
+_OWN_FIELDS: tuple[LabelledField, ...] = ("steps", "label", "subset")
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,7 @@ class LabelledSource(Task, Protocol):
         """Yields them in their order; every call starts anew."""
 
 
+@settings
 class LabelledTask:
     """Solutions with labelled steps, from one file or several.
 
@@ -59,8 +63,9 @@ class LabelledTask:
         hub: A data set of the Hugging Face hub.
         config: Its configuration, where it has several.
         split: Its split, or several.
-        fields: Which field holds the `id`, the `question`, the `steps`, the `label` and the `subset`, as in `DatasetTask`.
-            Without a `subset` it is the file's name without its ending (`math.json`: math), or the split.
+        fields: Which field holds the `id`, the `question` (or `messages`), the `attachments`, the `steps`, the `label` and
+            the `subset`, as in `DatasetTask`. Without a `subset` it is the file's name without its ending (`math.json`:
+            math), or the split.
         labels: What the label's field holds: a key of `tts.tasks.step_labels.READERS`.
         keep: Fields to keep as the problem's metadata.
         offset: How many rows of each file to leave out at its beginning.
@@ -75,17 +80,17 @@ class LabelledTask:
         hub: str | None = None,
         config: str | None = None,
         split: str | Sequence[str] | None = None,
-        fields: Mapping[str, Names],
-        labels: str = "first_error",
+        fields: Mapping[LabelledField, Names],
+        labels: Annotated[str, OneOf(READERS)] = "first_error",
         keep: Sequence[str] = (),
-        offset: int = 0,
-        limit: int | None = None,
+        offset: NonNegativeInt = 0,
+        limit: PositiveInt | None = None,
     ) -> None:
         self.name = name
         self._paths = None if path is None else [Path(each).expanduser() for each in _several(path)]
         self._hub, self._config, self._splits = hub, config, _several(split)
         self._fields = {role: tuple(_several(names)) for role, names in fields.items()}
-        self._labels = reader(labels)
+        self._labels = READERS[labels]
         self._keep = tuple(keep)
         self._offset, self._limit = offset, limit
 
@@ -128,9 +133,10 @@ class LabelledTask:
         for subset, part in self._parts():
             for place, problem in part.placed_problems():
                 if problem.id in seen:
-                    raise UserError(
+                    raise SettingError(
+                        "fields.id",
                         f"{place}: the id '{problem.id}' was already used at {seen[problem.id]}; ids must be unique over "
-                        "all files (task.fields.id=null makes them of file name and row)"
+                        "all files (null makes them of file name and row)",
                     )
                 seen[problem.id] = place
                 yield self._labelled(place, problem, subset)
@@ -141,7 +147,7 @@ class LabelledTask:
         given = self._value("subset", problem)
         kept = {key: problem.metadata[key] for key in self._keep if key in problem.metadata}
         labelled = LabelledSolution(
-            Problem(problem.id, problem.question, None, kept),
+            replace(problem, answer=None, metadata=kept),
             Solution("\n\n".join(steps), steps, "stop"),
             subset if given is None else str(given),
             labels,
@@ -151,23 +157,18 @@ class LabelledTask:
 
     def _parts(self) -> list[tuple[str, DatasetTask]]:
         """Returns the files or splits, each with the subset that its name says."""
-        if unknown := self._fields.keys() - {"id", "question", *_OWN_FIELDS}:
-            wanted = ", ".join(("id", "question", *_OWN_FIELDS))
-            raise UserError(f"task.fields knows {wanted}, not {', '.join(sorted(unknown))}")
         named: list[tuple[str, str | None, str | None]]
         if self._paths is not None:
             named = [(_stem(file), str(file), None) for path in self._paths for file in _files(path)]
             if not named:
-                raise UserError("task.path=[] names no file")
+                raise refused("path", [], "it names no file")
         else:
             named = [(split, None, split) for split in self._splits]
             named = named or [(self.name, None, None)]
         twice = [subset for subset, times in Counter(subset for subset, *_ in named).items() if times > 1]
         if twice and not self._fields.get("subset"):
-            raise UserError(
-                f"task.path: several files give the subset '{twice[0]}'; rename one, or set task.fields.subset"
-            )
-        fields: dict[str, Names] = {role: self._fields.get(role, ()) for role in ("id", "question")}
+            raise SettingError("path", f"several files give the subset '{twice[0]}'; rename one, or set fields.subset")
+        fields: dict[Field, Names] = {role: self._fields.get(role, ()) for role in _PROBLEM_FIELDS}
         own = [name for role in _OWN_FIELDS for name in self._fields.get(role, ())]
         return [
             (
@@ -191,7 +192,7 @@ class LabelledTask:
     def _steps(self, place: str, problem: Problem) -> tuple[str, ...]:
         steps = self._value("steps", problem)
         if steps is None:
-            raise UserError(f"{place}: no steps: {self._looked_for('steps')}")
+            raise self._missing("steps", place)
         if not isinstance(steps, list) or not steps or not all(isinstance(step, str) for step in steps):
             raise UserError(
                 f"{place}: the steps must be a list of texts that is not empty, but are {str(steps)[:40]!r}"
@@ -201,21 +202,19 @@ class LabelledTask:
     def _read_labels(self, place: str, problem: Problem, steps: int) -> tuple[Labels, int]:
         label = self._value("label", problem)
         if label is None:
-            raise UserError(f"{place}: no label: {self._looked_for('label')}")
+            raise self._missing("label", place)
         try:
             return self._labels.read(label, steps)
         except ValueError as error:
-            raise UserError(
-                f"{place}: {error}; task.labels={self._labels.name} expects {self._labels.expects}"
-            ) from None
+            raise refused("labels", self._labels.name, f"{place}: {error}; it expects {self._labels.expects}") from None
 
-    def _value(self, role: str, problem: Problem) -> object:
+    def _value(self, role: LabelledField, problem: Problem) -> object:
         names = self._fields.get(role, ())
         return next((problem.metadata[name] for name in names if problem.metadata.get(name) is not None), None)
 
-    def _looked_for(self, role: str) -> str:
+    def _missing(self, role: LabelledField, place: str) -> SettingError:
         names = " or ".join(f"'{name}'" for name in self._fields.get(role, ())) or "(none set)"
-        return f"looked for the field {names}; name the right one with task.fields.{role}=NAME"
+        return SettingError(f"fields.{role}", f"{place}: no {role}: looked for the field {names}; name the right one")
 
 
 def _several(names: Names) -> list[str]:

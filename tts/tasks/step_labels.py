@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from tts.core.errors import UserError
-
 Labels = tuple[bool | None, ...]
 """One per step: whether it is right; None where that is not labelled, or labelled as neutral."""
 
@@ -27,17 +25,6 @@ class Reader:
     expects: str
     complete: bool
     read: Callable[[object, int], tuple[Labels, int]]
-
-
-def reader(name: str) -> Reader:
-    """Returns the reader of that name.
-
-    Raises:
-        UserError: There is none.
-    """
-    if name not in READERS:
-        raise UserError(f"task.labels={name}: choose one of {', '.join(READERS)}")
-    return READERS[name]
 
 
 def _first_error(value: object, steps: int) -> tuple[Labels, int]:

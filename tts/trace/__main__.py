@@ -1,4 +1,4 @@
-"""Shows how a search came to its choice, from its saved tree alone: `python -m tts.trace RUN_DIR [PROBLEM ...]`.
+"""Shows how a search came to its choice, from its saved tree alone: `tts trace RUN_DIR [PROBLEM ...]`.
 
 With problems it shows their trees. Without, it derives the choice of every tree anew and counts those that differ from what
 was recorded: there should be none. The exit status is 1 where one does.
@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.text import Text
 from rich.tree import Tree
 
-from tts.cli.command import print_error
+from tts.cli.failures import print_error
 from tts.core.errors import UserError
 from tts.core.tree import ROOT, Node, choose, load_tree, tree_path
 from tts.core.tree import Tree as SearchTree
@@ -23,13 +23,13 @@ _WIDTH = 60  # characters shown of a node's text
 
 
 def shown(tree: SearchTree) -> Tree:
-    """Returns a tree for the terminal: each node's text, score and votes, and the way to the choice."""
-    way = set() if tree.chosen is None else {tree.chosen, *tree.ancestors(tree.chosen)}
+    """Returns a tree for the terminal: each node's text, score and votes, and the path to the choice."""
+    path = set() if tree.chosen is None else {tree.chosen, *tree.ancestors(tree.chosen)}
     branches = {ROOT: Tree(Text(f"{tree.problem}: {_short(tree.nodes[ROOT].text)}", "bold"))}
     for number, node in enumerate(tree.nodes):
         if node.parent is not None:
             label = _label(number, node) + (" <- chosen" if number == tree.chosen else "")
-            branches[number] = branches[node.parent].add(Text(label, "green" if number in way else ""))
+            branches[number] = branches[node.parent].add(Text(label, "green" if number in path else ""))
     return branches[ROOT]
 
 
@@ -54,12 +54,17 @@ def _number(value: float | None) -> str:
     return "-" if value is None else f"{value:.3f}"
 
 
-def main(arguments: list[str] | None = None, console: Console | None = None) -> int:
-    """Runs the command and returns its exit status."""
-    parser = argparse.ArgumentParser(prog="python -m tts.trace", description=__doc__)
+def parser() -> argparse.ArgumentParser:
+    """Returns the command's parser."""
+    parser = argparse.ArgumentParser(prog="tts trace", description=__doc__)
     parser.add_argument("folder", type=Path, metavar="RUN_DIR")
     parser.add_argument("problems", nargs="*", metavar="PROBLEM", help="ids of the problems to show")
-    given = parser.parse_args(arguments)
+    return parser
+
+
+def main(arguments: list[str] | None = None, console: Console | None = None) -> int:
+    """Runs the command and returns its exit status."""
+    given = parser().parse_args(arguments)
     console = console or Console()
     try:
         folder = given.folder / "trees"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 
 from tts.budget import Judgements
-from tts.core.values import Problem, Solution, Verdict, Vote
+from tts.core import Problem, Solution, Verdict, Vote
 from verifiers.base import BaseVerifier
 from verifiers.calculator.expression import Number
 from verifiers.calculator.statements import statements

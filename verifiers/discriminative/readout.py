@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Annotated, Protocol
 
-from tts.core.errors import UserError
+from annotated_types import MinLen
+
+from tts.core.settings import NonNegativeInt, SettingError, refused, settings
 
 
 class Readout(Protocol):
@@ -16,6 +18,7 @@ class Readout(Protocol):
         """Returns the score."""
 
 
+@settings
 class Softmax:
     """The probability of some classes, the row being logits.
 
@@ -23,19 +26,17 @@ class Softmax:
         classes: Indices of the classes that count as correct.
     """
 
-    def __init__(self, classes: Sequence[int]) -> None:
-        if not classes or min(classes) < 0:
-            raise UserError(f"readout.classes={list(classes)}: name at least one class by its index, from 0")
+    def __init__(self, classes: Annotated[Sequence[NonNegativeInt], MinLen(1)]) -> None:
         self._classes = tuple(classes)
 
     def __call__(self, row: Sequence[float]) -> float:
         """Returns the classes' share.
 
         Raises:
-            UserError: There is no such class.
+            SettingError: There is no such class.
         """
         if max(self._classes) >= len(row):
-            raise UserError(f"readout.classes={list(self._classes)}: the model has the classes 0 to {len(row) - 1}")
+            raise refused("readout.classes", self._classes, f"the model has the classes 0 to {len(row) - 1}")
         top = max(row)
         weights = [math.exp(logit - top) for logit in row]
         return math.fsum(weights[i] for i in self._classes) / math.fsum(weights)
@@ -56,10 +57,10 @@ class Value:
         """Returns the value.
 
         Raises:
-            UserError: There are several.
+            SettingError: There are several.
         """
         if len(row) != 1:
-            raise UserError(f"readout: the model has {len(row)} values at a position, and not one; choose Softmax")
+            raise SettingError("readout", f"the model has {len(row)} values at a position, and not one; choose Softmax")
         return row[0]
 
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from functools import partial
+from typing import cast
 
 from tts.budget import Judgements
-from tts.core.aggregate import check_aggregator
+from tts.core import Problem, Solution, Verdict, Vote
+from tts.core.aggregate import Aggregator
+from tts.core.settings import inside, settings
 from tts.core.traits import VerifierTraits
-from tts.core.values import Problem, Solution, Verdict, Vote
 from tts.engines.scoring import ScoreRequest, ScoreRows, ScoringEngine, scoring
 from verifiers.base import BaseVerifier
 from verifiers.discriminative.codecs.base import Codec, Rendering, split_rows
@@ -19,6 +21,7 @@ Read = tuple[ScoreRequest, ScoreRows]
 """A reading and what came back."""
 
 
+@settings
 class DiscriminativeVerifier(BaseVerifier):
     """Judges all steps of a solution with a published process reward model, or its whole with an outcome reward model.
 
@@ -29,20 +32,17 @@ class DiscriminativeVerifier(BaseVerifier):
         engine: The model.
         codec: The format that it was trained on.
         aggregator: The published way to make one score of the steps' scores.
-
-    Raises:
-        UserError: The engine generates, or there is no such aggregator.
     """
 
-    def __init__(self, engine: ScoringEngine, codec: Codec, aggregator: str) -> None:
-        check_aggregator(aggregator, "verifier.aggregator")
+    def __init__(self, engine: ScoringEngine, codec: Codec, aggregator: Aggregator) -> None:
         self._engine, self._codec, self._aggregator = scoring(engine), codec, aggregator
         self.traits = VerifierTraits(lacks=("steps", "critiques") if codec.wholes else ("critiques",))
         self._rows: Judgements[ScoreRows] = Judgements()
 
     def check(self) -> None:
         """Raises UserError where the format does not fit the model's tokenizer."""
-        self._codec.check(self._engine.tokenizer)
+        with inside("codec"):
+            self._codec.check(self._engine.tokenizer)
 
     def preview(self, problem: Problem, solution: Solution) -> str:
         """Returns what the model would read, the tokens at which it is asked between `⟦` and `⟧`.
@@ -63,7 +63,7 @@ class DiscriminativeVerifier(BaseVerifier):
         rendering = self._render(problem, solution)
         if not rendering.rows:
             return Verdict((), (Vote(),), self._aggregator, ())
-        known: Sequence[Read] = prior.state if prior is not None else ()
+        known = () if prior is None else cast(Sequence[Read], prior.state)
         judged = 0 if prior is None or self._codec.wholes else len(prior.scores)
         self._rows.count(max(0, len(rendering.rows) - judged))
         async with asyncio.TaskGroup() as group:
@@ -74,7 +74,7 @@ class DiscriminativeVerifier(BaseVerifier):
         return Verdict(scores, (Vote(scores),), self._aggregator, read)
 
     def _render(self, problem: Problem, solution: Solution) -> Rendering:
-        return self._codec.render(self._engine.tokenizer, problem.question, solution)
+        return self._codec.render(self._engine.tokenizer, problem.text, solution)
 
     async def _read(self, problem: Problem, reading: ScoreRequest, known: Sequence[Read]) -> ScoreRows:
         """Returns the rows of a reading, asking the engine for those alone that `known` does not hold."""

@@ -10,20 +10,22 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
-from tts.core.errors import UserError
-from tts.core.values import Conversation, Problem, Verdict, Vote
+from tts.core import Conversation, Problem, Verdict, Vote
+from tts.core.settings import settings
 from verifiers.combinator import score_at
 from verifiers.generative.grammar import Grammar
+from verifiers.parts import parts_of
 from verifiers.voting import mean
 from verifiers.within_budget import require_any
 
 PROMPT = Path(__file__).with_suffix(".txt").read_text("utf-8")
-RULES = ("majority", "mean")
 
 _BOXED = re.compile(r"\\boxed\{([^}]*)\}")
 
 
+@settings
 class Critic(Grammar):
     r"""ProcessBench's critique prompt: paragraphs count from 0, the answer is a number in `\boxed{}`, -1 for no error.
 
@@ -49,15 +51,13 @@ class Critic(Grammar):
     # 1 or 0 for a single answer; with `mean` the share of votes that found no error.
     aggregator = "min"
 
-    def __init__(self, rule: str = "majority") -> None:
-        if rule not in RULES:
-            raise UserError(f"verifier.grammar.rule={rule}: choose one of {', '.join(RULES)}")
+    def __init__(self, rule: Literal["majority", "mean"] = "majority") -> None:
         self._rule = rule
 
     def conversation(self, problem: Problem, steps: Sequence[str]) -> Conversation:
         """Shows the problem and all steps between numbered tags."""
         tagged = "".join(f"<paragraph_{i}>\n{step}\n</paragraph_{i}>\n\n" for i, step in enumerate(steps))
-        content = PROMPT.format(problem=problem.question, tagged_response=tagged.strip())
+        content = PROMPT.format(problem=problem.text, tagged_response=tagged.strip())
         return [{"role": "user", "content": content}]
 
     def read(self, text: str, steps: Sequence[str]) -> Vote:
@@ -71,7 +71,7 @@ class Critic(Grammar):
         """Returns the scores by the rule."""
         if self._rule == "mean":
             steps = range(len(verdict.scores))
-            return tuple(mean([score_at(single, step) for single in require_any(verdict.state)]) for step in steps)
+            return tuple(mean([score_at(single, step) for single in require_any(parts_of(verdict))]) for step in steps)
         answers = Counter(vote.scores for vote in verdict.votes if None not in vote.scores)
         return answers.most_common(1)[0][0] if answers else verdict.scores
 

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from typing import Annotated
 
-from tts.core.errors import UserError
-from tts.core.values import Conversation, Problem
+from tts.core import Conversation, Problem
+from tts.core.settings import Must, Text, refused, settings
 from verifiers.generative.genprm_format import SYSTEM_DIRECT
 from verifiers.generative.grammar import Grammar
 from verifiers.generative.slot import Slot
@@ -19,6 +20,12 @@ from verifiers.generative.slot import Slot
 _PLACES = re.compile(r"\{(problem|step)\}")
 
 
+_HOLDS_BOTH = Must(
+    lambda turn: turn.count("{problem}") == turn.count("{step}") == 1, "it must hold {problem} and {step} once each"
+)
+
+
+@settings
 class Direct(Grammar):
     """A score per step from one token: p(yes) / (p(yes) + p(no)).
 
@@ -39,19 +46,14 @@ class Direct(Grammar):
     def __init__(
         self,
         system: str | None = SYSTEM_DIRECT,
-        first_turn: str = "Question: {problem}\n\n{step}",
+        first_turn: Annotated[str, _HOLDS_BOTH] = "Question: {problem}\n\n{step}",
         opening: str = "\\boxed{",
-        positive: str = "Yes",
-        negative: str = "No",
+        positive: Text = "Yes",
+        negative: Text = "No",
         closing: str = "}",
     ) -> None:
-        for part in ("{problem}", "{step}"):
-            if first_turn.count(part) != 1:
-                raise UserError(f"verifier.grammar.first_turn={first_turn!r}: it must hold {part} once")
-        if not positive or not negative or positive.startswith(negative) or negative.startswith(positive):
-            raise UserError(
-                f"verifier.grammar: positive={positive!r} and negative={negative!r}: neither may be empty or begin the other"
-            )
+        if positive.startswith(negative) or negative.startswith(positive):
+            raise refused("positive", positive, f"it and negative={negative} must not begin each other")
         self._system = [{"role": "system", "content": system}] if system else []
         self._first_turn = first_turn
         self.opening = opening
@@ -60,7 +62,7 @@ class Direct(Grammar):
 
     def conversation(self, problem: Problem, steps: Sequence[str]) -> Conversation:
         """Shows the steps one by one, all but the last judged right."""
-        parts = {"problem": problem.question, "step": steps[0]}
+        parts = {"problem": problem.text, "step": steps[0]}
         first = _PLACES.sub(lambda place: parts[place[1]], self._first_turn)
         turns = [*self._system, {"role": "user", "content": first}]
         for step in steps[1:]:

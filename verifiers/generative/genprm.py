@@ -8,16 +8,24 @@ any case; an analysis that ends early is closed before code is asked for; code c
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Literal
+from typing import Annotated, Literal, cast
 
 from tts.budget import Judgements
-from tts.core.errors import UserError
+from tts.core import Problem, Solution, Verdict, Vote
+from tts.core.settings import (
+    NonNegativeFloat,
+    NonNegativeInt,
+    OneOf,
+    PositiveFloat,
+    PositiveInt,
+    PositiveProbability,
+    settings,
+)
 from tts.core.traits import VerifierTraits
-from tts.core.values import Problem, Solution, Verdict, Vote
-from tts.engines.chat_format import check_format, render
+from tts.engines.chat_format import ChatName, render
 from tts.engines.generating import Completion, Engine, Sampling
 from tts.engines.seeded import SeededSampler
 from tts.sandbox.base import Chain, Sandbox
@@ -28,7 +36,6 @@ from verifiers.voting import VotingVerifier
 _log = logging.getLogger(__name__)
 
 _THRESHOLD = 0.5
-_HISTORIES = ("own", "shared")
 
 
 @dataclass(frozen=True)
@@ -48,7 +55,11 @@ class Judgement:
 
 JudgedChain = tuple[Judgement, ...]
 
+State = tuple[JudgedChain, JudgedChain]
+"""Of a vote: its chain, and what the next judgement reads: the chain's own judgements, or the first chain's."""
 
+
+@settings
 class GenPRM(VotingVerifier):
     """Judges steps with a released GenPRM, or any model trained on its format.
 
@@ -83,9 +94,9 @@ class GenPRM(VotingVerifier):
         self,
         engine: Engine,
         sandbox: Sandbox,
-        votes: int = 1,
-        chat: str = "deepseek-r1",
-        first_turn: str = "question",
+        votes: PositiveInt = 1,
+        chat: ChatName = "deepseek-r1",
+        first_turn: Annotated[str, OneOf(wire.FIRST_TURN)] = "question",
         assistant_tag: bool = False,
         analyze: bool = True,
         verify: bool = True,
@@ -93,23 +104,16 @@ class GenPRM(VotingVerifier):
         readout: wire.Readout = "soft",
         history: Literal["own", "shared"] = "own",
         stop_at_first_error: bool = False,
-        temperature: float = 0.6,
-        top_p: float = 0.95,
-        top_k: int = 20,
-        repetition_penalty: float = 1.0,
-        max_tokens: int = 2048,
-        code_rounds: int = 3,
-        fallback_tokens: int = 20,
+        temperature: NonNegativeFloat = 0.6,
+        top_p: PositiveProbability = 0.95,
+        top_k: NonNegativeInt = 20,
+        repetition_penalty: PositiveFloat = 1.0,
+        max_tokens: PositiveInt = 2048,
+        code_rounds: PositiveInt = 3,
+        fallback_tokens: PositiveInt = 20,
         seed: int = 0,
     ) -> None:
         super().__init__(votes, "min")
-        for key, number in (("code_rounds", code_rounds), ("fallback_tokens", fallback_tokens)):
-            if number < 1:
-                raise UserError(f"verifier.{key}={number}: at least 1 is needed")
-        check_format(chat, "verifier.chat")
-        _check_choices(
-            first_turn=(first_turn, wire.FIRST_TURN), readout=(readout, wire.READOUTS), history=(history, _HISTORIES)
-        )
         self._client = SeededSampler(engine, seed)
         self._sandbox = sandbox
         self._chat, self._first_turn, self._assistant_tag = chat, first_turn, assistant_tag
@@ -146,9 +150,7 @@ class GenPRM(VotingVerifier):
     async def vote(self, problem: Problem, solution: Solution, number: int, prior: Verdict | None = None) -> Verdict:
         """Judges, with chain `number`, every step after those that `prior` judged."""
         steps = judged_steps(solution)
-        chain: JudgedChain
-        history: JudgedChain  # what the next judgement reads: the chain's own ones, or the first chain's
-        chain, history = prior.state if prior is not None else ((), ())
+        chain, history = ((), ()) if prior is None else cast(State, prior.state)
         reads_first = self._shared_history and number > 0
         for end in range(len(chain) + 1, len(steps) + 1):
             chain = (*chain, await self._judgement(problem, steps[:end], history, number))
@@ -174,7 +176,7 @@ class GenPRM(VotingVerifier):
         direct = not self._analyze and not self._writes_code
         messages = [{"role": "system", "content": wire.SYSTEM_DIRECT if direct else wire.SYSTEM_CRITIQUE}]
         for number, step in enumerate(steps):
-            turn = step if number else wire.first_turn(self._first_turn, problem.question, step)
+            turn = step if number else wire.first_turn(self._first_turn, problem.text, step)
             messages.append({"role": "user", "content": turn})
             if number < len(history):
                 messages.append({"role": "assistant", "content": history[number].text})
@@ -248,7 +250,7 @@ class GenPRM(VotingVerifier):
             self._warned = True
             _log.warning(
                 "the engine '%s' reports no token probabilities: verdicts are read as plain Yes = 1, No = 0 "
-                "(verifier.readout=hard)",
+                "(readout=hard)",
                 self._client.engine.name,
             )
         return wire.read_verdict(text, start, completion.tokens, self._readout)
@@ -258,10 +260,3 @@ class GenPRM(VotingVerifier):
         top_logprobs = 20 if wire.OUTPUT_STOP in stop and self._readout != "hard" else 0
         sampling = replace(self._sampling, max_tokens=max_tokens, stop=stop, top_logprobs=top_logprobs)
         return await self._client.complete(prompt, sampling, vote)
-
-
-def _check_choices(**settings: tuple[str, Iterable[str]]) -> None:
-    """Raises UserError where a setting's value is none of those that it can have."""
-    for key, (value, known) in settings.items():
-        if value not in known:
-            raise UserError(f"verifier.{key}={value}: choose one of {', '.join(known)}")

@@ -40,7 +40,6 @@ OUTPUT_START = "<output>\n**Judgement**: $\\boxed"
 OUTPUT_STOP = "</output>\n"
 
 Readout = Literal["soft", "as_sampled", "hard"]
-READOUTS = ("soft", "as_sampled", "hard")
 
 _CODE = re.compile(r"```python(.*?)```", re.DOTALL)
 _VERDICT = re.compile(r"\\boxed\{\s*(?:\\text\{\s*)?(?P<word>Yes|No)\b", re.IGNORECASE)

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tts.core.values import Conversation, Problem
+from tts.core import Conversation, Problem
+from tts.core.settings import settings
 from verifiers.generative.grammar import Grammar
 from verifiers.generative.slot import Slot
 
@@ -27,6 +28,7 @@ A: Let's think step by step.
 _WORDS = Slot(" Yes", " No")
 
 
+@settings
 class GenRM(Grammar):
     """GenRM's format: one score for a finished solution.
 
@@ -47,7 +49,7 @@ class GenRM(Grammar):
 
     def conversation(self, problem: Problem, steps: Sequence[str]) -> Conversation:
         """Shows the problem and its solution."""
-        content = PROMPT.format(problem=problem.question, solution="\n\n".join(steps))
+        content = PROMPT.format(problem=problem.text, solution="\n\n".join(steps))
         return [{"role": "user", "content": content}]
 
     def stops(self, steps: Sequence[str]) -> tuple[str, ...]:

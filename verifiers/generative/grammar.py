@@ -5,8 +5,8 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
+from tts.core import Conversation, Problem, Verdict, Vote
 from tts.core.traits import VerifierAbility
-from tts.core.values import Conversation, Problem, Verdict, Vote
 from verifiers.generative.slot import Slot
 
 TRIGGERS = ("Let me double check", "Let's verify again", "Did I miss something?")

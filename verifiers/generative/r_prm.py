@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from tts.core.values import Conversation, Problem
+from tts.core import Conversation, Problem
 from verifiers.generative.grammar import Grammar
 from verifiers.generative.slot import Slot
 
@@ -38,7 +38,7 @@ class RPRM(Grammar):
     def conversation(self, problem: Problem, steps: Sequence[str]) -> Conversation:
         """Asks for the five analyses of the last of `steps`; a number that the policy put before a step is taken off."""
         *previous, now = (f"Step {k}: {_NUMBER.sub('', step, count=1)}" for k, step in enumerate(steps, 1))
-        asked = PROMPT.format(problem.question, "\n".join(previous) or NO_STEPS, now)
+        asked = PROMPT.format(problem.text, "\n".join(previous) or NO_STEPS, now)
         return [{"role": "system", "content": SYSTEM}, {"role": "user", "content": asked}]
 
     def stops(self, steps: Sequence[str]) -> tuple[str, ...]:

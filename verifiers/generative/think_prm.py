@@ -11,7 +11,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from tts.core.values import Conversation, Problem
+from tts.core import Conversation, Problem
+from tts.core.settings import Text, settings
 from verifiers.generative.grammar import Grammar
 from verifiers.generative.slot import Slot
 
@@ -34,6 +35,7 @@ QUESTION = "Is the solution correct?"
 _NUMBER = re.compile(r"Step \d+:")
 
 
+@settings
 class ThinkPRM(Grammar):
     """ThinkPRM's format, for the models launch/ThinkPRM-1.5B, -7B and -14B.
 
@@ -50,7 +52,7 @@ class ThinkPRM(Grammar):
     aggregator = "last"
     opening = OPENING
 
-    def __init__(self, per_step: bool = False, positive: str = " yes", negative: str = " no") -> None:
+    def __init__(self, per_step: bool = False, positive: Text = " yes", negative: Text = " no") -> None:
         self.per_step = per_step
         self.lacks = () if per_step else ("steps",)
         self.slot = Slot(positive, negative)
@@ -59,7 +61,7 @@ class ThinkPRM(Grammar):
         """Asks for a review of all steps, numbered from 1; numbers of the policy's own are taken off."""
         bare = [_NUMBER.sub("", step.replace("## Step", "Step")).strip() for step in steps]
         solution = "\n".join(f"Step {number}: {step}" for number, step in enumerate(bare, 1))
-        return [{"role": "user", "content": PROMPT.format(problem=problem.question, solution=solution)}]
+        return [{"role": "user", "content": PROMPT.format(problem=problem.text, solution=solution)}]
 
     def stops(self, steps: Sequence[str]) -> tuple[str, ...]:
         """Ends a round with the decision, the end of thinking, or a step that does not exist."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from tts.core.values import Vote
+from tts.core import Vote
 from verifiers.generative.think_prm import ThinkPRM
 
 _DECISION = re.compile(r"\\boxed\{(?:\\text\{)?\s*(correct|incorrect)\s*\}")

@@ -10,10 +10,18 @@ from functools import partial
 from itertools import chain
 
 from tts.budget import Judgements
-from tts.core.errors import UserError
+from tts.core import Problem, Solution, Verdict, Vote
+from tts.core.settings import (
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    PositiveProbability,
+    refused,
+    settings,
+)
 from tts.core.traits import VerifierTraits
-from tts.core.values import Problem, Solution, Verdict, Vote
-from tts.engines.chat_format import TEMPLATE, check_format, render
+from tts.engines.chat_format import TEMPLATE, ChatName, render
 from tts.engines.generating import Completion, Engine, Sampling
 from tts.engines.seeded import SeededSampler
 from verifiers.generative.grammar import Grammar
@@ -24,6 +32,7 @@ from verifiers.voting import VotingVerifier
 _log = logging.getLogger(__name__)
 
 
+@settings
 class GenerativeVerifier(VotingVerifier):
     """Judges with a language model that writes, or says, what it thinks of a solution in a published format.
 
@@ -51,22 +60,20 @@ class GenerativeVerifier(VotingVerifier):
         self,
         engine: Engine,
         grammar: Grammar,
-        votes: int = 1,
-        rounds: int = 1,
-        chat: str = TEMPLATE,
-        temperature: float = 0.0,
-        top_p: float = 1.0,
-        top_k: int = 0,
-        repetition_penalty: float = 1.0,
-        max_tokens: int = 8192,
+        votes: PositiveInt = 1,
+        rounds: PositiveInt = 1,
+        chat: ChatName = TEMPLATE,
+        temperature: NonNegativeFloat = 0.0,
+        top_p: PositiveProbability = 1.0,
+        top_k: NonNegativeInt = 0,
+        repetition_penalty: PositiveFloat = 1.0,
+        max_tokens: PositiveInt = 8192,
         seed: int = 0,
     ) -> None:
         super().__init__(votes, grammar.aggregator)
-        check_format(chat, "verifier.chat")
         most = 1 + len(grammar.triggers) * grammar.reasons
-        if not 1 <= rounds <= most:
-            name, allowed = type(grammar).__name__, f"from 1 to {most}" if most > 1 else "1"
-            raise UserError(f"verifier.rounds={rounds}: with verifier.grammar={name} it must be {allowed}")
+        if rounds > most:
+            raise refused("rounds", rounds, f"at most {most} with the grammar {type(grammar).__name__}")
         self.traits = VerifierTraits(lacks=grammar.lacks)
         self.by_step = grammar.per_step
         self._client = SeededSampler(engine, seed)

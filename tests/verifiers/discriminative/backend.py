@@ -11,7 +11,7 @@ from typing import Any
 from tests.verifiers.discriminative.test_codecs import free, solution
 from tests.verifiers.discriminative.tiny import published
 from tts.config.build import build
-from tts.core.values import Problem, Solution, Verdict
+from tts.core import Problem, Solution, Verdict
 from tts.engines.metered import MeteredScorer
 from tts.engines.transformers_scoring import TransformersScorer
 from verifiers.discriminative.verifier import DiscriminativeVerifier

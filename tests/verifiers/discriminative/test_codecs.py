@@ -13,8 +13,8 @@ from transformers import PreTrainedTokenizerFast
 
 from tests.verifiers.discriminative.tiny import LLAMA, Local, codec, published, tokenizer
 from tts.config.build import build
+from tts.core import Solution
 from tts.core.errors import ProblemError, UserError
-from tts.core.values import Solution
 from verifiers.discriminative.codecs.base import Codec
 from verifiers.discriminative.preview import marked
 
@@ -196,11 +196,11 @@ def test_the_published_ids() -> None:
         (
             "qwen2.5-math-prm-7b",
             {"<extra_0>": 7},
-            r"separator='<extra_0>' is token 7 .* and 151651 .*separator_id=null",
+            r"separator=<extra_0>: it is token 7 .* and 151651 .*separator_id=null",
         ),
-        ("qwen2.5-math-prm-7b", {}, r"separator='<extra_0>' is 9 tokens"),
-        ("math-shepherd", {"ки": 12902, "+": 648}, r"labels='-' is token .* and 387"),
-        ("math-shepherd", {}, r"separator='ки' is 2 tokens"),
+        ("qwen2.5-math-prm-7b", {}, r"separator=<extra_0>: it is 9 tokens"),
+        ("math-shepherd", {"ки": 12902, "+": 648}, r"labels\.texts=-: it is token .* and 387\d* .*labels\.ids=null"),
+        ("math-shepherd", {}, r"separator=ки: it is 2 tokens"),
         ("eurusprm-stage1", {}, None),
     ],
 )
@@ -244,7 +244,7 @@ def test_a_separator_that_the_template_holds_is_refused() -> None:
     [
         (
             {"separator": "<extra_0>", "chat": "chatlm"},
-            r"verifier\.codec\.chat=chatlm: no such chat format; choose one of .*template",
+            r"verifier\.codec\.chat=chatlm: did you mean 'chatml'\? choose one of .*template",
         ),
         ({"separator": "<extra_0>", "labels": {"texts": ["+", "+"]}}, "at least two different labels"),
         ({"separator": "<extra_0>", "labels": {"texts": ["+", "-"], "ids": [1]}}, "give one for each"),

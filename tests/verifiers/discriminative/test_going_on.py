@@ -13,7 +13,7 @@ from transformers import AutoModel
 from tests.verifiers.discriminative.backend import PROBLEM, SOLUTIONS, passes, reader, verifier
 from tests.verifiers.discriminative.test_codecs import free, solution
 from tts.budget import Limits, scope
-from tts.core.values import Problem
+from tts.core import Problem
 from tts.engines.metered import MeteredScorer
 from tts.runtime.guards import CheckedVerifier
 from verifiers.discriminative.verifier import DiscriminativeVerifier

@@ -12,13 +12,13 @@ import pytest
 from tests.verifiers.discriminative.backend import PROBLEM, SOLUTIONS, judge, reader, verifier
 from tests.verifiers.discriminative.test_codecs import GOLDEN, solution
 from tests.verifiers.discriminative.tiny import published, save, tokenizer
-from tts.config.build import shared_engine
 from tts.core.errors import EngineError, ProblemError, UserError
 from tts.engines.metered import metered
 from tts.engines.scoring import ScoreRequest
 from tts.engines.scripted import ScriptedEngine
 from tts.engines.transformers_scoring import TransformersScorer
 from tts.engines.transformers_scoring.heads import Layers, Vocabulary
+from tts.runtime.resources import Resources
 from verifiers.discriminative.verifier import DiscriminativeVerifier
 
 pytestmark = pytest.mark.integration
@@ -40,7 +40,7 @@ def test_mistakes_of_the_configuration(checkpoints: Callable[[str], Path], tmp_p
     refused(r"has no file reward_head\.pt", head=Layers([""], "reward_head.pt"))
     refused(r"cannot load the model .*lm_head", head=Vocabulary())
     refused(r"architecture=qwen9", architecture="qwen9")
-    refused(r"context: 9999 is more than the 4096 tokens", context=9999)
+    refused(r"context=9999: it is more than the 4096 tokens", context=9999)
     other = save(tmp_path / "other", tokenizer(words=("zzz", "ки")), "qwen2")
     (tmp_path / "shepherd").symlink_to(checkpoints("math-shepherd"))
     refused(
@@ -78,7 +78,7 @@ def test_what_cannot_be_read_is_said(engines: Any) -> None:
     with pytest.raises(UserError, match="asks about labels"):
         asyncio.run(engine.score(ScoreRequest((1, 2), (1,), ((3, 4),))))
     writes: Any = metered(ScriptedEngine(lambda prompt, seed: ""), "verifier")
-    with pytest.raises(UserError, match=r"verifier\.engine: 'scripted' .* writes text"):
+    with pytest.raises(UserError, match=r"^engine: 'scripted' .* writes text"):
         DiscriminativeVerifier(writes, made._codec, "min")
     assert judge(made, solution())[0].scores == ()
 
@@ -103,10 +103,10 @@ async def test_closing_fails_what_is_pending(checkpoints: Callable[[str], Path])
 @pytest.mark.parametrize("name", [*GOLDEN, "visualprm", "eurusprm-stage1", "eurusprm-stage2", "implicitprm"])
 def test_every_presets_engine_takes_its_settings(name: str) -> None:
     node = published(name, "verifier.engine.model=some/model")["engine"]
-    assert isinstance(shared_engine(node, "verifier.engine"), TransformersScorer)
+    assert isinstance(Resources().engine(node, "verifier.engine"), TransformersScorer)
     if published(name)["engine"]["model"] == "???":
-        with pytest.raises(UserError, match=r"verifier\.engine: model: no model is named"):
-            shared_engine(published(name)["engine"], "verifier.engine")
+        with pytest.raises(UserError, match=r"verifier\.engine\.model: no model is named"):
+            Resources().engine(published(name)["engine"], "verifier.engine")
 
 
 def test_the_preview_shows_what_is_read_and_loads_no_weights(

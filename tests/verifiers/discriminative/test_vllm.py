@@ -14,8 +14,8 @@ import pytest
 from tests.verifiers.discriminative.test_codecs import free, solution
 from tests.verifiers.discriminative.tiny import one_layer, published, save, tokenizer, two_layers
 from tts.config.build import build
+from tts.core import Problem
 from tts.core.errors import EngineError, UserError
-from tts.core.values import Problem
 from tts.engines.metered import MeteredScorer
 from tts.engines.scoring import ScoreRequest
 from verifiers.discriminative.verifier import DiscriminativeVerifier

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from math import log
 
-from tts.core.values import Problem, Solution
+from tts.core import Problem, Solution
 from tts.engines.generating import Completion, Token
 from tts.engines.scripted import ScriptedEngine
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.verifiers.generative.helpers import PROBLEM, SOLUTION, STEPS, first, model
-from tts.core.values import Problem, Solution
+from tts.core import Problem, Solution
 from verifiers.generative import critic, r_prm
 from verifiers.generative.critic import Critic
 from verifiers.generative.direct import Direct

@@ -9,8 +9,8 @@ import pytest
 
 from tests.verifiers.helpers import InProcessSandbox
 from tts.budget import scope
+from tts.core import Problem, Solution
 from tts.core.errors import UserError
-from tts.core.values import Problem, Solution
 from tts.engines.generating import Completion
 from tts.engines.scripted import ScriptedEngine
 from verifiers.generative import genprm_format as wire
@@ -270,11 +270,11 @@ async def test_a_trailing_empty_step_is_not_judged() -> None:
 @pytest.mark.parametrize(
     ("wrong", "named"),
     [
-        ({"votes": 0}, "verifier.votes=0"),
-        ({"chat": "vicuna"}, "verifier.chat=vicuna"),
-        ({"first_turn": "x"}, "verifier.first_turn=x"),
-        ({"readout": "x"}, "verifier.readout=x"),
-        ({"history": "x"}, "verifier.history=x"),
+        ({"votes": 0}, "^votes=0: at least 1"),
+        ({"chat": "vicuna"}, "^chat=vicuna: choose one of"),
+        ({"first_turn": "x"}, "^first_turn=x: choose one of question, plain"),
+        ({"readout": "x"}, "^readout=x: choose one of soft, as_sampled, hard"),
+        ({"history": "x"}, "^history=x: choose one of own, shared"),
     ],
 )
 def test_wrong_settings_are_named(wrong: dict[str, object], named: str) -> None:

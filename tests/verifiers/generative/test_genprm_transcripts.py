@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.verifiers.helpers import InProcessSandbox
-from tts.core.values import Problem, Solution
+from tts.core import Problem, Solution
 from tts.engines.generating import Request
 from tts.engines.replay import ReplayEngine
 from verifiers.generative import genprm_format as wire

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.verifiers.generative.helpers import slot
-from tts.core.values import Problem, Solution
+from tts.core import Problem, Solution
 from tts.engines.generating import Completion, Request
 from tts.engines.scripted import ScriptedEngine
 from tts.engines.stops import cut_at_stop

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from search.critique_refine import critique_of
 from tests.verifiers.generative.helpers import PROBLEM, SOLUTION, STEPS, first, model, slot
 from tts.budget import scope
+from tts.core import Solution
 from tts.core.errors import UserError
-from tts.core.values import Solution
 from tts.engines.generating import Completion
 from tts.engines.scripted import ScriptedEngine
 from tts.engines.seeded import derive_seed
@@ -288,15 +288,27 @@ def test_bounds() -> None:
 @pytest.mark.parametrize(
     ("make", "named"),
     [
-        (lambda: thinking(model("", SURE), rounds=0), r"verifier\.rounds=0: with .*=ThinkPRM it must be from 1 to 4"),
-        (lambda: stepwise(model("", SURE), rounds=5), r"verifier\.rounds=5: with .*=RPRM it must be from 1 to 4"),
-        (lambda: GenerativeVerifier(model("", SURE), Direct(), rounds=2), r"rounds=2: with .*=Direct it must be 1"),
-        (lambda: GenerativeVerifier(model("", SURE), GenRM(False), rounds=2), r"rounds=2: with .*=GenRM it must be 1"),
-        (lambda: GenerativeVerifier(model("", SURE), ThinkPRMSteps(), rounds=2), r"=ThinkPRMSteps it must be 1"),
-        (lambda: Direct(first_turn="{problem}"), r"must hold \{step\} once"),
-        (lambda: Direct(positive="No", negative="Nope"), "neither may be empty or begin the other"),
-        (lambda: thinking(model("", SURE), votes=0), r"verifier\.votes=0"),
-        (lambda: thinking(model("", SURE), chat="vicuna"), r"verifier\.chat=vicuna"),
+        (lambda: thinking(model("", SURE), rounds=0), r"^rounds=0: at least 1"),
+        (lambda: stepwise(model("", SURE), rounds=5), r"^rounds=5: at most 4 with the grammar RPRM"),
+        (
+            lambda: GenerativeVerifier(model("", SURE), Direct(), rounds=2),
+            r"^rounds=2: at most 1 with the grammar Direct",
+        ),
+        (
+            lambda: GenerativeVerifier(model("", SURE), GenRM(False), rounds=2),
+            r"^rounds=2: at most 1 .* GenRM",
+        ),
+        (
+            lambda: GenerativeVerifier(model("", SURE), ThinkPRMSteps(), rounds=2),
+            r"at most 1 .* ThinkPRMSteps",
+        ),
+        (lambda: Direct(first_turn="{problem}"), r"^first_turn=.*must hold \{problem\} and \{step\} once"),
+        (
+            lambda: Direct(positive="No", negative="Nope"),
+            r"^positive=No: it and negative=Nope must not begin each other",
+        ),
+        (lambda: thinking(model("", SURE), votes=0), r"^votes=0"),
+        (lambda: thinking(model("", SURE), chat="vicuna"), r"^chat=vicuna"),
         (lambda: thinking(model("", SURE), top_p=0.0), r"top_p=0\.0"),
         (lambda: thinking(model("", SURE), chat="template").check(), "no chat template"),
     ],

@@ -11,7 +11,7 @@ import pytest
 import verifiers.embedded
 from tests.verifiers.generative.helpers import PROBLEM, SOLUTION
 from tests.verifiers.helpers import InProcessSandbox
-from tts.core.values import Problem, Solution
+from tts.core import Problem, Solution
 from tts.embedded.student import solve
 from tts.engines.transformers import TransformersEngine
 from tts.tasks.arithmetic import stories

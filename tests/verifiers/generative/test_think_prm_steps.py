@@ -8,7 +8,7 @@ import pytest
 
 from tests.judge.helpers import judge, results, summary, write
 from tests.verifiers.generative.helpers import PROBLEM, SOLUTION, model
-from tts.core.values import Problem
+from tts.core import Problem
 from verifiers.generative.think_prm import ThinkPRM
 from verifiers.generative.think_prm_steps import ThinkPRMSteps
 from verifiers.generative.verifier import GenerativeVerifier

@@ -8,11 +8,22 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import suppress
-from typing import Any
+from typing import Annotated, Any
 
 import httpx
 
 from tts.core.errors import EngineError, UserError
+from tts.core.settings import (
+    Must,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    SettingError,
+    Text,
+    refused,
+    settings,
+)
 from tts.engines.generating import Completion, Request
 from tts.engines.openai.http import Http, RefusedError, explain
 from tts.engines.openai.protocol import chunks, read_answer, write_request
@@ -22,6 +33,10 @@ _CHARACTERS_PER_TOKEN = 4
 _Results = asyncio.Queue[list[Completion] | Exception]
 
 
+_URL = Must(lambda url: url.startswith(("http://", "https://")), "it is no URL; http://HOST:PORT/v1 is needed")
+
+
+@settings
 class OpenAIEngine:
     """Completes text on a server.
 
@@ -52,32 +67,23 @@ class OpenAIEngine:
         UserError: A setting is out of range.
     """
 
+    remote = True
+
     def __init__(
         self,
-        model: str,
-        base_url: str = "http://127.0.0.1:8000/v1",
+        model: Text,
+        base_url: Annotated[str, _URL] = "http://127.0.0.1:8000/v1",
         api_key_env: str = "OPENAI_API_KEY",
-        timeout: float = 600.0,
-        retries: int = 3,
-        patience: float = 300.0,
-        samples_per_request: int = 1,
+        timeout: PositiveFloat = 600.0,
+        retries: NonNegativeInt = 3,
+        patience: NonNegativeFloat = 300.0,
+        samples_per_request: PositiveInt = 1,
         tokenizer: str | None = None,
         processed_logprobs: bool = False,
-        parameters: int | None = None,
-        in_flight: int = 512,
+        parameters: PositiveInt | None = None,
+        in_flight: PositiveInt = 512,
         revision: str | None = None,
     ) -> None:
-        if not base_url.startswith(("http://", "https://")):
-            raise UserError(f"engine base_url={base_url}: not a URL; expected http://HOST:PORT/v1")
-        for key, value, right, range_ in (
-            ("timeout", timeout, timeout > 0, "more than 0 seconds"),
-            ("retries", retries, retries >= 0, "0 or more"),
-            ("patience", patience, patience >= 0, "0 seconds or more"),
-            ("samples_per_request", samples_per_request, samples_per_request >= 1, "at least 1"),
-            ("in_flight", in_flight, in_flight >= 1, "at least 1"),
-        ):
-            if not right:
-                raise UserError(f"engine {key}={value} is out of range; it must be {range_}")
         self.name = model
         self.parameters = parameters
         self.capacity = in_flight
@@ -100,22 +106,25 @@ class OpenAIEngine:
         Raises:
             UserError: No server answers, it is not an OpenAI-compatible one, or it does not serve the model.
         """
-        await asyncio.to_thread(self._load_tokenizer)
         try:
             served = await self._served()
         except httpx.HTTPStatusError as error:
-            raise UserError(
+            raise SettingError(
+                "base_url",
                 f"{self._url}/models answered {error.response.status_code}: is this an OpenAI-compatible server, "
-                f"and does ${self._key_env} hold its key?"
+                f"and does ${self._key_env} hold its key?",
             ) from None
         except httpx.HTTPError as error:
-            raise UserError(f"no server answers at {self._url} ({explain(error)}); start one or set base_url") from None
+            raise refused(
+                "base_url", self._url, f"no server answers ({explain(error)}); start one or set another"
+            ) from None
         except (ValueError, KeyError, TypeError):
-            raise UserError(
-                f"{self._url}/models: not the answer of an OpenAI-compatible server; check base_url"
+            raise refused(
+                "base_url", self._url, "what answers to /models is no OpenAI-compatible server; check it"
             ) from None
         if self.name not in served:
-            raise UserError(self._not_served(served))
+            raise refused("model", self.name, self._not_served(served))
+        await asyncio.to_thread(self._load_tokenizer)
 
     async def generate(self, request: Request) -> AsyncGenerator[Completion, None]:
         """Yields the completions as they land.
@@ -219,7 +228,7 @@ class OpenAIEngine:
             self._tokenizer = AutoTokenizer.from_pretrained(self._tokenizer_name)
         except (OSError, ValueError) as error:
             reason = str(error).splitlines()[0]
-            raise UserError(f"tokenizer={self._tokenizer_name}: cannot be loaded ({reason})") from None
+            raise refused("tokenizer", self._tokenizer_name, f"cannot be loaded ({reason})") from None
 
     def identity(self) -> Mapping[str, Any]:
         """Returns the served name, where it is served or the revision, and what the server tells of the model."""

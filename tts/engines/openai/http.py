@@ -41,8 +41,11 @@ class RefusedError(EngineError):
     """
 
     def __init__(self, status: int, message: str) -> None:
-        super().__init__(message)
+        super().__init__(status, message)  # what pickling makes it of again
         self.status = status
+
+    def __str__(self) -> str:
+        return str(self.args[1])
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
+from typing import Annotated
 
-from tts.core.errors import EngineError, UserError
+from annotated_types import Ge
+
+from tts.core.errors import EngineError
+from tts.core.settings import NonNegativeFloat, NonNegativeInt, PositiveInt, refused, settings
 from tts.engines.chat_format import FORMATS
 from tts.engines.generating import Completion, Request, Sampling
 from tts.engines.simulated.cluster import Cluster
@@ -74,6 +78,7 @@ class _Session:
             landing.put_nowait(None)
 
 
+@settings
 class SimulatedEngine:
     """A model that costs no compute: it writes what a writer makes up, as fast as GPUs of some speed would write it.
 
@@ -108,35 +113,24 @@ class SimulatedEngine:
         self,
         writer: Writer | None = None,
         model: str = "simulated",
-        parameters: int | None = 7_600_000_000,
-        context: int = 32768,
-        replicas: int = 1,
-        max_sequences: int = 256,
-        tick_base: float = 0.006,
-        tick_per_sequence: float = 0.00005,
-        prefill: float = 0.00003,
-        cache_tokens: int = 400_000,
-        cache_block: int = 16,
-        affinity: int = 8,
+        parameters: PositiveInt | None = 7_600_000_000,
+        context: Annotated[int, Ge(2)] = 32768,
+        replicas: PositiveInt = 1,
+        max_sequences: PositiveInt = 256,
+        tick_base: Annotated[float, Ge(1e-9)] = 0.006,
+        tick_per_sequence: NonNegativeFloat = 0.00005,
+        prefill: NonNegativeFloat = 0.00003,
+        cache_tokens: NonNegativeInt = 400_000,
+        cache_block: PositiveInt = 16,
+        affinity: NonNegativeInt = 8,
     ) -> None:
         if writer is None:
-            raise UserError(
-                "engine writer: nothing says what the simulated model writes; choose policy=simulated, verifier=simulated, "
-                "which bring a writer, or set engine.writer._target_"
+            raise refused(
+                "writer",
+                writer,
+                "nothing says what the simulated model writes; choose policy=simulated or verifier=simulated, which bring a "
+                "writer, or set its _target_",
             )
-        for key, value, least in (
-            ("context", context, 2),
-            ("replicas", replicas, 1),
-            ("max_sequences", max_sequences, 1),
-            ("tick_base", tick_base, 1e-9),
-            ("tick_per_sequence", tick_per_sequence, 0),
-            ("prefill", prefill, 0),
-            ("cache_tokens", cache_tokens, 0),
-            ("cache_block", cache_block, 1),
-            ("affinity", affinity, 0),
-        ):
-            if value < least:
-                raise UserError(f"engine {key}={value}: it must be at least {least}")
         self.name = model
         self.parameters = parameters
         self.capacity = replicas * max_sequences

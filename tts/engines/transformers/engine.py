@@ -5,21 +5,24 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import AsyncGenerator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-from tts.core.errors import EngineError, UserError
+from annotated_types import Ge
+
+from tts.core.errors import EngineError
+from tts.core.settings import NonNegativeInt, PositiveInt, settings
 from tts.engines.generating import Completion, Engine, Request
 from tts.engines.local_tokenizer import LocalTokenizer
 from tts.engines.transformers.jobs import Job
-from tts.engines.transformers.loading import check_path, end_tokens, load_model, resolve_context, source
+from tts.engines.transformers.loading import Dtype, check_path, end_tokens, load_model, resolve_context, source
 
 if TYPE_CHECKING:
     from tts.engines.transformers.worker import Worker
 
 _VERSION = 1  # of the way from a seed to a sample; see `Identified`
-_DTYPES = ("auto", "float64", "float32", "bfloat16", "float16")
 
 
+@settings
 class TransformersEngine(Engine):
     """A causal language model in this process, on a CPU or one CUDA device, continuously batched.
 
@@ -27,7 +30,7 @@ class TransformersEngine(Engine):
     that begins like an earlier sequence reuses its keys and values. What a request gets depends on its prompt, sampling
     and seeds only, up to rounding in the model; `dtype="float64"` leaves none that matters.
 
-    With `Sampling.alternatives` the end-of-text token is among a completion's tokens, with an empty text. Special
+    With `Sampling.top_logprobs` the end-of-text token is among a completion's tokens, with an empty text. Special
     tokens are spelled out in texts.
 
     Args:
@@ -48,24 +51,14 @@ class TransformersEngine(Engine):
     def __init__(
         self,
         model: str,
-        dtype: str = "auto",
+        dtype: Dtype = "auto",
         device: str = "auto",
-        batch_size: int = 64,
-        context: int | None = None,
-        prefix_cache_mb: int = 512,
-        threads: int = 1,
+        batch_size: PositiveInt = 64,
+        context: Annotated[int, Ge(2)] | None = None,
+        prefix_cache_mb: NonNegativeInt = 512,
+        threads: PositiveInt = 1,
         revision: str | None = None,
     ) -> None:
-        if dtype not in _DTYPES:
-            raise UserError(f"dtype={dtype}: choose one of {', '.join(_DTYPES)}")
-        for key, value, least in (
-            ("batch_size", batch_size, 1),
-            ("context", context, 2),
-            ("prefix_cache_mb", prefix_cache_mb, 0),
-            ("threads", threads, 1),
-        ):
-            if value is not None and value < least:
-                raise UserError(f"{key}={value}: at least {least} is needed")
         self._path = check_path(model)
         self._model = model
         self._dtype = dtype

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import itertools
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
-from tts.core.errors import UserError
+from tts.core.settings import SettingError, refused
 
 if TYPE_CHECKING:
     import torch
@@ -17,22 +17,27 @@ _WEIGHTS = ("*.safetensors", "*.bin")
 _TOKENIZERS = ("tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt", "spiece.model", "tekken.json")
 
 
-def check_path(model: str) -> str:
+Dtype = Literal["auto", "float64", "float32", "bfloat16", "float16"]
+"""The precision of a model's weights; `auto` is the checkpoint's."""
+
+
+def check_path(model: str, setting: str = "model") -> str:
     """Checks a model's name without loading anything, and returns it with `~` expanded.
 
     Args:
         model: A directory or a hub id.
+        setting: The setting that names it.
 
     Raises:
-        UserError: It looks like a directory and lacks a part of a checkpoint.
+        SettingError: It looks like a directory and lacks a part of a checkpoint.
     """
     if model == "???":
-        raise UserError("model: no model is named; give a directory with a checkpoint, or a hub id")
+        raise SettingError(setting, "no model is named; give a directory with a checkpoint, or a hub id")
     path = Path(model).expanduser()
     if not (path.exists() or model.startswith(("/", "./", "../", "~"))):
         return model
     if not path.is_dir():
-        raise UserError(f"model={model}: no checkpoint directory at {path}")
+        raise refused(setting, model, f"no checkpoint directory at {path}")
     missing = [
         what
         for what, patterns in (
@@ -43,8 +48,8 @@ def check_path(model: str) -> str:
         if not any(any(path.glob(pattern)) for pattern in patterns)
     ]
     if missing:
-        raise UserError(
-            f"model: {path} holds no {' and no '.join(missing)}; save model and tokenizer there with save_pretrained"
+        raise SettingError(
+            setting, f"{path} holds no {' and no '.join(missing)}; save model and tokenizer there with save_pretrained"
         )
     return str(path)
 
@@ -150,8 +155,8 @@ def examine(module: Any, name: str) -> CausalModel:
         if not error < tolerance:
             raise ValueError(f"left-padded batches change its logits by {error:.1%}")
     except (ValueError, TypeError, AttributeError, KeyError, IndexError, NotImplementedError) as error:
-        raise UserError(
-            f"model: the transformers engine cannot batch {name}: {error}; choose the engine vllm or openai"
+        raise SettingError(
+            "model", f"the transformers engine cannot batch {name}: {error}; choose the engine vllm or openai"
         ) from error
     return model.sharing_prefixes(lambda sharing: _batching_error(sharing) < tolerance)
 
@@ -184,11 +189,12 @@ def _batching_error(model: CausalModel) -> float:
         return float((torch.cat([first, second]).double() - expected).abs().max() / spread)
 
 
-def _not_found(what: str, model: str, error: Exception) -> UserError:
+def _not_found(what: str, model: str, error: Exception) -> SettingError:
     reason = next(itertools.chain(filter(None, map(str.strip, str(error).splitlines())), [type(error).__name__]))
-    return UserError(
-        f"model: cannot load the {what} of '{model}': {reason} "
-        "(give a directory with config.json, weights and tokenizer, or a hub id that can be downloaded)"
+    return SettingError(
+        "model",
+        f"cannot load the {what} of '{model}': {reason} "
+        "(give a directory with config.json, weights and tokenizer, or a hub id that can be downloaded)",
     )
 
 
@@ -201,10 +207,10 @@ def resolve_context(asked: int | None, model: CausalModel, name: str) -> int:
     config = model.module.config.get_text_config(decoder=True)
     longest: int | None = getattr(config, "max_position_embeddings", None)
     if asked is not None and longest is not None and asked > longest:
-        raise UserError(f"context: {asked} is more than the {longest} tokens of '{name}'")
+        raise refused("context", asked, f"it is more than the {longest} tokens of '{name}'")
     context = asked or longest
     if context is None:
-        raise UserError(f"context: '{name}' does not tell its longest context; give one")
+        raise SettingError("context", f"'{name}' does not tell its longest context; give one")
     return context
 
 

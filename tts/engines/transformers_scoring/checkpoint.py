@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tts.core.errors import UserError
+from tts.core.settings import SettingError
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -42,10 +42,11 @@ class Checkpoint:
         names = {name: place for name, place in self._names(file).items() if name.startswith(prefix)}
         if not names:
             held = sorted(name for name in self._names(file) if file is not None or not name.startswith(_BACKBONE))
-            raise UserError(
-                f"verifier.engine.head: '{self.model}' has no weights called '{prefix}*'"
-                f"{'' if file is None else f' in {file}'}; beside its layers it has {', '.join(held[:12]) or 'none'}; "
-                "name the right ones, or choose the verifier that this checkpoint is of"
+            inside = "" if file is None else f" in {file}"
+            raise SettingError(
+                "head",
+                f"'{self.model}' has no weights called '{prefix}*'{inside}; beside its layers it has "
+                f"{', '.join(held[:12]) or 'none'}; name the right ones, or choose the verifier that this checkpoint is of",
             )
         found: dict[str, Tensor] = {}
         for place in sorted(set(names.values())):
@@ -64,12 +65,12 @@ class Checkpoint:
         for whole in _WHOLE:
             if path := self._find(whole):
                 return dict.fromkeys(_keys(path), whole)
-        raise UserError(f"verifier.engine.model: '{self.model}' holds none of {', '.join((*_INDEXES, *_WHOLE))}")
+        raise SettingError("model", f"'{self.model}' holds none of {', '.join((*_INDEXES, *_WHOLE))}")
 
     def _path(self, file: str) -> Path:
         path = self._find(file)
         if path is None:
-            raise UserError(f"verifier.engine.head: '{self.model}' has no file {file}")
+            raise SettingError("head", f"'{self.model}' has no file {file}")
         return path
 
     def _find(self, file: str) -> Path | None:

@@ -9,10 +9,11 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from tts.core.errors import EngineError, UserError
+from tts.core.settings import NonNegativeInt, PositiveInt, refused, settings
 from tts.engines.base import Identity
 from tts.engines.local_tokenizer import LocalTokenizer
 from tts.engines.scoring import ScoreRequest, ScoreRows
-from tts.engines.transformers.loading import check_path, load_module, load_tokenizer, resolve_context, source
+from tts.engines.transformers.loading import Dtype, check_path, load_module, load_tokenizer, resolve_context, source
 from tts.engines.transformers_scoring.checkpoint import Checkpoint
 from tts.engines.transformers_scoring.heads import Head
 
@@ -21,9 +22,9 @@ if TYPE_CHECKING:
     from tts.engines.transformers_scoring.worker import Worker
 
 _VERSION = 1  # of the way from tokens to scores; see `Identified`
-_DTYPES = ("auto", "float64", "float32", "bfloat16", "float16")
 
 
+@settings
 class TransformersScorer:
     """A decoder in this process, on a CPU or one CUDA device, that reads.
 
@@ -58,28 +59,17 @@ class TransformersScorer:
         head: Head,
         reference: str | None = None,
         architecture: str | None = None,
-        dtype: str = "auto",
+        dtype: Dtype = "auto",
         device: str = "auto",
-        batch_size: int = 64,
-        batch_tokens: int | None = None,
-        context: int | None = None,
-        prefix_cache_mb: int = 512,
-        threads: int = 1,
+        batch_size: PositiveInt = 64,
+        batch_tokens: PositiveInt | None = None,
+        context: PositiveInt | None = None,
+        prefix_cache_mb: NonNegativeInt = 512,
+        threads: PositiveInt = 1,
         revision: str | None = None,
     ) -> None:
-        if dtype not in _DTYPES:
-            raise UserError(f"dtype={dtype}: choose one of {', '.join(_DTYPES)}")
-        for key, value, least in (
-            ("batch_size", batch_size, 1),
-            ("batch_tokens", batch_tokens, 1),
-            ("context", context, 1),
-            ("prefix_cache_mb", prefix_cache_mb, 0),
-            ("threads", threads, 1),
-        ):
-            if value is not None and value < least:
-                raise UserError(f"{key}={value}: at least {least} is needed")
         self._model, self._path = model, check_path(model)
-        self._reference = None if reference is None else check_path(reference)
+        self._reference = None if reference is None else check_path(reference, "reference")
         self._head = head
         self._architecture, self._dtype, self._device = architecture, dtype, device
         self._batch_size, self._batch_tokens, self._prefix_bytes = batch_size, batch_tokens, prefix_cache_mb * 2**20
@@ -132,9 +122,9 @@ class TransformersScorer:
 
         if self._head.over_vocabulary != bool(request.candidates):
             raise UserError(
-                "verifier.engine.head is over the vocabulary, and verifier.codec names no labels to ask it about"
+                "the engine's head is over the vocabulary, and the codec names no labels to ask it about"
                 if self._head.over_vocabulary
-                else "verifier.codec asks about labels of the vocabulary, and verifier.engine.head has values of its own"
+                else "the codec asks about labels of the vocabulary, and the engine's head has values of its own"
             )
         if len(request.tokens) > self._context:
             raise EngineError(f"the solution makes {len(request.tokens)} tokens, and the context is {self._context}")
@@ -210,9 +200,7 @@ class TransformersScorer:
         try:
             return {"config": AutoConfig.for_model(self._architecture, **held)}
         except ValueError as error:
-            raise UserError(
-                f"verifier.engine.architecture={self._architecture}: {str(error).splitlines()[0]}"
-            ) from None
+            raise refused("architecture", self._architecture, str(error).splitlines()[0]) from None
 
 
 @contextmanager
@@ -233,7 +221,9 @@ def _check_same_tokens(own: Any, other: Any, name: str) -> None:
     theirs = other.get_vocab()
     different = next((token for token, i in own.get_vocab().items() if theirs.get(token, i) != i), None)
     if different is not None:
-        raise UserError(
-            f"verifier.engine.reference={name}: its tokens are not the model's: {different!r} has another id; name the "
-            "model that the verifier was trained from"
+        raise refused(
+            "reference",
+            name,
+            f"its tokens are not the model's: {different!r} has another id; name the model that the verifier was trained "
+            "from",
         )

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from tts.core.errors import UserError
+from annotated_types import MinLen
+
+from tts.core.settings import SettingError, settings
 from tts.engines.transformers_scoring.checkpoint import Checkpoint
 
 if TYPE_CHECKING:
@@ -59,6 +61,7 @@ class Head(ABC):
         """
 
 
+@settings
 class Layers(Head):
     """Linear layers with ReLU between them, by their names in the checkpoint.
 
@@ -72,9 +75,7 @@ class Layers(Head):
 
     kind = "layers"
 
-    def __init__(self, names: Sequence[str], file: str | None = None) -> None:
-        if not names:
-            raise UserError("head.names: name at least one layer")
+    def __init__(self, names: Annotated[Sequence[str], MinLen(1)], file: str | None = None) -> None:
         self._names, self._file = tuple(names), file
 
     def load(self, checkpoint: Checkpoint, module: Any, dtype: torch.dtype) -> tuple[Apply, int]:
@@ -85,9 +86,10 @@ class Layers(Head):
             weight, bias = held.get("weight"), held.get("bias")
             if weight is None or weight.ndim != 2 or weight.shape[1] != size:
                 shape = None if weight is None else tuple(weight.shape)
-                raise UserError(
-                    f"verifier.engine.head.names: '{name}' of '{checkpoint.model}' is no linear layer from {size} values on "
-                    f"(its weight: {shape}); name the head's layers in their order"
+                raise SettingError(
+                    "head.names",
+                    f"'{name}' of '{checkpoint.model}' is no linear layer from {size} values on (its weight: {shape}); name "
+                    "the head's layers in their order",
                 )
             size = weight.shape[0]
             zeros = weight.new_zeros(size)
@@ -103,6 +105,7 @@ class Layers(Head):
         return apply, sum(t.numel() for layer in layers for t in layer)
 
 
+@settings
 class EnsembleLayers(Head):
     """Heads side by side, each with its own layers and ReLU between them: weights `[heads, in, out]`, biases `[heads, out]`.
 
@@ -114,9 +117,7 @@ class EnsembleLayers(Head):
 
     kind = "ensemble"
 
-    def __init__(self, names: Sequence[str]) -> None:
-        if not names:
-            raise UserError("head.names: name at least one layer")
+    def __init__(self, names: Annotated[Sequence[str], MinLen(1)]) -> None:
         self._names = tuple(names)
 
     def load(self, checkpoint: Checkpoint, module: Any, dtype: torch.dtype) -> tuple[Apply, int]:
@@ -126,9 +127,9 @@ class EnsembleLayers(Head):
             held = checkpoint.tensors(f"{name}.")
             weight, bias = held.get("weight"), held.get("bias")
             if weight is None or bias is None or weight.ndim != 3 or weight.shape[1] != size:
-                raise UserError(
-                    f"verifier.engine.head.names: '{name}' of '{checkpoint.model}' is no layer of heads side by side from "
-                    f"{size} values on"
+                raise SettingError(
+                    "head.names",
+                    f"'{name}' of '{checkpoint.model}' is no layer of heads side by side from {size} values on",
                 )
             size = weight.shape[2]
             layers.append((weight.to(module.device, dtype), bias.to(module.device, dtype)))
@@ -144,6 +145,7 @@ class EnsembleLayers(Head):
         return apply, sum(t.numel() for layer in layers for t in layer)
 
 
+@settings
 class Vocabulary(Head):
     """The language model's own head, asked about each position's candidates only.
 
@@ -196,6 +198,6 @@ def _compare(module: Any, logits: Callable[[Tensor, Tensor], Tensor], dtype: tor
         hidden = module.get_decoder()(input_ids=ids[None]).last_hidden_state[0].to(dtype)
         difference = (logits(hidden, ids.expand(len(ids), -1)) - own[:, ids]).abs().max()
         if not difference < max(0.02, 20 * torch.finfo(module.dtype).eps) * own.std().clamp(min=1e-6):
-            raise UserError(
-                f"verifier.engine.model: {type(module).__name__} scales or caps its logits, which this engine does not do"
+            raise SettingError(
+                "model", f"{type(module).__name__} scales or caps its logits, which this engine does not do"
             )

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from tts.core.errors import UserError
+from tts.core.settings import SettingError
 from tts.engines.scoring import ScoreRequest, ScoreRows
 from tts.engines.transformers.prefix_cache import PrefixCache
 from tts.engines.transformers_scoring.backbone import Backbone, length
@@ -188,5 +188,5 @@ def examine(module: Any, bounds: Bounds, name: str) -> Backbone:
         if not error < max(0.02, 20 * torch.finfo(backbone.dtype).eps):
             raise ValueError(f"batches change its hidden states by {error:.1%}")
     except (ValueError, TypeError, AttributeError, KeyError, IndexError, RuntimeError, NotImplementedError) as error:
-        raise UserError(f"verifier.engine.model: {name} cannot be read in batches: {error}") from error
+        raise SettingError("model", f"{name} cannot be read in batches: {error}") from error
     return backbone

@@ -7,9 +7,12 @@ from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from functools import partial
 from itertools import count
-from typing import Any
+from typing import Annotated, Any
 
-from tts.core.errors import EngineError, UserError
+from annotated_types import Ge
+
+from tts.core.errors import EngineError
+from tts.core.settings import PositiveInt, PositiveProbability, settings
 from tts.engines.generating import Completion, Engine, Request, Sampling, Token
 from tts.engines.local_tokenizer import LocalTokenizer
 from tts.engines.logprobs import as_sampled
@@ -19,6 +22,7 @@ from tts.engines.transformers.text import TextStream, Vocabulary
 from tts.engines.vllm.llm import LLM, Deliver, count_parameters, shaping
 
 
+@settings
 class VLLMEngine(Engine):
     """A causal language model in vLLM.
 
@@ -48,22 +52,14 @@ class VLLMEngine(Engine):
         self,
         model: str,
         dtype: str = "auto",
-        tensor_parallel_size: int = 1,
-        gpu_memory_utilization: float = 0.9,
-        max_model_len: int | None = None,
-        max_num_seqs: int = 256,
+        tensor_parallel_size: PositiveInt = 1,
+        gpu_memory_utilization: PositiveProbability = 0.9,
+        max_model_len: Annotated[int, Ge(2)] | None = None,
+        max_num_seqs: PositiveInt = 256,
         revision: str | None = None,
         enforce_eager: bool = False,
         options: Mapping[str, Any] | None = None,
     ) -> None:
-        for key, value, right, range_ in (
-            ("tensor_parallel_size", tensor_parallel_size, tensor_parallel_size >= 1, "at least 1"),
-            ("gpu_memory_utilization", gpu_memory_utilization, 0 < gpu_memory_utilization <= 1, "in (0, 1]"),
-            ("max_model_len", max_model_len, max_model_len is None or max_model_len >= 2, "at least 2"),
-            ("max_num_seqs", max_num_seqs, max_num_seqs >= 1, "at least 1"),
-        ):
-            if not right:
-                raise UserError(f"{key}={value} is out of range; it must be {range_}")
         self._model = model
         self._settings: dict[str, Any] = {
             "model": check_path(model),

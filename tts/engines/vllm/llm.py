@@ -16,6 +16,7 @@ from importlib.util import find_spec
 from typing import Any, Generic, TypeVar
 
 from tts.core.errors import EngineError, UserError, missing_extra
+from tts.core.settings import SettingError
 
 _T = TypeVar("_T")
 Result = TypeVar("Result")
@@ -148,7 +149,7 @@ class LLM(Generic[Result]):
             return AsyncLLM.from_engine_args(AsyncEngineArgs(**settings))
         except Exception as error:
             reason = str(error).strip().splitlines() or [type(error).__name__]
-            raise UserError(f"model: vLLM cannot serve '{self._name}': {' '.join(reason[:3])}") from error
+            raise SettingError("model", f"vLLM cannot serve '{self._name}': {' '.join(reason[:3])}") from error
 
     async def _shut_down_llm(self) -> None:
         starting, self._starting = self._starting, None

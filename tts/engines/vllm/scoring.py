@@ -10,6 +10,7 @@ from itertools import count
 from typing import Any
 
 from tts.core.errors import EngineError, UserError
+from tts.core.settings import PositiveInt, PositiveProbability, SettingError, settings
 from tts.engines.base import Identity
 from tts.engines.local_tokenizer import LocalTokenizer
 from tts.engines.scoring import ScoreRequest, ScoreRows
@@ -21,6 +22,7 @@ _HEADS = ("ForProcessRewardModel", "ForRewardModel", "ForTokenClassification")
 """How vLLM's architectures end that have a head for every token (vllm/model_executor/models of 0.32)."""
 
 
+@settings
 class VLLMScorer:
     """A decoder and its head in vLLM, which read.
 
@@ -55,24 +57,16 @@ class VLLMScorer:
         model: str,
         head: Head,
         dtype: str = "auto",
-        tensor_parallel_size: int = 1,
-        gpu_memory_utilization: float = 0.9,
-        max_model_len: int | None = None,
-        max_num_seqs: int = 256,
+        tensor_parallel_size: PositiveInt = 1,
+        gpu_memory_utilization: PositiveProbability = 0.9,
+        max_model_len: PositiveInt | None = None,
+        max_num_seqs: PositiveInt = 256,
         revision: str | None = None,
         enforce_eager: bool = False,
         options: Mapping[str, Any] | None = None,
     ) -> None:
-        for key, value, right, range_ in (
-            ("tensor_parallel_size", tensor_parallel_size, tensor_parallel_size >= 1, "at least 1"),
-            ("gpu_memory_utilization", gpu_memory_utilization, 0 < gpu_memory_utilization <= 1, "in (0, 1]"),
-            ("max_model_len", max_model_len, max_model_len is None or max_model_len >= 1, "at least 1"),
-            ("max_num_seqs", max_num_seqs, max_num_seqs >= 1, "at least 1"),
-        ):
-            if not right:
-                raise UserError(f"{key}={value} is out of range; it must be {range_}")
         if head.over_vocabulary:
-            raise UserError(f"head: vLLM's pooling has no head over the vocabulary; {_INSTEAD}")
+            raise SettingError("head", f"vLLM's pooling has no head over the vocabulary; {_INSTEAD}")
         self._model, self._path, self._revision = model, check_path(model), revision
         self._most = max_num_seqs
         self._tokenizer = LocalTokenizer(self._path, revision)
@@ -134,7 +128,7 @@ class VLLMScorer:
         """
         if request.candidates:
             raise UserError(
-                "verifier.codec asks about labels of the vocabulary, and verifier.engine.head has values of its own"
+                "the codec asks about labels of the vocabulary, and the engine's head has values of its own"
             )
         await asyncio.to_thread(self._prepare)
         async with aclosing(self._llm.results(partial(self._read, request), 1)) as results:
@@ -165,9 +159,10 @@ class VLLMScorer:
         held, _ = PretrainedConfig.get_config_dict(self._path, revision=self._revision)
         names = held.get("architectures") or ()
         if not any(name.endswith(_HEADS) for name in names):
-            raise UserError(
-                f"verifier.engine.model: '{self._model}' is a {' or '.join(names) or 'model of no named architecture'}, and "
-                f"vLLM reads heads of *{', *'.join(_HEADS)}; {_INSTEAD}"
+            raise SettingError(
+                "model",
+                f"'{self._model}' is a {' or '.join(names) or 'model of no named architecture'}, and "
+                f"vLLM reads heads of *{', *'.join(_HEADS)}; {_INSTEAD}",
             )
         self._parameters = count_parameters(AutoModel, self._path, self._revision)
 
@@ -184,4 +179,4 @@ class VLLMScorer:
         deliver(tuple(map(tuple, values[[*reading.positions]].tolist())))
 
 
-_INSTEAD = "choose verifier.engine._target_=tts.engines.transformers_scoring.TransformersScorer"
+_INSTEAD = "choose its _target_=tts.engines.transformers_scoring.TransformersScorer"

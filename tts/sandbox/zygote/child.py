@@ -17,9 +17,12 @@ import socket
 import sys
 import types
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from . import kernel, seccomp
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
 
 JOBS = 3  # the descriptor of the socket that brings the code
 MESSAGE_LIMIT = 4096  # characters of an error's message that are reported
@@ -56,7 +59,7 @@ class Output(io.RawIOBase):
         """Returns the pipe's descriptor."""
         return self._descriptor
 
-    def write(self, data: Any) -> int:
+    def write(self, data: ReadableBuffer) -> int:
         """Writes `data`, as much as fits, and claims to have written all."""
         view = memoryview(data).cast("B")
         size, sent = len(view), 0
@@ -76,8 +79,8 @@ class Streams:
         self.texts = [self._text(output) for output in self.outputs]
 
     @staticmethod
-    def _text(output: Any) -> io.TextIOWrapper:
-        return io.TextIOWrapper(output, encoding="utf-8", errors="backslashreplace", line_buffering=True)
+    def _text(output: Output) -> io.TextIOWrapper:
+        return io.TextIOWrapper(output, "utf-8", "backslashreplace", line_buffering=True)  # type: ignore[arg-type]
 
 
 def _set(limit: int, soft: int, hard: int) -> None:
@@ -131,7 +134,7 @@ def _receive(kit: Kit) -> tuple[bool, bytes]:
     return header == b"keep", source
 
 
-def _execute(source: bytes, namespace: dict[str, Any]) -> tuple[dict[str, str], int]:
+def _execute(source: bytes, namespace: dict[str, object]) -> tuple[dict[str, str], int]:
     """Runs one piece as `exec(code, namespace)` does.
 
     Returns:
@@ -151,7 +154,7 @@ def _execute(source: bytes, namespace: dict[str, Any]) -> tuple[dict[str, str], 
     return {}, 0
 
 
-def _run_piece(source: bytes, namespace: dict[str, Any], streams: Streams) -> tuple[bytes, int]:
+def _run_piece(source: bytes, namespace: dict[str, object], streams: Streams) -> tuple[bytes, int]:
     sys.stdout, sys.stderr = streams.texts
     error, status = _execute(source, namespace)
     for stream in (sys.stdout, sys.stderr, *streams.texts):  # the code may have put its own in their place

@@ -15,12 +15,28 @@ import select
 import signal
 import socket
 import sys
-from typing import Any, NoReturn
+from typing import NoReturn, TypedDict
 
 from . import child, kernel, lockdown, messages, seccomp
 from .preload import preload
 
 DESCRIPTORS = 3  # that come with a request for a child
+
+
+class Config(TypedDict):
+    """What the supervisor says at the start.
+
+    Attributes:
+        mode: A key of `lockdown.MODES`.
+        timeout: Seconds of CPU time for one piece.
+        memory: Bytes of virtual memory that a process may add.
+        probe: Whether only the layers are wanted, and no server.
+    """
+
+    mode: str
+    timeout: float
+    memory: int
+    probe: bool
 
 
 class Server:
@@ -75,8 +91,8 @@ class Server:
             self._control.send(messages.report(number, status, cpu, usage.ru_maxrss * 1024))
 
 
-def _prepare(config: dict[str, Any]) -> tuple[list[str], child.Kit]:
-    """Imports, measures and locks down.
+def _prepare(config: Config) -> tuple[list[str], child.Kit]:
+    """Imports, measures and locks down; where only the layers are wanted (`probe`), imports nothing.
 
     Returns:
         The layers in force, and what the children need.
@@ -86,7 +102,8 @@ def _prepare(config: dict[str, Any]) -> tuple[list[str], child.Kit]:
     sys.path[:] = [path for path in sys.path if any((path + "/").startswith(known + "/") for known in paths)]
     plan = lockdown.choose(config["mode"], lockdown.probe(paths))
     memory = lockdown.isolate(plan, paths)
-    preload(plan.files)
+    if not config["probe"]:
+        preload(plan.files)
     gc.collect()
     gc.freeze()
     gc.disable()
@@ -103,11 +120,15 @@ def main() -> NoReturn:
     inherited = int(sys.argv[1])
     control = socket.socket(fileno=os.dup(inherited))  # the lowest free number, which children are sure to close
     os.close(inherited)
+    config: Config = json.loads(sys.argv[2])
     try:
-        layers, kit = _prepare(json.loads(sys.argv[2]))
+        layers, kit = _prepare(config)
     except lockdown.RefusedError as refusal:
         control.send(json.dumps({"missing": refusal.missing}).encode())
         sys.exit(1)
+    if config["probe"]:
+        control.send(json.dumps({"layers": layers}).encode())
+        os._exit(0)
     server = Server(control, kit)
     control.send(json.dumps({"layers": layers}).encode())
     with contextlib.suppress(ConnectionError):  # the supervisor has gone

@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate, chain, pairwise
 
-from tts.core.errors import ProblemError, UserError
-from tts.core.values import Solution
+from tts.core import Solution
+from tts.core.errors import ProblemError
+from tts.core.settings import SettingError, refused
 from tts.engines.chat_format import FORMATS, TEMPLATE
 from tts.engines.local_tokenizer import LocalTokenizer
 from tts.engines.scoring import ScoreRequest, ScoreRows
@@ -70,9 +71,7 @@ class Codec(ABC):
         try:
             self.render(tokenizer, "What is 2 + 2?", Solution("\n\n".join(steps), steps, "stop"))
         except ProblemError as error:
-            raise UserError(
-                f"verifier.codec: it does not fit this model's tokenizer; tried on two steps: {error}"
-            ) from None
+            raise SettingError("", f"it does not fit this model's tokenizer; tried on two steps: {error}") from None
 
 
 def split_rows(rows: ScoreRows, counts: Sequence[int]) -> tuple[ScoreRows, ...]:
@@ -97,28 +96,35 @@ def filled(template: str, **values: str) -> str:
     return re.sub(r"\{(" + "|".join(values) + r")\}", lambda match: values[match[1]], template)
 
 
-def token_id(tokenizer: LocalTokenizer, text: str, expected: int | None, setting: str) -> int:
+def token_id(
+    tokenizer: LocalTokenizer, text: str, setting: str, expected: int | None = None, id_setting: str = ""
+) -> int:
     """Returns the id of a text that is one token.
 
     Args:
         tokenizer: The model's.
         text: The text.
-        expected: The id that the published model uses, None where any is right.
         setting: The codec's setting that holds the text, for messages.
+        expected: The id that the published model uses, None where any is right.
+        id_setting: The codec's setting that holds the id.
 
     Raises:
-        UserError: It is several tokens, or another id than expected.
+        SettingError: It is several tokens, or another id than expected.
     """
     ids = tokenizer.split(text)
     if len(ids) != 1:
-        raise UserError(
-            f"verifier.codec.{setting}={text!r} is {len(ids)} tokens in this model's tokenizer ({ids}), and it "
-            "has to be one; choose the model that the format is of, or the token that this model was trained with"
+        raise refused(
+            setting,
+            text,
+            f"it is {len(ids)} tokens in this model's tokenizer ({ids}), and it has to be one; choose the model that the "
+            "format is of, or the token that this model was trained with",
         )
     if expected is not None and ids[0] != expected:
-        raise UserError(
-            f"verifier.codec.{setting}={text!r} is token {ids[0]} in this model's tokenizer, and {expected} in the model "
-            f"that the format is of; set verifier.codec.{setting}_id=null if this model was trained with its own"
+        raise refused(
+            setting,
+            text,
+            f"it is token {ids[0]} in this model's tokenizer, and {expected} in the model that the format is of; set "
+            f"{id_setting}=null if this model was trained with its own",
         )
     return ids[0]
 
@@ -132,13 +138,6 @@ def refuse(reserved: str, question: str, steps: Sequence[str]) -> None:
                 f"{where} holds {reserved!r}, which marks the ends of steps for this verifier: its scores would belong to "
                 "other steps"
             )
-
-
-def check_chat(name: str | None) -> None:
-    """Raises UserError where `name` is no chat format."""
-    known = (*FORMATS, TEMPLATE)
-    if name is not None and name not in known:
-        raise UserError(f"verifier.codec.chat={name}: no such chat format; choose one of {', '.join(known)}")
 
 
 def chat_text(

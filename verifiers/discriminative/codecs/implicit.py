@@ -11,14 +11,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import pairwise
 
+from tts.core import Solution
 from tts.core.errors import ProblemError, UserError
-from tts.core.values import Solution
+from tts.core.settings import PositiveFloat, settings
+from tts.engines.chat_format import ChatName
 from tts.engines.local_tokenizer import LocalTokenizer
 from tts.engines.scoring import ScoreRequest, ScoreRows
-from verifiers.discriminative.codecs.base import Codec, Rendering, chat_text, check_chat, numbered, texts
+from verifiers.discriminative.codecs.base import Codec, Rendering, chat_text, numbered, texts
 from verifiers.discriminative.readout import sigmoid
 
 
+@settings
 class ImplicitCodec(Codec):
     """Sums the two models' log-ratios; a row is the log-probability of the next token under each.
 
@@ -31,14 +34,11 @@ class ImplicitCodec(Codec):
 
     def __init__(
         self,
-        coefficient: float = 0.001,
-        chat: str = "template",
+        coefficient: PositiveFloat = 0.001,
+        chat: ChatName = "template",
         step: str = "Step {number}: {step}",
         closing: str = "",
     ) -> None:
-        check_chat(chat)
-        if coefficient <= 0:
-            raise UserError(f"verifier.codec.coefficient={coefficient}: it must be more than 0")
         self._coefficient, self._chat, self._step, self._closing = coefficient, chat, step, closing
         super().__init__(self._ratio)
 
@@ -77,5 +77,7 @@ class ImplicitCodec(Codec):
 
     def _ratio(self, row: Sequence[float]) -> float:
         if len(row) != 2:
-            raise UserError("verifier.engine.reference: this format compares two models; name the reference model")
+            raise UserError(
+                "this format compares two models: name the reference model in the engine's setting `reference`"
+            )
         return self._coefficient * (row[0] - row[1])

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Annotated
 
-from tts.core.errors import UserError
+from tts.core.settings import Must, NonNegativeInt, refused, settings
 from tts.engines.local_tokenizer import LocalTokenizer
 from verifiers.discriminative.codecs.base import token_id
 
+_DIFFER = Must(lambda texts: len(set(texts)) > 1, "at least two different labels are compared")
 
+
+@settings
 class Labels:
     """Tokens that a model was trained to say of a step.
 
@@ -17,11 +21,9 @@ class Labels:
         ids: Their ids in the published model, None where any are right.
     """
 
-    def __init__(self, texts: Sequence[str], ids: Sequence[int] | None = None) -> None:
-        if len(set(texts)) < 2:
-            raise UserError(f"verifier.codec.labels.texts={list(texts)}: at least two different labels are compared")
+    def __init__(self, texts: Annotated[Sequence[str], _DIFFER], ids: Sequence[NonNegativeInt] | None = None) -> None:
         if ids is not None and len(ids) != len(texts):
-            raise UserError(f"verifier.codec.labels.ids={list(ids)}: give one for each of {list(texts)}, or null")
+            raise refused("ids", ids, f"give one for each of {list(texts)}, or null")
         self.texts = tuple(texts)
         self._expected: Sequence[int | None] = ids or (None,) * len(texts)
 
@@ -32,7 +34,7 @@ class Labels:
             UserError: One is not a single token, or not the expected one.
         """
         return tuple(
-            token_id(tokenizer, text, expected, "labels")
+            token_id(tokenizer, text, "labels.texts", expected, "labels.ids")
             for text, expected in zip(self.texts, self._expected, strict=True)
         )
 

@@ -6,14 +6,15 @@ begin-of-text token, the problem and "\n", then every step's tokens and the newl
 
 from __future__ import annotations
 
-from tts.core.errors import UserError
-from tts.core.values import Solution
+from tts.core import Solution
+from tts.core.settings import refused, settings
 from tts.engines.local_tokenizer import LocalTokenizer
 from tts.engines.scoring import ScoreRequest
 from verifiers.discriminative.codecs.base import Codec, Rendering, texts, token_id
 from verifiers.discriminative.readout import Readout
 
 
+@settings
 class LinesCodec(Codec):
     """Reads at the newline behind every step; newlines inside a step become spaces.
 
@@ -28,7 +29,7 @@ class LinesCodec(Codec):
 
     def render(self, tokenizer: LocalTokenizer, question: str, solution: Solution) -> Rendering:
         """As `Codec.render`."""
-        newline = token_id(tokenizer, "\n", None, "newline")
+        newline = token_id(tokenizer, "\n", "newline")
         ids = tokenizer.split((self._begin(tokenizer) if self._bos else "") + question + "\n")
         positions = []
         for step in texts(solution):
@@ -39,7 +40,5 @@ class LinesCodec(Codec):
     def _begin(self, tokenizer: LocalTokenizer) -> str:
         token: str | None = tokenizer.load().bos_token
         if token is None:
-            raise UserError(
-                "verifier.codec.bos=true: this model's tokenizer has no begin-of-text token; set it to false"
-            )
+            raise refused("bos", True, "this model's tokenizer has no begin-of-text token; set it to false")
         return token

@@ -7,13 +7,16 @@ end-of-text token). The sequences begin alike, and the engine computes what they
 
 from __future__ import annotations
 
-from tts.core.values import Solution
+from tts.core import Solution
+from tts.core.settings import settings
+from tts.engines.chat_format import ChatName
 from tts.engines.local_tokenizer import LocalTokenizer
 from tts.engines.scoring import ScoreRequest
-from verifiers.discriminative.codecs.base import Codec, Rendering, chat_text, check_chat, filled, texts
+from verifiers.discriminative.codecs.base import Codec, Rendering, chat_text, filled, texts
 from verifiers.discriminative.readout import Readout
 
 
+@settings
 class PrefixCodec(Codec):
     """Reads the last token of each beginning of the solution.
 
@@ -31,12 +34,11 @@ class PrefixCodec(Codec):
         readout: Readout,
         separator: str = "\n\n",
         prompt: str = "{question}",
-        chat: str | None = None,
+        chat: ChatName | None = None,
         system: str | None = None,
         eos: bool = False,
     ) -> None:
         super().__init__(readout)
-        check_chat(chat)
         self._separator, self._prompt, self._chat, self._system, self._eos = separator, prompt, chat, system, eos
 
     def render(self, tokenizer: LocalTokenizer, question: str, solution: Solution) -> Rendering:

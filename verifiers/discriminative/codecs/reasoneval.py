@@ -6,8 +6,11 @@ and every step with the separator behind it. The separator is the tokenizer's pa
 
 from __future__ import annotations
 
-from tts.core.errors import ProblemError, UserError
-from tts.core.values import Solution
+from typing import Literal
+
+from tts.core import Solution
+from tts.core.errors import ProblemError
+from tts.core.settings import SettingError, settings
 from tts.engines.local_tokenizer import LocalTokenizer
 from tts.engines.scoring import ScoreRequest
 from verifiers.discriminative.codecs.base import Codec, Rendering, filled, numbered, refuse, texts, token_id
@@ -16,6 +19,7 @@ from verifiers.discriminative.readout import Readout
 _PROMPT = "Question:\n{question}\nAnswer:\nLet's think step by step.\n"
 
 
+@settings
 class ReasonEvalCodec(Codec):
     """Reads at the last token of every step, or `shift` tokens off it.
 
@@ -26,10 +30,8 @@ class ReasonEvalCodec(Codec):
         step: Form of a step, with `{step}` and perhaps `{number}`; the official example's steps begin "1. ".
     """
 
-    def __init__(self, readout: Readout, shift: int = 0, step: str = "{step}") -> None:
+    def __init__(self, readout: Readout, shift: Literal[0, -1] = 0, step: str = "{step}") -> None:
         super().__init__(readout)
-        if shift not in (0, -1):
-            raise UserError(f"verifier.codec.shift={shift}: choose 0 or -1")
         self._shift, self._step = shift, step
 
     def render(self, tokenizer: LocalTokenizer, question: str, solution: Solution) -> Rendering:
@@ -37,12 +39,12 @@ class ReasonEvalCodec(Codec):
         loaded = tokenizer.load()
         separator: str | None = loaded.pad_token
         if separator is None or loaded.bos_token_id is None:
-            raise UserError(
-                "this model's tokenizer has no padding token, which separates ReasonEval's steps, or no bos token"
+            raise SettingError(
+                "", "this model's tokenizer has no padding token, which separates ReasonEval's steps, or no bos token"
             )
         steps = texts(solution)
         refuse(separator, question, steps)
-        mark = token_id(tokenizer, separator, None, "separator")
+        mark = token_id(tokenizer, separator, "separator")
         parts = [numbered(self._step, number, step) for number, step in enumerate(steps, 1)]
         text = separator.join([filled(_PROMPT, question=question), *parts, ""])
         ids, positions = [loaded.bos_token_id], []

@@ -9,15 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tts.core.errors import ProblemError, UserError
-from tts.core.values import Solution
+from tts.core import Solution
+from tts.core.errors import ProblemError
+from tts.core.settings import Text, settings
+from tts.engines.chat_format import ChatName
 from tts.engines.local_tokenizer import LocalTokenizer
 from tts.engines.scoring import ScoreRequest
 from verifiers.discriminative.codecs.base import (
     Codec,
     Rendering,
     chat_text,
-    check_chat,
     filled,
     numbered,
     refuse,
@@ -28,6 +29,7 @@ from verifiers.discriminative.codecs.labels import Labels
 from verifiers.discriminative.readout import Readout
 
 
+@settings
 class SeparatorCodec(Codec):
     """Reads at the separator behind every step.
 
@@ -47,9 +49,9 @@ class SeparatorCodec(Codec):
     def __init__(
         self,
         readout: Readout,
-        separator: str,
+        separator: Text,
         separator_id: int | None = None,
-        chat: str | None = None,
+        chat: ChatName | None = None,
         system: str | None = None,
         prompt: str = "{question}",
         step: str = "{step}",
@@ -58,9 +60,6 @@ class SeparatorCodec(Codec):
         bos: bool = False,
     ) -> None:
         super().__init__(readout)
-        check_chat(chat)
-        if not separator:
-            raise UserError("verifier.codec.separator: it is empty; name the token behind a step")
         self._separator, self._separator_id = separator, separator_id
         self._chat, self._system, self._prompt = chat, system, prompt
         self._step, self._between, self._labels, self._bos = step, between, labels, bos
@@ -69,7 +68,7 @@ class SeparatorCodec(Codec):
         """As `Codec.render`."""
         steps = texts(solution)
         refuse(self._separator, question, steps)
-        mark = token_id(tokenizer, self._separator, self._separator_id, "separator")
+        mark = token_id(tokenizer, self._separator, "separator", self._separator_id, "separator_id")
         ids = tokenizer.split(self._text(tokenizer, question, steps))
         if self._bos:
             ids = [tokenizer.load().bos_token_id, *ids]

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from typing import Literal
 
-from tts.core.errors import UserError
-from tts.core.values import Solution
+from tts.core import Solution
+from tts.core.settings import SettingError, settings
+from tts.engines.chat_format import ChatName
 from tts.engines.local_tokenizer import LocalTokenizer
 from tts.engines.scoring import ScoreRequest
-from verifiers.discriminative.codecs.base import Codec, Rendering, chat_text, check_chat, filled, refuse, texts
+from verifiers.discriminative.codecs.base import Codec, Rendering, chat_text, filled, refuse, texts
 from verifiers.discriminative.codecs.labels import Labels
 from verifiers.discriminative.readout import Readout
 
@@ -20,6 +21,7 @@ from verifiers.discriminative.readout import Readout
 _ANSWER = "\ue0f4"
 
 
+@settings
 class TurnsCodec(Codec):
     """Reads what the assistant would say to each step, at the token in front of its answer.
 
@@ -36,13 +38,12 @@ class TurnsCodec(Codec):
         self,
         readout: Readout,
         labels: Labels,
-        chat: str = "template",
+        chat: ChatName = "template",
         system: str | None = None,
         first: str = "{question} {step}",
         unit: Literal["step", "solution"] = "step",
     ) -> None:
         super().__init__(readout)
-        check_chat(chat)
         self._labels, self._chat, self._system, self._first, self._unit = labels, chat, system, first, unit
         self.wholes = unit == "solution"
 
@@ -57,15 +58,16 @@ class TurnsCodec(Codec):
             turns += [("user", said), ("assistant", _ANSWER)]
         parts = chat_text(tokenizer, self._chat, self._system, turns).split(_ANSWER)
         if len(parts) != len(steps) + 1:
-            raise UserError("verifier.codec.chat: the chat template does not keep each assistant's turn as it is")
+            raise SettingError("chat", "the chat template does not keep each assistant's turn as it is")
         ids, positions = tokenizer.split(parts[0]), []
         for part in parts[1:]:
             positions.append(len(ids) - 1)
             ids += [labels[0], *tokenizer.split(part)]
         if ids != tokenizer.split(self._labels.texts[0].join(parts)):
-            raise UserError(
-                f"verifier.codec.labels: the answer {self._labels.texts[0]!r} is not a token of its own in this model's "
-                "chat template; choose the model that the format is of"
+            raise SettingError(
+                "labels",
+                f"the answer {self._labels.texts[0]!r} is not a token of its own in this model's chat template; choose the "
+                "model that the format is of",
             )
         candidates = (labels,) * len(positions)
         return Rendering((ScoreRequest(tuple(ids), tuple(positions), candidates),), (1,) * len(steps))

@@ -6,13 +6,16 @@ plain text. Reward models for chats (sequence classification) read a user's and 
 
 from __future__ import annotations
 
-from tts.core.values import Solution
+from tts.core import Solution
+from tts.core.settings import settings
+from tts.engines.chat_format import ChatName
 from tts.engines.local_tokenizer import LocalTokenizer
 from tts.engines.scoring import ScoreRequest
-from verifiers.discriminative.codecs.base import Codec, Rendering, chat_text, check_chat
+from verifiers.discriminative.codecs.base import Codec, Rendering, chat_text
 from verifiers.discriminative.readout import Readout
 
 
+@settings
 class WholeCodec(Codec):
     """Reads the last token of question and solution.
 
@@ -24,9 +27,8 @@ class WholeCodec(Codec):
 
     wholes = True
 
-    def __init__(self, readout: Readout, chat: str | None = None, system: str | None = None) -> None:
+    def __init__(self, readout: Readout, chat: ChatName | None = None, system: str | None = None) -> None:
         super().__init__(readout)
-        check_chat(chat)
         self._chat, self._system = chat, system
 
     def render(self, tokenizer: LocalTokenizer, question: str, solution: Solution) -> Rendering:

@@ -1,0 +1,103 @@
+"""What is no setting is refused before anything is run, in single runs and in sweeps, by both commands."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.experiments.command_line import ROOT, run
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture
+def recorded(tmp_path: Path) -> list[str]:
+    solutions = [{"text": "The answer is \\boxed{2}."}] * 2
+    path = tmp_path / "samples.jsonl"
+    path.write_text(
+        json.dumps({"id": "a", "question": "1 + 1?", "answer": "2", "solutions": solutions}) + "\n", "utf-8"
+    )
+    return [
+        *("task=jsonl", f"task.path={path}", "policy=recorded", f"policy.path={path}"),
+        *("verifier=always_correct", "sandbox=none", "search.n=1"),
+    ]
+
+
+REFUSED = [
+    (["serch.n=4"], "serch.n: no such setting; did you mean search.n?"),
+    (["+serch.n=4"], "serch.n: no such setting; did you mean search.n?"),
+    (["+serch={n: 4}"], "serch.n: no such setting; did you mean search.n?"),
+    (["search.nn=4"], "search.nn: no such setting; did you mean search.n?"),
+    (["++verifer=null", "+sed=3"], "sed: no such setting; did you mean seed?"),
+    (["hydra.sweep.dirr=x"], "hydra.sweep.dirr: no such setting; did you mean hydra.sweep.dir?"),
+    (["search=best_off_n"], "search=best_off_n: no such option; did you mean best_of_n? There are ab_mcts"),
+    (["+quite=other"], "quite: no such setting; there are grading, task, policy"),
+]
+
+
+@pytest.mark.parametrize(("overrides", "says"), REFUSED)
+@pytest.mark.parametrize("sweep", [[], ["-m", "seed=0,1"]])
+def test_a_search_refuses(
+    overrides: list[str], says: str, sweep: list[str], recorded: list[str], tmp_path: Path
+) -> None:
+    status, said = run(tmp_path / "run", "tts", *sweep, *recorded, *overrides)
+    assert status == 2
+    (line,) = said.splitlines()
+    assert line.startswith(f"error: {says}")
+    assert not list(tmp_path.rglob("results.jsonl"))
+
+
+@pytest.mark.parametrize("sweep", [[], ["-m", "seed=0,1"]])
+def test_a_judge_refuses(sweep: list[str], tmp_path: Path) -> None:
+    status, said = run(
+        tmp_path / "run", "tts.judge", *sweep, "verifier=calculator", "+treshold.value=0.4", "task.path=x"
+    )
+    assert status == 2
+    assert said == "error: treshold.value: no such setting; did you mean threshold.value?\n"
+    # The presets of one command say of the other's groups that they are null.
+    status, said = run(
+        tmp_path / "dry", "tts.judge", "experiment=processbench_pass1", "dry_run=true", "task.path=/none.json"
+    )
+    assert "error: there is no data file /none.json" in said
+
+
+def test_a_value_that_names_nothing_is_told_before_any_cell(recorded: list[str], tmp_path: Path) -> None:
+    status, said = run(tmp_path / "run", "tts", "-m", *recorded, "seed=range(0,500)", "verifier=oracle,orcle")
+    assert status == 2
+    (line,) = said.splitlines()
+    assert line.startswith("error: verifier=orcle: no such option; did you mean oracle?")
+
+
+def test_a_cell_that_cannot_be_composed_keeps_no_other_from_running(recorded: list[str], tmp_path: Path) -> None:
+    status, said = run(tmp_path / "run", "tts", "-m", *recorded, "seed=0,${nowhere},1")
+    assert status == 2
+    assert "error: Interpolation key 'nowhere' not found" in said
+    done = {
+        yaml.safe_load((path.parent / ".hydra" / "config.yaml").read_text("utf-8"))["seed"]
+        for path in tmp_path.rglob("results.jsonl")
+    }
+    assert done == {0, 1}, said
+
+
+def test_a_server_that_is_away_is_told_before_models_are_loaded(recorded: list[str], tmp_path: Path) -> None:
+    """The policy's weights are none: to load them would tell that."""
+    broken = tmp_path / "checkpoint"
+    shutil.copytree(ROOT / "policies" / "embedded" / "checkpoint", broken)
+    (broken / "model.safetensors").write_text("none", "utf-8")
+    policy = [*recorded[:2], "sandbox=none", f"policy.engine.model={broken}"]
+    status, said = run(tmp_path / "alone", "tts", *policy, "search=majority")
+    assert status == 2
+    assert str(broken) in said
+    served = [
+        "engine@verifier.engine=openai",
+        "verifier.engine.model=m",
+        "verifier.engine.base_url=http://127.0.0.1:9/v1",
+    ]
+    status, said = run(tmp_path / "run", "tts", *policy, *served, "verifier=genprm", "verifier.execute=false")
+    assert status == 2
+    (line,) = said.splitlines()
+    assert "no server answers at http://127.0.0.1:9/v1" in line

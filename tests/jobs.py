@@ -1,0 +1,44 @@
+"""Runs jobs of the command line in this process, each with a host of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from tts.cli.host import Host
+from tts.cli.judge_command import run_judge
+from tts.cli.search_command import run_search
+from tts.evaluation.job import SearchJob, compose_job
+from tts.runtime.composition import Composition
+from tts.runtime.resources import Resources
+
+
+def compose(config: dict[str, Any], identity: str = "") -> Composition:
+    """Composes the search that a configuration describes."""
+    return composed_job(config, identity).search
+
+
+def composed_job(config: dict[str, Any], identity: str = "") -> SearchJob:
+    """Composes the run that a configuration describes."""
+    return compose_job(config, identity, Resources())
+
+
+def search_job(config: dict[str, Any], identity: str, folder: Path, console: Console) -> int:
+    """Runs a search over a task and returns the exit status."""
+    return _run(run_search, config, identity, folder, console)
+
+
+def judge_job(config: dict[str, Any], identity: str, folder: Path, console: Console) -> int:
+    """Has labelled solutions judged and returns the exit status."""
+    return _run(run_judge, config, identity, folder, console)
+
+
+def _run(job: Callable[[Host, dict[str, Any], str, Path, Console], int], *arguments: Any) -> int:
+    host = Host()
+    try:
+        return job(host, *arguments)
+    finally:
+        host.close()

@@ -1,0 +1,68 @@
+"""One cell of a sweep in this process: as Hydra's `run_job`, which copies the configuration five times."""
+
+from __future__ import annotations
+
+import logging
+import os
+from contextlib import chdir, nullcontext
+from pathlib import Path
+from typing import Any, cast
+
+import yaml
+from hydra._internal.callbacks import Callbacks
+from hydra.conf import HydraConf
+from hydra.core.hydra_config import HydraConfig
+from hydra.core.utils import JobReturn, JobStatus, configure_log, env_override
+from hydra.types import TaskFunction
+from omegaconf import DictConfig, OmegaConf, open_dict, read_write
+from omegaconf._utils import get_omega_conf_dumper
+
+
+def run_cell(number: int, config: DictConfig, callbacks: Callbacks, task_function: TaskFunction) -> JobReturn:
+    """Runs a cell in its directory, with Hydra's files in it; returns what it came to, without the configuration.
+
+    Args:
+        number: Which of the sweep's cells it is.
+        config: Its configuration, with Hydra's.
+        callbacks: Hydra's, who are told.
+        task_function: Runs it.
+    """
+    hydra, state = config.hydra, HydraConfig.instance()
+    before, state.cfg = state.cfg, cast(HydraConf, config)
+    try:
+        with read_write(hydra), open_dict(hydra):
+            hydra.job.id = hydra.job.num = number
+            hydra.runtime.output_dir = os.path.abspath(os.path.join(hydra.sweep.dir, hydra.sweep.subdir))
+        OmegaConf.set_readonly(hydra, True)
+        folder = Path(hydra.runtime.output_dir)
+        folder.mkdir(parents=True, exist_ok=True)
+        configure_log(hydra.job_logging, hydra.verbose)
+        if hydra.output_subdir is not None:
+            _save(config, folder / hydra.output_subdir)
+        task = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
+        OmegaConf.set_struct(task, True)
+        with chdir(folder) if hydra.job.chdir else nullcontext(), env_override(hydra.job.env_set):
+            overrides = cast(list[str], OmegaConf.to_container(hydra.overrides.task))
+            done = JobReturn(overrides=overrides, working_dir=os.getcwd(), task_name=hydra.job.name)
+            callbacks.on_job_start(config=config, task_function=task_function)
+            try:
+                done.return_value, done.status = task_function(task), JobStatus.COMPLETED
+            except Exception as error:
+                done.return_value, done.status = error, JobStatus.FAILED
+        for handler in logging.getLogger().handlers:
+            handler.flush()
+        callbacks.on_job_end(config=config, job_return=done)
+        return done
+    finally:
+        state.cfg = before
+
+
+def _save(config: DictConfig, folder: Path) -> None:
+    folder.mkdir(exist_ok=True)
+    task = cast(dict[str, Any], OmegaConf.to_container(config, enum_to_str=True))
+    hydra = task.pop("hydra")
+    parts = {"config": task, "hydra": {"hydra": hydra}, "overrides": hydra["overrides"]["task"]}
+    for name, part in parts.items():
+        # As OmegaConf.to_yaml, which makes another container of each.
+        text = yaml.dump(part, allow_unicode=True, sort_keys=False, Dumper=get_omega_conf_dumper())
+        (folder / f"{name}.yaml").write_text(text, "utf-8")

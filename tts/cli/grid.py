@@ -1,0 +1,72 @@
+"""How Hydra runs a sweep by default: its basic sweeper and launcher, for thousands of cells.
+
+Hydra's own compose every cell before the first is run, then again, and keep all that they composed.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+from hydra._internal.core_plugins.basic_launcher import BasicLauncher
+from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+from hydra.core.utils import JobReturn, JobStatus, configure_log, filter_overrides, setup_globals
+from hydra.errors import HydraException
+from hydra.plugins.plugin import Plugin
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig
+from omegaconf.errors import OmegaConfBaseException
+
+from tts.cli.cells import run_cell
+from tts.cli.composition import Composer
+from tts.cli.jobs import Jobs
+
+_log = logging.getLogger(__name__)
+
+
+class Grid(BasicSweeper):
+    """Runs the product of the overrides' values; what they name is looked at before the first cell is run."""
+
+    def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
+        """Is told of the sweep."""
+        super().setup(hydra_context=hydra_context, task_function=task_function, config=config)
+        assert isinstance(task_function, Jobs)  # the command's, which has these classes registered
+        self._check = task_function.check
+
+    def validate_batch_is_legal(self, batch: Sequence[Sequence[str]]) -> None:
+        """Raises UserError or HydraException where an override names nothing that there is."""
+        assert self.config is not None  # set up, and the rest with it
+        assert self.hydra_context is not None
+        for config in Composer(self.hydra_context, self.config).samples(batch):
+            self._check({str(key): config[key] for key in config if key != "hydra"})
+
+
+class InTurn(BasicLauncher):
+    """Runs cells one after the other in this process, and keeps nothing of them."""
+
+    def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> list[JobReturn]:
+        """Runs cells; one that cannot be composed keeps no other from running."""
+        assert self.config is not None  # set up, and the rest with it
+        assert self.hydra_context is not None
+        assert self.task_function is not None
+        setup_globals()
+        hydra = self.config.hydra
+        configure_log(hydra.hydra_logging, hydra.verbose)
+        Path(hydra.sweep.dir).mkdir(parents=True, exist_ok=True)
+        _log.info("Launching %d jobs locally", len(job_overrides))
+        composer = Composer(self.hydra_context, self.config)
+        returns = []
+        for number, overrides in enumerate(job_overrides, initial_job_idx):
+            _log.info("\t#%d : %s", number, " ".join(filter_overrides(overrides)))
+            try:
+                config = composer.compose(overrides)
+                returns.append(run_cell(number, config, self.hydra_context.callbacks, self.task_function))
+            except (HydraException, OmegaConfBaseException) as error:
+                returns.append(JobReturn(overrides=overrides, status=JobStatus.FAILED, _return_value=error))
+            configure_log(hydra.hydra_logging, hydra.verbose)
+        return returns
+
+
+PLUG_INS: dict[type[Plugin], type[Plugin]] = {BasicSweeper: Grid, BasicLauncher: InTurn}
+"""By whose places they take."""

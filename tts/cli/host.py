@@ -1,0 +1,66 @@
+"""What a process of the command line holds: an event loop and a runtime, for the job or all cells of a sweep in it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from functools import cache
+from typing import TypeVar
+
+from tts.runtime.clocks import CLOCKS
+from tts.runtime.resources import Resources
+from tts.runtime.runtime import Runtime
+
+T = TypeVar("T")
+
+
+class Host:
+    """Runs jobs one after the other; engines, sandbox and grader stay for those that follow.
+
+    A launcher of Hydra's may send copies of it to processes of its own: there it is that process's one host.
+    """
+
+    def __init__(self) -> None:
+        self._loop: asyncio.Runner | None = None
+        self._runtime: Runtime | None = None
+
+    def __reduce__(self) -> tuple[Callable[[], Host], tuple[()]]:
+        return _host_of_this_process, ()
+
+    def run(self, clock: str, job: Callable[[Resources], Awaitable[T]]) -> T:
+        """Runs a job.
+
+        Args:
+            clock: `real`, or `virtual` for an event loop and a runtime of its own, in which time begins at 0.
+            job: Is given what the runtime owns.
+        """
+        if clock == "virtual":
+            with asyncio.Runner(loop_factory=CLOCKS[clock]) as loop:
+                return loop.run(_alone(job))
+        if self._loop is None or self._runtime is None:
+            self._loop, self._runtime = asyncio.Runner(), Runtime()
+            self._loop.run(self._runtime.__aenter__())
+        return self._loop.run(_within(self._runtime, job))
+
+    def close(self) -> None:
+        """Frees everything; closing twice does nothing."""
+        loop, runtime = self._loop, self._runtime
+        self._loop = self._runtime = None
+        if loop is not None and runtime is not None:
+            with loop:
+                loop.run(runtime.__aexit__(None, None, None))
+
+
+async def _within(runtime: Runtime, job: Callable[[Resources], Awaitable[T]]) -> T:
+    return await job(runtime.resources)
+
+
+async def _alone(job: Callable[[Resources], Awaitable[T]]) -> T:
+    async with Runtime() as runtime:
+        return await job(runtime.resources)
+
+
+@cache
+def _host_of_this_process() -> Host:
+    """Returns the host that cells share which a launcher sends to this process: there is nobody else who could hold it."""
+    return Host()

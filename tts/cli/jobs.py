@@ -1,0 +1,98 @@
+"""The jobs of a command: each takes the configuration that Hydra composed to a run in its directory."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig, OmegaConf
+from rich.console import Console
+
+from tts.cli.failures import Told, print_error
+from tts.cli.host import Host
+from tts.cli.keys import check_top_level
+from tts.cli.objective import Objective
+from tts.cli.run_directory import RunDirectory
+from tts.cli.sweep import Sweep
+from tts.config.build import build, config_hash
+from tts.config.resolvers import sweeping
+from tts.core.errors import UserError
+
+RunJob = Callable[[Host, dict[str, Any], str, Path, Console], int]
+"""From what the process holds, a resolved configuration, its hash, the run directory and the terminal to the exit status."""
+
+_log = logging.getLogger(__name__)
+
+
+class Jobs:
+    """Hydra's task function. A launcher may take a copy of it to a process of its own.
+
+    Args:
+        run_job: Runs one job.
+        settings: The settings and groups that a configuration may have.
+    """
+
+    def __init__(self, run_job: RunJob, settings: Sequence[str]) -> None:
+        self.host = Host()
+        self.sweep = Sweep()
+        self.statuses: list[int] = []
+        """The exit statuses of the jobs that were run in this process."""
+        self._run_job = run_job
+        self._settings = settings
+
+    def __call__(self, config: DictConfig) -> float | None:
+        """Runs a job; returns what an optimising sweeper is told of it."""
+        status, objective = self._run(config)
+        self.statuses.append(status)
+        return objective
+
+    def check(self, config: Mapping[str, object]) -> None:
+        """Raises UserError where a configuration sets something that there is not."""
+        check_top_level(config, self._settings)
+
+    def _run(self, config: DictConfig) -> tuple[int, float | None]:
+        """Runs a job unless it was finished before; returns its exit status and what a sweeper is told of it."""
+        console, told = Console(), Told()
+        console.push_render_hook(told)
+        plain: dict[str, Any] = OmegaConf.to_container(config, resolve=True, throw_on_missing=False)  # type: ignore[assignment]
+        identity = config_hash(OmegaConf.to_container(config, resolve=False))  # type: ignore[arg-type]
+        folder = Path(HydraConfig.get().runtime.output_dir)
+        if self.sweep.on and not plain["dry_run"]:  # one that is only planned leaves no status
+            self.sweep.add(folder)
+        cell = RunDirectory(folder, identity)
+        try:
+            self.check(plain)
+            if plain["dry_run"]:
+                return self._run_job(self.host, plain, identity, folder, console), None
+            objective: Objective = build(plain["objective"], "objective")
+            if self.sweep.leaves(folder):
+                failure = cell.failure()
+                return (0, cell.objective(objective)) if failure is None else (failure[0], None)
+            with cell.alone():
+                if plain["resume"]:
+                    cell.check()
+                    if cell.finished:
+                        console.print(f"[dim]finished before: {folder}[/dim]", soft_wrap=True)
+                        return 0, cell.objective(objective)
+                cell.begin()
+                status = self._guarded(plain, identity, folder, console, told)
+                cell.end(status, told.messages)
+                # What is known of the problems that did not fail is no measure of the run.
+                return status, None if status else cell.objective(objective)
+        except UserError as error:
+            print_error(console, str(error))
+            return 2, None
+
+    def _guarded(self, config: dict[str, Any], identity: str, folder: Path, console: Console, told: Told) -> int:
+        """Runs a job; in a sweep, no fault of it keeps the others from being run."""
+        try:
+            return self._run_job(self.host, config, identity, folder, console)
+        except Exception as error:
+            if not sweeping():
+                raise
+            _log.exception("%s", folder)
+            told.messages.append(f"{type(error).__name__}: {error}")
+            return 1

@@ -1,0 +1,75 @@
+"""The command `tts`: its subcommands, each a module with a `main(arguments)` that returns the exit status."""
+
+from __future__ import annotations
+
+import difflib
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+from tts.config.packages import order
+from tts.core.errors import UserError
+
+COMMANDS = {
+    "search": ("tts.__main__", "solves the problems of a task: samples, judges, chooses"),
+    "judge": ("tts.judge.__main__", "measures a verifier on solutions whose steps are labelled"),
+    "judge curve": ("tts.judge.curve", "the table of a sweep of judge"),
+    "report": ("tts.report.__main__", "compares finished runs: tables and a page"),
+    "trace": ("tts.trace.__main__", "shows how a search came to its choice"),
+    "bank": ("tts.bank.__main__", "looks after kept samples: list, size, export, prune"),
+    "completion": ("tts.cli.completion", "prints what has a shell complete this command"),
+}
+"""The module of each, and what it does."""
+
+_HELP = """\
+Test-time-scaling search: a policy proposes solutions, a verifier judges their
+steps, a strategy spends the budget.
+
+usage: tts COMMAND ...
+
+{commands}
+
+tts COMMAND --help tells more; tts --version tells the version. First of all:
+
+    tts search                                tiny models, on the CPU, a minute
+    tts search search.n=64 verifier.votes=8   more samples, more votes
+    tts search -m search.n=1,4,16             a sweep
+    tts report multirun/tts                   what came of it"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command and returns its exit status."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    if not given or given[0] in ("-h", "--help", "help"):
+        print(_HELP.format(commands="\n".join(f"    {name:12} {text}" for name, (_, text) in COMMANDS.items())))
+        return 0
+    if given[0] == "--version":
+        print(f"tts {_version()}")
+        return 0
+    name = next((name for words in (2, 1) if (name := " ".join(given[:words])) in COMMANDS), None)
+    try:
+        if name is None:
+            raise UserError(_unknown(given[0]))
+        order()
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    status: int = import_module(COMMANDS[name][0]).main(given[len(name.split()) :])
+    return status
+
+
+def _version() -> str:
+    from importlib import metadata  # takes longer to import than all the rest
+
+    try:
+        return metadata.version("tts-search")
+    except metadata.PackageNotFoundError:  # run from its sources, without an installation
+        return "(not installed)"
+
+
+def _unknown(word: str) -> str:
+    if "=" in word:
+        return f"tts {word}: settings come after a command, as in tts search {word}"
+    near = difflib.get_close_matches(word, COMMANDS, 1)
+    hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(COMMANDS)}"
+    return f"tts {word}: no such command; {hint}"

@@ -1,0 +1,111 @@
+"""One job of `tts search`: composes, checks and runs a search over a task, and tells the user."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from tts.cli.failures import print_error
+from tts.cli.host import Host
+from tts.cli.progress import ProgressBar
+from tts.core.errors import UserError
+from tts.evaluation.job import SearchJob, compose_job
+from tts.evaluation.runner import Outcome
+from tts.evaluation.summary import first_errors, table
+from tts.runtime.capabilities import ranks_by_wholes
+from tts.runtime.parts import parts_of
+from tts.runtime.resources import Resources
+
+
+def run_search(host: Host, config: dict[str, Any], identity: str, folder: Path, console: Console) -> int:
+    """Composes, checks and runs one job, tells the user, and returns the exit status.
+
+    Returns:
+        0; 1 where a problem ended with an error or the steps' separator was never seen; 2 where the user made a mistake.
+    """
+
+    async def job(resources: Resources) -> int:
+        made = compose_job(config, identity, resources)
+        search = made.search
+        if ranks_by_wholes(search.strategy, search.verifier):
+            console.print(
+                f"verifier ({type(search.verifier).__name__}) has one reward for a solution as a whole: "
+                f"search ({type(search.strategy).__name__}) ranks beginnings of solutions by theirs"
+            )
+        if config["dry_run"]:
+            console.print(plan(made))
+            return 0
+        with ProgressBar(console, made.task.count()):
+            outcome = await made.run(resources, folder, bool(config.get("resume")))
+        return _report(made, outcome, folder, console)
+
+    try:
+        return host.run(config["clock"] if config.get("clock") == "virtual" else "real", job)
+    except UserError as error:
+        print_error(console, str(error))
+        return 2
+
+
+def plan(job: SearchJob) -> Table:
+    """Returns what the run would do, with its upper bounds."""
+    search, problems, n = job.search, job.task.count(), job.search.strategy.samples
+    result = Table(title="plan", title_justify="left", box=None, show_header=False, pad_edge=False)
+    number = "unknown number of" if problems is None else problems
+    result.add_row("task", f"{escape(job.task.name)}, {number} problems")
+    for role in ("policy", "verifier"):
+        for place, part in parts_of(search.config[role], role):
+            if "_target_" in part:
+                on = f" on {escape(search.engines[place].name)}" if place in search.engines else ""
+                result.add_row(place, _class_name(part) + on)
+    result.add_row("search", f"{type(search.strategy).__name__}, {n} samples a problem")
+    if search.reads_answers:
+        result.add_row("", "for analysis only: the verifier is told the reference answers")
+    bound = search.strategy.token_bound(search.policy)
+    if problems is not None and bound is not None:
+        result.add_row("at most", f"{problems * n:,} samples, {problems * bound:,} policy tokens")
+    if search.strategy.verifies:
+        step = search.verifier.token_bound(1)
+        tokens = "no bound of" if step is None else f"{step:,}"
+        result.add_row("", f"{search.verifier.votes} votes a step, {tokens} verifier tokens a step of a sample")
+    for scope, limits in (("problem", search.budget.problem), ("run", search.budget.run)):
+        text = ", ".join(f"{key} {bound:,}" for key, bound in vars(limits).items() if bound is not None)
+        if text:
+            result.add_row("limits", f"of {'each problem' if scope == 'problem' else 'the run'}: {text}")
+    result.add_row("config", search.identity)
+    return result
+
+
+def _class_name(config: Mapping[str, Any]) -> str:
+    return str(config["_target_"]).rsplit(".", 1)[-1]
+
+
+def _report(job: SearchJob, outcome: Outcome, folder: Path, console: Console) -> int:
+    """Tells what the run came to, and returns its exit status."""
+    search, tally = job.search, outcome.tally
+    console.print(table(tally, outcome.summary, escape(job.title)))
+    if search.reads_answers:
+        console.print("the verifier was told the reference answers: what the search reached is a bound, and no result")
+    console.print(str(folder), style="dim", markup=False, highlight=False, soft_wrap=True)
+    status = 0
+    if outcome.stopped:
+        total = job.task.count()
+        of = "" if total is None else f" of {total:,}"
+        console.print(f"the limit {outcome.stopped} ended the run after {tally.n_problems:,}{of} problems")
+    if tally.n_errors:
+        print_error(console, f"{tally.n_errors} of {tally.n_problems} problems ended with an error")
+        for line in first_errors(tally):
+            console.print("  " + line, markup=False, highlight=False, soft_wrap=True)
+        status = 1
+    if search.policy.splits and search.strategy.verifies and tally.solutions and not tally.stepped:
+        print_error(
+            console,
+            f"policy.steps={search.config['policy'].get('steps')!r} never cut a solution: all {tally.solutions} of them "
+            "were judged as one step; choose the format that the model writes (blank_line, heading, numbered, or a text)",
+        )
+        status = 1
+    return status

@@ -1,0 +1,50 @@
+"""From overrides, as the command line takes them, to a configuration: for programs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra._internal.utils import create_config_search_path
+from hydra.errors import HydraException
+from hydra.types import RunMode
+from omegaconf import OmegaConf, open_dict
+from omegaconf.errors import OmegaConfBaseException
+
+import tts.config.resolvers  # noqa: F401  configurations are written with them
+from tts.config.build import config_hash
+from tts.core.errors import UserError
+
+CONF = Path(__file__).resolve().parents[2] / "conf"
+"""By its place: as a package, a `conf` of the user's in the current directory may go before it (editable installs)."""
+
+
+def configuration(name: str, overrides: Sequence[str], folder: str | Path | None = None) -> tuple[dict[str, Any], str]:
+    """Composes a configuration, whatever Hydra is at elsewhere in the process.
+
+    Args:
+        name: The primary configuration in `conf`: `config` for searches, `judge` for judging.
+        overrides: Such as `search=beam` and `search.n=8`.
+        folder: A folder of the caller's own with further options, as the command line's `--config-dir`.
+
+    Returns:
+        The resolved configuration, and its hash.
+
+    Raises:
+        UserError: An override names nothing, or a value cannot be.
+    """
+    path = create_config_search_path(str(CONF))
+    if folder is not None:
+        if not Path(folder).is_dir():
+            raise UserError(f"config_dir={folder}: no such folder")
+        path.append("user", str(Path(folder).resolve()))
+    try:
+        config = ConfigLoaderImpl(path).load_configuration(name, list(overrides), run_mode=RunMode.RUN)
+        with open_dict(config):
+            del config["hydra"]
+        plain: dict[str, Any] = OmegaConf.to_container(config, resolve=True)  # type: ignore[assignment]
+        return plain, config_hash(OmegaConf.to_container(config, resolve=False))  # type: ignore[arg-type]
+    except (HydraException, OmegaConfBaseException) as error:
+        raise UserError(str(error).strip()) from None

@@ -1,0 +1,126 @@
+"""Demands on a single value that stand in `Annotated[...]`: bounds of `annotated_types`, choices, and any other."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Collection, Iterable, Iterator, Sized
+from dataclasses import dataclass
+from functools import singledispatch
+from typing import Any
+
+import annotated_types as bounds
+
+from tts.core.setting_error import choice, refused
+
+
+@dataclass(frozen=True, eq=False)
+class OneOf:
+    """Allows the names in a registry, in `Annotated[str, OneOf(REGISTRY)]`.
+
+    Attributes:
+        names: Them; a mapping allows its keys.
+    """
+
+    names: Collection[str]
+
+
+@dataclass(frozen=True, eq=False)
+class Must:
+    """Demands what no bound can say, in `Annotated[...]`.
+
+    Attributes:
+        hold: Whether a value is right.
+        problem: What to tell the user where it is not.
+    """
+
+    hold: Callable[[Any], object]
+    problem: str
+
+
+@dataclass(frozen=True)
+class Bound:
+    """A demand that is told together with the others on the same value: `more than 0 and at most 1 is needed`.
+
+    Attributes:
+        holds: Whether a value is right.
+        words: What is needed.
+    """
+
+    holds: Callable[[Any], bool]
+    words: str
+
+
+def check_constraints(value: object, metadata: Iterable[object], setting: str) -> None:
+    """Raises SettingError where a value does not keep to what stands in its annotation behind the type."""
+    constraints = list(_flat(metadata))
+    named = [bound for bound in map(_bound, constraints) if bound is not None]
+    if not all(bound.holds(value) for bound in named):
+        raise refused(setting, value, f"{' and '.join(bound.words for bound in named)} is needed")
+    for constraint in constraints:
+        _check(constraint, value, setting)
+
+
+def _flat(metadata: Iterable[object]) -> Iterator[object]:
+    """Yields single constraints; an interval is two."""
+    for each in metadata:
+        yield from each if isinstance(each, bounds.GroupedMetadata) else (each,)
+
+
+@singledispatch
+def _bound(constraint: object) -> Bound | None:
+    """Returns the bound that a constraint is, None where it is none: what others write into `Annotated` is their affair."""
+    return None
+
+
+@_bound.register
+def _(constraint: bounds.Ge) -> Bound:
+    return Bound(lambda value: value >= constraint.ge, f"at least {constraint.ge}")
+
+
+@_bound.register
+def _(constraint: bounds.Gt) -> Bound:
+    return Bound(lambda value: value > constraint.gt, f"more than {constraint.gt}")
+
+
+@_bound.register
+def _(constraint: bounds.Le) -> Bound:
+    return Bound(lambda value: value <= constraint.le, f"at most {constraint.le}")
+
+
+@_bound.register
+def _(constraint: bounds.Lt) -> Bound:
+    return Bound(lambda value: value < constraint.lt, f"less than {constraint.lt}")
+
+
+@_bound.register
+def _(constraint: bounds.Predicate) -> Bound | None:
+    return Bound(math.isfinite, "finite") if constraint.func is math.isfinite else None
+
+
+@singledispatch
+def _check(constraint: object, value: object, setting: str) -> None:
+    """Raises SettingError where a constraint that has words of its own does not hold."""
+
+
+@_check.register
+def _(constraint: bounds.MinLen, value: Sized, setting: str) -> None:
+    if len(value) < constraint.min_length:
+        least = constraint.min_length
+        raise refused(setting, value, "it must not be empty" if least == 1 else f"at least {least} entries are needed")
+
+
+@_check.register
+def _(constraint: bounds.MaxLen, value: Sized, setting: str) -> None:
+    if len(value) > constraint.max_length:
+        raise refused(setting, value, f"at most {constraint.max_length} entries are allowed")
+
+
+@_check.register
+def _(constraint: OneOf, value: object, setting: str) -> None:
+    choice(value, constraint.names, setting)
+
+
+@_check.register
+def _(constraint: Must, value: object, setting: str) -> None:
+    if not constraint.hold(value):
+        raise refused(setting, value, constraint.problem)

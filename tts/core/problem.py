@@ -1,0 +1,151 @@
+"""What is to be solved."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from tts.core.errors import ProblemError, UserError
+from tts.core.json import JsonObject
+
+Message = Mapping[str, str]
+"""A chat message: `role` (`system`, `user`, `assistant`) and `content`."""
+
+Conversation = Sequence[Message]
+
+
+@dataclass(frozen=True)
+class Attachment:
+    """Something that belongs to a problem and is no text.
+
+    Attributes:
+        kind: What a model takes it for, such as `image`.
+        path: Where it is; a relative path is relative to the current directory. Whoever reads the problem opens it.
+    """
+
+    kind: str
+    path: str
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.path}"
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One problem of a task.
+
+    Attributes:
+        id: Unique within the task.
+        question: The problem; of a conversation its last turn, which need not be given then.
+        answer: The reference answer, or None where the task has none.
+        metadata: Whatever else the row held (level, subject, step labels); never shown to a model.
+        messages: The conversation that ends with the question, where there is one: turns of users and assistants, the last
+            one a user's, the first one possibly the system's.
+        attachments: What is shown beside the question.
+
+    Raises:
+        UserError: The messages are no such conversation, or end with another question.
+    """
+
+    id: str
+    question: str = ""
+    answer: str | None = None
+    metadata: Mapping[str, object] = field(default_factory=dict, hash=False, compare=False)
+    messages: Conversation | None = field(default=None, hash=False)
+    attachments: tuple[Attachment, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Brings the messages into the form in which they can be compared."""
+        if self.messages is None:
+            return
+        try:
+            messages = read_conversation(self.messages)
+        except ValueError as error:
+            raise UserError(f"problem {self.id}: {error}") from None
+        question = messages[-1]["content"]
+        if self.question not in ("", question):
+            raise UserError(f"problem {self.id}: the question is not the last message; leave one of them out")
+        object.__setattr__(self, "messages", messages)
+        object.__setattr__(self, "question", question)
+
+    @property
+    def turns(self) -> Conversation:
+        """The problem as a conversation, for whoever reads text only: its messages, or the question as the only turn.
+
+        Raises:
+            ProblemError: Attachments belong to it, without which it is another problem.
+        """
+        require_text(self, "what is asked")
+        return self.messages or ({"role": "user", "content": self.question},)
+
+    @property
+    def text(self) -> str:
+        """The problem as one text: the question, or every turn of the conversation behind the name of its role.
+
+        Raises:
+            ProblemError: As `turns`.
+        """
+        turns = self.turns
+        if len(turns) == 1:
+            return self.question
+        return "\n\n".join(f"{turn['role'].capitalize()}: {turn['content']}" for turn in turns)
+
+    def to_json(self) -> JsonObject:
+        """Returns the problem, without its metadata, as a row of a file of problems; plain problems have three fields."""
+        row: JsonObject = {"id": self.id, "question": self.question, "answer": self.answer}
+        if self.messages is not None:
+            row["messages"] = [dict(message) for message in self.messages]
+        if self.attachments:
+            row["attachments"] = [{"kind": each.kind, "path": each.path} for each in self.attachments]
+        return row
+
+
+def require_text(problem: Problem, reader: str) -> None:
+    """Raises ProblemError where attachments belong to a problem, which `reader` would leave aside."""
+    if problem.attachments:
+        shown = ", ".join(map(str, problem.attachments))
+        raise ProblemError(f"problem {problem.id} comes with {shown}, but {reader} reads text only")
+
+
+def read_conversation(value: object) -> Conversation:
+    """Returns the conversation that a value is: turns of users and assistants, the last one a user's question.
+
+    Raises:
+        ValueError: It is none.
+    """
+    messages = tuple(map(_message, value if isinstance(value, list | tuple) else [value]))
+    if any(message["role"] == "system" for message in messages[1:]):
+        raise ValueError("only the first message can be the system's")
+    if not messages or messages[-1]["role"] != "user" or not messages[-1]["content"].strip():
+        raise ValueError("the last message must be the user's question")
+    return messages
+
+
+def read_attachments(value: object) -> tuple[Attachment, ...]:
+    """Returns what a row says of attachments.
+
+    Args:
+        value: A list, or its only member: the path of an image, or an object with `kind` and `path`.
+
+    Raises:
+        ValueError: It is something else.
+    """
+    return tuple(_attachment(each) for each in (value if isinstance(value, list | tuple) else [value]))
+
+
+def _attachment(value: object) -> Attachment:
+    match value:
+        case str(path) if path:
+            return Attachment("image", path)
+        case {"kind": str(kind), "path": str(path), **rest} if kind and path and not rest:
+            return Attachment(kind, path)
+    raise ValueError(f'an attachment is the path of an image or {{"kind": ..., "path": ...}}, not {value!r:.60}')
+
+
+def _message(value: object) -> Message:
+    match value:
+        case {"role": "system" | "user" | "assistant" as role, "content": str(content), **rest} if not rest:
+            return {"role": role, "content": content}
+    raise ValueError(
+        f'a message is {{"role": ..., "content": TEXT}}, the role system, user or assistant, not {value!r:.60}'
+    )

@@ -1,0 +1,54 @@
+"""What a verifier says."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+
+
+@dataclass(frozen=True)
+class Vote:
+    """One independent judgement of a solution's steps.
+
+    Attributes:
+        scores: One per judged step in [0, 1], None where the model gave no usable verdict.
+        critiques: One per judged step: what the verifier wrote about it, code and its output included.
+    """
+
+    scores: tuple[float | None, ...] = ()
+    critiques: tuple[str, ...] = ()
+
+
+class Withheld(Enum):
+    """Why there is no verdict: the state of one that was not given. A member is the same in every process."""
+
+    BUDGET = "budget"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a verifier says about a solution.
+
+    Attributes:
+        scores: One per judged step: the mean over the votes that have a score, None where no vote has one. Shorter than
+            the solution's steps where the verifier stopped at the first error. A verifier that rewards whole solutions
+            gives one score.
+        votes: The single votes behind the scores.
+        aggregator: The verifier's published way to make one score of the steps' scores.
+        state: What the verifier needs to go on from here with a further step; opaque to everybody else. Like all values it
+            can be pickled, so that another process can go on.
+    """
+
+    scores: tuple[float | None, ...]
+    votes: tuple[Vote, ...] = ()
+    aggregator: str = "last"
+    state: object = field(default=None, compare=False, repr=False)
+
+    @property
+    def given(self) -> bool:
+        """Whether anything was judged; from a verdict that the budget did not allow one cannot go on but must begin."""
+        return not isinstance(self.state, Withheld)
+
+    def first_error(self, threshold: float = 0.5) -> int | None:
+        """Returns the 0-based index of the first step with a score below `threshold`, None where there is none."""
+        return next((i for i, score in enumerate(self.scores) if score is not None and score < threshold), None)

@@ -1,0 +1,175 @@
+"""The parts of a configuration: which engines they have, and how they are built around them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from tts.bank import Bank
+from tts.budget import Budget, Role
+from tts.config.build import build
+from tts.core.errors import UserError
+from tts.core.settings import inside
+from tts.engines.base import BaseEngine
+from tts.engines.metered import MeteredEngine, metered
+from tts.runtime.clocks import CLOCKS
+from tts.runtime.resources import Resources
+from tts.sandbox.base import Sandbox
+from tts.sandbox.metered import MeteredSandbox
+
+Config = Mapping[str, Any]
+
+_LEAST_PROBLEMS = 64
+
+
+def check_groups(config: Config, groups: Sequence[str]) -> None:
+    """Raises UserError where the configuration lacks one of the groups, or names no clock."""
+    missing = [group for group in groups if config.get(group) is None]
+    if missing:
+        raise UserError(
+            f"the configuration has no {', '.join(missing)}; choose {' '.join(f'{group}=...' for group in missing)}, or use "
+            "the command that stands at the top of the experiment's file"
+        )
+    if config["clock"] not in CLOCKS:
+        raise UserError(f"clock={config['clock']}: choose one of {', '.join(CLOCKS)}")
+
+
+def engines_of(
+    config: Config, roles: Sequence[Role], resources: Resources, given: Mapping[str, BaseEngine] | None = None
+) -> dict[str, MeteredEngine]:
+    """Returns the engines of roles and of the parts that they are made of.
+
+    Equal ones of a role are one, with one limit of what is in flight; different ones have that limit each.
+
+    Args:
+        config: The configuration.
+        roles: Whose.
+        resources: Makes them.
+        given: Engines that a program made itself, by whose they are; they stand in for the configured ones.
+
+    Returns:
+        The engines by whose they are: `policy`, `verifier`, `verifier.of`, `verifier.stages.first`.
+
+    Raises:
+        UserError: A setting of an engine, or of what is in flight, is wrong.
+    """
+    in_flight = _in_flight(config["in_flight"], ("problems", *roles))
+    bank = bank_of(config.get("bank"), resources)
+    given = given or {}
+    engines: dict[str, MeteredEngine] = {}
+    for role in roles:
+        made: dict[str, MeteredEngine] = {}
+        for place, node in parts_of(config[role] or {}, role):
+            settings: Config | None = node.get("engine")
+            if place in given:
+                engine = _kept(given[place], place, bank, resources)
+                with inside(f"{place}.engine"):
+                    engines[place] = metered(engine, role, in_flight[role])
+            elif settings:
+                identity = json.dumps(settings, sort_keys=True)
+                if identity not in made:
+                    engine = resources.engine(settings, f"{place}.engine", bank)
+                    prices = settings.get("prompt_price"), settings.get("completion_price")
+                    with inside(f"{place}.engine"):
+                        made[identity] = metered(engine, role, in_flight[role], *prices)
+                engines[place] = made[identity]
+    unknown = [place for place in given if place not in engines]
+    if unknown:
+        raise UserError(f"engines={unknown[0]}: nothing of this name has an engine; there are {', '.join(engines)}")
+    return engines
+
+
+def _kept(engine: BaseEngine, place: str, bank: Bank | None, resources: Resources) -> BaseEngine:
+    """Returns an engine of the caller's own with the bank around it.
+
+    Raises:
+        UserError: There is a bank, and the engine cannot say what its samples depend on.
+    """
+    kept = resources.banked(engine, bank)
+    if bank is not None and kept is engine:
+        raise UserError(
+            f"{place}.engine ({type(engine).__name__}) has no method identity(): what its samples depend on is not "
+            "known, so that they cannot be kept in a bank; add it (tts.engines.base.Identified), or set bank=None"
+        )
+    return kept
+
+
+def parts_of(config: Config, place: str) -> Iterator[tuple[str, Config]]:
+    """Yields the nodes of a configuration, the outermost first, with their places; those of engines are not among them."""
+    yield place, config
+    for key, node in config.items():
+        if key != "engine" and isinstance(node, Mapping):
+            yield from parts_of(node, f"{place}.{key}")
+
+
+def build_role(
+    config: Config, role: Role, engines: Mapping[str, MeteredEngine], sandbox: Sandbox, **provided: object
+) -> Any:
+    """Returns the policy or the verifier; `provided` is what it receives besides, where it takes that."""
+    metered = MeteredSandbox(sandbox, role)
+    return build(
+        with_engines(config[role], role, engines), role, {"seed": config["seed"], "sandbox": metered, **provided}
+    )
+
+
+def with_engines(config: Config, place: str, engines: Mapping[str, MeteredEngine]) -> dict[str, Any]:
+    """Returns a configuration with the engines in the places of their nodes."""
+    parts = {
+        key: with_engines(value, f"{place}.{key}", engines) if isinstance(value, Mapping) else value
+        for key, value in config.items()
+        if key != "engine"
+    }
+    return {**parts, "engine": engines[place]} if place in engines else parts
+
+
+def check_engines(config: Config, engines: Mapping[str, MeteredEngine], budget: Budget) -> None:
+    """Raises UserError where an engine does not follow the clock, or a limit in dollars cannot be held."""
+    for place, engine in engines.items():
+        if config["clock"] == "virtual" and not engine.follows_clock:
+            raise UserError(
+                f"clock=virtual: '{engine.name}' takes real time; use engine@{place}.engine=simulated or clock=real"
+            )
+        if budget.limits("dollars") and not engine.priced:
+            raise UserError(
+                f"budget.*.dollars: what {place} costs is not known; set {place}.engine.prompt_price and "
+                f"{place}.engine.completion_price, in dollars for a million tokens"
+            )
+
+
+def check_sizes(engines: Mapping[str, MeteredEngine], budget: Budget) -> None:
+    """Raises UserError where a limit in FLOPs cannot be held; sizes are known once an engine is started."""
+    for place, engine in engines.items():
+        if engine.parameters is None and budget.limits("flops"):
+            raise UserError(f"budget.*.flops: the size of '{engine.name}' is not known; set {place}.engine.parameters")
+
+
+def problems_in_flight(config: Config, engines: Mapping[str, MeteredEngine]) -> int:
+    """Returns how many problems are worked on at once: as many as can keep the engines busy with a request each."""
+    given: int | None = config["in_flight"]["problems"]
+    busy = sum(min(engine.capacity, 1024) for engine in set(engines.values()))
+    return max(_LEAST_PROBLEMS, busy) if given is None else given
+
+
+def bank_of(config: object, resources: Resources) -> Bank | None:
+    """Returns the bank in which samples are kept, None for none."""
+    if config is None:
+        return None
+    if not isinstance(config, dict) or config.keys() != {"path"}:
+        raise UserError(f"bank={config}: set bank.path to a file, or to null for no bank")
+    return None if config["path"] is None else resources.bank(str(config["path"]))
+
+
+def _in_flight(config: Any, kinds: Sequence[str]) -> dict[str, int | None]:
+    """Returns the limits of what is in flight, checked."""
+    if not isinstance(config, dict):
+        settings = [f"in_flight.{kind}" for kind in kinds]
+        raise UserError(f"in_flight={config}: set {', '.join(settings[:-1])} or {settings[-1]}")
+    for key, limit in config.items():
+        if key not in kinds:
+            raise UserError(f"in_flight.{key}: no such setting; it takes {', '.join(kinds)}")
+        if limit is not None and (not isinstance(limit, int) or limit < 1):
+            raise UserError(
+                f"in_flight.{key}={limit}: a whole number of 1 or more, or null for what the engines can take"
+            )
+    return config

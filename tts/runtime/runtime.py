@@ -1,0 +1,204 @@
+"""The runtime: owns everything that has a life, for a program, the command line, a test, a worker or a server."""
+
+from __future__ import annotations
+
+import asyncio
+import enum
+from collections.abc import AsyncGenerator, Awaitable, Callable, Hashable, Iterable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Any, TypeVar, Unpack
+
+from tts.budget import Limits, Scope, Usage, now, scope
+from tts.config.compose import configuration
+from tts.core import Problem
+from tts.core.errors import UserError
+from tts.core.events import Event, listening
+from tts.runtime.batch import Ended, Record, Sink, batch
+from tts.runtime.choices import Arguments, Choices, choose
+from tts.runtime.composition import Composition, compose
+from tts.runtime.resources import Resources
+from tts.runtime.result import Finished, Result
+
+T = TypeVar("T")
+
+
+class _State(enum.Enum):
+    NEW = "not entered yet"
+    OPEN = "open"
+    CLOSED = "closed"
+
+
+class Runtime:
+    """An asynchronous context that owns engines, sandbox, grader and bank of the searches that run in it.
+
+    Equal configurations share one engine. Two runtimes in a process know nothing of each other, and closing one frees all
+    that it holds, also after an exception or a start that was cancelled. It belongs to the event loop that it is entered in.
+
+        async with Runtime(bank="bank.sqlite") as runtime:
+            result = await runtime.search("What is 17 * 24?", search="beam", n=8)
+
+    Args:
+        overrides: As the command line takes them (`sandbox=none`); they hold for all that is done in it.
+        config_dir: A folder of the caller's own with further options, as the command line's `--config-dir`.
+        arguments: Keywords in the place of overrides (`tts.runtime.choices.Arguments`), which hold for all as well.
+
+    Raises:
+        UserError: An argument is unknown, or two contradict each other.
+    """
+
+    def __init__(self, *overrides: str, config_dir: str | Path | None = None, **arguments: Unpack[Arguments]) -> None:
+        self._defaults = (overrides, arguments)
+        self._folder = config_dir
+        self._state = _State.NEW
+        self._resources = Resources()
+        choose(overrides, arguments)
+
+    async def __aenter__(self) -> Runtime:
+        """Opens it; nothing is loaded before something needs it.
+
+        Raises:
+            UserError: It was entered before.
+        """
+        if self._state is not _State.NEW:
+            raise UserError(f"this Runtime is {self._state.value} and cannot be entered again: make another one")
+        self._state = _State.OPEN
+        self._loop = asyncio.get_running_loop()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Closes everything, whatever happened."""
+        self._state = _State.CLOSED
+        # On its own, so that a cancellation while it closes leaves nothing open.
+        closing = asyncio.ensure_future(self._resources.close())
+        try:
+            await asyncio.shield(closing)
+        except asyncio.CancelledError:
+            with suppress(Exception):
+                await closing
+            raise
+
+    @property
+    def resources(self) -> Resources:
+        """What it owns.
+
+        Raises:
+            UserError: It is not open.
+        """
+        if self._state is not _State.OPEN:
+            raise UserError(
+                f"this Runtime is {self._state.value}: use it inside of `async with Runtime(...) as runtime:`"
+            )
+        if asyncio.get_running_loop() is not self._loop:
+            raise UserError("this Runtime belongs to another event loop; enter one in the loop that uses it")
+        return self._resources
+
+    def chosen(self, overrides: Iterable[str], arguments: Arguments) -> Choices:
+        """Returns the choices of a call on top of the runtime's own; those of the call go before.
+
+        Raises:
+            UserError: An argument is unknown, or two of the call contradict each other.
+        """
+        own_overrides, own_arguments = self._defaults
+        choose(tuple(overrides), arguments)
+        given = {override.partition("=")[0].lstrip("+") for override in overrides}
+        kept = [override for override in own_overrides if override.partition("=")[0].lstrip("+") not in given]
+        merged: Arguments = {**own_arguments, **arguments}
+        return choose((*kept, *overrides), merged)
+
+    def configured(self, choices: Choices, name: str = "config") -> tuple[dict[str, Any], str]:
+        """Returns the configuration of choices and its hash; see `tts.config.compose.configuration`."""
+        return configuration(name, choices.overrides, self._folder)
+
+    def composed(self, *overrides: str, **arguments: Unpack[Arguments]) -> Composition:
+        """Returns a search, composed and checked; nothing is loaded yet.
+
+        Raises:
+            UserError: It cannot work.
+        """
+        choices = self.chosen(overrides, arguments)
+        return compose(*self.configured(choices), self.resources, choices)
+
+    async def search(self, problem: str | Problem, *overrides: str, **arguments: Unpack[Arguments]) -> Result:
+        """Searches for the answer to one problem.
+
+        Args:
+            problem: The question, or a problem.
+            overrides: As the command line takes them, such as `search.n=8`.
+            arguments: Keywords in the place of overrides; see `tts.runtime.choices.Arguments`.
+
+        Raises:
+            UserError: The search cannot work: nothing was computed.
+            ProblemError: Something went wrong for good.
+        """
+        return await self._searched(self.composed(*overrides, **arguments), _problem(problem))
+
+    async def stream(
+        self, problem: str | Problem, *overrides: str, **arguments: Unpack[Arguments]
+    ) -> AsyncGenerator[Event, None]:
+        """Yields what a search does while it does it (`tts.core.events`), and its result as the last event.
+
+        Closing the generator (`contextlib.aclosing`) cancels the search. Arguments and errors are those of `search`.
+        """
+        composition, asked = self.composed(*overrides, **arguments), _problem(problem)
+        events: asyncio.Queue[Event | None] = asyncio.Queue()
+
+        async def run() -> Result:
+            try:
+                with listening(events.put_nowait):
+                    return await self._searched(composition, asked)
+            finally:
+                events.put_nowait(None)
+
+        started = now()
+        searching = asyncio.create_task(run())
+        try:
+            while (event := await events.get()) is not None:
+                yield event
+            yield Finished(asked.id, now() - started, await searching)
+        finally:
+            searching.cancel()
+            await asyncio.gather(searching, return_exceptions=True)
+
+    async def batch(
+        self,
+        items: Iterable[T],
+        work: Callable[[T], Awaitable[Record]],
+        sink: Sink,
+        key: Callable[[T], Hashable],
+        *,
+        failed: Callable[[T, str, Scope], Record],
+        told: Callable[[Ended], object] = lambda _: None,
+        limits: Limits | None = None,
+        in_flight: int = 64,
+        name: str = "problem",
+    ) -> str | None:
+        """Does the work of many items; see `tts.runtime.batch.batch`. What was put into the banks is stored when it ends."""
+        resources = self.resources
+        try:
+            return await batch(
+                items, work, sink, key, failed=failed, told=told, limits=limits, in_flight=in_flight, name=name
+            )
+        finally:
+            await resources.flush()
+
+    async def _searched(self, composition: Composition, problem: Problem) -> Result:
+        await composition.start(self.resources)
+        try:
+            with scope("run", composition.budget.run), scope("problem", composition.budget.problem) as meter:
+                found = await composition.search(problem)
+        finally:
+            await self.resources.flush()
+        usage: Mapping[str, Usage] = meter.usage
+        return Result(problem, found, usage, tuple(sorted(meter.hit)), meter.wall_s)
+
+
+def _problem(given: str | Problem) -> Problem:
+    if isinstance(given, Problem):
+        return given
+    if not isinstance(given, str) or not given.strip():
+        raise UserError(f"problem={given!r}: a question as text, or a tts.Problem")
+    return Problem("problem", given)
