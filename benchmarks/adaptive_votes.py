@@ -22,7 +22,8 @@ from tts.budget import scope
 from tts.core import Problem, Solution
 from tts.core.verifier import Verifier
 from tts.embedded.student import first_error
-from tts.evaluation.job import Job
+from tts.evaluation.job import SearchJob
+from tts.runtime.composition import Composition
 from verifiers.adaptive_votes import AdaptiveVotes
 from verifiers.first_error_stop import FirstErrorStop
 from verifiers.voting import VotingVerifier
@@ -30,11 +31,11 @@ from verifiers.voting import VotingVerifier
 ALL, STOPPED = "K = 8", "K = 8, no step behind an error"
 
 
-def ways(made: Job, seed: int, confidences: Sequence[float]) -> dict[str, Verifier]:
+def ways(search: Composition, seed: int, confidences: Sequence[float]) -> dict[str, Verifier]:
     """Returns the ways to judge, each with a verifier of its own."""
 
     def inner(votes: int) -> VotingVerifier:
-        return cast(VotingVerifier, verifier_of(made, made.engines["verifier"], seed=seed, votes=votes))
+        return cast(VotingVerifier, verifier_of(search, search.engines["verifier"], seed=seed, votes=votes))
 
     result: dict[str, Verifier] = {ALL: inner(8), STOPPED: FirstErrorStop(inner(8)), "K = 3": inner(3)}
     for confidence in confidences:
@@ -44,9 +45,9 @@ def ways(made: Job, seed: int, confidences: Sequence[float]) -> dict[str, Verifi
     return result
 
 
-async def study(made: Job, problem: Problem, verifiers: dict[str, Verifier], labelled: int) -> Outcome:
+async def study(search: Composition, problem: Problem, verifiers: dict[str, Verifier], labelled: int) -> Outcome:
     """Judges samples of one problem in every way, one way after the other."""
-    solutions = [solution async for solution in made.policy.solutions(problem, Solution(), labelled)]
+    solutions = [solution async for solution in search.policy.solutions(problem, Solution(), labelled)]
     labels = [first_error(problem, solution.steps) for solution in solutions]
     outcome = Outcome()
     for name, verifier in verifiers.items():
@@ -64,10 +65,10 @@ def share_of_tokens(name: str, of: str) -> Figure:
     return lambda outcomes: rate(name)(outcomes) / rate(of)(outcomes)
 
 
-def prepare(made: Job, seed: int, confidences: Sequence[float], labelled: int) -> Study:
+def prepare(job: SearchJob, seed: int, confidences: Sequence[float], labelled: int) -> Study:
     """Returns what studies a problem."""
-    verifiers = ways(made, seed, confidences)
-    return lambda problem: study(made, problem, verifiers, labelled)
+    verifiers = ways(job.search, seed, confidences)
+    return lambda problem: study(job.search, problem, verifiers, labelled)
 
 
 def main() -> None:

@@ -20,18 +20,19 @@ from tts.core.plurality import plurality
 from tts.core.selection import argmax
 from tts.core.verifier import Verifier
 from tts.embedded.student import first_error
-from tts.evaluation.job import Job
+from tts.evaluation.job import SearchJob
+from tts.runtime.composition import Composition
 from tts.tasks.answers import answer_of
 
 N = 16
 
 
-async def study(made: Job, problem: Problem, verifiers: dict[str, Verifier], labelled: int) -> Outcome:
+async def study(search: Composition, problem: Problem, verifiers: dict[str, Verifier], labelled: int) -> Outcome:
     """Samples one problem, searches it every way, and judges the first `labelled` samples for their first errors."""
-    stream = made.policy.solutions(problem, Solution(), N)
+    stream = search.policy.solutions(problem, Solution(), N)
     solutions = sorted([solution async for solution in stream], key=lambda solution: solution.index)
-    groups = await made.grader.group([answer_of(solution) for solution in solutions])
-    right = [bool(await made.grader.correct(answer_of(solution), problem.answer)) for solution in solutions]
+    groups = await search.grader.group([answer_of(solution) for solution in solutions])
+    right = [bool(await search.grader.correct(answer_of(solution), problem.answer)) for solution in solutions]
     winner = plurality(groups)
     outcome = Outcome()
     outcome.rates["Pass@1"] = statistics.fmean(right)
@@ -65,15 +66,15 @@ def _best(solutions: Sequence[Solution], verdicts: Sequence[Verdict], groups: Se
     return chosen
 
 
-def prepare(made: Job, seed: int, labelled: int) -> Study:
+def prepare(job: SearchJob, seed: int, labelled: int) -> Study:
     """Returns what studies a problem."""
-    engine = made.engines["verifier"]
+    engine = job.search.engines["verifier"]
     verifiers = {
-        "K = 3": verifier_of(made, engine, seed=seed, votes=3),
-        "with execution": verifier_of(made, engine, seed=seed, votes=8),
-        "without execution": verifier_of(made, engine, seed=seed, votes=8, execute=False),
+        "K = 3": verifier_of(job.search, engine, seed=seed, votes=3),
+        "with execution": verifier_of(job.search, engine, seed=seed, votes=8),
+        "without execution": verifier_of(job.search, engine, seed=seed, votes=8, execute=False),
     }
-    return lambda problem: study(made, problem, verifiers, labelled)
+    return lambda problem: study(job.search, problem, verifiers, labelled)
 
 
 def main() -> None:

@@ -15,11 +15,11 @@ import statistics
 import time
 from collections.abc import AsyncGenerator, Sequence
 
-from benchmarks.setup import FASTER, close, job, start, verifier_of
+from benchmarks.setup import FASTER, opened, verifier_of
 from tts.core import Problem, Solution, Verdict
 from tts.engines.generating import Completion, Engine, Request, generating
 from tts.engines.wrapping import WrappingGenerator
-from tts.evaluation.job import Job
+from tts.runtime.composition import Composition
 
 Pair = tuple[Problem, Solution]
 
@@ -38,20 +38,20 @@ class OneAtATime(WrappingGenerator):
                 yield completion
 
 
-async def together(made: Job, pairs: Sequence[Pair], votes: int, seed: int) -> float:
+async def together(search: Composition, pairs: Sequence[Pair], votes: int, seed: int) -> float:
     """Returns votes a second when all solutions are judged at once."""
-    verifier = verifier_of(made, made.engines["verifier"], seed=seed, votes=votes)
+    verifier = verifier_of(search, search.engines["verifier"], seed=seed, votes=votes)
     started = time.monotonic()
     verdicts = await asyncio.gather(*(verifier.verify(problem, solution) for problem, solution in pairs))
     return delivered(verdicts) / (time.monotonic() - started)
 
 
-async def alone(made: Job, pairs: Sequence[Pair], votes: int, seed: int) -> float:
+async def alone(search: Composition, pairs: Sequence[Pair], votes: int, seed: int) -> float:
     """Returns votes a second when every solution is judged for itself, one request at a time."""
-    engine = OneAtATime(generating(made.engines["verifier"]))
+    engine = OneAtATime(generating(search.engines["verifier"]))
     started = time.monotonic()
     verdicts = [
-        await verifier_of(made, engine, seed=seed + number, votes=votes).verify(problem, solution)
+        await verifier_of(search, engine, seed=seed + number, votes=votes).verify(problem, solution)
         for number, (problem, solution) in enumerate(pairs)
     ]
     return delivered(verdicts) / (time.monotonic() - started)
@@ -64,26 +64,26 @@ def delivered(verdicts: Sequence[Verdict]) -> int:
 
 async def compare(problems: int, samples: int, arguments: argparse.Namespace) -> None:
     """Prints the ratio for `samples` solutions of each of `problems` problems."""
-    made = job(f"task.size={problems}", *FASTER, *arguments.overrides)
-    await start(made)
-    pairs = [
-        (problem, solution)
-        for problem in made.task.problems()
-        async for solution in made.policy.solutions(problem, Solution(), samples)
-    ]
-    print(f"{problems} problems x {samples} samples, K = {arguments.votes}")
-    ratios = []
-    for number in range(arguments.rounds):
-        # Seeds of their own, so that neither way finds the other's sequences in the engine's prefix cache.
-        few = pairs[number :: len(pairs) // arguments.alone][: arguments.alone]
-        slow = await alone(made, few, arguments.votes, 1000 * number + 1)
-        fast = await together(made, pairs, arguments.votes, 1000 * number)
-        ratios.append(fast / slow)
-        print(
-            f"  together {fast:7.1f} votes/s, one request at a time {slow:6.1f} votes/s: {fast / slow:.1f}x", flush=True
-        )
-    print(f"  median {statistics.median(ratios):.1f}x", flush=True)
-    await close(made)
+    async with opened(f"task.size={problems}", *FASTER, *arguments.overrides) as (_, job):
+        search = job.search
+        pairs = [
+            (problem, solution)
+            for problem in job.task.problems()
+            async for solution in search.policy.solutions(problem, Solution(), samples)
+        ]
+        print(f"{problems} problems x {samples} samples, K = {arguments.votes}")
+        ratios = []
+        for number in range(arguments.rounds):
+            # Seeds of their own, so that neither way finds the other's sequences in the engine's prefix cache.
+            few = pairs[number :: len(pairs) // arguments.alone][: arguments.alone]
+            slow = await alone(search, few, arguments.votes, 1000 * number + 1)
+            fast = await together(search, pairs, arguments.votes, 1000 * number)
+            ratios.append(fast / slow)
+            print(
+                f"  together {fast:7.1f} votes/s, one request at a time {slow:6.1f} votes/s: {fast / slow:.1f}x",
+                flush=True,
+            )
+        print(f"  median {statistics.median(ratios):.1f}x", flush=True)
 
 
 def main() -> None:

@@ -6,12 +6,16 @@ import asyncio
 import statistics
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from typing import NoReturn
 
 import numpy as np
 
-from benchmarks.setup import FASTER, close, job, start
+from benchmarks.setup import FASTER, opened
+from tts.budget import Scope
 from tts.core import Problem
-from tts.evaluation.job import Job
+from tts.core.errors import RunError
+from tts.evaluation.job import SearchJob
+from tts.files.jsonl_log import MemoryLog
 from tts.statistics import bootstrap
 from tts.statistics.metrics import first_error_score
 
@@ -31,7 +35,7 @@ Study = Callable[[Problem], Awaitable[Outcome]]
 
 
 def outcomes_of(
-    seed: int, split: str, problems: int, overrides: Sequence[str], prepare: Callable[[Job], Study]
+    seed: int, split: str, problems: int, overrides: Sequence[str], prepare: Callable[[SearchJob], Study]
 ) -> list[Outcome]:
     """Returns the outcomes of one seed, which has its own problems, samples and votes.
 
@@ -45,22 +49,26 @@ def outcomes_of(
     chosen = [f"task.size={problems}", f"task.split={split}", f"task.seed={seed}", f"seed={seed}"]
 
     async def run() -> list[Outcome]:
-        made = job(*FASTER, *chosen, *overrides)
-        await start(made)
-        study = prepare(made)
-        room = asyncio.Semaphore(_AT_ONCE)
+        log = MemoryLog()
+        async with opened(*FASTER, *chosen, *overrides) as (runtime, job):
+            study = prepare(job)
 
-        async def one(problem: Problem) -> Outcome:
-            async with room:
-                return await study(problem)
+            async def work(problem: Problem) -> dict[str, object]:
+                return vars(await study(problem))
 
-        outcomes = await asyncio.gather(*(one(problem) for problem in made.task.problems()))
-        await close(made)
-        return list(outcomes)
+            await runtime.batch(
+                job.task.problems(), work, log, lambda problem: problem.id, failed=_failed, in_flight=_AT_ONCE
+            )
+        return [Outcome(**record) for record in log.records]
 
     found = asyncio.run(run())
     print(f"seed {seed} done", flush=True)
     return found
+
+
+def _failed(problem: Problem, message: str, _: Scope) -> NoReturn:
+    """Ends the benchmark: figures without the problem would be wrong."""
+    raise RunError(f"problem {problem.id}: {message}")
 
 
 def interval(outcomes: Sequence[Outcome], figure: Figure) -> tuple[float, float]:

@@ -19,14 +19,14 @@ from policies.chat import ChatPolicy
 from search.beam import Beam
 from search.best_of_n import BestOfN
 from search.majority import Majority
-from tts.budget import Budget, Limits, Scope, scope
+from tts.budget import Budget, Limits, scope
 from tts.core import Problem, SearchResult, Solution, Verdict
+from tts.core.events import Event, Progressed, listening
 from tts.core.strategy import SearchStrategy
 from tts.engines.generating import Completion, Request, Sampling
 from tts.engines.metered import MeteredGenerator
 from tts.engines.seeded import SeededSampler
 from tts.evaluation.runner import Runner
-from tts.evaluation.summary import Tally
 from tts.runtime.guards import CheckedVerifier, LimitedPolicy
 from tts.tasks.grading import MathGrader
 from verifiers.base import BaseVerifier
@@ -88,23 +88,16 @@ class NullVerifier(BaseVerifier):
         return Verdict(scores)
 
 
-class Silent:
-    """Shows nothing."""
-
-    def update(self, tally: Tally, meter: Scope) -> None:
-        """Does nothing."""
-
-
-class Memory(Silent):
+class Memory:
     """Notes the resident size after every so many problems."""
 
     def __init__(self, every: int) -> None:
         self.sizes: list[int] = []
         self._every = every
 
-    def update(self, tally: Tally, meter: Scope) -> None:
-        """Notes the size."""
-        if tally.n_problems % self._every == 0:
+    def heard(self, event: Event) -> None:
+        """Notes the size where it is due."""
+        if isinstance(event, Progressed) and event.done % self._every == 0:
             gc.collect()
             self.sizes.append(resident())
 
@@ -120,7 +113,7 @@ def problems(count: int) -> Iterator[Problem]:
     return (Problem(f"p{number}", f"What is {number} + {number}?", "1") for number in range(count))
 
 
-async def searched(strategy: SearchStrategy, count: int, progress: Silent) -> tuple[int, float]:
+async def searched(strategy: SearchStrategy, count: int) -> tuple[int, float]:
     """Runs a strategy over null engines and returns the engine requests and the CPU seconds."""
     engine = NullEngine()
     gates = MeteredGenerator(engine, "policy"), MeteredGenerator(engine, "verifier")
@@ -134,7 +127,7 @@ async def searched(strategy: SearchStrategy, count: int, progress: Silent) -> tu
     with tempfile.TemporaryDirectory(dir=IN_MEMORY) as folder:
         runner = Runner(search, grader, Path(folder), 64, BUDGET)
         started = time.process_time()
-        await runner.run(problems(count), progress, {})
+        await runner.run(problems(count), {})
         spent = time.process_time() - started
     await grader.close()
     return engine.requests, spent
@@ -155,11 +148,9 @@ async def main(count: int, repetitions: int) -> None:
     """Prints the figures."""
     cases: dict[str, Callable[[], Awaitable[tuple[int, float]]]] = {
         "client, budget and gate alone": lambda: client_alone(50 * count),
-        "majority, N = 1: a request a problem": lambda: searched(Majority(1), 20 * count, Silent()),
-        "best of 16: a request a problem, one a step": lambda: searched(BestOfN(16), count, Silent()),
-        "beam of 16, width 4: a request an expansion, one a step": lambda: searched(
-            Beam(16, 4, depth=STEPS), count, Silent()
-        ),
+        "majority, N = 1: a request a problem": lambda: searched(Majority(1), 20 * count),
+        "best of 16: a request a problem, one a step": lambda: searched(BestOfN(16), count),
+        "beam of 16, width 4: a request an expansion, one a step": lambda: searched(Beam(16, 4, depth=STEPS), count),
     }
     gc.freeze()  # as a run does once everything is loaded
     print(f"CPU microseconds per engine request, medians of {repetitions}")
@@ -168,7 +159,8 @@ async def main(count: int, repetitions: int) -> None:
         costs = [1e6 * cpu / requests for requests, cpu in [await case() for _ in range(repetitions)]]
         print(f"  {name:<58} {statistics.median(costs):6.0f}  [{min(costs):.0f}, {max(costs):.0f}]")
     memory = Memory(1000)
-    await searched(Majority(64), 10_000, memory)
+    with listening(memory.heard):
+        await searched(Majority(64), 10_000)
     print("resident MB after each thousand of 10,000 problems x 64 samples:")
     print("  " + " ".join(f"{size / 1e6:.0f}" for size in memory.sizes))
 

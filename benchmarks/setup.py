@@ -1,48 +1,35 @@
-"""What the benchmarks share: the configured objects, without a run directory."""
+"""What the benchmarks share: a configured search in a runtime of its own, without a run directory."""
 
 from __future__ import annotations
 
-from typing import Any
-
-from hydra import compose, initialize_config_module
-from omegaconf import OmegaConf
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 from tts.config.build import build
 from tts.core.verifier import Verifier
 from tts.engines.base import BaseEngine
-from tts.evaluation.job import Job
-from tts.evaluation.job import compose as compose_job
+from tts.evaluation.job import SearchJob, compose_job
+from tts.runtime.composition import Composition
+from tts.runtime.runtime import Runtime
+from tts.sandbox.metered import MeteredSandbox
 
 # Half the time of float64, whose exact reproducibility figures do not need.
 FASTER = ("policy.engine.dtype=float32", "verifier.engine.dtype=float32")
 
 
-def job(*overrides: str) -> Job:
-    """Returns the objects that `python -m tts OVERRIDES` would run with."""
-    with initialize_config_module("conf", version_base="1.3"):
-        config: dict[str, Any] = OmegaConf.to_container(compose("config", list(overrides)), resolve=True)  # type: ignore[assignment]
-    return compose_job(config, "benchmark")
+@asynccontextmanager
+async def opened(*overrides: str) -> AsyncIterator[tuple[Runtime, SearchJob]]:
+    """Yields a runtime and what `tts search OVERRIDES` would run in it, with its models loaded and its sandbox started."""
+    async with Runtime(*overrides) as runtime:
+        choices = runtime.chosen((), {})
+        job = compose_job(*runtime.configured(choices), runtime.resources, choices)
+        await runtime.resources.start(job.search.engines, job.search.sandbox)
+        yield runtime, job
 
 
-def verifier_of(made: Job, engine: BaseEngine, *, seed: int, **changes: Any) -> Verifier:
-    """Returns the job's verifier anew, on `engine`, with other settings."""
-    config = {key: value for key, value in made.config["verifier"].items() if key != "engine"}
-    verifier: Verifier = build(
-        {**config, **changes}, "verifier", {"engine": engine, "sandbox": made.sandbox, "seed": seed}
-    )
+def verifier_of(search: Composition, engine: BaseEngine, *, seed: int, **changes: object) -> Verifier:
+    """Returns the search's verifier anew, on `engine`, with other settings."""
+    config = {key: value for key, value in search.config["verifier"].items() if key != "engine"}
+    sandbox = MeteredSandbox(search.sandbox, "verifier")
+    verifier: Verifier = build({**config, **changes}, "verifier", {"engine": engine, "sandbox": sandbox, "seed": seed})
     return verifier
-
-
-async def start(made: Job) -> None:
-    """Loads the models and starts the sandbox."""
-    for engine in made.engines.values():
-        await engine.start()
-    await made.sandbox.start()
-
-
-async def close(made: Job) -> None:
-    """Ends what `start` started, and the grader."""
-    for engine in made.engines.values():
-        await engine.close()
-    await made.sandbox.close()
-    await made.grader.close()

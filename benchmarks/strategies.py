@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import os
 import tempfile
 from collections.abc import Iterable, Sequence
@@ -25,10 +24,10 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from rich.console import Console
 
-from benchmarks.setup import FASTER, job
-from tts.evaluation.job import execute
+from benchmarks.setup import FASTER
+from tts.evaluation.calls import aevaluate
+from tts.runtime.runtime import Runtime
 
 LADDERS: dict[str, list[str]] = {
     "best_of_n": [f"search.n={n}" for n in (1, 2, 4, 8, 16)],
@@ -123,20 +122,22 @@ def _seed(
     with tempfile.TemporaryDirectory() as folder:
         bank = f"bank.path={banks or folder}/bank-{seed}.sqlite"
         chosen = [bank, f"task.size={problems}", f"task.split={split}", f"task.seed={seed}", f"seed={seed}", *overrides]
-        rows = {}
+        return asyncio.run(_runs(strategies, [*FASTER, "verifier.votes=1", *chosen], seed))
+
+
+async def _runs(strategies: list[str], overrides: list[str], seed: int) -> dict[tuple[str, str], list[Row]]:
+    rows = {}
+    async with Runtime() as runtime:
         for strategy in strategies:
             for setting in LADDERS[strategy]:
-                rows[strategy, setting] = _run([f"search={strategy}", *setting.split(), *chosen], Path(folder))
+                rows[strategy, setting] = await _run(runtime, [f"search={strategy}", *setting.split(), *overrides])
             print(f"seed {seed}: {strategy} done", flush=True)
     return rows
 
 
-def _run(overrides: list[str], folder: Path) -> list[Row]:
-    made = job(*FASTER, "verifier.votes=1", *overrides)
-    asyncio.run(execute(made, folder, Console(quiet=True)))
+async def _run(runtime: Runtime, overrides: list[str]) -> list[Row]:
     found: list[Row] = []
-    for line in (folder / "results.jsonl").read_text("utf-8").splitlines():
-        record = json.loads(line)
+    for record in (await aevaluate(*overrides, runtime=runtime)).records:
         if record["error"] is not None:
             raise SystemExit(f"{' '.join(overrides)}: problem {record['id']}: {record['error']}")
         policy, verifier = record["usage"]["policy"], record["usage"]["verifier"]

@@ -10,19 +10,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks.bound import Gpu, Log
-from benchmarks.scheduling import (
+from benchmarks.phases import Barrier
+from benchmarks.scheduled import (
     GPUS,
     SCHEDULES,
     STRATEGIES,
     VERIFIERS,
-    Barrier,
     Cell,
     at_home,
     bound,
     critical_path,
     engine_at_home,
-    servers,
 )
+from benchmarks.scheduling import servers
 from tts.concurrency.virtual_clock import VirtualLoop
 from tts.engines.generating import Request, Sampling
 

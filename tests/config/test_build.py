@@ -53,6 +53,7 @@ def test_provided_objects_go_to_those_who_take_them() -> None:
         ({"size": 1}, "search: no _target_"),
         ({"_target_": "no.such.Thing"}, r"search\._target_=no\.such\.Thing: cannot be imported"),
         ({"_target_": "tts.core.aggregate.nothing"}, "cannot be imported"),
+        ({"_target_": "tts.sandbox.none.NoExecutoin"}, r"did you mean 'tts\.sandbox\.none\.NoExecution'\?"),
     ],
 )
 def test_every_mistake_is_named_with_its_place(config: dict, says: str) -> None:

@@ -268,6 +268,8 @@ class Here(NoExecution):
 class InCode(Told):
     """One that runs code."""
 
+    traits = VerifierTraits(runs_code=True)
+
     def __init__(self, sandbox: Sandbox) -> None:
         super().__init__()
 
@@ -390,4 +392,4 @@ def test_the_help_lists_the_groups_that_there_are() -> None:
     assert {"budget", "engine", "sandbox", "task", "verifier"} <= set(listed)
     assert not {"policy", "search", "grading"} & set(listed)
     assert "calculator" in said
-    assert "processbench, prmbench, labelled" in said
+    assert "labelled, prmbench, processbench" in said

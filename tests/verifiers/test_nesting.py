@@ -34,6 +34,14 @@ def job(*overrides: str) -> Composition:
     return compose(config_of(*overrides), "")
 
 
+class Mine(GenPRM):
+    """A user's own: what GenPRM takes is handed on unsaid."""
+
+    def __init__(self, extra: int = 1, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.extra = extra
+
+
 def told(*overrides: str) -> str:
     console = Console(file=io.StringIO(), width=200)
     console.print(plan(composed_job(config_of(*overrides))))
@@ -194,3 +202,19 @@ def test_aggregators_that_no_step_can_lift_are_allowed(aggregator: str) -> None:
         "min",
         "prod",
     )
+
+
+def test_a_subclass_that_hands_its_settings_on_gets_engine_sandbox_and_seed() -> None:
+    mine = [
+        "verifier=genprm",
+        f"verifier._target_={__name__}.Mine",
+        "+verifier.extra=2",
+        "verifier.engine.model=some/prm",
+    ]
+    made = job(*mine, "verifier.votes=5").verifier
+    assert isinstance(made, Mine)
+    assert (made.extra, made.votes) == (2, 5)
+    with pytest.raises(UserError, match=r"^verifier\.code_rounds=0: at least 1 is needed$"):
+        job(*mine, "verifier.code_rounds=0")
+    with pytest.raises(UserError, match=r"^verifier\.extra=yes: a whole number is needed, not a text$"):
+        job(*mine[:2], "+verifier.extra=yes")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import importlib
+import inspect
 import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -111,9 +113,20 @@ def _target(config: Config, where: str) -> Callable[..., object]:
     try:
         target: Callable[..., object] = get_object(present_name(str(path)))
     except Exception as error:
-        why = f"cannot be imported ({' '.join(str(error).split())}{theirs(str(path))})"
+        why = f"cannot be imported ({' '.join(str(error).split())}{theirs(str(path))}){_meant(str(path))}"
         raise SettingError(f"{where}._target_", why, str(path)) from None
     return target
+
+
+def _meant(path: str) -> str:
+    """Returns which class of the same module is likely meant, empty where none is like it."""
+    module, _, name = path.rpartition(".")
+    try:
+        held = vars(importlib.import_module(module))
+    except Exception:  # whatever happens in other people's modules; the caller has told it
+        return ""
+    near = nearest(name, (key for key, value in held.items() if inspect.isclass(value)))
+    return "" if near is None else f"; did you mean '{module}.{near}'?"
 
 
 def _check_keys(given: Iterable[str], known: Iterable[str], where: str) -> None:

@@ -14,6 +14,7 @@ from omegaconf import OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
 import tts.config.resolvers  # noqa: F401  configurations are written with them
+from tts.config import packages
 from tts.config.build import config_hash
 from tts.core.errors import UserError
 
@@ -33,8 +34,9 @@ def configuration(name: str, overrides: Sequence[str], folder: str | Path | None
         The resolved configuration, and its hash.
 
     Raises:
-        UserError: An override names nothing, or a value cannot be.
+        UserError: An override names nothing, a value cannot be, or another package has the name of one of ours.
     """
+    packages.check()
     path = create_config_search_path(str(CONF))
     if folder is not None:
         if not Path(folder).is_dir():

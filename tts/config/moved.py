@@ -6,7 +6,6 @@ People's own YAML files go on working, and what identifies a configuration does 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 MOVED = {
     "verifiers.genprm.GenPRM": "verifiers.generative.genprm.GenPRM",
@@ -28,7 +27,7 @@ def present_name(target: str) -> str:
     return MOVED.get(target, target)
 
 
-def first_names(config: Any) -> Any:
+def first_names(config: object) -> object:
     """Returns a configuration with every class by its first name, which is what its identity is made of."""
     if isinstance(config, Mapping):
         return {

@@ -21,6 +21,11 @@ def order() -> None:
     here = Path.cwd()
     if here != _ROOT:
         sys.path[:] = [*(place for place in sys.path if Path(place) != here), str(here)]
+    check()
+
+
+def check() -> None:
+    """Raises UserError where another package of one of the names goes before this project's."""
     for name in NAMES:
         found = _place(name)
         if found != _ROOT / name:

@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from typing import Annotated
 
 from tts.core.constraints import OneOf
-from tts.core.errors import UserError
 
 AGGREGATORS: dict[str, Callable[[Sequence[float]], float]] = {
     "last": lambda scores: scores[-1],
@@ -21,12 +20,6 @@ AGGREGATORS: dict[str, Callable[[Sequence[float]], float]] = {
 
 Aggregator = Annotated[str, OneOf(AGGREGATORS)]
 """The name of one, as a setting."""
-
-
-def check_aggregator(name: str, key: str) -> None:
-    """Raises UserError where `name`, the value of the setting `key`, names no aggregator."""
-    if name not in AGGREGATORS:
-        raise UserError(f"{key}={name}: no such aggregator; choose one of {', '.join(AGGREGATORS)}")
 
 
 def aggregate(scores: Sequence[float | None], name: str) -> float | None:

@@ -6,7 +6,6 @@ import math
 from collections.abc import Callable, Collection, Iterable, Iterator, Sized
 from dataclasses import dataclass
 from functools import singledispatch
-from typing import Any
 
 import annotated_types as bounds
 
@@ -33,7 +32,7 @@ class Must:
         problem: What to tell the user where it is not.
     """
 
-    hold: Callable[[Any], object]
+    hold: Callable[..., object]
     problem: str
 
 
@@ -46,7 +45,7 @@ class Bound:
         words: What is needed.
     """
 
-    holds: Callable[[Any], bool]
+    holds: Callable[..., bool]
     words: str
 
 

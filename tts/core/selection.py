@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from typing import Annotated
 
 from tts.core.constraints import OneOf
-from tts.core.errors import UserError
 from tts.core.plurality import plurality
 
 Scores = Sequence[float | None]
@@ -56,9 +55,3 @@ SELECTIONS: dict[str, Callable[[Scores, Groups], int | None]] = {
 
 Selection = Annotated[str, OneOf(SELECTIONS)]
 """The name of a rule, as a setting."""
-
-
-def check_selection(name: str, key: str) -> None:
-    """Raises UserError where `name`, the value of the setting `key`, names no rule."""
-    if name not in SELECTIONS:
-        raise UserError(f"{key}={name}: choose one of {', '.join(SELECTIONS)}")

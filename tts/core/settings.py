@@ -56,7 +56,7 @@ P = ParamSpec("P")
 
 
 def settings(cls: C) -> C:
-    """Makes a class check the arguments of its constructor against their annotations, whoever calls it.
+    """Makes a class check the arguments of its own constructor against their annotations, whoever calls it.
 
     A list becomes a tuple where a tuple is annotated, since YAML has lists alone; no other argument is changed. Put it above
     `@dataclass`, where that makes the constructor.

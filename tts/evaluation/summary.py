@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -115,36 +116,46 @@ def summarize(tally: Tally, meter: Scope, extra: dict[str, Any]) -> dict[str, An
     }
 
 
-def table(tally: Tally, summary: dict[str, Any], title: str) -> Table:
-    """Returns what the terminal shows at the end: what the compute bought, and what it was."""
+Row = tuple[str, str, str]
+"""What something is called, its figure, and what stands behind that."""
+
+
+def rows(tally: Tally, summary: Mapping[str, Any]) -> list[Row]:
+    """Returns what is shown at the end: what the compute bought, and what it was."""
     n = tally.solutions // max(1, tally.n_problems - tally.n_errors)
-    result = Table(title=title, title_justify="left", show_edge=False, pad_edge=False, box=None, header_style="bold")
-    for name, justify in (("", "left"), ("", "right"), ("", "left")):
-        result.add_column(name, justify=justify)  # type: ignore[arg-type]
-    rows = (
+    rates = (
         (f"this search{_TOLD if summary.get('reads_answers') else ''}", summary["accuracy"], tally.correct),
         (f"majority of {n}", summary["majority"], tally.majority),
         # Samples of one problem are not independent, so that no interval over all of them would be right.
         ("one sample (pass@1)", summary["pass_at_1"], None),
         (f"any of {n} (oracle)", summary["oracle"], tally.oracle),
     )
-    for name, rate, successes in rows if tally.graded else ():
+    made: list[Row] = []
+    for name, rate, successes in rates if tally.graded else ():
         low, high = (0.0, 0.0) if successes is None else wilson_interval(successes, tally.graded)
-        result.add_row(name, f"{rate:.3f}", "" if successes is None else f"[{low:.3f}, {high:.3f}]")
+        made.append((name, f"{rate:.3f}", "" if successes is None else f"[{low:.3f}, {high:.3f}]"))
     policy, verifier = summary["policy"], summary["verifier"]
-    result.add_section()
-    result.add_row("policy", f"{policy['samples']:,}", f"samples, {policy['completion_tokens']:,} tokens")
+    made.append(("policy", f"{policy['samples']:,}", f"samples, {policy['completion_tokens']:,} tokens"))
     if verifier["verifications"]:
-        result.add_row(
-            "verifier", f"{verifier['verifications']:,}", f"verifications, {verifier['completion_tokens']:,} tokens"
-        )
-        result.add_row("", f"{summary['code_executions']:,}", "code executions")
-        result.add_row("", f"{verifier['no_verdict']:,}", f"of {verifier['votes']:,} votes without a verdict")
+        made += [
+            ("verifier", f"{verifier['verifications']:,}", f"verifications, {verifier['completion_tokens']:,} tokens"),
+            ("", f"{summary['code_executions']:,}", "code executions"),
+            ("", f"{verifier['no_verdict']:,}", f"of {verifier['votes']:,} votes without a verdict"),
+        ]
     if summary["dollars"]:
-        result.add_row("cost", f"{summary['dollars']:,.2f}", "dollars")
+        made.append(("cost", f"{summary['dollars']:,.2f}", "dollars"))
     if tally.limited:
-        result.add_row("limits", f"{tally.limited:,}", f"problems cut short by {', '.join(summary['limits_hit'])}")
-    result.add_row("wall", f"{summary['wall_s']:.1f}", "s")
+        made.append(("limits", f"{tally.limited:,}", f"problems cut short by {', '.join(summary['limits_hit'])}"))
+    return [*made, ("wall", f"{summary['wall_s']:.1f}", "s")]
+
+
+def table(tally: Tally, summary: Mapping[str, Any], title: str) -> Table:
+    """Returns the rows as the terminal shows them."""
+    result = Table(title=title, title_justify="left", show_edge=False, pad_edge=False, box=None, header_style="bold")
+    for name, justify in (("", "left"), ("", "right"), ("", "left")):
+        result.add_column(name, justify=justify)  # type: ignore[arg-type]
+    for number, row in enumerate(made := rows(tally, summary)):
+        result.add_row(*row, end_section=number + 1 < len(made) and made[number + 1][0] == "policy")
     return result
 
 

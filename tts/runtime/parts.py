@@ -9,8 +9,9 @@ from typing import Any
 from tts.bank import Bank
 from tts.budget import Budget, Role
 from tts.config.build import build
+from tts.core.annotations import fit
 from tts.core.errors import UserError
-from tts.core.settings import inside
+from tts.core.settings import PositiveInt, inside
 from tts.engines.base import BaseEngine
 from tts.engines.metered import MeteredEngine, metered
 from tts.runtime.clocks import CLOCKS
@@ -168,8 +169,5 @@ def _in_flight(config: Any, kinds: Sequence[str]) -> dict[str, int | None]:
     for key, limit in config.items():
         if key not in kinds:
             raise UserError(f"in_flight.{key}: no such setting; it takes {', '.join(kinds)}")
-        if limit is not None and (not isinstance(limit, int) or limit < 1):
-            raise UserError(
-                f"in_flight.{key}={limit}: a whole number of 1 or more, or null for what the engines can take"
-            )
+        fit(limit, PositiveInt | None, f"in_flight.{key}")
     return config

@@ -1,0 +1,165 @@
+"""Searches and evaluations as plain calls: synchronous ones, also inside a running event loop, and asynchronous ones."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Awaitable, Callable, Sequence
+from concurrent.futures import Future
+from contextlib import AbstractAsyncContextManager, nullcontext
+from pathlib import Path
+from typing import TypeVar, Unpack
+
+from tts.core import Problem
+from tts.core.errors import UserError
+from tts.evaluation.evaluation import Evaluation, load
+from tts.evaluation.job import compose_job
+from tts.runtime.choices import Arguments
+from tts.runtime.clocks import CLOCKS
+from tts.runtime.result import Result
+from tts.runtime.runtime import Runtime
+
+T = TypeVar("T")
+
+
+def search(problem: str | Problem, *overrides: str, **arguments: Unpack[Arguments]) -> Result:
+    """Searches for the answer to one problem.
+
+    Models are loaded for this call and freed after it; many searches share them in a `Runtime`. It works inside
+    of a running event loop too, such as a notebook's, which it blocks.
+
+        tts.search("What is 17 * 24?", search="best_of_n", n=8, votes=3).answer
+
+    Args:
+        problem: The question, or a problem.
+        overrides: As the command line takes them, such as `search.n=8`.
+        arguments: Keywords in the place of overrides; see `tts.runtime.choices.Arguments`.
+
+    Raises:
+        UserError: The search cannot work: nothing was computed.
+        ProblemError: Something went wrong for good.
+    """
+    return _run(lambda: asearch(problem, *overrides, **arguments), overrides)
+
+
+async def asearch(
+    problem: str | Problem, *overrides: str, runtime: Runtime | None = None, **arguments: Unpack[Arguments]
+) -> Result:
+    """As `search`, asynchronous.
+
+    Args:
+        problem: The question, or a problem.
+        overrides: As the command line takes them.
+        runtime: Where it runs; None for one of its own.
+        arguments: Keywords in the place of overrides.
+
+    Raises:
+        UserError: The search cannot work: nothing was computed.
+        ProblemError: Something went wrong for good.
+    """
+    async with _within(runtime) as opened:
+        return await opened.search(problem, *overrides, **arguments)
+
+
+def evaluate(*overrides: str, folder: str | Path | None = None, **arguments: Unpack[Arguments]) -> Evaluation:
+    """Searches all problems of a task.
+
+        print(tts.evaluate(task="arithmetic", limit=20, search="beam", n=8))
+
+    Args:
+        overrides: As the command line takes them, such as `task.path=problems.jsonl`.
+        folder: A directory for `results.jsonl`, `summary.json` and the trees, as of the command line's; records of the same
+            problems that it holds are kept where `resume=true` is among the overrides. None keeps records in memory.
+        arguments: Keywords in the place of overrides; see `tts.runtime.choices.Arguments`.
+
+    Raises:
+        UserError: It cannot work; or the first problems all failed in the same way.
+        RunError: Something is gone that all problems need.
+    """
+    return _run(lambda: aevaluate(*overrides, folder=folder, **arguments), overrides)
+
+
+async def aevaluate(
+    *overrides: str,
+    folder: str | Path | None = None,
+    runtime: Runtime | None = None,
+    **arguments: Unpack[Arguments],
+) -> Evaluation:
+    """As `evaluate`, asynchronous.
+
+    Args:
+        overrides: As the command line takes them.
+        folder: As in `evaluate`.
+        runtime: Where it runs; None for one of its own.
+        arguments: Keywords in the place of overrides.
+
+    Raises:
+        UserError: It cannot work; or the first problems all failed in the same way.
+        RunError: Something is gone that all problems need.
+    """
+    place = None if folder is None else Path(folder)
+    async with _within(runtime) as opened:
+        choices = opened.chosen(overrides, arguments)
+        config, identity = opened.configured(choices)
+        job = compose_job(config, identity, opened.resources, choices)
+        outcome = await job.run(opened.resources, place, bool(config.get("resume")))
+    records = outcome.records if place is None else _records(place)
+    return Evaluation(outcome.summary, records, place, job.title)
+
+
+def _within(runtime: Runtime | None) -> AbstractAsyncContextManager[Runtime]:
+    return Runtime() if runtime is None else nullcontext(runtime)
+
+
+def _records(folder: Path) -> Sequence[dict[str, object]]:
+    return load(folder).records
+
+
+def _run(call: Callable[[], Awaitable[T]], overrides: Sequence[str]) -> T:
+    """Awaits a call in an event loop of its own; in another thread where this one has a running loop."""
+    clock = next((override.partition("=")[2] for override in overrides if override.startswith("clock=")), "real")
+    if clock not in CLOCKS:
+        raise UserError(f"clock={clock}: choose one of {', '.join(CLOCKS)}")
+
+    async def awaited() -> T:
+        return await call()
+
+    def alone() -> T:
+        with asyncio.Runner(loop_factory=CLOCKS[clock]) as runner:
+            return runner.run(awaited())
+
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return alone()
+    return _elsewhere(awaited, CLOCKS[clock])
+
+
+def _elsewhere(call: Callable[[], Awaitable[T]], loop_factory: Callable[[], asyncio.AbstractEventLoop] | None) -> T:
+    """Awaits a call in a thread; an interruption here cancels it there, and waits until all is freed."""
+    result: Future[T] = Future()
+    begun: Future[Callable[[], object]] = Future()
+
+    async def awaited() -> T:
+        task = asyncio.current_task()
+        assert task is not None  # it runs
+        loop = asyncio.get_running_loop()
+        begun.set_result(lambda: loop.call_soon_threadsafe(task.cancel))
+        return await call()
+
+    def work() -> None:
+        try:
+            with asyncio.Runner(loop_factory=loop_factory) as runner:
+                result.set_result(runner.run(awaited()))
+        except BaseException as error:
+            result.set_exception(error)
+
+    thread = threading.Thread(target=work, name="tts-call")
+    thread.start()
+    try:
+        return result.result()
+    except KeyboardInterrupt:
+        begun.result()()
+        raise
+    finally:
+        thread.join()

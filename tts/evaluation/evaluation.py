@@ -1,0 +1,181 @@
+"""What a program gets back from a search over a task, and from the directory of a finished run."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+
+from tts.core.errors import UserError, missing_extra
+from tts.core.tree import Tree, load_tree, tree_path
+from tts.evaluation.record import Record
+from tts.evaluation.summary import Tally, first_errors, rows, table
+
+if TYPE_CHECKING:
+    import datasets
+    import pandas
+
+_WIDTH = 80  # columns of a terminal
+
+
+class Evaluation:
+    """The outcome of a search over the problems of a task.
+
+    Args:
+        summary: The contents of `summary.json`.
+        records: The lines of `results.jsonl`, in the task's order.
+        folder: The run directory, None where nothing was written.
+        title: What was run, in a line.
+    """
+
+    def __init__(
+        self, summary: Mapping[str, Any], records: Sequence[Record], folder: Path | None = None, title: str = ""
+    ) -> None:
+        self.summary = dict(summary)
+        self.records = list(records)
+        self.folder = folder
+        self.title = title or (folder.name if folder is not None else "evaluation")
+
+    @property
+    def accuracy(self) -> float | None:
+        """The rate of problems whose chosen answer is right, in [0, 1]; None without reference answers."""
+        accuracy: float | None = self.summary["accuracy"]
+        return accuracy
+
+    @cached_property
+    def tally(self) -> Tally:
+        """The counts over the records."""
+        tally = Tally()
+        for record in self.records:
+            tally.add(record)
+        return tally
+
+    def tree(self, problem: str) -> Tree:
+        """Returns the search tree of a problem.
+
+        Args:
+            problem: Its id.
+
+        Raises:
+            UserError: Trees were not kept, or there is none of this problem.
+        """
+        if self.folder is None:
+            raise UserError("trees are kept in a run directory alone: evaluate(..., folder='DIR')")
+        path = tree_path(self.folder / "trees", problem)
+        if not path.is_file():
+            raise UserError(f"{self.folder}: no tree of problem '{problem}'; records hold the ids")
+        return load_tree(path)
+
+    def rows(self) -> Iterator[dict[str, object]]:
+        """Yields a flat row for each problem: what a table of any library is made of."""
+        for record in self.records:
+            solutions, usage = record["solutions"], record["usage"]
+            chosen = None if record["chosen"] is None else solutions[record["chosen"]]
+            yield {
+                **{
+                    key: record[key]
+                    for key in ("id", "question", "answer", "prediction", "correct", "majority_correct")
+                },
+                "level": record.get("level"),
+                "score": None if chosen is None else chosen.get("score"),
+                "candidates": len(solutions),
+                "candidates_correct": sum(bool(solution["correct"]) for solution in solutions),
+                "policy_samples": usage["policy"]["samples"],
+                "policy_tokens": usage["policy"]["completion_tokens"],
+                "verifier_tokens": usage["verifier"]["completion_tokens"],
+                "verifications": usage["verifier"]["verifications"],
+                "code_executions": sum(spent["code_executions"] for spent in usage.values()),
+                "limits_hit": ",".join(record["limits_hit"]),
+                "error": record["error"],
+                "wall_s": record["wall_s"],
+            }
+
+    def to_pandas(self) -> pandas.DataFrame:
+        """Returns a table with a row a problem (`rows`).
+
+        Raises:
+            UserError: pandas is not installed.
+        """
+        try:
+            import pandas
+        except ImportError:
+            raise missing_extra("pandas", "pandas") from None
+        return pandas.DataFrame(list(self.rows()))
+
+    def to_dataset(self) -> datasets.Dataset:
+        """Returns a Hugging Face data set with a row a problem (`rows`).
+
+        Raises:
+            UserError: datasets is not installed.
+        """
+        try:
+            import datasets
+        except ImportError:
+            raise missing_extra("datasets", "hub") from None
+        return datasets.Dataset.from_list(list(self.rows()))
+
+    def __len__(self) -> int:
+        """How many problems have a record."""
+        return len(self.records)
+
+    def __str__(self) -> str:
+        """Shows what the command line shows at the end."""
+        text = io.StringIO()
+        console = Console(file=text, width=_WIDTH)
+        console.print(table(self.tally, self.summary, ""))
+        return "\n".join([self.title, *(line.rstrip() for line in text.getvalue().splitlines()), *self._errors()])
+
+    def __repr__(self) -> str:
+        """Shows the same: a program's last line shows its result."""
+        return str(self)
+
+    def _repr_html_(self) -> str:
+        """Shows the same in Jupyter."""
+        body = "".join(
+            f"<tr><td>{escape(name)}</td><td style='text-align:right'>{escape(figure)}</td><td>{escape(more)}</td></tr>"
+            for name, figure, more in rows(self.tally, self.summary)
+        )
+        errors = "".join(f"<br><small>{escape(line)}</small>" for line in self._errors())
+        return f"<div><b>{escape(self.title)}</b><table><tbody>{body}</tbody></table>{errors}</div>"
+
+    def _errors(self) -> list[str]:
+        if not self.tally.n_errors:
+            return []
+        count = f"{self.tally.n_errors} of {self.tally.n_problems} problems ended with an error"
+        return [count, *first_errors(self.tally)]
+
+
+def load(folder: str | Path) -> Evaluation:
+    """Reads the directory of a finished run of a search.
+
+    Args:
+        folder: With `results.jsonl` and `summary.json` in it.
+
+    Raises:
+        UserError: It is not such a directory.
+    """
+    place = Path(folder).expanduser()
+    results, summary = place / "results.jsonl", place / "summary.json"
+    if not place.is_dir():
+        raise UserError(f"{place}: no such directory")
+    if not results.is_file():
+        below = sorted(path.parent.name for path in place.glob("*/results.jsonl"))
+        hint = f"; there are runs below it: {', '.join(below[:3])}{', ...' if len(below) > 3 else ''}" if below else ""
+        raise UserError(f"{place}: not the directory of a run: it has no results.jsonl{hint}")
+    if not summary.is_file():
+        raise UserError(f"{place}: the run is not finished: it has no summary.json; run the same command again")
+    try:
+        lines = results.read_text("utf-8").splitlines()
+        records = [json.loads(line) for line in lines]
+        held = json.loads(summary.read_text("utf-8"))
+    except ValueError as error:
+        raise UserError(f"{place}: results.jsonl or summary.json is damaged: {error}") from None
+    if "accuracy" not in held:
+        raise UserError(f"{place}: a run of tts judge, not of a search; its figures are in summary.json")
+    return Evaluation(held, records, place)
