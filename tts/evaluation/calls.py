@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import threading
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from concurrent.futures import Future
-from contextlib import AbstractAsyncContextManager, nullcontext
+from contextlib import AbstractAsyncContextManager, contextmanager, nullcontext
+from contextvars import copy_context
 from pathlib import Path
 from typing import TypeVar, Unpack
 
@@ -165,12 +167,28 @@ def _elsewhere(call: Callable[[], Awaitable[T]], loop_factory: Callable[[], asyn
         except BaseException as error:
             result.set_exception(error)
 
-    thread = threading.Thread(target=work, name="tts-call")
+    # With the caller's context: his listener hears of it, and his scopes are charged.
+    thread = threading.Thread(target=copy_context().run, args=(work,), name="tts-call")
     thread.start()
     try:
-        return result.result()
+        with _interruptible():
+            return result.result()
     except KeyboardInterrupt:
         begun.add_done_callback(lambda cancel: cancel.result()())  # at once, unless it has not begun yet
         raise
     finally:
         thread.join()
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Has Ctrl-C interrupt a call that blocks an event loop; the loop's own way to hear of it is to go on."""
+    handler = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or not callable(handler):
+        yield
+        return
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, handler)

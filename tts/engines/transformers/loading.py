@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING, Any
 
 from tts.core.settings import SettingError, refused
@@ -11,6 +12,10 @@ if TYPE_CHECKING:
     import torch
 
     from tts.engines.transformers.model import CausalModel
+
+_ALONE = threading.Lock()
+"""While it loads, transformers replaces functions of its own for all threads (`no_tie_weights`). Of two loads at a time one
+would put back what the other had replaced, and every later load in the process would lack tied weights."""
 
 _TINY = 10_000_000
 """Parameters below which exact reproducibility on a CPU comes at no price that matters."""
@@ -50,13 +55,14 @@ def load_module(kind: Any, model: str, revision: str | None, dtype: str, device:
     disable_progress_bar()
     where = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
     try:
-        module, info = kind.from_pretrained(
-            model,
-            revision=revision,
-            dtype=dtype if dtype == "auto" else getattr(torch, dtype),
-            output_loading_info=True,
-            **options,
-        )
+        with _ALONE:
+            module, info = kind.from_pretrained(
+                model,
+                revision=revision,
+                dtype=dtype if dtype == "auto" else getattr(torch, dtype),
+                output_loading_info=True,
+                **options,
+            )
         if info["missing_keys"]:
             raise ValueError(f"the weights lack {', '.join(sorted(info['missing_keys'])[:3])}")
         tiny = dtype == "auto" and where == "cpu" and module.num_parameters() < _TINY
