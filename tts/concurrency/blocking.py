@@ -16,7 +16,9 @@ LoopFactory = Callable[[], asyncio.AbstractEventLoop]
 
 
 def blocking(call: Callable[[], Awaitable[T]], loop_factory: LoopFactory | None = None) -> T:
-    """Returns what a call comes to, awaited in an event loop of its own; in another thread where this one has a running loop.
+    """Returns what a call comes to, awaited in an event loop of its own.
+
+    Where this thread has a running loop, that is in another thread.
 
     An interruption (SIGINT) cancels the call and is raised once everything is freed.
 
