@@ -12,7 +12,7 @@ from tts.core import Problem, Solution
 from tts.core.errors import UserError
 from tts.core.settings import Text, refused, settings
 from tts.core.traits import PolicyTraits
-from tts.tasks.rows import read_lines
+from tts.files.rows import read_lines
 
 
 @settings

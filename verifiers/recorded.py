@@ -10,7 +10,7 @@ from tts.core.aggregate import Aggregator
 from tts.core.errors import UserError
 from tts.core.settings import refused, settings
 from tts.core.traits import VerifierTraits
-from tts.tasks.rows import read_lines
+from tts.files.rows import read_lines
 from verifiers.base import BaseVerifier
 
 

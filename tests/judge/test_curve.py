@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.judge.helpers import TOLD, judge, rows, summary, write
-from tts.judge.curve import Run, main, names
+from tts.judge.curve.__main__ import Run, main, names
 
 
 def cell(folder: Path, data: Path, *overrides: str) -> None:

@@ -13,7 +13,7 @@ from tts.core.errors import UserError
 COMMANDS = {
     "search": ("tts.__main__", "solves the problems of a task: samples, judges, chooses"),
     "judge": ("tts.judge.__main__", "measures a verifier on solutions whose steps are labelled"),
-    "judge curve": ("tts.judge.curve", "the table of a sweep of judge"),
+    "judge curve": ("tts.judge.curve.__main__", "the table of a sweep of judge"),
     "report": ("tts.report.__main__", "compares finished runs: tables and a page"),
     "trace": ("tts.trace.__main__", "shows how a search came to its choice"),
     "bank": ("tts.bank.__main__", "looks after kept samples: list, size, export, prune"),

@@ -21,8 +21,8 @@ from tts.core.settings import PositiveInt, refused, settings
 from tts.engines.generating import Completion, Engine, Request, Sampling
 from tts.engines.logprobs import read_tokens, write_tokens
 from tts.engines.wrapping import WrappingEngine
+from tts.files.rows import read_lines
 from tts.files.writing import writing
-from tts.tasks.rows import read_lines
 
 _CHARACTERS_PER_TOKEN = 4
 _CONTEXT = 40

@@ -15,8 +15,8 @@ from tts.core import Attachment, Conversation, Problem
 from tts.core.errors import UserError, missing_extra
 from tts.core.problem import read_attachments, read_conversation
 from tts.core.settings import NonNegativeInt, PositiveInt, SettingError, refused, settings
+from tts.files.rows import read_rows
 from tts.tasks.answers import normalize
-from tts.tasks.rows import read_rows
 
 Field = Literal["id", "question", "answer", "messages", "attachments"]
 Names = str | Sequence[str] | None
@@ -29,7 +29,7 @@ class DatasetTask:
 
     Args:
         name: What records and reports call the task.
-        path: A local file as `tts.tasks.rows.read_rows` takes it. Goes before `hub`.
+        path: A local file as `tts.files.rows.read_rows` takes it. Goes before `hub`.
         hub: A data set of the Hugging Face hub.
         config: Its configuration, where it has several.
         split: Its split.

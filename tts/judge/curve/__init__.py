@@ -1,0 +1,1 @@
+"""The runs of a sweep of the judge side by side."""
