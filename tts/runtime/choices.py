@@ -13,7 +13,7 @@ from tts.core.policy import Policy
 from tts.core.strategy import SearchStrategy
 from tts.core.task import Task
 from tts.core.verifier import Verifier
-from tts.engines.generating import Engine
+from tts.engines.base import BaseEngine
 from tts.runtime.contracts import check_engine, check_grader, check_policy, check_strategy, check_task, check_verifier
 
 GROUPS = ("task", "policy", "verifier", "search", "grading")
@@ -51,7 +51,7 @@ class Arguments(TypedDict, total=False):
     sandbox: str
     bank: str | Path
     budget: Mapping[str, float]
-    engines: Mapping[str, Engine]
+    engines: Mapping[str, BaseEngine]
 
 
 _SETTINGS = {"n": "search.n", "votes": "verifier.votes", "limit": "task.limit", "seed": "seed", "bank": "bank.path"}
@@ -78,7 +78,7 @@ class Choices:
     verifier: Verifier | None = None
     strategy: SearchStrategy | None = None
     grader: Grader | None = None
-    engines: Mapping[str, Engine] = field(default_factory=dict)
+    engines: Mapping[str, BaseEngine] = field(default_factory=dict)
 
     def own(self) -> dict[str, object]:
         """Returns the groups that are objects of the caller's own."""
