@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
-import threading
 from collections.abc import Awaitable, Callable, Sequence
-from concurrent.futures import Future
 from contextlib import AbstractAsyncContextManager, nullcontext
 from pathlib import Path
 from typing import TypeVar, Unpack
 
+from tts.concurrency.blocking import blocking
 from tts.config.compose import configuration
 from tts.core import Problem
 from tts.core.errors import UserError
@@ -126,51 +124,10 @@ def _holds_results(place: Path) -> bool:
 
 
 def _run(call: Callable[[], Awaitable[T]], overrides: Sequence[str], arguments: Arguments) -> T:
-    """Awaits a call in an event loop of its own; in another thread where this one has a running loop."""
+    """Awaits a call on the clock that the configuration names."""
     config, _ = configuration("config", choose(overrides, arguments).overrides)
     clock = config["clock"]
     if clock not in CLOCKS:
         raise UserError(f"clock={clock}: choose one of {', '.join(CLOCKS)}")
 
-    async def awaited() -> T:
-        return await call()
-
-    def alone() -> T:
-        with asyncio.Runner(loop_factory=CLOCKS[clock]) as runner:
-            return runner.run(awaited())
-
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return alone()
-    return _elsewhere(awaited, CLOCKS[clock])
-
-
-def _elsewhere(call: Callable[[], Awaitable[T]], loop_factory: Callable[[], asyncio.AbstractEventLoop] | None) -> T:
-    """Awaits a call in a thread; an interruption here cancels it there, and waits until all is freed."""
-    result: Future[T] = Future()
-    begun: Future[Callable[[], object]] = Future()
-
-    async def awaited() -> T:
-        task = asyncio.current_task()
-        assert task is not None  # it runs
-        loop = asyncio.get_running_loop()
-        begun.set_result(lambda: loop.call_soon_threadsafe(task.cancel))
-        return await call()
-
-    def work() -> None:
-        try:
-            with asyncio.Runner(loop_factory=loop_factory) as runner:
-                result.set_result(runner.run(awaited()))
-        except BaseException as error:
-            result.set_exception(error)
-
-    thread = threading.Thread(target=work, name="tts-call")
-    thread.start()
-    try:
-        return result.result()
-    except KeyboardInterrupt:
-        begun.add_done_callback(lambda cancel: cancel.result()())  # at once, unless it has not begun yet
-        raise
-    finally:
-        thread.join()
+    return blocking(call, CLOCKS[clock])
