@@ -17,10 +17,10 @@ LoopFactory = Callable[[], asyncio.AbstractEventLoop]
 
 
 def blocking(call: Callable[[], Awaitable[T]], loop_factory: LoopFactory | None = None) -> T:
-    """Returns what a call comes to, awaited in an event loop of its own.
+    """Awaits a call in an event loop of its own, in another thread where this one has a running loop.
 
-    Where this thread has a running loop, that is in another thread. The call runs in the context of the caller: who listens
-    to events here hears those of the call. An interruption (SIGINT) cancels it and is raised once everything is freed.
+    It runs in the context of the caller: who listens to events here hears those of the call. An interruption (SIGINT)
+    cancels the call and is raised once everything is freed.
 
     Args:
         call: Begins the work.
