@@ -16,6 +16,8 @@ from omegaconf.errors import OmegaConfBaseException
 import tts.config.resolvers  # noqa: F401  configurations are written with them
 from tts.config import packages
 from tts.config.build import config_hash
+from tts.config.keys import check_top_level, top_level
+from tts.config.refusals import refusal
 from tts.core.errors import UserError
 
 CONF = Path(__file__).resolve().parents[2] / "conf"
@@ -47,6 +49,7 @@ def configuration(name: str, overrides: Sequence[str], folder: str | Path | None
         with open_dict(config):
             del config["hydra"]
         plain: dict[str, Any] = OmegaConf.to_container(config, resolve=True)  # type: ignore[assignment]
+        check_top_level(plain, top_level(CONF / f"{name}.yaml"))
         return plain, config_hash(OmegaConf.to_container(config, resolve=False))  # type: ignore[arg-type]
     except (HydraException, OmegaConfBaseException) as error:
-        raise UserError(str(error).strip()) from None
+        raise UserError(refusal(error)) from None

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
 from tts.budget import Limits, Scope, current, scope
-from tts.core.errors import ProblemError, RunError, UserError
+from tts.core.errors import ProblemError, RunError, UserError, leaf
 
 _log = logging.getLogger(__name__)
 
@@ -142,7 +142,7 @@ async def _work_through(
             for _ in range(in_flight):
                 workers.create_task(worker())
     except BaseExceptionGroup as group:
-        raise _leaf(group) from None
+        raise leaf(group) from None
 
 
 @dataclass(frozen=True)
@@ -197,11 +197,11 @@ async def _recorded(work: Awaitable[Record], failed: Callable[[str], Record]) ->
     except* RunError:
         raise
     except* (ProblemError, UserError) as group:
-        error = _leaf(group)
+        error = leaf(group)
         message = str(error)
     except* Exception as group:
         _log.exception("an item failed")
-        error = _leaf(group)
+        error = leaf(group)
         message = f"{type(error).__name__}: {error}"
     return failed(message), _Fault(message, _kind(error))
 
@@ -220,9 +220,3 @@ async def _told_from_outside(work: Awaitable[T]) -> T:
         if task is not None and task.cancelling():
             raise
         raise ProblemError("a part of the search was cancelled from inside") from None
-
-
-def _leaf(error: BaseException) -> BaseException:
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return error

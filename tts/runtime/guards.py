@@ -7,6 +7,7 @@ to its end with what it has, and needs no accounting. A verdict that cannot be r
 from __future__ import annotations
 
 import math
+import reprlib
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
@@ -31,18 +32,22 @@ class LimitedPolicy:
         self.splits = policy.splits
 
     def solutions(self, problem: Problem, prefix: Solution, n: int, first: int = 0) -> AsyncGenerator[Solution, None]:
-        """As `Policy.solutions`; raises ProblemError where the problem has attachments and the policy reads text only."""
-        return _until_limit(self._policy.solutions(self._readable(problem), prefix, n, first))
+        """As `Policy.solutions`.
+
+        Raises:
+            ProblemError: The problem has attachments and the policy reads text only, or it yields what is no solution.
+        """
+        return self._until_limit(self._policy.solutions(self._readable(problem), prefix, n, first))
 
     def steps(self, problem: Problem, prefix: Solution, n: int, first: int = 0) -> AsyncGenerator[Solution, None]:
         """As `Policy.steps`."""
-        return _until_limit(self._policy.steps(self._readable(problem), prefix, n, first))
+        return self._until_limit(self._policy.steps(self._readable(problem), prefix, n, first))
 
     def revisions(
         self, problem: Problem, solution: Solution, critique: str, n: int, first: int = 0
     ) -> AsyncGenerator[Solution, None]:
         """As `Policy.revisions`."""
-        return _until_limit(self._policy.revisions(self._readable(problem), solution, critique, n, first))
+        return self._until_limit(self._policy.revisions(self._readable(problem), solution, critique, n, first))
 
     def token_bound(self, n: int, steps: int | None = None) -> int | None:
         """As `Policy.token_bound`."""
@@ -62,6 +67,17 @@ class LimitedPolicy:
             require_text(problem, type(self._policy).__name__)
         return problem
 
+    async def _until_limit(self, solutions: AsyncGenerator[object, None]) -> AsyncGenerator[Solution, None]:
+        async with aclosing(solutions) as landing:
+            try:
+                async for solution in landing:
+                    if not isinstance(solution, Solution):  # what somebody wrote keeps to no annotation
+                        name = type(self._policy).__name__
+                        raise ProblemError(f"the policy {name} gave {reprlib.repr(solution)}: a tts.Solution is needed")
+                    yield solution
+            except LimitReached:
+                return
+
 
 class CheckedVerifier:
     """A verifier whose verdicts can be relied on.
@@ -79,20 +95,17 @@ class CheckedVerifier:
         """As `Verifier.verify`; where the budget does not allow it, a verdict without any score.
 
         Raises:
-            ProblemError: The verdict has a wrong number of scores, or one that is no number.
+            ProblemError: It is no verdict, has a wrong number of scores, or one that is no number.
         """
-        verdict: Verdict | None = None
         # To go on from a verdict that was not given is to begin; a limit of time may be met before it reads as used up.
         prior = prior if prior is not None and prior.given else None
+        verdict = Verdict((None,) * len(solution.steps), state=Withheld.BUDGET)
         try:
             current().check()
             verdict = await self._verifier.verify(problem, solution, prior)
         except* LimitReached:
             pass
-        if verdict is None:
-            return Verdict((None,) * len(solution.steps), state=Withheld.BUDGET)
-        self._check(verdict, solution)
-        return verdict
+        return self._checked(verdict, solution)
 
     def token_bound(self, steps: int) -> int | None:
         """As `Verifier.token_bound`."""
@@ -106,11 +119,23 @@ class CheckedVerifier:
         """As `Verifier.preview`."""
         return self._verifier.preview(problem, solution)
 
-    def _check(self, verdict: Verdict, solution: Solution) -> None:
+    def _checked(self, verdict: object, solution: Solution) -> Verdict:
         name = type(self._verifier).__name__
-        wrong = [score for score in verdict.scores if score is not None and not math.isfinite(score)]
+        if not isinstance(verdict, Verdict):
+            raise ProblemError(
+                f"the verifier {name} returned {reprlib.repr(verdict)}: a tts.Verdict is needed, such as "
+                "Verdict((0.9, 0.2)), with a score for each step"
+            )
+        if not isinstance(verdict.scores, tuple | list):
+            raise ProblemError(
+                f"the verifier {name} returned the scores {reprlib.repr(verdict.scores)}: a tuple is needed"
+            )
+        wrong = [score for score in verdict.scores if score is not None and not _is_number(score)]
         if wrong:
-            raise ProblemError(f"the verifier {name} returned the score {wrong[0]}: a score is a finite number or None")
+            kind = "" if isinstance(wrong[0], float) else f" ({type(wrong[0]).__name__})"
+            raise ProblemError(
+                f"the verifier {name} returned the score {wrong[0]}{kind}: a score is a finite number (float) or None"
+            )
         given = len(verdict.scores)
         # A verifier need not judge blank text behind the last step.
         steps = max((number for number, step in enumerate(solution.steps, 1) if step.strip()), default=0)
@@ -119,12 +144,9 @@ class CheckedVerifier:
         stopped = given < steps and (may_stop or verdict.first_error() is not None)
         if given not in (1, steps, len(solution.steps)) and not stopped:
             raise ProblemError(f"the verifier {name} returned {given} scores for a solution of {steps} steps")
+        return verdict
 
 
-async def _until_limit(solutions: AsyncGenerator[Solution, None]) -> AsyncGenerator[Solution, None]:
-    async with aclosing(solutions) as landing:
-        try:
-            async for solution in landing:
-                yield solution
-        except LimitReached:
-            return
+def _is_number(score: object) -> bool:
+    """Whether it is one that a record can hold."""
+    return isinstance(score, int | float) and math.isfinite(score)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import enum
 from collections.abc import AsyncGenerator, Awaitable, Callable, Hashable, Iterable, Mapping
-from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar, Unpack
@@ -13,10 +12,11 @@ from typing import Any, TypeVar, Unpack
 from tts.budget import Limits, Scope, Usage, now, scope
 from tts.config.compose import configuration
 from tts.core import Problem
-from tts.core.errors import UserError
+from tts.core.errors import UserError, leaf
 from tts.core.events import Event, listening
 from tts.runtime.batch import Ended, Record, Sink, batch
 from tts.runtime.choices import Arguments, Choices, choose
+from tts.runtime.clocks import check_clock
 from tts.runtime.composition import Composition, compose
 from tts.runtime.resources import Resources
 from tts.runtime.result import Finished, Result
@@ -49,11 +49,11 @@ class Runtime:
     """
 
     def __init__(self, *overrides: str, config_dir: str | Path | None = None, **arguments: Unpack[Arguments]) -> None:
-        self._defaults = (overrides, arguments)
+        self._choices = choose(overrides, arguments)
         self._folder = config_dir
         self._state = _State.NEW
         self._resources = Resources()
-        choose(overrides, arguments)
+        self._streams: set[asyncio.Task[Result]] = set()
 
     async def __aenter__(self) -> Runtime:
         """Opens it; nothing is loaded before something needs it.
@@ -70,16 +70,33 @@ class Runtime:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Closes everything, whatever happened."""
+        """Closes everything, whatever happened; searches of streams that are still open are cancelled.
+
+        Raises:
+            ExceptionGroup: Of what could not be closed, where nothing else went wrong.
+        """
         self._state = _State.CLOSED
         # On its own, so that a cancellation while it closes leaves nothing open.
-        closing = asyncio.ensure_future(self._resources.close())
-        try:
-            await asyncio.shield(closing)
-        except asyncio.CancelledError:
-            with suppress(Exception):
-                await closing
-            raise
+        closing = asyncio.ensure_future(self._close())
+        cancelled = False
+        while not closing.done():
+            try:
+                await asyncio.wait((closing,))
+            except asyncio.CancelledError:
+                cancelled = True
+        if cancelled:
+            raise asyncio.CancelledError
+        faults = closing.exception()
+        if faults is not None and error is not None:
+            error.add_note(f"and as it was closed: {faults!r}")
+        elif faults is not None:
+            raise faults
+
+    async def _close(self) -> None:
+        for searching in tuple(self._streams):
+            searching.cancel()
+        await asyncio.gather(*self._streams, return_exceptions=True)
+        await self._resources.close()
 
     @property
     def resources(self) -> Resources:
@@ -92,7 +109,7 @@ class Runtime:
             raise UserError(
                 f"this Runtime is {self._state.value}: use it inside of `async with Runtime(...) as runtime:`"
             )
-        if asyncio.get_running_loop() is not self._loop:
+        if asyncio._get_running_loop() is not self._loop:
             raise UserError("this Runtime belongs to another event loop; enter one in the loop that uses it")
         return self._resources
 
@@ -102,16 +119,18 @@ class Runtime:
         Raises:
             UserError: An argument is unknown, or two of the call contradict each other.
         """
-        own_overrides, own_arguments = self._defaults
-        choose(tuple(overrides), arguments)
-        given = {override.partition("=")[0].lstrip("+") for override in overrides}
-        kept = [override for override in own_overrides if override.partition("=")[0].lstrip("+") not in given]
-        merged: Arguments = {**own_arguments, **arguments}
-        return choose((*kept, *overrides), merged)
+        return choose(tuple(overrides), arguments).over(self._choices)
 
     def configured(self, choices: Choices, name: str = "config") -> tuple[dict[str, Any], str]:
-        """Returns the configuration of choices and its hash; see `tts.config.compose.configuration`."""
-        return configuration(name, choices.overrides, self._folder)
+        """Returns the configuration of choices and its hash; see `tts.config.compose.configuration`.
+
+        Raises:
+            UserError: It is not open, an override names nothing, or the clock is not that of the event loop.
+        """
+        _ = self.resources
+        config, identity = configuration(name, choices.overrides, self._folder)
+        check_clock(config["clock"], self._loop)
+        return config, identity
 
     def composed(self, *overrides: str, **arguments: Unpack[Arguments]) -> Composition:
         """Returns a search, composed and checked; nothing is loaded yet.
@@ -134,7 +153,8 @@ class Runtime:
             UserError: The search cannot work: nothing was computed.
             ProblemError: Something went wrong for good.
         """
-        return await self._searched(self.composed(*overrides, **arguments), _problem(problem))
+        asked = _problem(problem)
+        return await self._searched(self.composed(*overrides, **arguments), asked)
 
     async def stream(
         self, problem: str | Problem, *overrides: str, **arguments: Unpack[Arguments]
@@ -143,7 +163,7 @@ class Runtime:
 
         Closing the generator (`contextlib.aclosing`) cancels the search. Arguments and errors are those of `search`.
         """
-        composition, asked = self.composed(*overrides, **arguments), _problem(problem)
+        asked, composition = _problem(problem), self.composed(*overrides, **arguments)
         events: asyncio.Queue[Event | None] = asyncio.Queue()
 
         async def run() -> Result:
@@ -155,6 +175,7 @@ class Runtime:
 
         started = now()
         searching = asyncio.create_task(run())
+        self._streams.add(searching)
         try:
             while (event := await events.get()) is not None:
                 yield event
@@ -162,6 +183,7 @@ class Runtime:
         finally:
             searching.cancel()
             await asyncio.gather(searching, return_exceptions=True)
+            self._streams.discard(searching)
 
     async def batch(
         self,
@@ -190,6 +212,8 @@ class Runtime:
         try:
             with scope("run", composition.budget.run), scope("problem", composition.budget.problem) as meter:
                 found = await composition.search(problem)
+        except BaseExceptionGroup as group:
+            raise leaf(group) from None
         finally:
             await self.resources.flush()
         usage: Mapping[str, Usage] = meter.usage
