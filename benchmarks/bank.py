@@ -45,7 +45,7 @@ def requests(count: int, seeds: int, sampling: Sampling) -> Iterator[Request]:
 async def measure(title: str, count: int, seeds: int, tokens: int, alternatives: int, reads: bool = False) -> None:
     """Prints the figures of one kind of requests; `reads` has the tokens read."""
     random_ = random.Random(0)
-    sampling = Sampling(alternatives=alternatives)
+    sampling = Sampling(top_logprobs=alternatives)
     made = [sample(random_, tokens, alternatives) for _ in range(64)]
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "bank.sqlite"

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from tts.budget import Role
 from tts.engines.generating import Completion, Engine, Request, Sampling
-from tts.engines.metered import MeteredEngine
+from tts.engines.metered import MeteredGenerator
 from tts.engines.simulated.prefix_cache import PrefixCache, block_keys
 from tts.engines.simulated.tokens import CHARACTERS, count
 
@@ -47,13 +47,13 @@ class Gpu:
         return tokens * (self.tick_base + self.tick_per_sequence) + uncached * self.prefill
 
 
-class Log(MeteredEngine):
+class Log(MeteredGenerator):
     """A gate that writes down every sample that landed, with the prompt tokens that the fullest of caches would not hold.
 
     Args:
         engine: The engine.
-        role: As of `MeteredEngine`.
-        limit: As of `MeteredEngine`.
+        role: As of `MeteredGenerator`.
+        limit: As of `MeteredGenerator`.
     """
 
     def __init__(self, engine: Engine, role: Role, limit: int) -> None:
@@ -62,7 +62,7 @@ class Log(MeteredEngine):
         self._cache = PrefixCache(1 << 30, _BLOCK)
 
     async def generate(self, request: Request) -> AsyncGenerator[Completion, None]:
-        """As `MeteredEngine.generate`."""
+        """As `MeteredGenerator.generate`."""
         blocks = block_keys(request.prompt, _BLOCK * CHARACTERS)
         # The first sample computes the prompt for the others; what is left of it is no full block.
         first, rest = self._cache.match(blocks), len(blocks) * _BLOCK

@@ -35,7 +35,7 @@ from transformers import AutoModel, AutoTokenizer, PreTrainedTokenizerFast, Qwen
 from transformers.utils import logging
 
 from tts.core import Problem, Solution, Verdict
-from tts.engines.metered import MeteredEngine
+from tts.engines.metered import MeteredScorer
 from tts.engines.transformers_scoring import TransformersScorer
 from tts.engines.transformers_scoring.heads import Layers
 from verifiers.discriminative.codecs.separator import SeparatorCodec
@@ -170,7 +170,7 @@ async def measure(folder: Path, repetitions: int) -> dict[str, Any]:
     engine = TransformersScorer(str(folder), Layers(["score.0", "score.2"]), dtype="float32", device="cpu")
     await engine.start()
     codec = SeparatorCodec(Softmax([1]), SEPARATOR, chat="template", system=SYSTEM)
-    verifier = DiscriminativeVerifier(MeteredEngine(engine, "verifier"), codec, "prod")  # type: ignore[arg-type]
+    verifier = DiscriminativeVerifier(MeteredScorer(engine, "verifier"), codec, "prod")
     plain = OneAtATime(folder)
     print(
         f"{engine.parameters:,} parameters, {torch.get_num_threads()} thread(s), {SOLUTIONS} solutions x {STEPS} steps"

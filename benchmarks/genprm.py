@@ -13,32 +13,29 @@ import argparse
 import asyncio
 import statistics
 import time
-from collections.abc import AsyncIterator, Sequence
-from typing import cast
+from collections.abc import AsyncGenerator, Sequence
 
 from benchmarks.setup import FASTER, opened, verifier_of
 from tts.core import Problem, Solution, Verdict
-from tts.engines.generating import Completion, Engine, Request
+from tts.engines.generating import Completion, Engine, Request, generating
+from tts.engines.wrapping import WrappingGenerator
 from tts.runtime.composition import Composition
 
 Pair = tuple[Problem, Solution]
 
 
-class OneAtATime:
+class OneAtATime(WrappingGenerator):
     """Lets one request through at a time, as a plain loop over steps would."""
 
     def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+        super().__init__(engine)
         self._turn = asyncio.Lock()
 
-    async def generate(self, request: Request) -> AsyncIterator[Completion]:
+    async def generate(self, request: Request) -> AsyncGenerator[Completion, None]:
         """Waits for its turn."""
         async with self._turn:
-            async for completion in self._engine.generate(request):
+            async for completion in self.inside.generate(request):
                 yield completion
-
-    def __getattr__(self, name: str) -> object:
-        return getattr(self._engine, name)
 
 
 async def together(search: Composition, pairs: Sequence[Pair], votes: int, seed: int) -> float:
@@ -51,7 +48,7 @@ async def together(search: Composition, pairs: Sequence[Pair], votes: int, seed:
 
 async def alone(search: Composition, pairs: Sequence[Pair], votes: int, seed: int) -> float:
     """Returns votes a second when every solution is judged for itself, one request at a time."""
-    engine = cast(Engine, OneAtATime(search.engines["verifier"]))
+    engine = OneAtATime(generating(search.engines["verifier"]))
     started = time.monotonic()
     verdicts = [
         await verifier_of(search, engine, seed=seed + number, votes=votes).verify(problem, solution)

@@ -24,7 +24,7 @@ from tts.core import Problem, SearchResult, Solution, Verdict
 from tts.core.events import Event, Progressed, listening
 from tts.core.strategy import SearchStrategy
 from tts.engines.generating import Completion, Request, Sampling
-from tts.engines.metered import MeteredEngine
+from tts.engines.metered import MeteredGenerator
 from tts.engines.seeded import SeededSampler
 from tts.evaluation.runner import Runner
 from tts.runtime.guards import CheckedVerifier, LimitedPolicy
@@ -76,7 +76,7 @@ class NullEngine:
 class NullVerifier(BaseVerifier):
     """Asks its engine once a step and finds every step half right."""
 
-    def __init__(self, engine: MeteredEngine) -> None:
+    def __init__(self, engine: MeteredGenerator) -> None:
         self._client = SeededSampler(engine)
 
     async def verify(self, problem: Problem, solution: Solution, prior: Verdict | None = None) -> Verdict:
@@ -116,7 +116,7 @@ def problems(count: int) -> Iterator[Problem]:
 async def searched(strategy: SearchStrategy, count: int) -> tuple[int, float]:
     """Runs a strategy over null engines and returns the engine requests and the CPU seconds."""
     engine = NullEngine()
-    gates = MeteredEngine(engine, "policy"), MeteredEngine(engine, "verifier")
+    gates = MeteredGenerator(engine, "policy"), MeteredGenerator(engine, "verifier")
     policy = LimitedPolicy(ChatPolicy(gates[0], chat="template"))
     verifier = CheckedVerifier(NullVerifier(gates[1]))
     grader = MathGrader()
@@ -136,7 +136,7 @@ async def searched(strategy: SearchStrategy, count: int) -> tuple[int, float]:
 async def client_alone(count: int) -> tuple[int, float]:
     """Sends single requests through client, budget and gate."""
     engine = NullEngine()
-    client = SeededSampler(MeteredEngine(engine, "policy"))
+    client = SeededSampler(MeteredGenerator(engine, "policy"))
     with scope("run", BUDGET.run), scope("problem", BUDGET.problem):
         started = time.process_time()
         for _ in range(count // 100):

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 
 from tts.config.build import build
 from tts.core.verifier import Verifier
-from tts.engines.generating import Engine
+from tts.engines.base import BaseEngine
 from tts.evaluation.job import SearchJob, compose_job
 from tts.runtime.composition import Composition
 from tts.runtime.runtime import Runtime
@@ -27,7 +27,7 @@ async def opened(*overrides: str) -> AsyncIterator[tuple[Runtime, SearchJob]]:
         yield runtime, job
 
 
-def verifier_of(search: Composition, engine: Engine, *, seed: int, **changes: object) -> Verifier:
+def verifier_of(search: Composition, engine: BaseEngine, *, seed: int, **changes: object) -> Verifier:
     """Returns the search's verifier anew, on `engine`, with other settings."""
     config = {key: value for key, value in search.config["verifier"].items() if key != "engine"}
     sandbox = MeteredSandbox(search.sandbox, "verifier")

@@ -109,7 +109,7 @@ class SimulatedServer:
             top_k=max(0, body.get("top_k", 0)),
             stop=(stop,) if isinstance(stop, str) else tuple(stop),
             include_stop=bool(body.get("include_stop_str_in_output")),
-            alternatives=int(body.get("logprobs") or 0),
+            top_logprobs=int(body.get("logprobs") or 0),
         )
         # Without a seed, samples differ from request to request, and a server that does the same again says the same.
         first = self.requests << 8 if body.get("seed") is None else body["seed"]

@@ -23,7 +23,7 @@ from tts.bank.bank import sampling_key
 from tts.budget import scope
 from tts.core.errors import EngineError
 from tts.engines.generating import Completion, Request, Sampling
-from tts.engines.metered import MeteredEngine
+from tts.engines.metered import MeteredGenerator
 from tts.runtime.resources import Resources
 
 
@@ -40,7 +40,7 @@ samplings = st.builds(
     max_tokens=st.integers(1, 3),
     temperature=st.sampled_from([0.0, 0.5, 1.0]),
     stop=st.sampled_from([(), ("a",), ("a", "b"), ("a, b",)]),
-    alternatives=st.sampled_from([0, 20]),
+    top_logprobs=st.sampled_from([0, 20]),
 )
 requests = st.builds(
     Request, st.sampled_from(["", "p", "p\0", "q\ud800"]), samplings, st.lists(st.integers(0, 9), min_size=1).map(tuple)
@@ -95,11 +95,16 @@ def test_every_parameter_tells_requests_apart() -> None:
     base = Sampling()
     changes = {
         "max_tokens": 7, "temperature": 0.5, "top_p": 0.5, "top_k": 3, "repetition_penalty": 1.5, "stop": ("x",),
-        "include_stop": True, "alternatives": 3,
+        "include_stop": True, "top_logprobs": 3,
     }  # fmt: skip
     assert set(changes) == set(vars(base))
     keys = {sampling_key(replace(base, **{name: value})) for name, value in changes.items()}  # type: ignore[arg-type]
     assert len(keys | {sampling_key(base)}) == len(changes) + 1
+    # As it stands in banks that earlier programs made.
+    assert sampling_key(Sampling(stop=("x",), top_logprobs=3)) == (
+        '{"max_tokens": 2048, "temperature": 1.0, "top_p": 1.0, "top_k": 0, "repetition_penalty": 1.0, "stop": ["x"], '
+        '"include_stop": false, "alternatives": 3}'
+    )
     assert sampling_key(Sampling(temperature=1)) == sampling_key(Sampling(temperature=1.0))
 
 
@@ -108,7 +113,7 @@ async def test_smaller_cells_are_beginnings_of_larger_ones_and_cost_the_search_t
     with fresh() as bank:
         costs = []
         for n in (16, 4, 16, 20):
-            gate = MeteredEngine(BankedEngine(engine, bank), "policy", limit=5)
+            gate = MeteredGenerator(BankedEngine(engine, bank), "policy", limit=5)
             with scope("run") as meter:
                 await complete(gate, Request("p", seeds=tuple(range(n))))
             usage = meter.usage["policy"]

@@ -152,7 +152,7 @@ async def test_a_damaged_outcome_is_made_again(tmp_path: Path) -> None:
     with bank_of(tmp_path) as bank:
         await BankedSandbox(InProcess(), bank).run("print(1)")
     with sqlite3.connect(tmp_path / "bank.sqlite") as connection:
-        connection.execute("UPDATE outputs SET body = substr(body, 1, 9)")
+        connection.execute("UPDATE entries SET body = substr(body, 1, 9)")
     connection.close()
     with bank_of(tmp_path) as bank:
         outcome = await BankedSandbox(InProcess(), bank).run("print(1)")
@@ -273,7 +273,7 @@ async def test_a_bank_from_before_there_were_outputs_takes_them(tmp_path: Path) 
         await complete(BankedEngine(Writer("writer"), bank), Request("p"))
         await bank.flush()
     with sqlite3.connect(tmp_path / "bank.sqlite") as connection:
-        connection.execute("DROP TABLE outputs")
+        connection.execute("DROP TABLE entries")
     connection.close()
     with bank_of(tmp_path) as bank:
         await BankedSandbox(InProcess(), bank).run("print(1)")

@@ -19,7 +19,7 @@ from tts.bank.__main__ import main
 from tts.engines.generating import Request, Sampling
 from tts.engines.replay import ReplayEngine
 
-REQUESTS = [Request(f"prompt {i}\ud800é", Sampling(alternatives=20 * (i % 2)), tuple(range(5 + i))) for i in range(4)]
+REQUESTS = [Request(f"prompt {i}\ud800é", Sampling(top_logprobs=20 * (i % 2)), tuple(range(5 + i))) for i in range(4)]
 SAMPLES = sum(len(request.seeds) for request in REQUESTS)
 
 

@@ -40,7 +40,7 @@ class Writer:
             self.generated.append((request.prompt, seed))
             text = f"{self.name} {request.prompt} {request.sampling} {seed}"
             token = Token(text, -0.1, {text: -0.1, "x": -1 / 3}, {text: 0.0, "x": -math.inf})
-            tokens = (token,) if request.sampling.alternatives else None
+            tokens = (token,) if request.sampling.top_logprobs else None
             yield Completion(text, "stop", None, tokens, 3, 2, index)
 
     async def count_tokens(self, text: str) -> int:

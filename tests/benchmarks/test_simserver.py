@@ -46,7 +46,7 @@ async def complete(engine: Engine, request: Request) -> list[Completion]:
         Sampling(max_tokens=3),
         Sampling(stop=("\n\n",), include_stop=True),
         Sampling(stop=("\n\n", "Step 1")),
-        Sampling(temperature=0.0, max_tokens=40, alternatives=3),
+        Sampling(temperature=0.0, max_tokens=40, top_logprobs=3),
     ],
 )
 async def test_over_http_it_says_what_it_says_at_home(sampling: Sampling) -> None:

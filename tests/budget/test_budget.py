@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tts.budget import Budget, LimitReached, Limits, Usage, charge, current, scope
 from tts.core.errors import UserError
 from tts.engines.generating import Completion, Sampling
-from tts.engines.metered import MeteredEngine
+from tts.engines.metered import MeteredGenerator
 from tts.engines.scripted import ScriptedEngine
 from tts.engines.seeded import SeededSampler
 
@@ -41,7 +41,7 @@ async def test_a_request_charges_its_prompt_once_and_every_sample() -> None:
     with scope() as meter:
         landed = [
             c
-            async for c in SeededSampler(MeteredEngine(engine, "verifier")).sample(
+            async for c in SeededSampler(MeteredGenerator(engine, "verifier")).sample(
                 "three word prompt", Sampling(), [4, 7]
             )
         ]

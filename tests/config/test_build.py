@@ -11,6 +11,8 @@ from omegaconf import OmegaConf
 from tts.config.build import build, config_hash
 from tts.core.errors import UserError
 from tts.engines.replay import Recorder
+from tts.engines.scoring import ScoreRequest, ScoreRows
+from tts.engines.scripted import ScriptedEngine
 from tts.runtime.resources import Resources
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -103,6 +105,15 @@ NEEDED = {
 }
 
 
+class Both(ScriptedEngine):
+    """An engine of both kinds, for parts of either."""
+
+    tokenizer = None
+
+    async def score(self, request: ScoreRequest) -> ScoreRows:
+        return ()
+
+
 @pytest.mark.parametrize("option", [*OPTIONS, *(f"engine@policy.engine={name}" for name in ("openai", "transformers"))])
 def test_every_option_composes_and_its_class_takes_all_of_its_settings(option: str, tmp_path: Path) -> None:
     overrides = [option, *NEEDED.get(option, [])]
@@ -110,5 +121,10 @@ def test_every_option_composes_and_its_class_takes_all_of_its_settings(option: s
         config = OmegaConf.to_container(compose("config", overrides), resolve=True)
     group = option.split("=")[0].split("@")[-1].split(".")[0]
     node = {key: value for key, value in config[group].items() if key != "engine"}  # type: ignore[index]
-    provided = {"engine": object(), "sandbox": type("Sandbox", (), {"executes": True})(), "seed": 0, "grader": object()}
+    provided = {
+        "engine": Both(lambda prompt, seed: ""),
+        "sandbox": type("Sandbox", (), {"executes": True})(),
+        "seed": 0,
+        "grader": object(),
+    }
     build(node, group, provided, Resources().engine)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from transformers import AutoConfig
 
-from benchmarks.setup import close, job, start
+from benchmarks.setup import opened
 from tts.core import Solution
 from tts.embedded.student import first_error
 from tts.statistics.metrics import first_error_score
@@ -36,15 +36,12 @@ def test_both_have_the_same_tokenizer():
 
 async def test_the_pair_does_its_task():
     """Coarse bounds that a broken checkpoint or a changed wire format misses by far; benchmarks.embedded measures."""
-    made = job("task.split=validation", "task.size=16", "task.seed=11", "verifier.votes=3")
-    await start(made)
-    problems = list(made.task.problems())
-    judged = []
-    for problem in problems:
-        solutions = [solution async for solution in made.policy.solutions(problem, Solution(), 8)]
-        verdicts = await asyncio.gather(*(made.verifier.verify(problem, solution) for solution in solutions))
-        judged += [(problem, *pair) for pair in zip(solutions, verdicts, strict=True)]
-    await close(made)
+    async with opened("task.split=validation", "task.size=16", "task.seed=11", "verifier.votes=3") as (_, job):
+        search, judged = job.search, []
+        for problem in job.task.problems():
+            solutions = [solution async for solution in search.policy.solutions(problem, Solution(), 8)]
+            verdicts = await asyncio.gather(*(search.verifier.verify(problem, solution) for solution in solutions))
+            judged += [(problem, *pair) for pair in zip(solutions, verdicts, strict=True)]
     right = [extract_answer(solution.text) == problem.answer for problem, solution, _ in judged]
     assert 0.2 < sum(right) / len(right) < 0.8
     labels = [first_error(problem, solution.steps) for problem, solution, _ in judged]

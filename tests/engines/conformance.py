@@ -236,7 +236,7 @@ class EngineConformance:
     async def test_tokens_come_with_their_log_probabilities(self, subject: Subject, alternatives: int) -> None:
         if not subject.logprobs:
             pytest.skip("this engine reports no tokens")
-        sampling = replace(HOT, alternatives=alternatives, max_tokens=120)
+        sampling = replace(HOT, top_logprobs=alternatives, max_tokens=120)
         for completion in await complete(subject.engine, Request(PROMPTS[0], sampling, (1, 2, 3))):
             assert completion.tokens is not None
             assert len(completion.tokens) == completion.completion_tokens
@@ -256,7 +256,7 @@ class EngineConformance:
     async def test_log_probabilities_are_the_models_own(self, subject: Subject) -> None:
         if not subject.logprobs:
             pytest.skip("this engine reports no tokens")
-        one = Sampling(max_tokens=1, alternatives=10)
+        one = Sampling(max_tokens=1, top_logprobs=10)
         samplings = [one, replace(one, temperature=0.0), replace(one, temperature=1.7), replace(one, top_k=3)]
         tops = []
         for (completion,) in await complete_all(subject.engine, *(Request(PROMPTS[0], s) for s in samplings)):
@@ -268,7 +268,7 @@ class EngineConformance:
     async def test_what_was_sampled_from_is_reported(self, subject: Subject) -> None:
         if not subject.logprobs:
             pytest.skip("this engine reports no tokens")
-        greedy = Sampling(max_tokens=12, temperature=0.0, alternatives=5)
+        greedy = Sampling(max_tokens=12, temperature=0.0, top_logprobs=5)
         narrow = replace(greedy, temperature=0.7, top_k=3)
         (cold,), (warm,) = await complete_all(
             subject.engine, Request(PROMPTS[0], greedy), Request(PROMPTS[0], narrow, (3,))
@@ -288,7 +288,7 @@ class EngineConformance:
         if not subject.logprobs:
             pytest.skip("this engine reports no tokens")
         for include in (False, True):
-            sampling = replace(HOT, stop=("\n\n", "."), include_stop=include, alternatives=1)
+            sampling = replace(HOT, stop=("\n\n", "."), include_stop=include, top_logprobs=1)
             for completion in await complete(subject.engine, Request(PROMPTS[0], sampling, (1, 2))):
                 joined = "".join(token.text for token in completion.tokens or ())
                 assert joined.startswith(completion.text)

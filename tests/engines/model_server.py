@@ -104,7 +104,7 @@ def _sampling(body: dict[str, Any]) -> Sampling:
         repetition_penalty=body["repetition_penalty"],
         stop=tuple(body.get("stop") or ()),
         include_stop=body.get("include_stop_str_in_output", False),
-        alternatives=body.get("logprobs") or 0,
+        top_logprobs=body.get("logprobs") or 0,
     )
 
 

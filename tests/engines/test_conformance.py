@@ -67,8 +67,8 @@ class TestOpenAIWithSharedRequests(EngineConformance):
     "sampling",
     [
         HOT,
-        replace(HOT, max_tokens=150, alternatives=5),
-        replace(HOT, alternatives=2, stop=("\n\n",), include_stop=True),
+        replace(HOT, max_tokens=150, top_logprobs=5),
+        replace(HOT, top_logprobs=2, stop=("\n\n",), include_stop=True),
     ],
 )
 async def test_a_replay_says_what_was_recorded(tmp_path: Path, sampling: Sampling) -> None:

@@ -15,7 +15,7 @@ from tests.engines.conformance import EMBEDDED_POLICY, EngineConformance, Subjec
 from tts.budget import LimitReached, Limits, scope
 from tts.core.errors import EngineError, UserError
 from tts.engines.generating import Completion, Engine, Request, Sampling
-from tts.engines.metered import MeteredEngine
+from tts.engines.metered import MeteredGenerator
 from tts.engines.seeded import SeededSampler
 from tts.engines.transformers import TransformersEngine
 
@@ -70,7 +70,7 @@ workloads = st.lists(st.integers(1, 30), min_size=1, max_size=8)
 @given(sizes=workloads, limit=st.integers(1, 40), seed=st.integers(0, 99))
 async def test_all_samples_land_once_and_never_too_many_are_in_flight(sizes: list[int], limit: int, seed: int) -> None:
     engine = Slow(seed)
-    gate = MeteredEngine(engine, "policy", limit)
+    gate = MeteredGenerator(engine, "policy", limit)
     requests = [Request(str(i), seeds=tuple(range(100 * i, 100 * i + size))) for i, size in enumerate(sizes)]
     for request, landed in zip(requests, await asyncio.gather(*(collect(gate, r) for r in requests)), strict=True):
         assert sorted(c.index for c in landed) == list(range(len(request.seeds)))
@@ -89,7 +89,7 @@ async def test_cancelled_requests_give_their_places_back(
     sizes: list[int], limit: int, seed: int, data: st.DataObject
 ) -> None:
     engine = Slow(seed)
-    gate = MeteredEngine(engine, "policy", limit)
+    gate = MeteredGenerator(engine, "policy", limit)
     tasks = [
         asyncio.create_task(collect(gate, Request(str(i), seeds=tuple(range(size))))) for i, size in enumerate(sizes)
     ]
@@ -108,7 +108,7 @@ async def test_cancelled_requests_give_their_places_back(
 
 async def test_earlier_problems_go_first() -> None:
     engine = Slow()
-    gate = MeteredEngine(engine, "policy", 1)
+    gate = MeteredGenerator(engine, "policy", 1)
 
     async def problem(order: int) -> None:
         with scope(order=order):
@@ -121,7 +121,7 @@ async def test_earlier_problems_go_first() -> None:
 async def test_failure_of_a_part_fails_the_request_and_frees_its_places() -> None:
     engine = Slow()
     engine.fails = True
-    gate = MeteredEngine(engine, "policy", 4)
+    gate = MeteredGenerator(engine, "policy", 4)
     with pytest.raises(EngineError, match="the engine broke"):
         await collect(gate, Request("x", seeds=tuple(range(20))))
     engine.fails = False
@@ -129,17 +129,17 @@ async def test_failure_of_a_part_fails_the_request_and_frees_its_places() -> Non
 
 
 async def test_capacity_is_the_engine_s_unless_a_limit_is_set() -> None:
-    assert MeteredEngine(Slow(), "policy").capacity == 7
-    assert MeteredEngine(Slow(), "policy", 3).capacity == 3
+    assert MeteredGenerator(Slow(), "policy").capacity == 7
+    assert MeteredGenerator(Slow(), "policy", 3).capacity == 3
     for limit in (0, -1):
         with pytest.raises(UserError, match=rf"^limit={limit}: at least 1"):
-            MeteredEngine(Slow(), "verifier", limit)
+            MeteredGenerator(Slow(), "verifier", limit)
     with pytest.raises(UserError, match=r"^prompt_price=-1\.0: at least 0"):
-        MeteredEngine(Slow(), "policy", prompt_price=-1.0)
+        MeteredGenerator(Slow(), "policy", prompt_price=-1.0)
 
 
 async def test_prices_are_charged_for_each_prompt_once_and_every_sample() -> None:
-    client = SeededSampler(MeteredEngine(Slow(), "verifier", None, 1e6, 10e6))
+    client = SeededSampler(MeteredGenerator(Slow(), "verifier", None, 1e6, 10e6))
     with scope() as meter:
         assert len([c async for c in client.sample("prompt", Sampling(), range(5))]) == 5
     assert meter.usage["verifier"].dollars == pytest.approx(2 * 1 + 5 * 3 * 10)
@@ -153,7 +153,7 @@ async def test_nothing_is_started_once_a_limit_is_reached_and_all_in_flight_is_p
 ) -> None:
     """A search exceeds a token limit by no more than what was in flight when it was reached."""
     engine = Slow(seed)
-    client = SeededSampler(MeteredEngine(engine, "policy", in_flight))
+    client = SeededSampler(MeteredGenerator(engine, "policy", in_flight))
 
     async def sample(prompt: int, size: int) -> int:
         landed = 0
@@ -185,7 +185,7 @@ async def test_time_limit_cancels_what_is_in_flight() -> None:
                     await asyncio.sleep(3600)
 
     engine = Endless()
-    client = SeededSampler(MeteredEngine(engine, "policy", 2))
+    client = SeededSampler(MeteredGenerator(engine, "policy", 2))
     with scope("problem", Limits(seconds=0.05)) as meter, scope("inner"):
         landing = client.sample("x", Sampling(), range(2))
         await anext(landing)
@@ -206,5 +206,5 @@ class TestConformance(EngineConformance):
     @classmethod
     def subject(cls) -> Iterator[Subject]:
         engine = TransformersEngine(EMBEDDED_POLICY, device="cpu", batch_size=16, context=512)
-        yield Subject(MeteredEngine(engine, "policy", 20), context=512, tolerance=1e-9)
+        yield Subject(MeteredGenerator(engine, "policy", 20), context=512, tolerance=1e-9)
         asyncio.run(engine.close())

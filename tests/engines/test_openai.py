@@ -103,7 +103,7 @@ async def test_a_truncated_completion_says_so() -> None:
 async def test_logprobs_of_alternatives(processed: bool) -> None:
     top = {"Yes": math.log(0.9), "No": math.log(0.1)}
     logprobs = {"tokens": ["Yes"], "token_logprobs": [top["Yes"]], "top_logprobs": [top]}
-    sampling = Sampling(temperature=0.6, top_p=0.95, alternatives=20)
+    sampling = Sampling(temperature=0.6, top_p=0.95, top_logprobs=20)
     with serve(lambda body: completion(body, "Yes", logprobs=logprobs)) as server:
         (said,) = await ask(OpenAIEngine("m", server.url, processed_logprobs=processed), Request("p", sampling))
     (token,) = said.tokens or ()

@@ -17,7 +17,7 @@ from tts.engines.logprobs import as_sampled, read_tokens, write_tokens
 from tts.engines.replay import Recorder, ReplayEngine
 from tts.engines.scripted import ScriptedEngine
 
-SAMPLING = Sampling(stop=("!",), include_stop=True, alternatives=20)
+SAMPLING = Sampling(stop=("!",), include_stop=True, top_logprobs=20)
 
 
 async def ask(engine: object, prompt: str, seeds: tuple[int, ...] = (0,)) -> list[Completion]:

@@ -21,7 +21,7 @@ samplings = st.builds(
     top_p=st.sampled_from([0.05, 0.5, 0.9, 1.0]),
     top_k=st.sampled_from([0, 1, 5, VOCABULARY, 1000]),
     repetition_penalty=st.sampled_from([1.0, 1.3]),
-    alternatives=st.sampled_from([0, 1, 3, 1000]),
+    top_logprobs=st.sampled_from([0, 1, 3, 1000]),
 )
 
 
@@ -65,10 +65,10 @@ def test_rows_sample_as_transformers_would_and_independently_of_each_other(
         expected = expected_scores(logits[row], sampling, prompt)
         assert expected[tokens[row]] > -math.inf
         got = alternatives[row]
-        assert (got is None) == (sampling.alternatives == 0)
+        assert (got is None) == (sampling.top_logprobs == 0)
         if got is not None:
             raw = logits[row].double().log_softmax(-1)
-            best = raw.sort(descending=True).indices[: sampling.alternatives].tolist()
+            best = raw.sort(descending=True).indices[: sampling.top_logprobs].tolist()
             assert len(got.ids) == len(set(got.ids))
             assert set(got.ids) == {*best, int(tokens[row])}
             assert got.logprobs == pytest.approx(raw[got.ids].tolist(), abs=1e-12)
@@ -116,7 +116,7 @@ def test_frequencies_follow_the_distribution(sampling: Sampling) -> None:
 def test_a_nucleus_may_hold_more_tokens_than_are_sorted_at_first() -> None:
     size = 30_000
     sampler = Sampler(1, size, CPU)
-    sampler.add(Sampling(top_p=0.9, alternatives=size), 0, [0])
+    sampler.add(Sampling(top_p=0.9, top_logprobs=size), 0, [0])
     logits = torch.linspace(0, 0.01, size, dtype=torch.float64)
     _, (alternatives,) = sampler.sample(logits[None])
     assert alternatives is not None

@@ -8,10 +8,13 @@ import pytest
 
 from tts.budget import LimitReached, Limits, scope
 from tts.core.errors import EngineError, UserError
+from tts.engines.base import identified
+from tts.engines.generating import generating
 from tts.engines.local_tokenizer import LocalTokenizer
-from tts.engines.metered import MeteredEngine
-from tts.engines.scoring import ScoreRequest, ScoreRows
+from tts.engines.metered import MeteredScorer, metered
+from tts.engines.scoring import ScoreRequest, ScoreRows, scoring
 from tts.engines.scripted import ScriptedEngine
+from tts.engines.seeded import SeededSampler
 
 
 class Reader:
@@ -30,19 +33,19 @@ class Reader:
     async def start(self) -> None:
         pass
 
-    async def read(self, reading: ScoreRequest) -> ScoreRows:
-        self.asked.append(reading.tokens[0])
+    async def score(self, request: ScoreRequest) -> ScoreRows:
+        self.asked.append(request.tokens[0])
         await self.turn.wait()
-        if reading.tokens[0] < 0:
+        if request.tokens[0] < 0:
             raise EngineError("cannot")
-        return ((float(reading.tokens[0]),),)
+        return ((float(request.tokens[0]),),)
 
     async def close(self) -> None:
         pass
 
 
-def gate(reader: Reader, **prices: float) -> MeteredEngine:
-    return MeteredEngine(reader, "verifier", None, **prices)  # type: ignore[arg-type]
+def gate(reader: Reader, **prices: float) -> MeteredScorer:
+    return MeteredScorer(reader, "verifier", None, **prices)
 
 
 def reading(first: int) -> ScoreRequest:
@@ -55,7 +58,7 @@ async def test_as_many_as_are_of_use_are_in_flight_and_earlier_problems_go_first
 
     async def ask(first: int) -> ScoreRows:
         with scope(order=first):
-            return await made.read(reading(first))
+            return await made.score(reading(first))
 
     tasks = [asyncio.ensure_future(ask(first)) for first in (5, 6, 9, 1)]
     for _ in range(5):
@@ -70,7 +73,7 @@ async def test_all_tokens_are_paid_as_prompt() -> None:
     reader = Reader()
     reader.turn.set()
     with scope() as spent:
-        await gate(reader, prompt_price=2.0, completion_price=1.0).read(reading(3))
+        await gate(reader, prompt_price=2.0, completion_price=1.0).score(reading(3))
     usage = spent.usage["verifier"]
     assert (usage.calls, usage.samples, usage.prompt_tokens, usage.completion_tokens) == (1, 0, 3, 0)
     assert usage.flops == 2 * 10 * 3
@@ -82,10 +85,10 @@ async def test_time_that_is_up_cuts_a_reading() -> None:
     made = gate(reader)
     with scope("problem", Limits(seconds=0.02)) as spent:
         with pytest.raises(LimitReached, match=r"problem\.seconds"):
-            await made.read(reading(1))
+            await made.score(reading(1))
         assert spent.hit == {"problem.seconds"}
     reader.turn.set()
-    assert await made.read(reading(2)) == ((2.0,),)
+    assert await made.score(reading(2)) == ((2.0,),)
 
 
 async def test_a_used_up_budget_asks_for_nothing() -> None:
@@ -93,9 +96,9 @@ async def test_a_used_up_budget_asks_for_nothing() -> None:
     reader.turn.set()
     made = gate(reader)
     with scope("problem", Limits(calls=1)):
-        await made.read(reading(1))
+        await made.score(reading(1))
         with pytest.raises(LimitReached):
-            await made.read(reading(2))
+            await made.score(reading(2))
     assert reader.asked == [1]
 
 
@@ -103,7 +106,7 @@ async def test_a_used_up_budget_asks_for_nothing() -> None:
 async def test_whoever_ends_early_leaves_its_place(ending: str) -> None:
     reader = Reader()
     made = gate(reader)
-    tasks = [asyncio.ensure_future(made.read(reading(-1))) for _ in range(2)]
+    tasks = [asyncio.ensure_future(made.score(reading(-1))) for _ in range(2)]
     await asyncio.sleep(0)
     if ending == "cancelled":
         for task in tasks:
@@ -111,13 +114,32 @@ async def test_whoever_ends_early_leaves_its_place(ending: str) -> None:
     reader.turn.set()
     ended = await asyncio.gather(*tasks, return_exceptions=True)
     assert all(isinstance(one, asyncio.CancelledError if ending == "cancelled" else EngineError) for one in ended)
-    assert await asyncio.gather(*(made.read(reading(first)) for first in (1, 2, 3))) == [
+    assert await asyncio.gather(*(made.score(reading(first)) for first in (1, 2, 3))) == [
         ((1.0,),),
         ((2.0,),),
         ((3.0,),),
     ]
 
 
-def test_an_engine_that_writes_cannot_be_read() -> None:
-    with pytest.raises(UserError, match=r"verifier\.engine: 'scripted' \(ScriptedEngine\) writes text"):
-        _ = MeteredEngine(ScriptedEngine(lambda prompt, seed: ""), "verifier").reader
+def test_each_kind_of_engine_is_refused_where_the_other_is_needed() -> None:
+    writes, scores = metered(ScriptedEngine(lambda prompt, seed: ""), "verifier"), metered(Reader(), "policy")
+    with pytest.raises(UserError, match=r"^engine: 'scripted' \(ScriptedEngine\) writes text"):
+        scoring(writes)
+    with pytest.raises(UserError, match=r"^engine: 'reader' \(Reader\) generates no text"):
+        SeededSampler(scores)  # type: ignore[arg-type]
+    assert scoring(scores) is scores
+    assert generating(writes) is writes
+
+
+def test_an_engine_around_another_tells_its_identity_where_that_does() -> None:
+    assert not identified(metered(Reader(), "policy"))
+    told = metered(metered(Told(), "policy"), "verifier")
+    assert identified(told)
+    assert told.identity() == {"model": "told"}
+    with pytest.raises(UserError, match=r"'reader' \(Reader\) has no method `identity`"):
+        metered(Reader(), "policy").identity()
+
+
+class Told(Reader):
+    def identity(self) -> dict[str, object]:
+        return {"model": "told"}

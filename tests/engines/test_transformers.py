@@ -101,7 +101,7 @@ samplings = st.builds(
     repetition_penalty=st.sampled_from([1.0, 1.2]),
     stop=st.sampled_from([(), ("e",), ("is ", "\n")]),
     include_stop=st.booleans(),
-    alternatives=st.sampled_from([0, 2]),
+    top_logprobs=st.sampled_from([0, 2]),
 )
 requests = st.builds(
     Request, prompt=texts, sampling=samplings, seeds=st.lists(st.integers(0, 99), min_size=1, max_size=4).map(tuple)
@@ -141,9 +141,9 @@ def test_log_probabilities_are_those_of_the_plain_model(kind: str, engines: Any,
     tokens = AutoTokenizer.from_pretrained(checkpoint(kind))
     size, prompt = len(tokens), LONG
     samplings = [
-        Sampling(max_tokens=3, alternatives=size),
-        Sampling(max_tokens=12, alternatives=3, temperature=0.6, top_k=20, top_p=0.8, repetition_penalty=1.3),
-        Sampling(max_tokens=12, alternatives=3, temperature=0),
+        Sampling(max_tokens=3, top_logprobs=size),
+        Sampling(max_tokens=12, top_logprobs=3, temperature=0.6, top_k=20, top_p=0.8, repetition_penalty=1.3),
+        Sampling(max_tokens=12, top_logprobs=3, temperature=0),
     ]
     # A short neighbour makes the rows of the batch unequal; the first request fills the prefix cache.
     engine = engines(kind, batch_size=8, prefix_cache_mb=1)
@@ -162,7 +162,7 @@ def test_log_probabilities_are_those_of_the_plain_model(kind: str, engines: Any,
                 chosen = int((raw - token.logprob).abs().argmin())
                 assert raw[chosen].item() == pytest.approx(token.logprob, abs=1e-9)
                 assert processed[chosen] > -math.inf
-                shown = {*raw.topk(min(sampling.alternatives, len(raw))).indices.tolist(), chosen}
+                shown = {*raw.topk(min(sampling.top_logprobs, len(raw))).indices.tolist(), chosen}
                 order = sorted(shown, key=raw.tolist().__getitem__)
                 names = [tokens.decode([i]) for i in order]
                 top = dict(zip(names, raw[order].tolist(), strict=True))
@@ -175,7 +175,7 @@ def test_log_probabilities_are_those_of_the_plain_model(kind: str, engines: Any,
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_many_samples_that_share_their_prompt_are_what_each_is_alone(kind: str, engines: Any) -> None:
-    sampling = Sampling(max_tokens=20, alternatives=2)
+    sampling = Sampling(max_tokens=20, top_logprobs=2)
     # Two groups beside each other, rows that share nothing, and rows that end early.
     wanted = [
         Request(LONG, sampling, tuple(range(24))),
@@ -222,7 +222,7 @@ def test_a_stop_string_cuts_the_text_at_its_first_occurrence(
     sampling = Sampling(max_tokens=40)
     ((whole,),) = run(engine, Request(LONG, sampling, (seed,)))
     stop = whole.text[begin : begin + length] or "never there"
-    stopping = replace(sampling, stop=("also never", stop), include_stop=include, alternatives=1)
+    stopping = replace(sampling, stop=("also never", stop), include_stop=include, top_logprobs=1)
     ((cut,),) = run(engine, Request(LONG, stopping, (seed,)))
     at = whole.text.find(stop)
     assert cut.tokens is not None
@@ -243,7 +243,7 @@ def test_end_tokens_end_the_text_and_are_not_in_it(checkpoint: Checkpoints, tmp_
     GenerationConfig(eos_token_id=ends).save_pretrained(tmp_path)
     tokens = tokenizer()
     engine = TransformersEngine(str(tmp_path), device="cpu")
-    ((*completions,),) = run(engine, Request("Yes", Sampling(max_tokens=30, alternatives=1), tuple(range(20))))
+    ((*completions,),) = run(engine, Request("Yes", Sampling(max_tokens=30, top_logprobs=1), tuple(range(20))))
     for completion in completions:
         assert completion.tokens is not None
         assert completion.finish_reason == "stop"

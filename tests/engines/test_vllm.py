@@ -63,7 +63,7 @@ class TestInProcess(EngineConformance):
 
 async def test_it_says_what_the_transformers_engine_says_greedily(engine: Engine) -> None:
     other = TransformersEngine(EMBEDDED_POLICY, device="cpu")
-    greedy = Sampling(max_tokens=150, temperature=0.0, alternatives=3)
+    greedy = Sampling(max_tokens=150, temperature=0.0, top_logprobs=3)
     requests = [
         Request(prompt, sampling) for prompt in PROMPTS for sampling in (greedy, replace(greedy, stop=("\n\n",)))
     ]
@@ -170,7 +170,7 @@ class TestServer(EngineConformance):
 
 async def test_samples_that_share_a_request_are_those_of_separate_ones(url: str) -> None:
     separate, sharing = OpenAIEngine(EMBEDDED_POLICY, url), OpenAIEngine(EMBEDDED_POLICY, url, samples_per_request=8)
-    for sampling in (HOT, replace(HOT, top_p=0.9, stop=("\n\n",)), replace(HOT, alternatives=2)):
+    for sampling in (HOT, replace(HOT, top_p=0.9, stop=("\n\n",)), replace(HOT, top_logprobs=2)):
         request = Request(PROMPTS[0], sampling, (*range(100, 120), 7, 7, 8))
         one, other = await complete(separate, request), await complete(sharing, request)
         assert [bare(c) for c in one] == [bare(c) for c in other]

@@ -9,7 +9,7 @@ import pytest
 
 from tests.verifiers.discriminative.backend import PROBLEM, SOLUTIONS, judge, reader
 from tests.verifiers.discriminative.tiny import codec, published, tokenizer
-from tts.engines.metered import MeteredEngine
+from tts.engines.metered import MeteredScorer
 from verifiers.discriminative.verifier import DiscriminativeVerifier
 
 pytestmark = pytest.mark.integration
@@ -37,7 +37,7 @@ def test_a_solution_has_the_models_own_logit(tmp_path: Path) -> None:
     tokens.save_pretrained(tmp_path)
 
     engine = reader("orm", tmp_path)
-    made = DiscriminativeVerifier(MeteredEngine(engine, "verifier"), codec("orm"), published("orm")["aggregator"])
+    made = DiscriminativeVerifier(MeteredScorer(engine, "verifier"), codec("orm"), published("orm")["aggregator"])
     verdicts = judge(made, *SOLUTIONS)
     asyncio.run(engine.close())
     for verdict, solution in zip(verdicts, SOLUTIONS, strict=True):

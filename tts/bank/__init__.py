@@ -1,8 +1,8 @@
-"""The bank: samples that were generated once and are not generated again, and outputs of code that was run once."""
+"""The bank: samples, scores and outputs of code that were computed once and are not computed again."""
 
 from tts.bank.bank import Bank
-from tts.bank.banked import BankedEngine
+from tts.bank.banked import BankedEngine, BankedScorer, banked
 from tts.bank.code_outputs import BankedSandbox
 from tts.bank.store import BankError
 
-__all__ = ["Bank", "BankError", "BankedEngine", "BankedSandbox"]
+__all__ = ["Bank", "BankError", "BankedEngine", "BankedSandbox", "BankedScorer", "banked"]

@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import math
 import sys
+from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -57,14 +58,14 @@ def parser() -> argparse.ArgumentParser:
         added.set_defaults(command=command)
         return added
 
-    add("list", _list, "shows the models whose samples are kept, and how many there are of each")
+    add("list", _list, "shows the models and sandboxes of which results are kept, and how many there are of each")
     add("size", _size, "shows how large the bank is")
     exporting = add("export", _export, "writes the samples to a file: recorded requests (.jsonl) or a table (.parquet)")
     exporting.add_argument("file", type=Path, metavar="FILE", help="ends in .jsonl or .parquet")
     exporting.add_argument("--model", metavar="TEXT", help="only of models whose name holds this text")
-    pruning = add("prune", _prune, "deletes samples, and makes the file smaller")
+    pruning = add("prune", _prune, "deletes results, and makes the file smaller")
     pruning.add_argument("--model", metavar="TEXT", help="only of models whose name holds this text")
-    pruning.add_argument("--older-than", type=float, metavar="DAYS", help="only those generated longer ago")
+    pruning.add_argument("--older-than", type=float, metavar="DAYS", help="only those made longer ago")
     pruning.add_argument(
         "--to-size", type=float, metavar="MB", help="only as many, the oldest first, as brings it down to this"
     )
@@ -87,19 +88,24 @@ def _size(store: Store, _: argparse.Namespace, console: Console) -> None:
 
 
 def _amount(found: Sequence[Model], size: int) -> str:
-    samples, outputs = sum(model.samples for model in found), sum(model.outputs for model in found)
-    parts = (
-        [f"{samples:,} samples of {sum(model.requests for model in found):,} prompts"] if samples or not outputs else []
-    )
-    parts += [f"{outputs:,} outputs of code"] if outputs else []
-    return f"{' and '.join(parts)}, {size / _MB:,.1f} MB"
+    samples, requests, others = sum(m.samples for m in found), sum(m.requests for m in found), _others(found)
+    parts = [f"{samples:,} samples of {requests:,} prompts"] if samples or not others else []
+    return f"{' and '.join(parts + others)}, {size / _MB:,.1f} MB"
+
+
+def _others(found: Sequence[Model]) -> list[str]:
+    """Returns how much there is of each other kind of results."""
+    counts: Counter[str] = Counter()
+    for model in found:
+        counts.update(model.entries)
+    return [f"{count:,} {kind}" for kind, count in sorted(counts.items())]
 
 
 def _export(store: Store, given: argparse.Namespace, console: Console) -> None:
     count, damaged = export(store, given.file, given.model)
     left = f"; {damaged:,} are damaged and left out" if damaged else ""
-    outputs = sum(model.outputs for model in models(store) if (given.model or "") in model.name)
-    left += f"; {outputs:,} outputs of code are no samples and left out" if outputs else ""
+    others = _others([model for model in models(store) if (given.model or "") in model.name])
+    left += f"; {' and '.join(others)} are no samples and left out" if others else ""
     console.print(f"{count:,} samples in {given.file}{left}", highlight=False, soft_wrap=True)
 
 
@@ -112,9 +118,9 @@ def _prune(store: Store, given: argparse.Namespace, console: Console) -> None:
         if value is not None and not 0 <= value < math.inf:
             raise UserError(f"prune {option} {value:g}: it must be 0 or more")
     to_size = None if given.to_size is None else round(given.to_size * _MB)
-    outputs = any(model.outputs for model in models(store))
+    others = any(model.entries for model in models(store))
     count = prune(store, given.model, given.older_than, to_size)
-    console.print(f"{count:,} {'entries' if outputs else 'samples'} deleted", highlight=False)
+    console.print(f"{count:,} {'entries' if others else 'samples'} deleted", highlight=False)
 
 
 if __name__ == "__main__":

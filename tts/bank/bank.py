@@ -1,4 +1,7 @@
-"""The bank as engines use it: look-ups at once, storing on a thread of its own."""
+"""The bank as engines use it: look-ups at once, storing on a thread of its own.
+
+Samples belong to a request and a seed; all other results are entries, each under one key (`tts.bank.shelf`).
+"""
 
 from __future__ import annotations
 
@@ -8,21 +11,22 @@ import json
 import queue
 import threading
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
 from tts.bank.codec import pack, unpack
 from tts.bank.fingerprint import contents
 from tts.bank.sample_locks import SampleLocks
-from tts.bank.store import BankError, Output, Row, Store
+from tts.bank.store import BankError, Entry, Row, Store
 from tts.concurrency.virtual_clock import real_work
+from tts.engines.base import Identity
 from tts.engines.generating import Completion, Request, Sampling
 
 _MOST = 1000
-"""Samples stored in one transaction."""
+"""Results stored in one transaction."""
 _REAL = ("temperature", "top_p", "repetition_penalty")
 """Parameters for which a configuration may give a whole number."""
 
@@ -41,10 +45,10 @@ class Place:
 
 
 class Bank:
-    """A store of samples in a file that several processes may share.
+    """A store of samples and other results in a file that several processes may share.
 
     What is put is written at once by a thread, together with whatever came in the meantime, so that a process that is killed
-    loses the samples of some milliseconds. When writing fails, the next use raises the reason.
+    loses the results of some milliseconds. When writing fails, the next use raises the reason.
 
     Args:
         path: The file; made where there is none.
@@ -62,17 +66,17 @@ class Bank:
             raise BankError(f"bank {path}: {error.strerror}; name another file in bank.path") from None
         self.path = path
         self._failure: BankError | None = None
-        self._putting: queue.SimpleQueue[_Put | Output | Future[None] | None] = queue.SimpleQueue()
-        self._unwritten: dict[bytes, bytes] = {}  # outputs that are on their way
+        self._putting: queue.SimpleQueue[_Sample | _Entry | Future[None] | None] = queue.SimpleQueue()
+        self._unwritten: dict[bytes, bytes] = {}  # entries that are on their way
         self._thread = threading.Thread(target=self._write, args=(Store(path),), name="tts-bank", daemon=True)
         self._thread.start()
 
-    def register(self, name: str, identity: Mapping[str, object]) -> bytes:
+    def register(self, name: str, identity: Identity) -> bytes:
         """Returns the key of a model; reads its checkpoint where `identity` names one and it was not read before.
 
         Args:
             name: What it is called, for whoever looks into the bank.
-            identity: See `tts.engines.generating.Identified` and `tts.sandbox.base.IdentifiedSandbox`.
+            identity: See `tts.engines.base.Identified` and `tts.sandbox.base.IdentifiedSandbox`.
         """
         store = Store(self.path)
         try:
@@ -119,37 +123,44 @@ class Bank:
         Raises:
             BankError: An earlier write failed.
         """
-        self._putting.put(_Put(place, request, seed, completion))
+        self._putting.put(_Sample(place, request, seed, completion))
         self._check()
 
-    def output(self, key: bytes) -> bytes | None:
-        """Returns what was put under a key, None where nothing was.
+    def entries(self, keys: Sequence[bytes]) -> dict[bytes, bytes]:
+        """Returns those entries that were put, packed, by their keys.
 
         Raises:
             BankError: The file is damaged, or an earlier write failed.
         """
         self._check()
-        body = self._unwritten.get(key)
-        return self._store.get_output(key) if body is None else body
+        found = {key: body for key in keys if (body := self._unwritten.get(key)) is not None}
+        return {**self._store.entries([key for key in keys if key not in found]), **found}
 
-    def has_outputs(self, model: bytes) -> bool:
-        """Whether there is any stored output of a model or sandbox."""
+    def has_entries(self, model: bytes) -> bool:
+        """Whether there is any stored entry of a model or sandbox."""
         self._check()
-        return self._store.has_outputs(model)
+        return self._store.has_entries(model)
 
-    def put_output(self, model: bytes, key: bytes, body: bytes) -> None:
-        """Stores an output, soon; it can be had at once.
+    def claim_entry(self, key: bytes) -> bool:
+        """Does for an entry what `claim` does for a sample."""
+        return self._claims.take(key)
+
+    def release_entry(self, key: bytes) -> None:
+        """Gives up a claim on an entry."""
+        self._claims.release(key)
+
+    def put_entry(self, entry: Entry, *, claimed: bool = False) -> None:
+        """Stores an entry, soon; it can be had at once.
 
         Args:
-            model: The key of the model or sandbox that it is of.
-            key: What stands for the input, and for the model.
-            body: The output, packed.
+            entry: The entry.
+            claimed: Whether there is a claim on it to give up when it is stored.
 
         Raises:
             BankError: An earlier write failed.
         """
-        self._unwritten[key] = body
-        self._putting.put(Output(model, key, body))
+        self._unwritten[entry.key] = entry.body
+        self._putting.put(_Entry(entry, claimed))
         self._check()
 
     async def flush(self) -> None:
@@ -178,26 +189,24 @@ class Bank:
     def _write(self, store: Store) -> None:
         """Stores what comes, until None does: the thread's work."""
         while True:
-            items: list[_Put | Output | Future[None] | None] = [self._putting.get()]
+            items: list[_Sample | _Entry | Future[None] | None] = [self._putting.get()]
             while len(items) < _MOST and not self._putting.empty():
                 items.append(self._putting.get())
-            samples = [item for item in items if isinstance(item, _Put)]
-            outputs = [item for item in items if isinstance(item, Output)]
+            results = [item for item in items if isinstance(item, _Sample | _Entry)]
             try:
-                if self._failure is None and samples:
-                    store.put([item.row() for item in samples])
-                if self._failure is None and outputs:
-                    store.put_outputs(outputs)
+                if self._failure is None and results:
+                    store.put([item.row() for item in results])
             except BankError as error:
                 self._failure = error
             except Exception as error:  # whoever waits for this thread must not wait for ever
                 self._failure = BankError(
                     f"bank {self.path}: what an engine gave cannot be stored: {error!r}; run with bank.path=null"
                 )
-            for sample in samples:
-                self._claims.release(sample.place.request, sample.seed)
-            for output in outputs:
-                self._unwritten.pop(output.key, None)
+            for result in results:
+                if isinstance(result, _Entry):
+                    self._unwritten.pop(result.entry.key, None)
+                if result.claim is not None:
+                    self._claims.release(*result.claim)
             for item in items:
                 if isinstance(item, Future):
                     item.set_result(None)
@@ -207,11 +216,17 @@ class Bank:
 
 
 @dataclass(frozen=True)
-class _Put:
+class _Sample:
+    """A sample to store; it is packed by the thread that stores it."""
+
     place: Place
     request: Request
     seed: int
     completion: Completion
+
+    @property
+    def claim(self) -> tuple[bytes, int]:
+        return self.place.request, self.seed
 
     def row(self) -> Row:
         prompt = zlib.compress(self.request.prompt.encode("utf-8", "surrogatepass"), 1)
@@ -219,8 +234,23 @@ class _Put:
         return Row(self.place.model, self.place.request, sampling, prompt, self.seed, pack(self.completion))
 
 
+@dataclass(frozen=True)
+class _Entry:
+    """An entry to store."""
+
+    entry: Entry
+    claimed: bool
+
+    @property
+    def claim(self) -> tuple[bytes] | None:
+        return (self.entry.key,) if self.claimed else None
+
+    def row(self) -> Entry:
+        return self.entry
+
+
 @lru_cache(4096)
 def sampling_key(sampling: Sampling) -> str:
     """Returns the parameters as JSON, the same for equal ones: 1 and 1.0 are one temperature."""
-    values = {field.name: getattr(sampling, field.name) for field in fields(sampling)}
-    return json.dumps({key: float(value) if key in _REAL else value for key, value in values.items()})
+    real = {key: float(getattr(sampling, key)) for key in _REAL}
+    return json.dumps({**sampling.kept(), **real})

@@ -1,4 +1,4 @@
-"""An engine whose samples are kept: what the bank has is not generated again."""
+"""Engines whose results are kept: what the bank has is not computed again."""
 
 from __future__ import annotations
 
@@ -8,42 +8,63 @@ from contextlib import aclosing
 from dataclasses import replace
 
 from tts.bank.bank import Bank, Place
+from tts.bank.scores import Row, pack_row, score_keys, unpack_row
+from tts.bank.shelf import Shelf
 from tts.core.errors import EngineError
-from tts.engines.generating import Completion, Identified, Request
-from tts.engines.wrapping import WrappingEngine
+from tts.engines.base import Identified
+from tts.engines.generating import Completion, Engine, Request, generating
+from tts.engines.scoring import ScoreRequest, ScoreRows, ScoringEngine
+from tts.engines.wrapping import E, WrappingEngine, WrappingGenerator, WrappingScorer
 
 _PAUSE, _LONGEST_PAUSE = 0.005, 0.2
 """Seconds between looks for a sample that somebody else is at work on; doubled each time, up to the second."""
 
 
-class BankedEngine(WrappingEngine):
-    """Answers from the bank what the bank has, generates the rest, and stores it.
-
-    A sample that is being generated already, for another coroutine or by another process, is waited for. When whoever
-    generates it fails or is killed, the first who waits takes over.
+class Banked(WrappingEngine[E]):
+    """What banked engines of both kinds have in common: they know which model of the bank they are.
 
     Args:
-        engine: The engine.
+        engine: The engine, which tells its identity.
         bank: The bank.
     """
 
-    def __init__(self, engine: Identified, bank: Bank) -> None:
+    def __init__(self, engine: E, bank: Bank) -> None:
         super().__init__(engine)
-        self._identity = engine.identity
         self._bank = bank
         self._model: bytes | None = None
         self._closings = 0
 
     @property
     def follows_clock(self) -> bool:
-        """Never: other processes, which may be at work on a sample, know nothing of virtual time."""
+        """Never: other processes, which may be at work on a result, know nothing of virtual time."""
         return False
 
     async def start(self) -> None:
         """Starts the engine and finds out which model it is; what becomes of its files later does not change that."""
         await super().start()
         if self._model is None:
-            self._model = await asyncio.to_thread(self._bank.register, self.name, self._identity())
+            self._model = await asyncio.to_thread(self._bank.register, self.name, self.identity())
+
+    async def close(self) -> None:
+        """Closes the engine, failing those who wait, too; the bank stays open for others."""
+        self._closings += 1
+        self._model = None
+        await super().close()
+
+    async def _registered(self) -> bytes:
+        """Returns the model's key; starts the engine if need be."""
+        if self._model is None:
+            await self.start()
+            assert self._model is not None
+        return self._model
+
+
+class BankedEngine(Banked[Engine], WrappingGenerator):
+    """Answers from the bank what the bank has, generates the rest, and stores it.
+
+    A sample that is being generated already, for another coroutine or by another process, is waited for. When whoever
+    generates it fails or is killed, the first who waits takes over.
+    """
 
     async def generate(self, request: Request) -> AsyncGenerator[Completion, None]:
         """Yields first what the bank has, then what is generated, each as it lands.
@@ -52,10 +73,7 @@ class BankedEngine(WrappingEngine):
             EngineError: The request failed for good.
             BankError: The bank cannot be read or written any more.
         """
-        if self._model is None:
-            await self.start()
-            assert self._model is not None
-        place = self._bank.place(self._model, request)
+        place = self._bank.place(await self._registered(), request)
         missing: dict[int, list[int]] = {}
         for index, seed in enumerate(request.seeds):
             missing.setdefault(seed, []).append(index)
@@ -119,7 +137,7 @@ class BankedEngine(WrappingEngine):
     ) -> None:
         """Generates samples, stores them, and passes them on."""
         try:
-            async with aclosing(self._engine.generate(replace(request, seeds=tuple(seeds)))) as completions:
+            async with aclosing(self.inside.generate(replace(request, seeds=tuple(seeds)))) as completions:
                 async for completion in completions:
                     seed = seeds[completion.index]
                     claimed.discard(seed)  # given up when it is stored
@@ -131,8 +149,42 @@ class BankedEngine(WrappingEngine):
             if claimed:
                 landed.put_nowait(EngineError(f"the engine '{self.name}' gave fewer samples than it was asked for"))
 
+
+class BankedScorer(Banked[ScoringEngine], WrappingScorer):
+    """Answers from the bank what the bank has, scores the rest, and stores it: each position once, see `Shelf`."""
+
+    def __init__(self, engine: ScoringEngine, bank: Bank) -> None:
+        super().__init__(engine, bank)
+        self._shelf: Shelf[Row] | None = None
+
+    async def score(self, request: ScoreRequest) -> ScoreRows:
+        """Returns the scores; the engine is asked for those positions alone that the bank has not.
+
+        Raises:
+            EngineError: The request failed for good.
+            BankError: The bank cannot be read or written any more.
+        """
+        model = await self._registered()
+        if self._shelf is None:
+            self._shelf = Shelf(self._bank, model, "scores", pack_row, unpack_row)
+        keys = score_keys(request, self._shelf.digest())
+        places = {key: place for place, key in enumerate(keys)}
+
+        async def compute(missing: Sequence[bytes]) -> ScoreRows:
+            return await self.inside.score(request.at([places[key] for key in missing]))
+
+        return tuple(await self._shelf.get(keys, compute))
+
     async def close(self) -> None:
-        """Closes the engine, failing those who wait, too; the bank stays open for others."""
-        self._closings += 1
-        self._model = None
+        """Closes the engine, failing those who wait, too."""
+        shelf, self._shelf = self._shelf, None
+        if shelf is not None:
+            shelf.close()
         await super().close()
+
+
+def banked(engine: Identified, bank: Bank) -> BankedEngine | BankedScorer:
+    """Returns an engine of either kind with its results kept in a bank."""
+    if isinstance(engine, ScoringEngine):
+        return BankedScorer(engine, bank)
+    return BankedEngine(generating(engine), bank)

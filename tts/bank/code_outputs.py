@@ -11,9 +11,11 @@ from contextlib import asynccontextmanager
 from weakref import WeakValueDictionary
 
 from tts.bank.bank import Bank
+from tts.bank.store import Entry
 from tts.sandbox.base import Chain, Execution, IdentifiedSandbox, Sandbox
 
 _LAYOUT = 1
+_KIND = "outputs of code"
 _KEPT = ("stdout", "stderr", "error_type", "error_message", "exit_status", "truncated", "completed")
 
 
@@ -61,7 +63,7 @@ class BankedSandbox(Sandbox):
             await self._sandbox.probe()
             identity = self._sandbox.identity()
             model = await asyncio.to_thread(self._bank.register, f"code in '{identity['sandbox']}'", identity)
-            if not self._bank.has_outputs(model):
+            if not self._bank.has_entries(model):
                 await self._sandbox.start()
             self._model = model
 
@@ -94,7 +96,7 @@ class BankedSandbox(Sandbox):
         """Yields an outcome, None where it is not known: then whoever asks for the same next waits until this is left."""
         lock = self._running.setdefault(key, asyncio.Lock())
         async with lock:
-            body = self._bank.output(key)
+            body = self._bank.entries([key]).get(key)
             yield None if body is None else _unpack(body)
 
     def keep(self, key: bytes, execution: Execution) -> None:
@@ -102,7 +104,7 @@ class BankedSandbox(Sandbox):
         killed = execution.exit_status is not None and execution.exit_status < 0
         short = execution.error_type == "MemoryError"
         if not (execution.timed_out or execution.failure is not None or killed or short):
-            self._bank.put_output(self._model, key, _pack(execution))
+            self._bank.put_entry(Entry(self._model, _KIND, key, _pack(execution)))
 
     async def _known(self, kind: str, code: str, run: Callable[[str], Awaitable[Execution]]) -> Execution:
         await self.start()

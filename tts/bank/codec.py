@@ -135,12 +135,13 @@ def _packed_tokens(tokens: Sequence[Token]) -> bytes:
         indices += [place(token.text), len(top), *map(place, top)]
         indices += [_SAME] if sampled == top else [len(sampled), *map(place, sampled)]
         numbers += [token.logprob, *token.top.values(), *token.sampled.values()]
-    width, packed = _packed_numbers(numbers)
+    width, packed = packed_numbers(numbers)
     table = _json([len(tokens), list(places), len(indices), width, len(numbers)])
     return struct.pack("<I", len(table)) + table + struct.pack(f"<{len(indices)}I", *indices) + packed
 
 
-def _packed_numbers(numbers: Sequence[float]) -> tuple[str, bytes]:
+def packed_numbers(numbers: Sequence[float]) -> tuple[str, bytes]:
+    """Returns numbers as bytes, and their width as `struct` calls it: `f` where that loses nothing, else `d`."""
     try:
         narrow = struct.pack(f"<{len(numbers)}f", *numbers)
     except OverflowError:

@@ -13,7 +13,7 @@ from tts.bank.codec import unpack
 from tts.bank.store import Store, told
 from tts.core.errors import UserError, missing_extra
 from tts.engines.generating import Completion
-from tts.engines.replay import recorded
+from tts.engines.replay import completion_row
 
 _ROWS = 10_000
 """Samples held in memory at a time."""
@@ -71,7 +71,7 @@ def _jsonl(found: Samples, path: Path) -> int:
             samples = list(group)
             request = {key: samples[0][0][key] for key in ("model", "prompt")}
             sampling = json.loads(samples[0][0]["sampling"])
-            completions = [recorded(completion, seed) for _, seed, completion in samples]
+            completions = [completion_row(completion, seed) for _, seed, completion in samples]
             row = {**request, "sampling": sampling, "completions": completions}
             file.write(json.dumps(row) + "\n")
             count += len(samples)

@@ -1,7 +1,7 @@
-"""Who generates what: a sample that is being generated is not generated a second time meanwhile, nor by another process.
+"""Who computes what: a result that is being computed is not computed a second time meanwhile, nor by another process.
 
-A claim is a lock on one byte of a file, a byte for every sample. The kernel gives it back when its process ends, however
-that ends: no claim outlives its owner, so that a killed run leaves nothing to clear away.
+A claim is a lock on one byte of a file, a byte for every sample and for every result of another kind. The kernel gives it
+back when its process ends, however that ends: a killed run leaves nothing to clear away.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ class SampleLocks:
         self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
         self._held: set[int] = set()
 
-    def take(self, key: bytes, seed: int) -> bool:
-        """Claims a sample; False where it is claimed already, in this process or in another."""
+    def take(self, key: bytes, seed: int = 0) -> bool:
+        """Claims a result; False where it is claimed already, in this process or in another."""
         place = _place(key, seed)
         if place in self._held:
             return False
@@ -41,7 +41,7 @@ class SampleLocks:
         self._held.add(place)
         return True
 
-    def release(self, key: bytes, seed: int) -> None:
+    def release(self, key: bytes, seed: int = 0) -> None:
         """Gives a claim back."""
         place = _place(key, seed)
         fcntl.lockf(self._file, fcntl.LOCK_UN, 1, place)
@@ -53,5 +53,5 @@ class SampleLocks:
 
 
 def _place(key: bytes, seed: int) -> int:
-    """Returns a sample's byte; a request's samples lie side by side, so that the kernel keeps them as one range."""
+    """Returns a result's byte; a request's samples lie side by side, so that the kernel keeps them as one range."""
     return (int.from_bytes(key[:8], "big") + seed) & _PLACES

@@ -1,8 +1,8 @@
 """The bank's file: an SQLite database in WAL mode, which several processes may read and write at once.
 
 `models` are who was asked, `requests` what was asked (model, prompt, sampling), `samples` what was answered. Keys
-are digests of contents. `files` remembers the digests of checkpoints' files. `outputs` are what a model or a sandbox gave
-for an input without a seed (what code printed), under a key that stands for that input.
+are digests of contents. `files` remembers the digests of checkpoints' files. `entries` are what a model or a sandbox gave
+for an input without a seed (a score, what code printed), each under a key that stands for that input.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ _READABLE = (1, 2)
 _WAIT = 60.0
 """Seconds for which a lock of another process is waited for; each is held for milliseconds."""
 
-_SEEDS = 900
-"""Seeds in one query; SQLite takes 999 parameters or more, which depends on its version and how it was built."""
+_AT_ONCE = 900
+"""Seeds or keys in one query; SQLite takes 999 parameters or more, which depends on its version and how it was built."""
 
 _SCHEMA = f"""
 CREATE TABLE models (key BLOB PRIMARY KEY, name TEXT NOT NULL, identity TEXT NOT NULL) WITHOUT ROWID;
@@ -43,8 +43,9 @@ PRAGMA user_version = {_VERSION};
 """
 
 _ADDED = """
-CREATE TABLE IF NOT EXISTS outputs (
-    id INTEGER PRIMARY KEY, key BLOB NOT NULL UNIQUE, model BLOB NOT NULL, made INTEGER NOT NULL, body BLOB NOT NULL
+CREATE TABLE IF NOT EXISTS entries (
+    id INTEGER PRIMARY KEY, key BLOB NOT NULL UNIQUE, model BLOB NOT NULL, kind TEXT NOT NULL, made INTEGER NOT NULL,
+    body BLOB NOT NULL
 )
 """
 """What banks that were made before do not have; programs of that time do not mind it."""
@@ -91,20 +92,39 @@ class Row:
     seed: int
     body: bytes
 
+    def insert(self, connection: sqlite3.Connection, made: int) -> None:
+        """Stores it, unless it is there already."""
+        connection.execute(
+            "INSERT OR IGNORE INTO requests VALUES (?, ?, ?, ?)", (self.request, self.model, self.sampling, self.prompt)
+        )
+        connection.execute(
+            "INSERT OR IGNORE INTO samples (request, seed, made, body) VALUES (?, ?, ?, ?)",
+            (self.request, self.seed, made, self.body),
+        )
+
 
 @dataclass(frozen=True)
-class Output:
+class Entry:
     """What came of an input without a seed.
 
     Attributes:
         model: The key of the model or sandbox that it is of.
-        key: What stands for the input, and for the model.
-        body: The output, packed.
+        kind: What such results are called, in the plural: `scores`.
+        key: What stands for the input, for the model and for the kind.
+        body: The result, packed.
     """
 
     model: bytes
+    kind: str
     key: bytes
     body: bytes
+
+    def insert(self, connection: sqlite3.Connection, made: int) -> None:
+        """Stores it, unless it is there already."""
+        connection.execute(
+            "INSERT OR IGNORE INTO entries (key, model, kind, made, body) VALUES (?, ?, ?, ?, ?)",
+            (self.key, self.model, self.kind, made, self.body),
+        )
 
 
 @contextmanager
@@ -207,50 +227,36 @@ class Store:
         """Returns those of a request's samples that are there, as pairs of seed and packed sample."""
         rows: list[tuple[int, bytes]] = []
         with told(self.path):
-            for first in range(0, len(seeds), _SEEDS):
-                some = seeds[first : first + _SEEDS]
+            for first in range(0, len(seeds), _AT_ONCE):
+                some = seeds[first : first + _AT_ONCE]
                 wanted = ",".join("?" * len(some))
                 rows += self.connection.execute(
                     f"SELECT seed, body FROM samples WHERE request = ? AND seed IN ({wanted})", (request, *some)
                 )
         return rows
 
-    def put(self, rows: Iterable[Row]) -> None:
-        """Stores samples in one transaction; those that are there already stay as they are."""
+    def put(self, rows: Iterable[Row | Entry]) -> None:
+        """Stores samples and entries in one transaction; those that are there already stay as they are."""
         now = int(time.time())
         with told(self.path), self.transaction():
             for row in rows:
-                self.connection.execute(
-                    "INSERT OR IGNORE INTO requests VALUES (?, ?, ?, ?)",
-                    (row.request, row.model, row.sampling, row.prompt),
-                )
-                self.connection.execute(
-                    "INSERT OR IGNORE INTO samples (request, seed, made, body) VALUES (?, ?, ?, ?)",
-                    (row.request, row.seed, now, row.body),
-                )
+                row.insert(self.connection, now)
 
-    def get_output(self, key: bytes) -> bytes | None:
-        """Returns an output, None where there is none."""
+    def entries(self, keys: Sequence[bytes]) -> dict[bytes, bytes]:
+        """Returns those entries that are there, packed, by their keys."""
+        found: dict[bytes, bytes] = {}
         with told(self.path):
-            row = self.connection.execute("SELECT body FROM outputs WHERE key = ?", (key,)).fetchone()
-        return None if row is None else row[0]
+            for first in range(0, len(keys), _AT_ONCE):
+                some = keys[first : first + _AT_ONCE]
+                wanted = ",".join("?" * len(some))
+                found.update(self.connection.execute(f"SELECT key, body FROM entries WHERE key IN ({wanted})", some))
+        return found
 
-    def has_outputs(self, model: bytes) -> bool:
-        """Whether there is any output of a model or sandbox."""
+    def has_entries(self, model: bytes) -> bool:
+        """Whether there is any entry of a model or sandbox."""
         with told(self.path):
-            return (
-                self.connection.execute("SELECT 1 FROM outputs WHERE model = ? LIMIT 1", (model,)).fetchone()
-                is not None
-            )
-
-    def put_outputs(self, outputs: Iterable[Output]) -> None:
-        """Stores outputs in one transaction; those that are there already stay as they are."""
-        now = int(time.time())
-        rows = ((output.key, output.model, now, output.body) for output in outputs)
-        with told(self.path), self.transaction():
-            self.connection.executemany(
-                "INSERT OR IGNORE INTO outputs (key, model, made, body) VALUES (?, ?, ?, ?)", rows
-            )
+            found = self.connection.execute("SELECT 1 FROM entries WHERE model = ? LIMIT 1", (model,)).fetchone()
+        return found is not None
 
     def put_model(self, key: bytes, name: str, identity: str) -> None:
         """Stores who is asked."""

@@ -20,12 +20,12 @@ from tts.core.errors import UserError
 from tts.core.setting_error import SettingError, nearest
 from tts.core.settings import inside
 from tts.core.signature import accepted
-from tts.engines.generating import Engine
+from tts.engines.base import BaseEngine
 
 Config = Mapping[str, object]
 """A node of a configuration: what YAML has, or objects in its place."""
 
-MakeEngine = Callable[[Config, str], Engine]
+MakeEngine = Callable[[Config, str], BaseEngine]
 """Makes an engine of its node and the node's place."""
 
 NOT_SHAPING = ("dry_run", "in_flight", "clock", "bank", "resume", "objective")

@@ -26,13 +26,6 @@ class EngineError(ProblemError):
     """An engine could not answer a request."""
 
 
-def leaf(error: BaseException) -> BaseException:
-    """Returns the first error of groups of errors, as tasks leave that ran side by side; another one itself."""
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return error
-
-
 def missing_extra(package: str, extra: str) -> UserError:
     """Returns the error for an optional dependency that is not installed.
 

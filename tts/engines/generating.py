@@ -1,12 +1,16 @@
-"""The one interface of language-model engines: text in, sampled text with its tokens' probabilities out."""
+"""The interface of engines that generate: text in, sampled text with its tokens' probabilities out."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import Literal, Protocol, runtime_checkable
 
-from tts.core.setting_error import refused
+from tts.core.setting_error import SettingError, refused
+from tts.engines.base import BaseEngine, kind_of
+
+_KEPT_NAMES = {"top_logprobs": "alternatives"}
+"""Parameters that files know by an earlier name."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +29,7 @@ class Sampling:
         repetition_penalty: 1 switches it off.
         stop: The completion ends at the first occurrence of any of these in its text (not in the prompt).
         include_stop: Whether the stop string stays in the text. Text behind it is cut in any case.
-        alternatives: How many of the likeliest tokens to report at each position; 0 reports no tokens at all.
+        top_logprobs: How many of the likeliest tokens to report at each position; 0 reports no tokens at all.
     """
 
     max_tokens: int = 2048
@@ -35,7 +39,7 @@ class Sampling:
     repetition_penalty: float = 1.0
     stop: tuple[str, ...] = ()
     include_stop: bool = False
-    alternatives: int = 0
+    top_logprobs: int = 0
 
     def __post_init__(self) -> None:
         """Raises SettingError where a value is out of range; by hand, since every request makes one."""
@@ -45,11 +49,15 @@ class Sampling:
             ("top_p", 0 < self.top_p <= 1, "more than 0 and at most 1"),
             ("top_k", self.top_k >= 0, "0 (off) or more"),
             ("repetition_penalty", self.repetition_penalty > 0, "more than 0"),
-            ("alternatives", self.alternatives >= 0, "0 (none) or more"),
+            ("top_logprobs", self.top_logprobs >= 0, "0 (none) or more"),
             ("stop", all(self.stop), "text that is not empty"),
         ):
             if not right:
                 raise refused(name, getattr(self, name), f"{range_} is needed")
+
+    def kept(self) -> dict[str, object]:
+        """Returns the parameters by the names that banks and recordings keep them under, in their order there."""
+        return {_KEPT_NAMES.get(name, name): value for name, value in vars(self).items()}
 
 
 @dataclass(frozen=True)
@@ -94,7 +102,7 @@ class Completion:
         finish_reason: `stop` where the model ended it or a stop string was found, `length` where `max_tokens` or the
             model's context cut it.
         stop: The stop string that ended it, None where the end-of-text token or the length did.
-        tokens: Its tokens where `Sampling.alternatives` > 0 and the engine has them, else None.
+        tokens: Its tokens where `Sampling.top_logprobs` > 0 and the engine has them, else None.
         completion_tokens: Number of tokens sampled, the end-of-text token included.
         prompt_tokens: Number of tokens of the prompt, whatever a cache saved of them.
         index: Which of the request's seeds this sample belongs to.
@@ -112,32 +120,8 @@ class Completion:
 
 
 @runtime_checkable
-class Engine(Protocol):
-    """A language model that completes text. Takes requests from any number of coroutines and does its own batching.
-
-    Constructing an engine loads nothing, so that a configuration can be checked at no cost. One that waits for nothing but
-    the event loop's timers says so with an attribute `follows_clock = True`, and can then be used in virtual time. One that
-    loads nothing when it is started, but reaches a server, says so with `remote = True`, and is started before the others.
-    """
-
-    @property
-    def name(self) -> str:
-        """What identifies the model: a path, a hub id or a served name."""
-
-    @property
-    def parameters(self) -> int | None:
-        """Number of the model's parameters, None where unknown. Known after `start`."""
-
-    @property
-    def capacity(self) -> int:
-        """Samples that it can usefully have in flight at a time; further ones only queue up inside it."""
-
-    async def start(self) -> None:
-        """Loads the weights or reaches the server. Starting twice does nothing.
-
-        Raises:
-            UserError: The model or the server is not there; says what to do.
-        """
+class Engine(BaseEngine, Protocol):
+    """An engine that generates: a language model that completes text."""
 
     def generate(self, request: Request) -> AsyncGenerator[Completion, None]:
         """Yields one completion per seed, each as it lands, in any order.
@@ -158,17 +142,16 @@ class Engine(Protocol):
             UserError: The model has no chat template, or the engine no tokenizer.
         """
 
-    async def close(self) -> None:
-        """Frees the model."""
 
+def generating(engine: BaseEngine) -> Engine:
+    """Returns an engine as one that generates.
 
-@runtime_checkable
-class Identified(Engine, Protocol):
-    """An engine that can tell what its samples depend on, so that they can be kept and used again (`tts.bank`)."""
-
-    def identity(self) -> Mapping[str, Any]:
-        """Returns all that its samples depend on besides the request: plain values, known after `start`.
-
-        A value that is a `Path` stands for the contents of the checkpoint in that directory. What moves a sample by rounding
-        alone, such as the batch size, is left out. Raise a version in it when the same seed comes to give another sample.
-        """
+    Raises:
+        SettingError: It only scores.
+    """
+    if isinstance(engine, Engine):
+        return engine
+    raise SettingError(
+        "engine",
+        f"{kind_of(engine)} generates no text, and an engine that does is needed; choose transformers or openai",
+    )

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import threading
-from typing import Any
+from typing import TYPE_CHECKING
 
 from tts.core.errors import UserError
+from tts.engines.local.checkpoint import load_tokenizer
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
 
 
 class LocalTokenizer:
@@ -21,9 +25,9 @@ class LocalTokenizer:
         self._revision = revision
         # Held while it is used, too: transformers' fast tokenizers refuse to be used by two threads at a time.
         self._lock = threading.RLock()
-        self._tokenizer: Any = None
+        self._tokenizer: PreTrainedTokenizerBase | None = None
 
-    def load(self) -> Any:
+    def load(self) -> PreTrainedTokenizerBase:
         """Returns transformers' tokenizer.
 
         Raises:
@@ -31,9 +35,6 @@ class LocalTokenizer:
         """
         with self._lock:
             if self._tokenizer is None:
-                # Here, since that package's engine uses this module.
-                from tts.engines.transformers.loading import load_tokenizer
-
                 self._tokenizer = load_tokenizer(self._model, self._revision)
             return self._tokenizer
 

@@ -1,99 +1,48 @@
-"""An engine as one role of one run uses it: how many samples it may have in flight, who goes first, and at what price."""
+"""An engine as one role of one run uses it: how much it may have in flight, who goes first, and at what price."""
 
 from __future__ import annotations
 
 import asyncio
-import heapq
 from collections.abc import AsyncGenerator, Awaitable
 from contextlib import aclosing
 from dataclasses import replace
-from itertools import count
 
 from tts.budget import LimitReached, Role, Scope, Usage, charge, current, in_time, now
-from tts.core.errors import EngineError, UserError
+from tts.core.errors import EngineError
 from tts.core.settings import NonNegativeFloat, PositiveInt, settings
-from tts.engines.generating import Completion, Engine, Request
+from tts.engines.base import BaseEngine
+from tts.engines.generating import Completion, Engine, Request, generating
+from tts.engines.priority_semaphore import PrioritySemaphore
 from tts.engines.scoring import ScoreRequest, ScoreRows, ScoringEngine
-from tts.engines.wrapping import WrappingEngine
-
-
-class PrioritySemaphore:
-    """A number of places, given to whoever waits with the lowest order, of equals to the first.
-
-    Args:
-        limit: How many there are.
-    """
-
-    def __init__(self, limit: int) -> None:
-        self.free = limit
-        # One who wants many neither keeps places empty until there are as many, nor goes on with one at a time.
-        self.share = max(1, limit // 8)
-        self._waiting: list[tuple[int, int, int, asyncio.Future[None]]] = []
-        self._arrivals = count()
-
-    def take(self, wanted: int) -> bool:
-        """Takes places if that many are free and nobody waits for them."""
-        if self._waiting or self.free < wanted:
-            return False
-        self.free -= wanted
-        return True
-
-    async def wait(self, wanted: int, order: int) -> None:
-        """Waits for places; they must not be more than `share`."""
-        if self.take(wanted):
-            return
-        turn = asyncio.get_running_loop().create_future()
-        heapq.heappush(self._waiting, (order, next(self._arrivals), wanted, turn))
-        self.release(0)  # it may go before one who waits for more places
-        try:
-            await turn
-        except asyncio.CancelledError:
-            if turn.done() and not turn.cancelled() and turn.exception() is None:
-                self.release(wanted)
-            raise
-
-    def release(self, places: int = 1) -> None:
-        """Gives places back."""
-        self.free += places
-        while self._waiting and (self._waiting[0][3].done() or self._waiting[0][2] <= self.free):
-            _, _, wanted, turn = heapq.heappop(self._waiting)
-            if not turn.done():
-                self.free -= wanted
-                turn.set_result(None)
-
-    def fail(self, error: Exception) -> None:
-        """Raises an error for everybody who waits."""
-        waiting, self._waiting = self._waiting, []
-        for *_, turn in waiting:
-            if not turn.done():
-                turn.set_exception(error)
+from tts.engines.wrapping import E, WrappingEngine, WrappingGenerator, WrappingScorer
 
 
 @settings
-class MeteredEngine(WrappingEngine):
-    """Passes on no more samples at a time than the engine can use, those of earlier problems first, and charges them.
+class Metered(WrappingEngine[E]):
+    """Passes on no more at a time than the engine can use, what belongs to earlier problems first, and charges it.
 
     Args:
         engine: The engine, possibly shared with other roles.
         role: Whom to charge what it costs.
-        limit: Samples in flight; None for the engine's capacity.
+        limit: Samples or readings in flight; None for the engine's capacity.
         prompt_price: Dollars for a million prompt tokens.
         completion_price: Dollars for a million completion tokens.
-        place: Whose engine it is, for messages: a part of the role such as `verifier.of`; None for the role's own.
+
+    Attributes:
+        priced: Whether both prices are known.
+        prices: Dollars for a prompt token and for a completion token.
     """
 
     def __init__(
         self,
-        engine: Engine,
+        engine: E,
         role: Role,
         limit: PositiveInt | None = None,
         prompt_price: NonNegativeFloat | None = None,
         completion_price: NonNegativeFloat | None = None,
-        place: str | None = None,
     ) -> None:
         super().__init__(engine)
         self._role: Role = role
-        self._place = place or role
         self._slots = PrioritySemaphore(limit or engine.capacity)
         self._capacity = limit or engine.capacity
         self.priced = prompt_price is not None and completion_price is not None
@@ -103,6 +52,15 @@ class MeteredEngine(WrappingEngine):
     def capacity(self) -> int:
         """The limit."""
         return self._capacity
+
+    async def close(self) -> None:
+        """Closes the engine, also for others who use it."""
+        self._slots.fail(EngineError(f"the engine '{self.name}' was closed"))
+        await super().close()
+
+
+class MeteredGenerator(Metered[Engine], WrappingGenerator):
+    """An engine that generates, metered."""
 
     async def generate(self, request: Request) -> AsyncGenerator[Completion, None]:
         """Yields the completions as they land.
@@ -130,7 +88,7 @@ class MeteredEngine(WrappingEngine):
         """Yields the completions of a request for whose samples places have been taken."""
         left = len(request.seeds)
         try:
-            async with aclosing(self._engine.generate(request)) as completions:
+            async with aclosing(self.inside.generate(request)) as completions:
                 async for completion in completions:
                     bill.add(completion)  # before its place is free: who takes that must know of the cost
                     left -= 1
@@ -177,26 +135,16 @@ class MeteredEngine(WrappingEngine):
                 part.cancel()
             await asyncio.gather(*parts, return_exceptions=True)
 
-    @property
-    def reader(self) -> ScoringEngine:
-        """The engine as one that reads.
+
+class MeteredScorer(Metered[ScoringEngine], WrappingScorer):
+    """An engine that scores, metered."""
+
+    async def score(self, request: ScoreRequest) -> ScoreRows:
+        """Returns the engine's scores; all tokens count as prompt tokens, whatever a cache or a bank saves of them.
 
         Raises:
-            UserError: It only writes.
-        """
-        if not isinstance(self._engine, ScoringEngine):
-            raise UserError(
-                f"{self._place}.engine: '{self.name}' ({type(self._engine).__name__}) writes text, and this "
-                f"{self._role} needs an engine that reads; leave {self._place}.engine._target_ and .record as they are"
-            )
-        return self._engine
-
-    async def read(self, reading: ScoreRequest) -> ScoreRows:
-        """Returns what the engine reads; all tokens count as prompt tokens, whatever its cache saves of them.
-
-        Raises:
-            EngineError: The reading failed for good.
-            LimitReached: The budget is used up, or its time was up before the reading ended.
+            EngineError: The request failed for good.
+            LimitReached: The budget is used up, or its time was up before the request ended.
         """
         scope = current()
         scope.check()
@@ -204,29 +152,20 @@ class MeteredEngine(WrappingEngine):
         started = now()
         try:
             scope.check()  # the wait may have been long
-            (rows,) = [rows async for rows in in_time(_only(self.reader.read(reading)), scope)]
+            (rows,) = [rows async for rows in in_time(_only(self.inside.score(request)), scope)]
         finally:
             self._slots.release()
             charge(self._role, Usage(seconds=now() - started))
-        tokens = len(reading.tokens)
+        tokens = len(request.tokens)
         flops, dollars = 2.0 * (self.parameters or 0) * tokens, self.prices[0] * tokens
         charge(self._role, Usage(calls=1, prompt_tokens=tokens, flops=flops, dollars=dollars))
         return rows
-
-    async def close(self) -> None:
-        """Closes the engine, also for others who use it."""
-        self._slots.fail(EngineError(f"the engine '{self.name}' was closed"))
-        await super().close()
-
-
-async def _only(result: Awaitable[ScoreRows]) -> AsyncGenerator[ScoreRows, None]:
-    yield await result
 
 
 class _Bill:
     """What a request costs, charged as its samples land."""
 
-    def __init__(self, gate: MeteredEngine, role: Role) -> None:
+    def __init__(self, gate: MeteredGenerator, role: Role) -> None:
         self._gate = gate
         self._role: Role = role
         self._calls = 1
@@ -246,3 +185,27 @@ class _Bill:
         )
         self._calls = 0
         charge(self._role, usage)
+
+
+MeteredEngine = MeteredGenerator | MeteredScorer
+
+
+async def _only(result: Awaitable[ScoreRows]) -> AsyncGenerator[ScoreRows, None]:
+    yield await result
+
+
+def metered(
+    engine: BaseEngine,
+    role: Role,
+    limit: int | None = None,
+    prompt_price: float | None = None,
+    completion_price: float | None = None,
+) -> MeteredEngine:
+    """Returns an engine of either kind metered; arguments as of `Metered`.
+
+    Raises:
+        SettingError: It is of neither kind, or the limit or a price is out of range.
+    """
+    if isinstance(engine, ScoringEngine):
+        return MeteredScorer(engine, role, limit, prompt_price, completion_price)
+    return MeteredGenerator(generating(engine), role, limit, prompt_price, completion_price)

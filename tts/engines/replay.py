@@ -20,7 +20,7 @@ from tts.core.errors import EngineError, UserError
 from tts.core.settings import PositiveInt, refused, settings
 from tts.engines.generating import Completion, Engine, Request, Sampling
 from tts.engines.logprobs import read_tokens, write_tokens
-from tts.engines.wrapping import WrappingEngine
+from tts.engines.wrapping import WrappingGenerator
 from tts.files.rows import read_lines
 from tts.files.writing import writing
 
@@ -100,7 +100,7 @@ class ReplayEngine:
         prompt = request.prompt
         if found := self._seeded.get((prompt, seed)):
             # What was sampled in the same way goes before what only has the same prompt and seed.
-            same = [completion for sampling, completion in found if sampling == written(request.sampling)]
+            same = [completion for sampling, completion in found if sampling == sampling_row(request.sampling)]
             return same[-1] if same else found[-1][1]
         if self._queued.get(prompt):
             return self._queued[prompt].pop(0)
@@ -127,7 +127,7 @@ class ReplayEngine:
         text, sampling = recorded["text"], request.sampling
         logprobs = recorded.get("logprobs")
         try:
-            tokens = read_tokens(logprobs, sampling) if logprobs and sampling.alternatives else None
+            tokens = read_tokens(logprobs, sampling) if logprobs and sampling.top_logprobs else None
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise EngineError(
                 f"{self._path}: cannot read the recorded logprobs of {text[:_CONTEXT]!r}: {error!r}"
@@ -159,7 +159,7 @@ class ReplayEngine:
         """Does nothing."""
 
 
-class Recorder(WrappingEngine):
+class Recorder(WrappingGenerator):
     """Records every answered request of an engine, in the form that `ReplayEngine` reads.
 
     Args:
@@ -199,8 +199,8 @@ class Recorder(WrappingEngine):
                     yield completion
         finally:
             if landed:
-                rows = [recorded(completion, request.seeds[completion.index]) for completion in landed]
-                row = {"prompt": request.prompt, "sampling": written(request.sampling), "completions": rows}
+                rows = [completion_row(completion, request.seeds[completion.index]) for completion in landed]
+                row = {"prompt": request.prompt, "sampling": sampling_row(request.sampling), "completions": rows}
                 with writing(self._path), self._path.open("a", encoding="ascii") as file:
                     file.write(json.dumps(row) + "\n")
 
@@ -210,14 +210,14 @@ def _shared(a: str, b: str) -> int:
     return next((i for i, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b)))
 
 
-def written(sampling: Sampling) -> dict[str, Any]:
-    """Returns how was sampled as it stands in a recording."""
-    return {**vars(sampling), "stop": list(sampling.stop)}
+def sampling_row(sampling: Sampling) -> dict[str, object]:
+    """Returns the sampling parameters as they stand in a recording."""
+    return {**sampling.kept(), "stop": list(sampling.stop)}
 
 
-def recorded(completion: Completion, seed: int) -> dict[str, Any]:
+def completion_row(completion: Completion, seed: int) -> dict[str, object]:
     """Returns a completion as it stands in a recording."""
-    row = {
+    row: dict[str, object] = {
         "text": completion.text,
         "finish_reason": completion.finish_reason,
         "stop": completion.stop,

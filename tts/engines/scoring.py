@@ -1,24 +1,27 @@
-"""The interface of engines that read: token ids and positions in, what a model says at these positions out.
+"""The interface of engines that score: token ids and positions in, what a model says at these positions out.
 
 Discriminative verifiers ask them. They sample nothing, so what they cost is prompt tokens.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
+from tts.core.setting_error import SettingError
+from tts.engines.base import BaseEngine, kind_of
 from tts.engines.local_tokenizer import LocalTokenizer
 
 ScoreRows = tuple[tuple[float, ...], ...]
-"""What was read: a row of values for each position, in the order of the positions."""
+"""What a model says: a row of values for each position, in the order of the positions."""
 
 
 @dataclass(frozen=True)
 class ScoreRequest:
-    """A token sequence and where to read it.
+    """A token sequence and the positions at which it is scored.
 
-    What is read at a position depends on the tokens up to and with it, and on nothing behind it.
+    What a model says at a position depends on the tokens up to and with it, and on nothing behind it.
 
     Attributes:
         tokens: Token ids, special ones included; nothing is added.
@@ -31,43 +34,43 @@ class ScoreRequest:
     positions: tuple[int, ...]
     candidates: tuple[tuple[int, ...], ...] = ()
 
+    def at(self, places: Sequence[int]) -> ScoreRequest:
+        """Returns the request for some of its positions; tokens behind the last of them are left out.
+
+        Args:
+            places: Indices into `positions`, ascending, at least one.
+        """
+        return ScoreRequest(
+            self.tokens[: self.positions[places[-1]] + 1],
+            tuple(self.positions[place] for place in places),
+            tuple(self.candidates[place] for place in places) if self.candidates else (),
+        )
+
 
 @runtime_checkable
-class ScoringEngine(Protocol):
-    """A model that reads. Takes readings from any number of coroutines and does its own batching.
-
-    Constructing an engine loads nothing, so that a configuration can be checked at no cost.
-    """
-
-    @property
-    def name(self) -> str:
-        """What identifies the model: a path or a hub id."""
-
-    @property
-    def parameters(self) -> int | None:
-        """Number of the parameters that a token passes, None where unknown. Known after `start`."""
-
-    @property
-    def capacity(self) -> int:
-        """Readings that it can usefully have in flight at a time."""
+class ScoringEngine(BaseEngine, Protocol):
+    """An engine that scores: a model with a head, asked what it makes of the tokens up to a position."""
 
     @property
     def tokenizer(self) -> LocalTokenizer:
         """The model's tokenizer; asking for it loads nothing."""
 
-    async def start(self) -> None:
-        """Loads the weights. Starting twice does nothing.
-
-        Raises:
-            UserError: They are not there, or do not fit; says what to do.
-        """
-
-    async def read(self, reading: ScoreRequest) -> ScoreRows:
+    async def score(self, request: ScoreRequest) -> ScoreRows:
         """Returns what the model says at each position.
 
         Raises:
-            EngineError: The reading failed for good.
+            EngineError: The request failed for good.
         """
 
-    async def close(self) -> None:
-        """Frees the model."""
+
+def scoring(engine: BaseEngine) -> ScoringEngine:
+    """Returns an engine as one that scores.
+
+    Raises:
+        SettingError: It only generates.
+    """
+    if isinstance(engine, ScoringEngine):
+        return engine
+    raise SettingError(
+        "engine", f"{kind_of(engine)} writes text, and an engine that scores is needed; leave its _target_ as it is"
+    )

@@ -7,7 +7,7 @@ from contextlib import aclosing
 from dataclasses import replace
 from hashlib import blake2b
 
-from tts.engines.generating import Completion, Engine, Request, Sampling
+from tts.engines.generating import Completion, Engine, Request, Sampling, generating
 
 
 def derive_seed(seed: int, prompt: str, index: int) -> int:
@@ -27,10 +27,13 @@ class SeededSampler:
     Args:
         engine: The engine, possibly shared with others.
         seed: The run's seed.
+
+    Raises:
+        SettingError: The engine only scores.
     """
 
     def __init__(self, engine: Engine, seed: int = 0) -> None:
-        self.engine = engine
+        self.engine = generating(engine)
         self._seed = seed
 
     async def sample(self, prompt: str, sampling: Sampling, indices: Sequence[int]) -> AsyncGenerator[Completion, None]:

@@ -1,50 +1,78 @@
-"""What engines around another engine have in common."""
+"""What engines around another engine have in common, whichever kind they are of."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
+from typing import Generic, TypeVar
 
+from tts.core.errors import UserError
+from tts.engines.base import BaseEngine, Identity, identified
 from tts.engines.generating import Completion, Engine, Request
+from tts.engines.local_tokenizer import LocalTokenizer
+from tts.engines.scoring import ScoreRequest, ScoreRows, ScoringEngine
+
+E = TypeVar("E", bound=BaseEngine)
 
 
-class WrappingEngine(Engine):
+class WrappingEngine(BaseEngine, Generic[E]):
     """An engine around another: does all as that does. Subclasses change what they are there for.
 
     Args:
         engine: The engine inside.
+
+    Attributes:
+        inside: The same.
     """
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+    def __init__(self, engine: E) -> None:
+        self.inside = engine
 
     @property
     def follows_clock(self) -> bool:
         """Whether the engine can be used in virtual time."""
-        return getattr(self._engine, "follows_clock", False)
+        return getattr(self.inside, "follows_clock", False)
 
     @property
     def remote(self) -> bool:
         """Whether the engine only reaches a server when it is started."""
-        return getattr(self._engine, "remote", False)
+        return getattr(self.inside, "remote", False)
 
     @property
     def name(self) -> str:
         """The engine's name."""
-        return self._engine.name
+        return self.inside.name
 
     @property
     def parameters(self) -> int | None:
         """The engine's number of parameters."""
-        return self._engine.parameters
+        return self.inside.parameters
 
     @property
     def capacity(self) -> int:
         """The engine's capacity."""
-        return self._engine.capacity
+        return self.inside.capacity
+
+    def identity(self) -> Identity:
+        """Returns the engine's identity.
+
+        Raises:
+            UserError: It does not tell it; see `tts.engines.base.identified`.
+        """
+        if not identified(self.inside):
+            raise UserError(f"the engine '{self.name}' ({type(self.inside).__name__}) has no method `identity`")
+        return self.inside.identity()
 
     async def start(self) -> None:
         """Starts the engine."""
-        await self._engine.start()
+        await self.inside.start()
+
+    async def close(self) -> None:
+        """Closes the engine, also for others who use it."""
+        await self.inside.close()
+
+
+class WrappingGenerator(WrappingEngine[Engine], Engine):
+    """An engine around one that generates."""
 
     def generate(self, request: Request) -> AsyncGenerator[Completion, None]:
         """Yields the engine's completions.
@@ -52,16 +80,29 @@ class WrappingEngine(Engine):
         Raises:
             EngineError: The request failed for good.
         """
-        return self._engine.generate(request)
+        return self.inside.generate(request)
 
     async def count_tokens(self, text: str) -> int:
         """Returns the engine's count."""
-        return await self._engine.count_tokens(text)
+        return await self.inside.count_tokens(text)
 
     def render(self, messages: list[dict[str, str]], *, answer: bool = True) -> str:
         """Renders with the engine's chat template."""
-        return self._engine.render(messages, answer=answer)
+        return self.inside.render(messages, answer=answer)
 
-    async def close(self) -> None:
-        """Closes the engine, also for others who use it."""
-        await self._engine.close()
+
+class WrappingScorer(WrappingEngine[ScoringEngine], ScoringEngine):
+    """An engine around one that scores."""
+
+    @property
+    def tokenizer(self) -> LocalTokenizer:
+        """The engine's tokenizer."""
+        return self.inside.tokenizer
+
+    async def score(self, request: ScoreRequest) -> ScoreRows:
+        """Returns the engine's scores.
+
+        Raises:
+            EngineError: The request failed for good.
+        """
+        return await self.inside.score(request)

@@ -16,7 +16,7 @@ from tts.core.setting_error import nearest
 from tts.core.strategy import SearchStrategy
 from tts.core.task import Task
 from tts.core.verifier import Verifier
-from tts.engines.generating import Engine
+from tts.engines.base import BaseEngine
 from tts.runtime.contracts import check_engine, check_grader, check_policy, check_strategy, check_task, check_verifier
 
 T = TypeVar("T")
@@ -56,22 +56,20 @@ class Arguments(TypedDict, total=False):
     sandbox: str
     bank: str | Path
     budget: Mapping[str, float]
-    engines: Mapping[str, Engine]
+    engines: Mapping[str, BaseEngine]
 
 
 _SETTINGS = {"n": "search.n", "votes": "verifier.votes", "limit": "task.limit", "seed": "seed", "bank": "bank.path"}
 """Keywords that stand for a setting."""
 
 _KINDS: Mapping[str, object] = {
-    **dict.fromkeys((*GROUPS, "sandbox"), str),
     **dict.fromkeys(("n", "votes", "seed", "limit"), int),
+    "sandbox": str,
     "bank": str | Path,
     "budget": Mapping[str, float],
     "engines": Mapping[str, object],
 }
-"""What values of keywords must be, where they are not objects."""
-
-_NAMES = ", ".join(_KINDS)
+"""What values of the other keywords must be."""
 
 
 @dataclass(frozen=True)
@@ -94,60 +92,61 @@ class Choices:
     verifier: Verifier | None = None
     strategy: SearchStrategy | None = None
     grader: Grader | None = None
-    engines: Mapping[str, Engine] = field(default_factory=dict)
+    engines: Mapping[str, BaseEngine] = field(default_factory=dict)
 
     def own(self) -> dict[str, object]:
         """Returns the groups that are objects of the caller's own."""
         parts = (self.task, self.policy, self.verifier, self.strategy, self.grader)
         return {group: part for group, part in zip(GROUPS, parts, strict=True) if part is not None}
 
-    def over(self, below: Choices) -> Choices:
-        """Returns these on top of others, of which only what says nothing of the same things is left.
+    def over(self, others: Choices) -> Choices:
+        """Returns these choices, with others where these say nothing.
+
+        An object here takes the place of an option, its settings and its engine there; an option here that of an object.
 
         Raises:
-            UserError: A setting is of what is an object in the others.
+            UserError: A setting here is one of an object there.
         """
-        said, objects = {_name(override) for override in self.overrides}, self.own()
-        replaced = [*objects, *(f"{place}.engine" for place in self.engines)]
-        kept = tuple(
+        chosen, own = {_key(override) for override in self.overrides}, self.own()
+        kept = [
             override
-            for override in below.overrides
-            if _name(override) not in said and not any(_within(override, place) for place in replaced)
-        )
-        engines = {
-            place: engine
-            for place, engine in below.engines.items()
-            if not any(_under(place, group) for group in objects)
-        }
+            for override in others.overrides
+            if _key(override) not in chosen
+            and _group(override) not in own
+            and not any(
+                f"{_key(override).rpartition('@')[2]}.".startswith(f"{place}.engine.") for place in self.engines
+            )
+        ]
+        for group, part in others.own().items():
+            if group not in chosen and group not in own:
+                _refuse_settings_of(self.overrides, group, part)
 
-        def part(group: str, own: T | None, other: T | None) -> T | None:
-            return own if own is not None or group in said else other
+        def first(group: str, mine: T | None, theirs: T | None) -> T | None:
+            return theirs if mine is None and group not in chosen else mine
 
         made = Choices(
             (*kept, *self.overrides),
-            part("task", self.task, below.task),
-            part("policy", self.policy, below.policy),
-            part("verifier", self.verifier, below.verifier),
-            part("search", self.strategy, below.strategy),
-            part("grading", self.grader, below.grader),
-            {**engines, **self.engines},
+            first("task", self.task, others.task),
+            first("policy", self.policy, others.policy),
+            first("verifier", self.verifier, others.verifier),
+            first("search", self.strategy, others.strategy),
+            first("grading", self.grader, others.grader),
+            {**{at: one for at, one in others.engines.items() if at.partition(".")[0] not in own}, **self.engines},
         )
         made.check()
         return made
 
     def check(self) -> None:
-        """Raises UserError where a setting, or an engine, is of what is an object of the caller's own."""
-        for group, part in self.own().items():
-            said = f"{group}={type(part).__name__}(...), an object with its own settings"
-            for override in self.overrides:
-                if _within(override, group):
-                    raise UserError(f"'{override}' contradicts {said}")
-            for place in self.engines:
-                if _under(place, group):
-                    raise UserError(f"engines[{place!r}] contradicts {said}: give it the engine when you make it")
+        """Raises UserError where an engine of the caller's own is that of an object, or has a setting."""
+        own = self.own()
         for place, engine in self.engines.items():
+            part = own.get(place.partition(".")[0])
+            if part is not None:
+                said = f"{place.partition('.')[0]}={type(part).__name__}(...), an object with its own engine"
+                raise UserError(f"engines[{place!r}] contradicts {said}")
             for override in self.overrides:
-                if _within(override, f"{place}.engine"):
+                name = _key(override).rpartition("@")[2]
+                if name == f"{place}.engine" or name.startswith(f"{place}.engine."):
                     raise UserError(f"'{override}' contradicts engines[{place!r}], which is a {type(engine).__name__}")
 
 
@@ -155,84 +154,105 @@ def choose(overrides: Sequence[str], arguments: Arguments) -> Choices:
     """Returns the choices that overrides and keywords make together.
 
     Raises:
-        UserError: A keyword is unknown or no value for it, two of them contradict each other, or an object lacks what it
-            must have.
+        UserError: A keyword is unknown, two of them contradict each other, or an object lacks what it must have.
     """
-    for name in arguments:
-        if name not in _KINDS:
-            near = nearest(name, _KINDS)
-            raise UserError(
-                f"{name}: no such argument; " + (f"did you mean {near}?" if near else f"there are {_NAMES}")
-            )
+    _check_arguments(arguments)
+    made: list[str] = []
     for override in overrides:
         if not isinstance(override, str):
             raise UserError(f"{override!r}: an override is a text such as 'search.n=8'; objects go by keyword")
+        _add(made, override, f"'{override}'")
     task, policy, verifier = arguments.get("task"), arguments.get("policy"), arguments.get("verifier")
     strategy, grader = arguments.get("search"), arguments.get("grading")
-    engines = arguments.get("engines") or {}
-    fit(engines, _KINDS["engines"], "engines")
-    made = Choices(
-        tuple(_written(overrides, arguments)),
+    groups: dict[str, object] = dict(zip(GROUPS, (task, policy, verifier, strategy, grader), strict=True))
+    for group, part in {**groups, "sandbox": arguments.get("sandbox")}.items():
+        if isinstance(part, str):
+            _add(made, f"{group}={_option(group, part)}", f"{group}={part!r}")
+        elif part is not None:
+            _refuse_settings_of(made, group, part)
+    for name, key in _SETTINGS.items():
+        value = arguments.get(name)
+        if value is not None:
+            part = groups.get(key.partition(".")[0])
+            if part is not None and not isinstance(part, str):
+                raise UserError(
+                    f"{name}={value}: {key.partition('.')[0]} is an object with its own settings ({type(part).__name__})"
+                )
+            _add(made, f"{key}={_quoted(str(value)) if name == 'bank' else value}", f"{name}={value!r}")
+    for limit, bound in (arguments.get("budget") or {}).items():
+        _add(made, f"budget.problem.{limit}={bound}", f"budget[{limit!r}]={bound}")
+    engines = dict(arguments.get("engines") or {})
+    for place, engine in engines.items():
+        check_engine(engine, place)
+    chosen = Choices(
+        tuple(made),
         None if task is None or isinstance(task, str) else check_task(task),
         None if policy is None or isinstance(policy, str) else check_policy(policy),
         None if verifier is None or isinstance(verifier, str) else check_verifier(verifier),
         None if strategy is None or isinstance(strategy, str) else check_strategy(strategy),
         None if grader is None or isinstance(grader, str) else check_grader(grader),
-        {place: check_engine(engine, place) for place, engine in engines.items()},
+        engines,
     )
-    made.check()
-    return made
+    chosen.check()
+    return chosen
 
 
-def _written(overrides: Sequence[str], arguments: Arguments) -> list[str]:
-    """Returns the overrides, and those that keywords stand for."""
-    made = [*overrides]
-    given: dict[str, object] = {name: value for name, value in arguments.items() if value is not None}
-    own = {group for group in GROUPS if group in given and not isinstance(given[group], str)}
-    for name, value in given.items():
-        key = _SETTINGS.get(name, name)
-        if name in own or name == "engines":
-            continue
-        fit(value, _KINDS[name], name)
-        group = key.partition(".")[0]
-        if group in own:
-            kind = type(given[group]).__name__
-            raise UserError(f"{name}={value}: {group} is an object ({kind}), which has its own settings")
-        limits = value.items() if isinstance(value, Mapping) else ()
-        for limit, bound in limits:
-            _add(made, f"budget.problem.{limit}", str(bound), f"budget[{limit!r}]={bound}")
-        if not isinstance(value, Mapping):
-            _add(made, key, _quoted(value) if name == "bank" else str(value), f"{name}={value!r}")
-    return made
+def _check_arguments(arguments: Mapping[str, object]) -> None:
+    """Raises UserError where a keyword is unknown, or its value is none that it can have."""
+    for name, value in arguments.items():
+        if name not in _KINDS and name not in GROUPS:
+            known = Arguments.__annotations__
+            near = nearest(name, known)
+            hint = f"did you mean '{near}'?" if near else f"there are {', '.join(known)}"
+            raise UserError(f"{name}: no such argument; {hint}")
+        if name in _KINDS and value is not None:
+            fit(value, _KINDS[name], name)
 
 
-def _add(overrides: list[str], key: str, value: str, said: str) -> None:
-    """Adds an override that a keyword stands for.
-
-    Raises:
-        UserError: Another override says something else.
-    """
-    for other in overrides:
-        if _name(other) == key:
-            if other.partition("=")[2].strip("'\"") == value.strip("'\""):
-                return
-            raise UserError(f"{said} contradicts '{other}'; give one of them")
-    overrides.append(f"{key}={value}")
-
-
-def _quoted(value: object) -> str:
-    """Returns a value as a text of Hydra's, in which a quote is escaped and a backslash in front of one doubled."""
-    return "'" + re.sub(r"(\\*)('|$)", lambda found: found[1] * 2 + "\\" * bool(found[2]) + found[2], str(value)) + "'"
-
-
-def _name(override: str) -> str:
+def _key(override: str) -> str:
     return override.partition("=")[0].lstrip("+~")
 
 
-def _within(override: str, place: str) -> bool:
-    """Whether an override is about `place`, its option or what is in it."""
-    return _under(_name(override).rpartition("@")[2], place)
+def _group(override: str) -> str:
+    """Returns the group that an override is about: `verifier` of `verifier.votes=3` and `engine@verifier.engine=openai`."""
+    return _key(override).rpartition("@")[2].partition(".")[0]
 
 
-def _under(name: str, place: str) -> bool:
-    return name == place or name.startswith(f"{place}.")
+def _option(group: str, name: str) -> str:
+    if re.fullmatch(r"[\w.+/-]+", name) is None:
+        raise UserError(
+            f"{group}={name!r}: the name of an option is needed; its settings go by overrides ('{group}.x=1')"
+        )
+    return name
+
+
+def _quoted(text: str) -> str:
+    """Returns a text as an override holds it, whatever characters it has."""
+    escaped = re.sub(r"(\\*)('|$)", lambda found: found[1] * 2 + found[2].replace("'", "\\'"), text)
+    return f"'{escaped}'"
+
+
+def _add(overrides: list[str], override: str, said: str) -> None:
+    """Adds an override.
+
+    Raises:
+        UserError: Another one says something else.
+    """
+    for other in overrides:
+        if _key(other) == _key(override):
+            if _value(other) == _value(override):
+                return
+            raise UserError(f"{said} contradicts '{other}'; give one of them")
+    overrides.append(override)
+
+
+def _value(override: str) -> str:
+    return override.partition("=")[2].strip("'\"")
+
+
+def _refuse_settings_of(overrides: Sequence[str], group: str, part: object) -> None:
+    for override in overrides:
+        if _group(override) == group:
+            raise UserError(
+                f"'{override}' contradicts {group}={type(part).__name__}(...), an object with its own settings"
+            )

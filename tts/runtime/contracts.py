@@ -13,7 +13,7 @@ from tts.core.strategy import SearchStrategy
 from tts.core.task import Task
 from tts.core.traits import Needs, PolicyTraits, VerifierTraits
 from tts.core.verifier import Verifier
-from tts.engines.generating import Engine
+from tts.engines.base import BaseEngine
 
 T = TypeVar("T")
 
@@ -98,11 +98,10 @@ _ENGINE: dict[str, _Shape] = {
     "name": _of_type(str, "a text"),
     "capacity": _whole,
     "start": _coroutine,
-    "generate": _generator,
-    "count_tokens": _coroutine,
     "close": _coroutine,
 }
-_MISSING = object()
+_GENERATES: dict[str, _Shape] = {**_ENGINE, "generate": _generator, "count_tokens": _coroutine}
+_SCORES: dict[str, _Shape] = {**_ENGINE, "score": _coroutine}
 _OLD = ("lacks", "reads_answers", "aggregators")
 """Members of plug-ins that were written for an earlier version."""
 
@@ -152,13 +151,15 @@ def check_task(task: Task) -> Task:
     return _checked(task, "task", _TASK, "tts.core.task.Task")
 
 
-def check_engine(engine: Engine, place: str) -> Engine:
-    """Returns an engine that has all members of its interface.
+def check_engine(engine: BaseEngine, place: str) -> BaseEngine:
+    """Returns an engine that has all members of its interface: one that scores where it has a method for that.
 
     Raises:
         UserError: It has not.
     """
-    return _checked(engine, f"engines[{place!r}]", _ENGINE, "tts.engines.generating.Engine")
+    scores = hasattr(engine, "score")
+    base = "tts.engines.scoring.ScoringEngine" if scores else "tts.engines.generating.Engine"
+    return _checked(engine, f"engines[{place!r}]", _SCORES if scores else _GENERATES, base)
 
 
 def _checked(part: T, where: str, members: dict[str, _Shape], base: str) -> T:
@@ -177,10 +178,10 @@ def _checked(part: T, where: str, members: dict[str, _Shape], base: str) -> T:
 
 
 def _look(part: object, member: str, shape: Callable[[object], str | None]) -> str | None:
-    if inspect.getattr_static(part, member, _MISSING) is _MISSING and not hasattr(part, member):
-        return "is missing"
     try:
         value = getattr(part, member)
     except Exception as error:  # a property of whoever wrote the part
+        if inspect.getattr_static(part, member, None) is None:
+            return "is missing"
         return f"cannot be read ({type(error).__name__}: {error})"
     return shape(value)

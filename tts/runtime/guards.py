@@ -7,12 +7,11 @@ to its end with what it has, and needs no accounting. A verdict that cannot be r
 from __future__ import annotations
 
 import math
-import reprlib
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
 from tts.budget import LimitReached, current
-from tts.core import Problem, Solution, Verdict, Withheld
+from tts.core import Problem, Solution, Verdict, Vote, Withheld
 from tts.core.errors import ProblemError
 from tts.core.policy import Policy
 from tts.core.problem import require_text
@@ -71,9 +70,9 @@ class LimitedPolicy:
         async with aclosing(solutions) as landing:
             try:
                 async for solution in landing:
-                    if not isinstance(solution, Solution):  # what somebody wrote keeps to no annotation
+                    if not isinstance(solution, Solution):
                         name = type(self._policy).__name__
-                        raise ProblemError(f"the policy {name} gave {reprlib.repr(solution)}: a tts.Solution is needed")
+                        raise ProblemError(f"the policy {name} yielded {_shown(solution)}: a tts.Solution is needed")
                     yield solution
             except LimitReached:
                 return
@@ -95,16 +94,19 @@ class CheckedVerifier:
         """As `Verifier.verify`; where the budget does not allow it, a verdict without any score.
 
         Raises:
-            ProblemError: It is no verdict, has a wrong number of scores, or one that is no number.
+            ProblemError: It is no verdict, or has a wrong number of scores, or one that is no number.
         """
+        verdict: object = None
+        limited = False
         # To go on from a verdict that was not given is to begin; a limit of time may be met before it reads as used up.
         prior = prior if prior is not None and prior.given else None
-        verdict = Verdict((None,) * len(solution.steps), state=Withheld.BUDGET)
         try:
             current().check()
             verdict = await self._verifier.verify(problem, solution, prior)
         except* LimitReached:
-            pass
+            limited = True
+        if limited:
+            return Verdict((None,) * len(solution.steps), state=Withheld.BUDGET)
         return self._checked(verdict, solution)
 
     def token_bound(self, steps: int) -> int | None:
@@ -120,22 +122,11 @@ class CheckedVerifier:
         return self._verifier.preview(problem, solution)
 
     def _checked(self, verdict: object, solution: Solution) -> Verdict:
-        name = type(self._verifier).__name__
+        said = f"the verifier {type(self._verifier).__name__} returned"
         if not isinstance(verdict, Verdict):
-            raise ProblemError(
-                f"the verifier {name} returned {reprlib.repr(verdict)}: a tts.Verdict is needed, such as "
-                "Verdict((0.9, 0.2)), with a score for each step"
-            )
-        if not isinstance(verdict.scores, tuple | list):
-            raise ProblemError(
-                f"the verifier {name} returned the scores {reprlib.repr(verdict.scores)}: a tuple is needed"
-            )
-        wrong = [score for score in verdict.scores if score is not None and not _is_number(score)]
-        if wrong:
-            kind = "" if isinstance(wrong[0], float) else f" ({type(wrong[0]).__name__})"
-            raise ProblemError(
-                f"the verifier {name} returned the score {wrong[0]}{kind}: a score is a finite number (float) or None"
-            )
+            raise ProblemError(f"{said} {_shown(verdict)}: a tts.Verdict is needed, such as Verdict((0.9, 0.2))")
+        if (wrong := _wrong(verdict)) is not None:
+            raise ProblemError(f"{said} {wrong}")
         given = len(verdict.scores)
         # A verifier need not judge blank text behind the last step.
         steps = max((number for number, step in enumerate(solution.steps, 1) if step.strip()), default=0)
@@ -143,10 +134,26 @@ class CheckedVerifier:
         may_stop = self.traits.aggregators is not None
         stopped = given < steps and (may_stop or verdict.first_error() is not None)
         if given not in (1, steps, len(solution.steps)) and not stopped:
-            raise ProblemError(f"the verifier {name} returned {given} scores for a solution of {steps} steps")
+            raise ProblemError(f"{said} {given} scores for a solution of {steps} steps")
         return verdict
 
 
-def _is_number(score: object) -> bool:
-    """Whether it is one that a record can hold."""
-    return isinstance(score, int | float) and math.isfinite(score)
+def _wrong(verdict: Verdict) -> str | None:
+    """Returns what is wrong with the values in a verdict, None where nothing is."""
+    votes: object = verdict.votes
+    if not isinstance(votes, tuple | list) or not all(isinstance(vote, Vote) for vote in votes):
+        return f"a Verdict with votes={_shown(votes)}: a tuple of tts.Vote is needed, such as (Vote((0.9, 0.2)),)"
+    for scores in (verdict.scores, *(vote.scores for vote in verdict.votes)):
+        given: object = scores
+        if not isinstance(given, tuple | list):
+            return f"scores={_shown(given)}: a tuple is needed, such as (0.9, 0.2)"
+        for score in given:
+            # Numbers of NumPy's and PyTorch's own cannot be written to a record.
+            if score is not None and not isinstance(score, float | int):
+                return f"the score {_shown(score)}: a score is a finite number or None; write float(score)"
+    wrong = [score for score in verdict.scores if score is not None and not math.isfinite(score)]
+    return f"the score {wrong[0]}: a score is a finite number or None" if wrong else None
+
+
+def _shown(value: object) -> str:
+    return "None" if value is None else f"{value!r:.60} ({type(value).__name__})"

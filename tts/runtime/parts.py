@@ -13,8 +13,8 @@ from tts.core.annotations import fit
 from tts.core.errors import UserError
 from tts.core.setting_error import nearest
 from tts.core.settings import PositiveInt, inside
-from tts.engines.generating import Engine
-from tts.engines.metered import MeteredEngine
+from tts.engines.base import BaseEngine
+from tts.engines.metered import MeteredEngine, metered
 from tts.runtime.clocks import CLOCKS
 from tts.runtime.resources import Resources
 from tts.sandbox.base import Sandbox
@@ -38,7 +38,7 @@ def check_groups(config: Config, groups: Sequence[str]) -> None:
 
 
 def engines_of(
-    config: Config, roles: Sequence[Role], resources: Resources, given: Mapping[str, Engine] | None = None
+    config: Config, roles: Sequence[Role], resources: Resources, given: Mapping[str, BaseEngine] | None = None
 ) -> dict[str, MeteredEngine]:
     """Returns the engines of roles and of the parts that they are made of.
 
@@ -67,14 +67,14 @@ def engines_of(
             if place in given and takes(node, "engine", place):
                 engine = _kept(given[place], place, bank, resources)
                 with inside(f"{place}.engine"):
-                    engines[place] = MeteredEngine(engine, role, in_flight[role], place=place)
+                    engines[place] = metered(engine, role, in_flight[role])
             elif settings:
                 identity = json.dumps(settings, sort_keys=True)
                 if identity not in made:
                     engine = resources.engine(settings, f"{place}.engine", bank)
                     prices = settings.get("prompt_price"), settings.get("completion_price")
                     with inside(f"{place}.engine"):
-                        made[identity] = MeteredEngine(engine, role, in_flight[role], *prices, place)
+                        made[identity] = metered(engine, role, in_flight[role], *prices)
                 engines[place] = made[identity]
     unknown = [place for place in given if place not in engines]
     if unknown:
@@ -84,7 +84,7 @@ def engines_of(
     return engines
 
 
-def _kept(engine: Engine, place: str, bank: Bank | None, resources: Resources) -> Engine:
+def _kept(engine: BaseEngine, place: str, bank: Bank | None, resources: Resources) -> BaseEngine:
     """Returns an engine of the caller's own with the bank around it.
 
     Raises:
@@ -94,7 +94,7 @@ def _kept(engine: Engine, place: str, bank: Bank | None, resources: Resources) -
     if bank is not None and kept is engine:
         raise UserError(
             f"{place}.engine ({type(engine).__name__}) has no method identity(): what its samples depend on is not "
-            "known, so that they cannot be kept in a bank; add it (tts.engines.generating.Identified), or set bank=None"
+            "known, so that they cannot be kept in a bank; add it (tts.engines.base.Identified), or set bank=None"
         )
     return kept
 

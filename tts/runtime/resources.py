@@ -9,11 +9,12 @@ from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
-from tts.bank import Bank, BankedEngine, BankedSandbox, BankError
+from tts.bank import Bank, BankedEngine, BankedSandbox, BankedScorer, BankError, banked
 from tts.config.build import PRICES, build
 from tts.core.grader import Grader
 from tts.core.settings import inside
-from tts.engines.generating import Engine, Identified
+from tts.engines.base import BaseEngine, identified
+from tts.engines.generating import generating
 from tts.engines.replay import Recorder
 from tts.sandbox.base import IdentifiedSandbox, Sandbox
 
@@ -33,8 +34,8 @@ class Resources:
     """Makes what is asked for, once for equal configurations, and closes all of it in the end."""
 
     def __init__(self) -> None:
-        self._engines: dict[str, Engine] = {}
-        self._banked: dict[tuple[int, Path], BankedEngine] = {}
+        self._engines: dict[str, BaseEngine] = {}
+        self._banked: dict[tuple[int, Path], BankedEngine | BankedScorer] = {}
         self._sandboxes: dict[str, Sandbox] = {}
         self._banked_sandboxes: dict[tuple[int, Path], BankedSandbox] = {}
         self._graders: dict[str, Grader] = {}
@@ -42,7 +43,7 @@ class Resources:
         self._open: list[Closable] = []
         self._frozen = False
 
-    def engine(self, config: Config, where: str, bank: Bank | None = None) -> Engine:
+    def engine(self, config: Config, where: str, bank: Bank | None = None) -> BaseEngine:
         """Returns the engine that a node describes.
 
         Args:
@@ -52,14 +53,14 @@ class Resources:
         """
         arguments = {key: value for key, value in config.items() if key not in ("record", *PRICES)}
         engine = self.banked(self._once(self._engines, arguments, lambda: build(arguments, where)), bank)
-        return Recorder(engine, config["record"]) if config.get("record") else engine
+        return Recorder(generating(engine), config["record"]) if config.get("record") else engine
 
-    def banked(self, engine: Engine, bank: Bank | None) -> Engine:
-        """Returns an engine whose samples are kept, where it can tell what they depend on; the same for the same engine."""
-        if bank is None or not isinstance(engine, Identified):
+    def banked(self, engine: BaseEngine, bank: Bank | None) -> BaseEngine:
+        """Returns an engine whose results are kept, where it can tell what they depend on; the same for the same engine."""
+        if bank is None or not identified(engine):
             return engine
         # It must be the one that saw which model was loaded: the checkpoint may have been changed since.
-        return self._banked.setdefault((id(engine), bank.path), BankedEngine(engine, bank))
+        return self._banked.setdefault((id(engine), bank.path), banked(engine, bank))
 
     def sandbox(self, config: Config, bank: Bank | None = None) -> Sandbox:
         """Returns the sandbox that a node describes, not started yet; with a bank, one that runs no code known there."""
@@ -87,7 +88,7 @@ class Resources:
             self._banks[place] = Bank(place)
         return self._banks[place]
 
-    async def start(self, engines: Mapping[str, Engine], sandbox: Sandbox | None) -> None:
+    async def start(self, engines: Mapping[str, BaseEngine], sandbox: Sandbox | None) -> None:
         """Starts what is not started yet: first what only reaches a server, then what loads weights.
 
         Args:
@@ -153,5 +154,5 @@ class Resources:
         return made[key]
 
 
-def _loads(engine: Engine) -> bool:
+def _loads(engine: BaseEngine) -> bool:
     return not getattr(engine, "remote", False)

@@ -10,13 +10,13 @@ from types import TracebackType
 from typing import Any, TypeVar, Unpack
 
 from tts.budget import Limits, Scope, Usage, now, scope
+from tts.concurrency.virtual_clock import VirtualLoop
 from tts.config.compose import configuration
 from tts.core import Problem
-from tts.core.errors import UserError, leaf
+from tts.core.errors import UserError
 from tts.core.events import Event, listening
-from tts.runtime.batch import Ended, Record, Sink, batch
+from tts.runtime.batch import Ended, Record, Sink, batch, leaf
 from tts.runtime.choices import Arguments, Choices, choose
-from tts.runtime.clocks import check_clock
 from tts.runtime.composition import Composition, compose
 from tts.runtime.resources import Resources
 from tts.runtime.result import Finished, Result
@@ -49,7 +49,7 @@ class Runtime:
     """
 
     def __init__(self, *overrides: str, config_dir: str | Path | None = None, **arguments: Unpack[Arguments]) -> None:
-        self._choices = choose(overrides, arguments)
+        self._defaults = choose(overrides, arguments)
         self._folder = config_dir
         self._state = _State.NEW
         self._resources = Resources()
@@ -78,22 +78,22 @@ class Runtime:
         self._state = _State.CLOSED
         # On its own, so that a cancellation while it closes leaves nothing open.
         closing = asyncio.ensure_future(self._close())
-        cancelled = False
+        cancelled: asyncio.CancelledError | None = None
         while not closing.done():
             try:
                 await asyncio.wait((closing,))
-            except asyncio.CancelledError:
-                cancelled = True
-        if cancelled:
-            raise asyncio.CancelledError
+            except asyncio.CancelledError as interruption:
+                cancelled = interruption
         faults = closing.exception()
         if faults is not None and error is not None:
             error.add_note(f"and as it was closed: {faults!r}")
-        elif faults is not None:
+        if cancelled is not None:
+            raise cancelled
+        if faults is not None and error is None:
             raise faults
 
     async def _close(self) -> None:
-        for searching in tuple(self._streams):
+        for searching in self._streams:
             searching.cancel()
         await asyncio.gather(*self._streams, return_exceptions=True)
         await self._resources.close()
@@ -105,31 +105,38 @@ class Runtime:
         Raises:
             UserError: It is not open.
         """
+        self._check_open()
+        return self._resources
+
+    def _check_open(self) -> None:
         if self._state is not _State.OPEN:
             raise UserError(
                 f"this Runtime is {self._state.value}: use it inside of `async with Runtime(...) as runtime:`"
             )
         if asyncio._get_running_loop() is not self._loop:
             raise UserError("this Runtime belongs to another event loop; enter one in the loop that uses it")
-        return self._resources
 
     def chosen(self, overrides: Iterable[str], arguments: Arguments) -> Choices:
         """Returns the choices of a call on top of the runtime's own; those of the call go before.
 
         Raises:
-            UserError: An argument is unknown, or two of the call contradict each other.
+            UserError: An argument is unknown, or two contradict each other.
         """
-        return choose(tuple(overrides), arguments).over(self._choices)
+        return choose(tuple(overrides), arguments).over(self._defaults)
 
     def configured(self, choices: Choices, name: str = "config") -> tuple[dict[str, Any], str]:
         """Returns the configuration of choices and its hash; see `tts.config.compose.configuration`.
 
         Raises:
-            UserError: It is not open, an override names nothing, or the clock is not that of the event loop.
+            UserError: The runtime is not open, an override names nothing, or `clock=virtual` in a loop of real time.
         """
-        _ = self.resources
+        self._check_open()
         config, identity = configuration(name, choices.overrides, self._folder)
-        check_clock(config["clock"], self._loop)
+        if config.get("clock") == "virtual" and not isinstance(self._loop, VirtualLoop):
+            raise UserError(
+                "clock=virtual: this event loop goes by real time; tts.search and tts.evaluate make one in virtual time, "
+                "and so does asyncio.Runner(loop_factory=tts.concurrency.virtual_clock.VirtualLoop)"
+            )
         return config, identity
 
     def composed(self, *overrides: str, **arguments: Unpack[Arguments]) -> Composition:
@@ -153,8 +160,7 @@ class Runtime:
             UserError: The search cannot work: nothing was computed.
             ProblemError: Something went wrong for good.
         """
-        asked = _problem(problem)
-        return await self._searched(self.composed(*overrides, **arguments), asked)
+        return await self._searched(self.composed(*overrides, **arguments), _problem(problem))
 
     async def stream(
         self, problem: str | Problem, *overrides: str, **arguments: Unpack[Arguments]
@@ -176,6 +182,7 @@ class Runtime:
         started = now()
         searching = asyncio.create_task(run())
         self._streams.add(searching)
+        searching.add_done_callback(self._streams.discard)
         try:
             while (event := await events.get()) is not None:
                 yield event
@@ -183,7 +190,6 @@ class Runtime:
         finally:
             searching.cancel()
             await asyncio.gather(searching, return_exceptions=True)
-            self._streams.discard(searching)
 
     async def batch(
         self,
@@ -212,7 +218,8 @@ class Runtime:
         try:
             with scope("run", composition.budget.run), scope("problem", composition.budget.problem) as meter:
                 found = await composition.search(problem)
-        except BaseExceptionGroup as group:
+        except ExceptionGroup as group:
+            # What parts of a search do at once fails as a group; the first error is what a caller can read and catch.
             raise leaf(group) from None
         finally:
             await self.resources.flush()

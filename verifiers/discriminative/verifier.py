@@ -12,8 +12,7 @@ from tts.core import Problem, Solution, Verdict, Vote
 from tts.core.aggregate import Aggregator
 from tts.core.settings import inside, settings
 from tts.core.traits import VerifierTraits
-from tts.engines.metered import MeteredEngine
-from tts.engines.scoring import ScoreRequest, ScoreRows
+from tts.engines.scoring import ScoreRequest, ScoreRows, ScoringEngine, scoring
 from verifiers.base import BaseVerifier
 from verifiers.discriminative.codecs.base import Codec, Rendering, split_rows
 from verifiers.discriminative.preview import marked
@@ -30,20 +29,20 @@ class DiscriminativeVerifier(BaseVerifier):
     depends on the tokens up to it.
 
     Args:
-        engine: The model; it must be one that reads (`backend.TransformersReader`).
+        engine: The model.
         codec: The format that it was trained on.
         aggregator: The published way to make one score of the steps' scores.
     """
 
-    def __init__(self, engine: MeteredEngine, codec: Codec, aggregator: Aggregator) -> None:
-        self._engine, self._codec, self._aggregator = engine, codec, aggregator
+    def __init__(self, engine: ScoringEngine, codec: Codec, aggregator: Aggregator) -> None:
+        self._engine, self._codec, self._aggregator = scoring(engine), codec, aggregator
         self.traits = VerifierTraits(lacks=("steps", "critiques") if codec.wholes else ("critiques",))
         self._rows: Judgements[ScoreRows] = Judgements()
 
     def check(self) -> None:
         """Raises UserError where the format does not fit the model's tokenizer."""
         with inside("codec"):
-            self._codec.check(self._engine.reader.tokenizer)
+            self._codec.check(self._engine.tokenizer)
 
     def preview(self, problem: Problem, solution: Solution) -> str:
         """Returns what the model would read, the tokens at which it is asked between `⟦` and `⟧`.
@@ -53,7 +52,7 @@ class DiscriminativeVerifier(BaseVerifier):
             ProblemError: The question or a step holds what the format reserves.
         """
         rendering = self._render(problem, solution)
-        return "\n\n".join(marked(self._engine.reader.tokenizer.load(), reading) for reading in rendering.readings)
+        return "\n\n".join(marked(self._engine.tokenizer.load(), reading) for reading in rendering.readings)
 
     async def verify(self, problem: Problem, solution: Solution, prior: Verdict | None = None) -> Verdict:
         """Judges every step; those that `prior` judged cost nothing but the tokens in front of the new ones.
@@ -75,20 +74,15 @@ class DiscriminativeVerifier(BaseVerifier):
         return Verdict(scores, (Vote(scores),), self._aggregator, read)
 
     def _render(self, problem: Problem, solution: Solution) -> Rendering:
-        return self._codec.render(self._engine.reader.tokenizer, problem.text, solution)
+        return self._codec.render(self._engine.tokenizer, problem.text, solution)
 
     async def _read(self, problem: Problem, reading: ScoreRequest, known: Sequence[Read]) -> ScoreRows:
         """Returns the rows of a reading, asking the engine for those alone that `known` does not hold."""
         rows = _held(reading, known)
         places = [place for place, position in enumerate(reading.positions) if position not in rows]
         if places:
-            last = reading.positions[places[-1]]
-            rest = ScoreRequest(
-                reading.tokens[: last + 1],  # what follows cannot change what is read
-                tuple(reading.positions[place] for place in places),
-                tuple(reading.candidates[place] for place in places) if reading.candidates else (),
-            )
-            fresh = await self._rows.get(problem, rest, partial(self._engine.read, rest), count=0)
+            rest = reading.at(places)
+            fresh = await self._rows.get(problem, rest, partial(self._engine.score, rest), count=0)
             rows.update(zip(rest.positions, fresh, strict=True))
         return tuple(rows[position] for position in reading.positions)
 

@@ -257,6 +257,6 @@ class GenPRM(VotingVerifier):
 
     async def _complete(self, prompt: str, max_tokens: int, stop: tuple[str, ...], vote: int) -> Completion:
         # A verdict can only be read where its part of the turn may end; 20 is what the official code asks for.
-        alternatives = 20 if wire.OUTPUT_STOP in stop and self._readout != "hard" else 0
-        sampling = replace(self._sampling, max_tokens=max_tokens, stop=stop, alternatives=alternatives)
+        top_logprobs = 20 if wire.OUTPUT_STOP in stop and self._readout != "hard" else 0
+        sampling = replace(self._sampling, max_tokens=max_tokens, stop=stop, top_logprobs=top_logprobs)
         return await self._client.complete(prompt, sampling, vote)

@@ -15,7 +15,7 @@ from itertools import takewhile
 
 from tts.engines.generating import Sampling
 
-READ = Sampling(max_tokens=1, temperature=0.0, alternatives=20)
+READ = Sampling(max_tokens=1, temperature=0.0, top_logprobs=20)
 """How a slot is read: one token, greedily, with as many alternatives as servers report."""
 
 

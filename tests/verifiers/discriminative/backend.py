@@ -12,7 +12,7 @@ from tests.verifiers.discriminative.test_codecs import free, solution
 from tests.verifiers.discriminative.tiny import published
 from tts.config.build import build
 from tts.core import Problem, Solution, Verdict
-from tts.engines.metered import MeteredEngine
+from tts.engines.metered import MeteredScorer
 from tts.engines.transformers_scoring import TransformersScorer
 from verifiers.discriminative.verifier import DiscriminativeVerifier
 
@@ -41,7 +41,7 @@ def reader(name: str, folder: Path, **more: Any) -> TransformersScorer:
 
 
 def verifier(name: str, engine: TransformersScorer) -> DiscriminativeVerifier:
-    return DiscriminativeVerifier(MeteredEngine(engine, "verifier"), free(name), published(name)["aggregator"])  # type: ignore[arg-type]
+    return DiscriminativeVerifier(MeteredScorer(engine, "verifier"), free(name), published(name)["aggregator"])
 
 
 def judge(made: DiscriminativeVerifier, *solutions: Solution) -> list[Verdict]:

@@ -36,7 +36,7 @@ def test_what_is_read_does_not_depend_on_what_else_is(
     alone = engines(batch_size=1, prefix_cache_mb=0)
 
     async def read(source: TransformersScorer, some: list[ScoreRequest]) -> list[ScoreRows]:
-        return await asyncio.gather(*map(source.read, some))
+        return await asyncio.gather(*map(source.score, some))
 
     for some in wanted:
         for got, reading in zip(asyncio.run(read(engine, some)), some, strict=True):
@@ -53,7 +53,7 @@ def test_what_arrives_together_is_read_together_and_its_common_beginning_once(en
     wanted = [ScoreRequest((*begin, *range(10, 30 + i), i), (320 + i,)) for i in range(20)]
 
     async def main(source: TransformersScorer) -> None:
-        await asyncio.gather(*map(source.read, wanted))
+        await asyncio.gather(*map(source.score, wanted))
 
     with passes(engine) as shapes:
         asyncio.run(main(engine))
@@ -70,7 +70,7 @@ def test_beginnings_of_each_other_are_read_in_one_pass(engines: Any) -> None:
 
     async def main() -> list[ScoreRows]:
         parts = [ScoreRequest(whole[: 8 * i], (8 * i - 1,)) for i in range(1, 6)]
-        return await asyncio.gather(*map(engine.read, [*parts, ScoreRequest(whole, (7, 15))]))
+        return await asyncio.gather(*map(engine.score, [*parts, ScoreRequest(whole, (7, 15))]))
 
     with passes(engine) as shapes:
         *parts, both = asyncio.run(main())

@@ -14,7 +14,7 @@ from tests.verifiers.discriminative.backend import PROBLEM, SOLUTIONS, passes, r
 from tests.verifiers.discriminative.test_codecs import free, solution
 from tts.budget import Limits, scope
 from tts.core import Problem
-from tts.engines.metered import MeteredEngine
+from tts.engines.metered import MeteredScorer
 from tts.runtime.guards import CheckedVerifier
 from verifiers.discriminative.verifier import DiscriminativeVerifier
 
@@ -88,7 +88,7 @@ def test_what_is_read_is_paid(engines: Any) -> None:
     engine = engines()
     made = verifier("qwen2.5-math-prm-7b", engine)
     problem = Problem("paid", "Q")
-    gate = MeteredEngine(engine, "verifier", None, 3.0, 0.0)  # type: ignore[arg-type]
+    gate = MeteredScorer(engine, "verifier", None, 3.0, 0.0)
     priced = DiscriminativeVerifier(gate, free("qwen2.5-math-prm-7b"), "min")
     (reading,) = free("qwen2.5-math-prm-7b").render(engine.tokenizer, "Q", SOLUTIONS[0]).readings
     tokens = reading.positions[-1] + 1

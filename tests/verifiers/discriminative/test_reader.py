@@ -13,7 +13,7 @@ from tests.verifiers.discriminative.backend import PROBLEM, SOLUTIONS, judge, re
 from tests.verifiers.discriminative.test_codecs import GOLDEN, solution
 from tests.verifiers.discriminative.tiny import published, save, tokenizer
 from tts.core.errors import EngineError, ProblemError, UserError
-from tts.engines.metered import MeteredEngine
+from tts.engines.metered import metered
 from tts.engines.scoring import ScoreRequest
 from tts.engines.scripted import ScriptedEngine
 from tts.engines.transformers_scoring import TransformersScorer
@@ -76,12 +76,10 @@ def test_what_cannot_be_read_is_said(engines: Any) -> None:
     with pytest.raises(ProblemError, match="step 1 holds '<extra_0>'"):
         judge(made, solution("<extra_0>"))
     with pytest.raises(UserError, match="asks about labels"):
-        asyncio.run(engine.read(ScoreRequest((1, 2), (1,), ((3, 4),))))
-    writes = DiscriminativeVerifier(
-        MeteredEngine(ScriptedEngine(lambda prompt, seed: ""), "verifier"), made._codec, "min"
-    )
-    with pytest.raises(UserError, match=r"verifier\.engine: 'scripted' .* writes text"):
-        writes.check()
+        asyncio.run(engine.score(ScoreRequest((1, 2), (1,), ((3, 4),))))
+    writes: Any = metered(ScriptedEngine(lambda prompt, seed: ""), "verifier")
+    with pytest.raises(UserError, match=r"^engine: 'scripted' .* writes text"):
+        DiscriminativeVerifier(writes, made._codec, "min")
     assert judge(made, solution())[0].scores == ()
 
 
@@ -91,14 +89,14 @@ async def test_closing_fails_what_is_pending(checkpoints: Callable[[str], Path])
     await engine.start()
     assert engine._worker is not None
     worker = engine._worker
-    pending = [asyncio.ensure_future(engine.read(ScoreRequest((5, 6), (1,)))) for _ in range(3)]
+    pending = [asyncio.ensure_future(engine.score(ScoreRequest((5, 6), (1,)))) for _ in range(3)]
     await asyncio.sleep(0)
     await engine.close()
     ended = await asyncio.gather(*pending, return_exceptions=True)
     assert all(isinstance(one, EngineError | tuple) for one in ended)
     assert not worker._thread.is_alive()
     # It starts again when next used.
-    assert len(await engine.read(ScoreRequest((5, 6), (1,)))) == 1
+    assert len(await engine.score(ScoreRequest((5, 6), (1,)))) == 1
     await engine.close()
 
 

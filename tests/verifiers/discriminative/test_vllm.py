@@ -16,7 +16,7 @@ from tests.verifiers.discriminative.tiny import one_layer, published, save, toke
 from tts.config.build import build
 from tts.core import Problem
 from tts.core.errors import EngineError, UserError
-from tts.engines.metered import MeteredEngine
+from tts.engines.metered import MeteredScorer
 from tts.engines.scoring import ScoreRequest
 from verifiers.discriminative.verifier import DiscriminativeVerifier
 
@@ -57,19 +57,19 @@ def checkpoint(folder: Path, name: str) -> Path:
 
 def engine(name: str, folder: Path, kind: str, **settings: Any) -> Any:
     """The preset's engine, as a user chooses it, on a tiny checkpoint."""
-    chosen = {"VLLMReader": "vllm", "TransformersReader": "transformers"}[kind]
-    overrides = f"engine@verifier.engine={chosen}", f"verifier.engine._target_=tts.engines.transformers_scoring.{kind}"
+    scorer = {"vllm": "vllm.scoring.VLLMScorer", "transformers": "transformers_scoring.TransformersScorer"}[kind]
+    overrides = f"engine@verifier.engine={kind}", f"verifier.engine._target_=tts.engines.{scorer}"
     node = {key: value for key, value in published(name, *overrides)["engine"].items() if key not in OUTSIDE}
     return build({**node, "model": str(folder), "dtype": "float32", **settings}, "verifier.engine")
 
 
 @pytest.mark.parametrize("name", CASES)
-async def test_scores_are_those_of_the_transformers_reader(name: str, tmp_path: Path) -> None:
+async def test_scores_are_those_of_the_transformers_engine(name: str, tmp_path: Path) -> None:
     folder, problem = checkpoint(tmp_path, name), Problem("p", "How many apples are 2 and 2? 数")
-    ours, theirs = engine(name, folder, "VLLMReader", **CPU), engine(name, folder, "TransformersReader", device="cpu")
+    ours, theirs = engine(name, folder, "vllm", **CPU), engine(name, folder, "transformers", device="cpu")
     verdicts = []
     for read in (ours, theirs):
-        made = DiscriminativeVerifier(MeteredEngine(read, "verifier"), free(name), published(name)["aggregator"])
+        made = DiscriminativeVerifier(MeteredScorer(read, "verifier"), free(name), published(name)["aggregator"])
         verdicts.append(await asyncio.gather(*(made.verify(problem, one) for one in SOLUTIONS)))
     for a, b in zip(*verdicts, strict=True):
         assert a.scores == pytest.approx(b.scores, abs=1e-4)
@@ -77,10 +77,10 @@ async def test_scores_are_those_of_the_transformers_reader(name: str, tmp_path: 
     # The first of the two has its head's parameters counted, too.
     assert 0 < theirs.parameters - ours.parameters < 20_000
     with pytest.raises(EngineError, match="makes 5000 tokens, and the context is 4096"):
-        await ours.read(ScoreRequest((1,) * 5000, (3,)))
+        await ours.score(ScoreRequest((1,) * 5000, (3,)))
     with pytest.raises(UserError, match="asks about labels"):
-        await ours.read(ScoreRequest((1, 2), (1,), ((3, 4),)))
-    pending = asyncio.ensure_future(ours.read(ScoreRequest((1, 2, 3), (1,))))
+        await ours.score(ScoreRequest((1, 2), (1,), ((3, 4),)))
+    pending = asyncio.ensure_future(ours.score(ScoreRequest((1, 2, 3), (1,))))
     await asyncio.sleep(0)
     await ours.close()
     (ended,) = await asyncio.gather(pending, return_exceptions=True)
@@ -90,10 +90,10 @@ async def test_scores_are_those_of_the_transformers_reader(name: str, tmp_path: 
 
 async def test_a_head_that_vllm_has_not_is_refused(tmp_path: Path) -> None:
     folder = save(tmp_path, tokenizer(), "qwen2", one_layer("v_head.summary", 1), **SIZES)
-    read = engine("skywork-prm-7b", folder, "VLLMReader", **CPU)
+    read = engine("skywork-prm-7b", folder, "vllm", **CPU)
     with pytest.raises(UserError, match=r"is a Qwen2ForCausalLM, and vLLM reads heads of .*TransformersScorer"):
         await read.start()
     with pytest.raises(UserError, match="no head over the vocabulary"):
-        engine("math-shepherd", folder, "VLLMReader", **CPU)
+        engine("math-shepherd", folder, "vllm", **CPU)
     with pytest.raises(UserError, match="max_num_seqs=0"):
-        engine("trl-prm", folder, "VLLMReader", max_num_seqs=0)
+        engine("trl-prm", folder, "vllm", max_num_seqs=0)

@@ -48,10 +48,10 @@ async def test_a_round_and_a_forced_decision() -> None:
     assert thought.prompt.startswith(HEAD + "You are given a math problem")
     assert thought.prompt.endswith("<｜Assistant｜>\nLet's verify step by step:")
     assert thought.sampling.stop == ("Is the solution correct?", "</think>", "Step 4:")
-    assert (thought.sampling.temperature, thought.sampling.max_tokens, thought.sampling.alternatives) == (0.0, 100, 0)
+    assert (thought.sampling.temperature, thought.sampling.max_tokens, thought.sampling.top_logprobs) == (0.0, 100, 0)
     assert decision.prompt == thought.prompt + " Step 1 adds.\n\nIs the solution correct?"
     assert (decision.sampling.max_tokens, decision.sampling.temperature) == (1, 0.0)
-    assert decision.sampling.alternatives == 20
+    assert decision.sampling.top_logprobs == 20
     assert verdict.scores == (pytest.approx(0.9),)
     assert verdict.votes[0].critiques == (" Step 1 adds.\n\nIs the solution correct? yes",)
     assert verdict.aggregator == "last"

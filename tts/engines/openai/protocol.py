@@ -60,8 +60,8 @@ def write_request(model: str, request: Request, chunk: range) -> dict[str, Any]:
     if sampling.stop:
         # Of those that end at the same place the longest one counts; servers take the first.
         body["stop"] = sorted(sampling.stop, key=len, reverse=True)
-    if sampling.alternatives:
-        body["logprobs"] = sampling.alternatives
+    if sampling.top_logprobs:
+        body["logprobs"] = sampling.top_logprobs
     if len(chunk) > 1:
         # Only this tells how many tokens each of the samples has.
         body |= {"n": len(chunk), "return_token_ids": True}
@@ -108,7 +108,7 @@ def _completion(
     ended_by = choice.get("stop_reason", choice.get("matched_stop"))
     stop = ended_by if isinstance(ended_by, str) else None
     logprobs = choice.get("logprobs")
-    tokens = read_tokens(logprobs, sampling, processed=processed) if logprobs and sampling.alternatives else None
+    tokens = read_tokens(logprobs, sampling, processed=processed) if logprobs and sampling.top_logprobs else None
     if tokens and reason != "length" and stop is None:
         tokens = _without_end_text(tokens, text)
     return Completion(

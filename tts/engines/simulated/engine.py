@@ -235,7 +235,7 @@ def _cut(draft: Draft, sampling: Sampling, most: int, prompt_tokens: int, index:
         text=text if stop is None or sampling.include_stop else text[: -len(stop)],
         finish_reason="stop" if ended else "length",
         stop=stop,
-        tokens=tokens(text, number, draft.choices, sampling) if sampling.alternatives else None,
+        tokens=tokens(text, number, draft.choices, sampling) if sampling.top_logprobs else None,
         completion_tokens=number,
         prompt_tokens=prompt_tokens,
         index=index,

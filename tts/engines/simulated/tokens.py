@@ -29,9 +29,9 @@ def tokens(text: str, number: int, choices: tuple[Choice, ...], sampling: Sampli
         text: The text sampled, a stop string at its end included.
         number: How many tokens were sampled; one more than the text has where the end-of-text token is among them.
         choices: The draft's choices.
-        sampling: How it was sampled; `alternatives` is more than 0.
+        sampling: How it was sampled; `top_logprobs` is more than 0.
     """
-    plain = _plain_tokens(sampling.temperature, sampling.top_p, sampling.top_k, sampling.alternatives)
+    plain = _plain_tokens(sampling.temperature, sampling.top_p, sampling.top_k, sampling.top_logprobs)
     found = [plain[text[start : start + CHARACTERS]] for start in range(0, number * CHARACTERS, CHARACTERS)]
     for choice in choices:
         place = choice.at // CHARACTERS
@@ -65,7 +65,7 @@ class _PlainTokens(dict[str, Token]):
     def __init__(self, sampling: Sampling) -> None:
         # Each half as likely as the one before; letters of private use, which no writer writes.
         self._own = math.log(PEAK)
-        self._others = {_decoy(i): self._own * (i + 2) for i in range(sampling.alternatives - 1)}
+        self._others = {_decoy(i): self._own * (i + 2) for i in range(sampling.top_logprobs - 1)}
         self._others_sampled = as_sampled({_CHOSEN: self._own, **self._others}, _CHOSEN, sampling)
         self._own_sampled = self._others_sampled.pop(_CHOSEN)
 
@@ -77,8 +77,8 @@ class _PlainTokens(dict[str, Token]):
 
 
 @lru_cache(maxsize=16)
-def _plain_tokens(temperature: float, top_p: float, top_k: int, alternatives: int) -> _PlainTokens:
-    return _PlainTokens(Sampling(temperature=temperature, top_p=top_p, top_k=top_k, alternatives=alternatives))
+def _plain_tokens(temperature: float, top_p: float, top_k: int, top_logprobs: int) -> _PlainTokens:
+    return _PlainTokens(Sampling(temperature=temperature, top_p=top_p, top_k=top_k, top_logprobs=top_logprobs))
 
 
 def _decoy(number: int) -> str:
@@ -89,13 +89,13 @@ def _choice(text: str, choice: Choice, sampling: Sampling) -> Token:
     at = choice.at % CHARACTERS
     tail = text[at + len(choice.word) :]
     ranked = sorted(choice.probabilities, key=lambda word: -choice.probabilities[word])
-    reported = {choice.word, *ranked[: sampling.alternatives]}
+    reported = {choice.word, *ranked[: sampling.top_logprobs]}
     top = {
         text if word == choice.word else text[:at] + word + tail: math.log(choice.probabilities[word])
         for word in ranked
         if word in reported
     }
     # What is left after the choice is next to nothing, but has a name.
-    others = {_decoy(i): -30.0 - i for i in range(sampling.alternatives - len(top))}
+    others = {_decoy(i): -30.0 - i for i in range(sampling.top_logprobs - len(top))}
     top.update(others)
     return Token(text, top[text], top, as_sampled(top, text, sampling))

@@ -1,16 +1,14 @@
-"""What the engine's two sides hand to each other: requests on their way in, completions on their way out."""
+"""Requests as the worker sees them: samples in the making, and prompts whose samples wait."""
 
 from __future__ import annotations
 
-import asyncio
-from collections import defaultdict, deque
+from collections import deque
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
-from tts.core.errors import EngineError
 from tts.engines.generating import Completion, Request, Sampling, Token
+from tts.engines.local import thread as local
 from tts.engines.stops import cut_at_stop
 
 if TYPE_CHECKING:
@@ -22,18 +20,8 @@ if TYPE_CHECKING:
 FinishReason = Literal["stop", "length"]
 
 
-@dataclass(eq=False)
-class Job:
-    """One request and the event loop that waits for its results.
-
-    Attributes:
-        cancelled: Set by the waiting side; the worker drops the job's rows at its next step.
-    """
-
-    request: Request
-    loop: asyncio.AbstractEventLoop
-    results: asyncio.Queue[Completion | EngineError]
-    cancelled: bool = False
+Job = local.Job[Request, Completion]
+"""A request and who waits for its completions."""
 
 
 @dataclass(eq=False)
@@ -75,7 +63,7 @@ class Sample:
             text=text,
             finish_reason=reason if stop is None else "stop",
             stop=stop,
-            tokens=self._tokens(vocabulary) if self.sampling.alternatives else None,
+            tokens=self._tokens(vocabulary) if self.sampling.top_logprobs else None,
             completion_tokens=len(self.tokens),
             prompt_tokens=len(self.prompt),
             index=self.index,
@@ -109,30 +97,3 @@ class Prompt:
     samples: deque[Sample] = field(default_factory=deque)
     sequence: Sequence[Tensor] | None = None
     logits: Tensor | None = None
-
-
-class Outbox:
-    """Collects results and wakes each event loop once for all of them."""
-
-    def __init__(self) -> None:
-        self._items: defaultdict[asyncio.AbstractEventLoop, list[tuple[Job, Completion | EngineError]]]
-        self._items = defaultdict(list)
-
-    def put(self, job: Job, result: Completion | EngineError) -> None:
-        """Adds a result; a failed job hears of its first error only."""
-        if not job.cancelled:
-            self._items[job.loop].append((job, result))
-            job.cancelled = isinstance(result, EngineError)
-
-    def send(self) -> None:
-        """Hands everything over."""
-        for loop, items in self._items.items():
-            # A loop that was closed meanwhile has nobody left who waits.
-            with suppress(RuntimeError):
-                loop.call_soon_threadsafe(_deliver, items)
-        self._items = defaultdict(list)
-
-
-def _deliver(items: list[tuple[Job, Completion | EngineError]]) -> None:
-    for job, result in items:
-        job.results.put_nowait(result)

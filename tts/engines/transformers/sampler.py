@@ -149,7 +149,7 @@ class Sampler:
         ids = torch.cat([logprobs.topk(min(plan.most_alternatives, logprobs.shape[-1])).indices, tokens], -1)
         columns = ids.tolist(), logprobs.gather(-1, ids).tolist(), sampled.gather(-1, ids).tolist()
         for row, *lists in zip(plan.with_alternatives, *columns, strict=True):
-            count = min(self._settings[row].alternatives, len(lists[0]) - 1)
+            count = min(self._settings[row].top_logprobs, len(lists[0]) - 1)
             keep = [*range(count)] if lists[0][-1] in lists[0][:count] else [*range(count), -1]
             result[row] = Alternatives(*([values[i] for i in keep] for values in lists))
         return result
@@ -173,8 +173,8 @@ class _Plan:
         self.penalty = unless([s.repetition_penalty for s in settings], 1.0)
         self.most_k = max(s.top_k for s in settings)
         self.top_k = column([s.top_k for s in settings], torch.int64).unsqueeze(-1) if self.most_k else None
-        self.with_alternatives = [row for row, s in enumerate(settings) if s.alternatives]
-        self.most_alternatives = max((s.alternatives for s in settings), default=0)
+        self.with_alternatives = [row for row, s in enumerate(settings) if s.top_logprobs]
+        self.most_alternatives = max((s.top_logprobs for s in settings), default=0)
 
 
 def _keep_top_k(scores: Tensor, top_k: Tensor, most: int) -> Tensor:

@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-import atexit
-import queue
-import threading
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from tts.core.errors import EngineError
+from tts.engines.generating import Completion, Request
+from tts.engines.local.thread import QueueThread, closed, failure
 from tts.engines.transformers.batch import Batch
-from tts.engines.transformers.jobs import Job, Outbox, Prompt, Sample
+from tts.engines.transformers.jobs import Job, Prompt, Sample
 from tts.engines.transformers.model import CausalModel
 from tts.engines.transformers.prefill import Start, prefill
 from tts.engines.transformers.prefix_cache import PrefixCache
 from tts.engines.transformers.sampler import Sampler
 from tts.engines.transformers.text import TextStream, Vocabulary
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
 
 _PREFILL_COLUMNS = 16384
 """Padded tokens of prompts that are brought in by one forward pass at most, unless it is a single prompt."""
@@ -49,7 +51,7 @@ class Limits:
     threads: int
 
 
-class Worker:
+class Worker(QueueThread[Request, Completion]):
     """Runs a model in a thread of its own, as long as there is work.
 
     Args:
@@ -63,46 +65,21 @@ class Worker:
     def __init__(
         self,
         model: CausalModel,
-        tokenizer: Any,
+        tokenizer: PreTrainedTokenizerBase,
         tokenize: Callable[[str], list[int]],
         end_tokens: frozenset[int],
         limits: Limits,
     ) -> None:
+        super().__init__("tts-transformers")
         self.vocabulary = Vocabulary(tokenizer)
         self._model = model
         self._tokenize = tokenize
         self._end_tokens = end_tokens
         self._limits = limits
         self._prefixes = PrefixCache(limits.prefix_bytes)
-        self._inbox: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
-        self._outbox = Outbox()
         self._waiting: dict[tuple[int, ...], Prompt] = {}
-        self._closed = False
-        self._lock = threading.Lock()
         self._reset()
-        self._thread = threading.Thread(target=self._run, name="tts-transformers", daemon=True)
-        self._thread.start()
-        # A thread that is still in torch when the interpreter goes down would abort the process.
-        atexit.register(self.close)
-
-    def submit(self, job: Job) -> None:
-        """Takes a request in.
-
-        Raises:
-            EngineError: The engine is closed.
-        """
-        with self._lock:
-            if self._closed:
-                raise EngineError("the engine was closed")
-            self._inbox.put(job)
-
-    def close(self) -> None:
-        """Ends the thread; whoever still waits gets an EngineError."""
-        with self._lock:
-            self._closed = True
-            self._inbox.put(None)
-        self._thread.join()
-        atexit.unregister(self.close)
+        self.begin()
 
     def _run(self) -> None:
         torch.set_num_threads(self._limits.threads)
@@ -113,9 +90,9 @@ class Worker:
                 except Exception as error:
                     self._fail([*self._samples], error)
                     self._reset()
-                self._outbox.send()
-        self._fail([*self._samples, *self._waiting_samples()], EngineError("the engine was closed"))
-        self._outbox.send()
+                self._send()
+        self._fail([*self._samples, *self._waiting_samples()], closed())
+        self._send()
 
     def _reset(self) -> None:
         self._samples: list[Sample] = []
@@ -126,15 +103,8 @@ class Worker:
 
     def _receive(self) -> bool:
         """Takes in what has arrived, waiting only when there is nothing else to do; False when closed."""
-        jobs: list[Job] = []
-        open_ = True
-        while open_ and not (self._inbox.empty() and (self._samples or self._waiting or jobs)):
-            job = self._inbox.get()
-            if job is None:
-                open_ = False
-            else:
-                jobs.append(job)
-        self._enqueue([job for job in jobs if not job.cancelled])
+        jobs, open_ = self._arrived(wait=not (self._samples or self._waiting))
+        self._enqueue(jobs)
         return open_
 
     def _enqueue(self, jobs: list[Job]) -> None:
@@ -143,7 +113,7 @@ class Worker:
                 tokens = self._tokenize(job.request.prompt)
                 room = self._room(tokens)
             except Exception as error:
-                self._outbox.put(job, _engine_error(error))
+                self._put(job, failure(error))
                 continue
             sampling = job.request.sampling
             prompt = self._waiting.setdefault(tuple(tokens), Prompt(tokens))
@@ -179,7 +149,7 @@ class Worker:
                 sample.alternatives.append(others)
             if self._push(sample, token):
                 done.append(row)
-        self._outbox.send()
+        self._send()
         for row in reversed(done):
             sample = self._samples[row]
             self._prefixes.insert([*sample.prompt, *sample.tokens[:-1]], self._batch.sequence(row))
@@ -198,7 +168,7 @@ class Worker:
         sample.stream.finish()
         if ended:
             sample.stream.pieces.append("")
-        self._outbox.put(sample.job, sample.completion("stop" if ended else "length", self.vocabulary))
+        self._put(sample.job, sample.completion("stop" if ended else "length", self.vocabulary))
         return True
 
     def _remove(self, row: int) -> None:
@@ -288,8 +258,4 @@ class Worker:
 
     def _fail(self, samples: list[Sample], error: Exception) -> None:
         for sample in samples:
-            self._outbox.put(sample.job, _engine_error(error))
-
-
-def _engine_error(error: Exception) -> EngineError:
-    return error if isinstance(error, EngineError) else EngineError(f"{type(error).__name__}: {error}")
+            self._put(sample.job, failure(error))

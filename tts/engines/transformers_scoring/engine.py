@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import aclosing, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from tts.core.errors import EngineError, UserError
 from tts.core.settings import NonNegativeInt, PositiveInt, refused, settings
-from tts.engines.local_tokenizer import LocalTokenizer
+from tts.engines.local.checkpoint import Dtype, check_path, load_tokenizer, source
+from tts.engines.local.engine import LocalEngine
 from tts.engines.scoring import ScoreRequest, ScoreRows
-from tts.engines.transformers.loading import Dtype, check_path, load_module, load_tokenizer, resolve_context
+from tts.engines.transformers.loading import load_module, resolve_context
 from tts.engines.transformers_scoring.checkpoint import Checkpoint
 from tts.engines.transformers_scoring.heads import Head
 
@@ -20,9 +19,11 @@ if TYPE_CHECKING:
     from tts.engines.transformers_scoring.scorer import Scorer
     from tts.engines.transformers_scoring.worker import Worker
 
+_VERSION = 1  # of the way from tokens to scores; see `Identified`
+
 
 @settings
-class TransformersScorer:
+class TransformersScorer(LocalEngine[ScoreRequest, ScoreRows]):
     """A decoder in this process, on a CPU or one CUDA device, that reads.
 
     Readings that arrive together are packed into single rows, one behind the other without padding; what they begin with
@@ -65,92 +66,59 @@ class TransformersScorer:
         threads: PositiveInt = 1,
         revision: str | None = None,
     ) -> None:
-        self._model, self._path = model, check_path(model)
+        super().__init__(model, revision)
         self._reference = None if reference is None else check_path(reference, "reference")
         self._head = head
         self._architecture, self._dtype, self._device = architecture, dtype, device
         self._batch_size, self._batch_tokens, self._prefix_bytes = batch_size, batch_tokens, prefix_cache_mb * 2**20
         self._asked_context, self._context = context, 0
-        self._threads, self._revision = threads, revision
-        self._loading = threading.Lock()
-        self._tokenizer = LocalTokenizer(self._path, revision)
-        self._worker: Worker | None = None
-        self._parameters: int | None = None
-
-    @property
-    def name(self) -> str:
-        """The directory or hub id."""
-        return self._model
-
-    @property
-    def parameters(self) -> int | None:
-        """Number of the parameters of model, head and reference model; None before `start`."""
-        return self._parameters
+        self._threads = threads
 
     @property
     def capacity(self) -> int:
         """Twice the rows, so that the next batch waits while one is read."""
         return 2 * self._batch_size
 
-    @property
-    def tokenizer(self) -> LocalTokenizer:
-        """The model's tokenizer."""
-        return self._tokenizer
-
-    async def start(self) -> None:
-        """Loads the checkpoint in a thread.
-
-        Raises:
-            UserError: It cannot be had, lacks the head, or is of a kind that cannot be batched here.
-        """
-        if self._worker is None:
-            await asyncio.to_thread(self._load)
-
-    async def read(self, reading: ScoreRequest) -> ScoreRows:
+    async def score(self, request: ScoreRequest) -> ScoreRows:
         """Returns what the model says at each position; starts the engine if need be.
 
         Raises:
             EngineError: The sequence does not fit the context, the model failed, or the engine was closed.
-            UserError: See `start`; or the head is not of the kind that the codec asks.
+            UserError: The checkpoint cannot be had, lacks the head, or is of a kind that cannot be batched here; or the head
+                is not of the kind that the codec asks.
         """
         await self.start()
-        from tts.engines.transformers_scoring.worker import Job
-
-        if self._head.over_vocabulary != bool(reading.candidates):
+        if self._head.over_vocabulary != bool(request.candidates):
             raise UserError(
                 "the engine's head is over the vocabulary, and the codec names no labels to ask it about"
                 if self._head.over_vocabulary
                 else "the codec asks about labels of the vocabulary, and the engine's head has values of its own"
             )
-        if len(reading.tokens) > self._context:
-            raise EngineError(f"the solution makes {len(reading.tokens)} tokens, and the context is {self._context}")
-        worker = self._worker
-        if worker is None:
-            raise EngineError("the engine was closed")
-        loop = asyncio.get_running_loop()
-        job = Job(reading, loop, loop.create_future())
-        worker.submit(job)
-        return await job.result
+        if len(request.tokens) > self._context:
+            raise EngineError(f"the solution makes {len(request.tokens)} tokens, and the context is {self._context}")
+        async with aclosing(self._results(request, 1)) as results:
+            return await anext(results)
 
-    async def close(self) -> None:
-        """Ends the worker thread, failing what is pending, and frees the model; `start` would load it again."""
-        worker, self._worker = self._worker, None
-        if worker is not None:
-            await asyncio.to_thread(worker.close)
-
-    def _load(self) -> None:
+    def _load(self) -> Worker:
         from tts.engines.transformers_scoring.worker import Worker
 
-        with self._loading:
-            if self._worker is not None:
-                return
-            tokenizer = self._tokenizer.load()
-            models = [self._scorer(self._path, self._revision)]
-            if self._reference is not None:
-                _check_same_tokens(tokenizer, load_tokenizer(self._reference, None), self._reference)
-                models.append(self._scorer(self._reference, None))
-            self._parameters = sum(parameters for _, parameters in models)
-            self._worker = Worker([scorer for scorer, _ in models], self._threads)
+        tokenizer = self._tokenizer.load()
+        models = [self._scorer(self._path, self._revision)]
+        if self._reference is not None:
+            _check_same_tokens(tokenizer, load_tokenizer(self._reference, None), self._reference)
+            models.append(self._scorer(self._reference, None))
+        self._parameters = sum(parameters for _, parameters in models)
+        self._identity = {
+            "engine": "transformers-scoring",
+            "version": _VERSION,
+            "model": source(self._path, self._revision),
+            "reference": None if self._reference is None else source(self._reference, None),
+            "architecture": self._architecture,
+            "head": self._head.identity(),
+            "dtype": str(models[0][0].precision),
+            "context": self._context,
+        }
+        return Worker([scorer for scorer, _ in models], self._threads)
 
     def _scorer(self, path: str, revision: str | None) -> tuple[Scorer, int]:
         """Loads a checkpoint; returns it ready for reading, and its number of parameters."""

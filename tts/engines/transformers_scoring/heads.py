@@ -7,7 +7,7 @@ checkpoint.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from annotated_types import MinLen
@@ -33,9 +33,19 @@ class Head(ABC):
 
     Attributes:
         over_vocabulary: Whether it is the language model's own, so that the checkpoint is loaded as one.
+        kind: What banks know the head by, wherever its class is.
     """
 
     over_vocabulary = False
+    kind: str | None = None
+
+    def identity(self) -> Mapping[str, object]:
+        """Returns what the head's values depend on besides the checkpoint: its kind and its settings.
+
+        One of somebody else's is known by its class, and all its attributes are settings.
+        """
+        kind = self.kind or f"{type(self).__module__}.{type(self).__qualname__}"
+        return {"kind": kind, **{name.lstrip("_"): value for name, value in vars(self).items()}}
 
     @abstractmethod
     def load(self, checkpoint: Checkpoint, module: Any, dtype: torch.dtype) -> tuple[Apply, int]:
@@ -62,6 +72,8 @@ class Layers(Head):
         names: The layers from the hidden state on.
         file: The checkpoint's file that holds them, None for the model's own weights.
     """
+
+    kind = "layers"
 
     def __init__(self, names: Annotated[Sequence[str], MinLen(1)], file: str | None = None) -> None:
         self._names, self._file = tuple(names), file
@@ -103,6 +115,8 @@ class EnsembleLayers(Head):
         names: The layers from the hidden state on; the last has one value a head.
     """
 
+    kind = "ensemble"
+
     def __init__(self, names: Annotated[Sequence[str], MinLen(1)]) -> None:
         self._names = tuple(names)
 
@@ -140,6 +154,7 @@ class Vocabulary(Head):
     """
 
     over_vocabulary = True
+    kind = "vocabulary"
 
     def __init__(self, values: Literal["logits", "logprobs"] = "logits") -> None:
         self._normalise = values == "logprobs"

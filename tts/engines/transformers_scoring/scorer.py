@@ -79,6 +79,11 @@ class Scorer:
         self._backbone, self._apply, self._dtype, self._bounds = backbone, apply, dtype, bounds
         self._prefixes = PrefixCache(bounds.prefix_bytes)
 
+    @property
+    def precision(self) -> torch.dtype:
+        """What the backbone computes in."""
+        return self._backbone.dtype
+
     def read(self, readings: Sequence[ScoreRequest]) -> Iterator[tuple[int, ScoreRows]]:
         """Yields what is read with the reading's number, batch by batch; wants torch's inference mode."""
         return self._run(_merged((list(reading.tokens), (i, reading)) for i, reading in enumerate(readings)))

@@ -5,38 +5,37 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
-from functools import partial
 from itertools import count
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 from annotated_types import Ge
 
 from tts.core.errors import EngineError
 from tts.core.settings import PositiveInt, PositiveProbability, settings
-from tts.engines.generating import Completion, Identified, Request, Sampling, Token
-from tts.engines.local_tokenizer import LocalTokenizer
+from tts.engines.base import Identity
+from tts.engines.generating import Completion, Request, Sampling, Token
+from tts.engines.local.checkpoint import source
+from tts.engines.local.engine import LocalGenerator
 from tts.engines.logprobs import as_sampled
 from tts.engines.stops import cut_at_stop
-from tts.engines.transformers.loading import check_path, source
 from tts.engines.transformers.text import TextStream, Vocabulary
-from tts.engines.vllm.llm import LLM, Deliver, count_parameters
+from tts.engines.vllm.llm import LLM, Deliver, check_installed, count_parameters, shaping
 
-# Settings that move a sample by rounding alone.
-_NOT_SHAPING = (
-    *("model", "revision", "tensor_parallel_size", "gpu_memory_utilization", "max_num_seqs", "enforce_eager"),
-    *("max_logprobs", "disable_log_stats"),
-)
+if TYPE_CHECKING:
+    from vllm import CompletionOutput, SamplingParams
+    from vllm.logprobs import SampleLogprobs
+    from vllm.v1.engine.async_llm import AsyncLLM
 
 
 @settings
-class VLLMEngine(Identified):
+class VLLMEngine(LocalGenerator[Request, Completion]):
     """A causal language model in vLLM.
 
     Every sample is a request of its own to vLLM, with its own seed, and lands on its own; vLLM's prefix cache shares the
     prefill. When vLLM's processes die, the requests that they were working on end with an EngineError, and the next request
     starts new ones.
 
-    With `Sampling.alternatives` the end-of-text token is among a completion's tokens, with an empty text. Special tokens
+    With `Sampling.top_logprobs` the end-of-text token is among a completion's tokens, with an empty text. Special tokens
     are spelled out in texts. `Token.sampled` is derived from the reported alternatives, see `tts.engines.logprobs`.
 
     Args:
@@ -64,11 +63,13 @@ class VLLMEngine(Identified):
         max_num_seqs: PositiveInt = 256,
         revision: str | None = None,
         enforce_eager: bool = False,
-        options: Mapping[str, Any] | None = None,
+        options: Mapping[str, object] | None = None,
     ) -> None:
-        self._model = model
-        self._settings: dict[str, Any] = {
-            "model": check_path(model),
+        super().__init__(model, revision)
+        check_installed()
+        self._most = max_num_seqs
+        self._settings: dict[str, object] = {
+            "model": self._path,
             "dtype": dtype,
             "tensor_parallel_size": tensor_parallel_size,
             "gpu_memory_utilization": gpu_memory_utilization,
@@ -81,84 +82,40 @@ class VLLMEngine(Identified):
             "disable_log_stats": True,
             **(options or {}),
         }
-        self._tokenizer = LocalTokenizer(self._settings["model"], revision)
-        self._parameters: int | None = None
         self._vocabulary: Vocabulary | None = None
         self._ids = count()
-        self._llm: LLM[Completion] = LLM(model, self._settings)
-
-    @property
-    def name(self) -> str:
-        """The directory or hub id."""
-        return self._model
-
-    @property
-    def parameters(self) -> int | None:
-        """Number of the model's parameters; None before `start`, and where its architecture is vLLM's alone."""
-        return self._parameters
 
     @property
     def capacity(self) -> int:
         """Twice the sequences, so that whatever place gets free finds the next sample waiting."""
-        return 2 * int(self._settings["max_num_seqs"])
-
-    async def start(self) -> None:
-        """Starts vLLM's processes and loads the checkpoint.
-
-        Raises:
-            UserError: The model cannot be had, or vLLM refuses it or a setting.
-        """
-        await asyncio.to_thread(self._prepare)
-        await self._llm.start()
+        return 2 * self._most
 
     async def generate(self, request: Request) -> AsyncGenerator[Completion, None]:
         """Yields one completion per seed, each as it lands; starts the engine if need be.
 
         Raises:
             EngineError: The prompt does not fit the context, vLLM failed, or the engine was closed.
-            UserError: See `start`.
+            UserError: The model cannot be had, or vLLM refuses it or a setting.
         """
-        await asyncio.to_thread(self._prepare)
-        results = self._llm.results(partial(self._serve, request), len(request.seeds))
-        async with aclosing(results) as landing:
-            async for completion in landing:
+        async with aclosing(self._results(request, len(request.seeds))) as completions:
+            async for completion in completions:
                 yield completion
 
-    async def count_tokens(self, text: str) -> int:
-        """Returns the number of tokens of `text`, without special tokens added."""
-        return len(self._tokenizer.split(text))
-
-    def render(self, messages: list[dict[str, str]], *, answer: bool = True) -> str:
-        """Renders a conversation with the tokenizer's chat template, `answer` opening the assistant's turn at the end.
-
-        Raises:
-            UserError: There is no template, or it refuses the conversation.
-        """
-        return self._tokenizer.render(messages, answer=answer)
-
-    def identity(self) -> Mapping[str, Any]:
+    def identity(self) -> Identity:
         """Returns the checkpoint, vLLM's version and the settings that shape samples."""
         from vllm import __version__
 
-        shaping = {key: str(value) for key, value in self._settings.items() if key not in _NOT_SHAPING}
-        model = source(self._settings["model"], self._settings["revision"])
-        return {"engine": "vllm", "version": __version__, "model": model, **shaping}
+        model = source(self._path, self._revision)
+        return {"engine": "vllm", "version": __version__, "model": model, **shaping(self._settings)}
 
-    async def close(self) -> None:
-        """Fails what is pending and ends vLLM's processes; `start` would start new ones."""
-        await self._llm.close()
-
-    def _prepare(self) -> None:
-        """Reads what needs no vLLM; does nothing when that is done."""
-        if self._vocabulary is not None:
-            return
+    def _load(self) -> LLM[Request, Completion]:
         from transformers import AutoModelForCausalLM
 
-        path, revision = self._settings["model"], self._settings["revision"]
-        self._parameters = count_parameters(AutoModelForCausalLM, path, revision)
+        self._parameters = count_parameters(AutoModelForCausalLM, self._path, self._revision)
         self._vocabulary = Vocabulary(self._tokenizer.load())
+        return LLM(self._model, self._settings, self._serve)
 
-    async def _serve(self, request: Request, llm: Any, deliver: Deliver[Completion]) -> None:
+    async def _serve(self, llm: AsyncLLM, request: Request, deliver: Deliver[Completion]) -> None:
         """Delivers a request's samples; runs on vLLM's event loop."""
         prompt, context = self._tokenizer.split(request.prompt), llm.model_config.max_model_len
         if not prompt:
@@ -171,7 +128,7 @@ class VLLMEngine(Identified):
                 samples.create_task(self._sample(llm, request, index, prompt, room, deliver))
 
     async def _sample(
-        self, llm: Any, request: Request, index: int, prompt: list[int], room: int, deliver: Deliver[Completion]
+        self, llm: AsyncLLM, request: Request, index: int, prompt: list[int], room: int, deliver: Deliver[Completion]
     ) -> None:
         params = _sampling_params(request.sampling, request.seeds[index], room)
         stream = llm.generate({"prompt_token_ids": prompt}, params, f"tts-{next(self._ids)}")
@@ -180,7 +137,7 @@ class VLLMEngine(Identified):
             raise EngineError(f"vLLM gave a request up (finish_reason is {choice.finish_reason})")
         deliver(self._completion(choice, request.sampling, index, len(prompt)))
 
-    def _completion(self, choice: Any, sampling: Sampling, index: int, prompt_tokens: int) -> Completion:
+    def _completion(self, choice: CompletionOutput, sampling: Sampling, index: int, prompt_tokens: int) -> Completion:
         assert self._vocabulary is not None
         # The text is put together here, so that it is the text of the tokens and cut as other engines cut it.
         stream, ids = TextStream(self._vocabulary, sampling.stop), list(choice.token_ids)
@@ -195,13 +152,15 @@ class VLLMEngine(Identified):
             text=text,
             finish_reason=choice.finish_reason,
             stop=stop,
-            tokens=self._tokens(pieces, ids, choice.logprobs, sampling) if sampling.alternatives else None,
+            tokens=self._tokens(pieces, ids, choice.logprobs, sampling) if choice.logprobs else None,
             completion_tokens=len(ids),
             prompt_tokens=prompt_tokens,
             index=index,
         )
 
-    def _tokens(self, pieces: list[str], ids: list[int], logprobs: Any, sampling: Sampling) -> tuple[Token, ...]:
+    def _tokens(
+        self, pieces: list[str], ids: list[int], logprobs: SampleLogprobs, sampling: Sampling
+    ) -> tuple[Token, ...]:
         assert self._vocabulary is not None
         result = []
         for text, token, others in zip(pieces, ids, logprobs[: len(ids)], strict=True):
@@ -220,7 +179,7 @@ class VLLMEngine(Identified):
         return tuple(result)
 
 
-def _sampling_params(sampling: Sampling, seed: int, room: int) -> Any:
+def _sampling_params(sampling: Sampling, seed: int, room: int) -> SamplingParams:
     from vllm import SamplingParams
     from vllm.sampling_params import RequestOutputKind
 
@@ -233,7 +192,7 @@ def _sampling_params(sampling: Sampling, seed: int, room: int) -> Any:
         seed=seed,
         # Of those that end at the same place the longest one counts; vLLM takes the first.
         stop=sorted(sampling.stop, key=len, reverse=True),
-        logprobs=sampling.alternatives or None,
+        logprobs=sampling.top_logprobs or None,
         skip_special_tokens=False,
         output_kind=RequestOutputKind.FINAL_ONLY,
     )

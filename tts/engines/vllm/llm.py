@@ -8,113 +8,120 @@ from __future__ import annotations
 import asyncio
 import atexit
 import os
-import threading
-from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Mapping
-from concurrent.futures import Future
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
+from functools import partial
 from importlib.util import find_spec
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING
 
 from tts.core.errors import EngineError, UserError, missing_extra
 from tts.core.settings import SettingError
+from tts.engines.local.thread import Asked, EngineThread, Given, Job, closed
 
-_T = TypeVar("_T")
-Result = TypeVar("Result")
-Deliver = Callable[[Result | Exception], None]
+if TYPE_CHECKING:
+    from transformers import AutoModel, AutoModelForCausalLM
+    from vllm.v1.engine.async_llm import AsyncLLM
+
+Deliver = Callable[[Given], None]
 
 _EXIT_SECONDS = 20.0
+_NOT_SHAPING = (
+    *("model", "revision", "tensor_parallel_size", "gpu_memory_utilization", "max_num_seqs", "enforce_eager"),
+    *("max_logprobs", "disable_log_stats"),
+)
+"""Settings that move a result by rounding alone."""
 
 
-class LLM(Generic[Result]):
-    """Runs work with vLLM, which computes in processes of its own.
+class LLM(EngineThread[Asked, Given]):
+    """Answers requests with vLLM, which computes in processes of its own.
 
     AsyncLLM belongs to one event loop, so it lives on a thread with a loop of its own and serves any loop, those of a
-    sweep's jobs one after the other, too. When vLLM's processes die, the work that they were doing ends with an
+    sweep's jobs one after the other, too. When vLLM's processes die, the requests that they were working on end with an
     EngineError, and the next starts new ones.
 
     Args:
         name: What the user calls the model.
         settings: Arguments of vLLM's `AsyncEngineArgs`, by name.
-
-    Raises:
-        UserError: vLLM is not installed.
+        answer: Receives the AsyncLLM, a request and whom to deliver its results to; runs on vLLM's event loop.
     """
 
-    def __init__(self, name: str, settings: Mapping[str, Any]) -> None:
-        if find_spec("vllm") is None:
-            raise missing_extra("vllm", "vllm")
-        self._name = name
-        self._settings = settings
-        # The rest belongs to the engine's own event loop.
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._thread: threading.Thread | None = None
-        self._making_loop = threading.Lock()
-        self._starting: asyncio.Task[Any] | None = None
-        self._serving: dict[asyncio.Task[None], Deliver[Result]] = {}
+    def __init__(
+        self,
+        name: str,
+        settings: Mapping[str, object],
+        answer: Callable[[AsyncLLM, Asked, Deliver[Given]], Awaitable[None]],
+    ) -> None:
+        super().__init__("tts-vllm")
+        self._name, self._settings, self._answer = name, settings, answer
+        self._loop = asyncio.new_event_loop()
+        # These belong to that loop.
+        self._starting: asyncio.Task[AsyncLLM] | None = None
+        self._serving: dict[Job[Asked, Given], asyncio.Task[None]] = {}
+        self._ending: asyncio.Task[None] | None = None
+        self.begin()
 
-    async def start(self) -> None:
+    async def ready(self) -> None:
         """Starts vLLM's processes and loads the checkpoint.
 
         Raises:
             UserError: The model cannot be had, or vLLM refuses it or a setting.
         """
-        await asyncio.wrap_future(self._run(self._started()))
+        await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(self._started(), self._loop))
 
-    async def results(
-        self, work: Callable[[Any, Deliver[Result]], Awaitable[None]], count: int
-    ) -> AsyncGenerator[Result, None]:
-        """Yields what some work delivers, as it lands; starts vLLM if need be. Closing the iterator cancels the work.
+    def _take(self, jobs: list[Job[Asked, Given]] | None) -> None:
+        self._loop.call_soon_threadsafe(self._begin, jobs)
 
-        Args:
-            work: Receives the AsyncLLM and whom to deliver to; runs on the engine's own event loop.
-            count: How many results it delivers.
+    def _cancel(self, job: Job[Asked, Given]) -> None:
+        # A loop that was closed meanwhile has cancelled everything.
+        with suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(self._drop, job)
 
-        Raises:
-            EngineError: vLLM failed, or was closed.
-            UserError: See `start`.
-        """
-        loop, landed = asyncio.get_running_loop(), asyncio.Queue[Result | Exception]()
+    # What runs on the caller's loop is above, what runs on vLLM's below.
 
-        def deliver(result: Result | Exception) -> None:
-            # A loop that was closed meanwhile has nobody left who waits.
-            with suppress(RuntimeError):
-                loop.call_soon_threadsafe(landed.put_nowait, result)
+    def _run(self) -> None:
+        self._loop.run_forever()
+        if left := asyncio.all_tasks(self._loop):  # vLLM's own
+            for task in left:
+                task.cancel()
+            self._loop.run_until_complete(asyncio.wait(left, timeout=_EXIT_SECONDS))
+        self._loop.close()
 
-        serving = self._run(self._serve(work, deliver))
+    def _begin(self, jobs: list[Job[Asked, Given]] | None) -> None:
+        if jobs is None:
+            self._ending = self._loop.create_task(self._finish())
+            return
+        for job in jobs:
+            if not job.cancelled:
+                self._serving[job] = self._loop.create_task(self._serve(job))
+
+    def _drop(self, job: Job[Asked, Given]) -> None:
+        if task := self._serving.get(job):
+            task.cancel()
+
+    async def _serve(self, job: Job[Asked, Given]) -> None:
         try:
-            for _ in range(count):
-                result = await landed.get()
-                if isinstance(result, Exception):
-                    raise result
-                yield result
+            await self._answer(await self._started(), job.request, partial(self._deliver, job))
+        except ExceptionGroup as group:
+            self._deliver(job, _as_engine_error(group.exceptions[0]))
+        except Exception as error:
+            self._deliver(job, _as_engine_error(error))
         finally:
-            serving.cancel()
+            del self._serving[job]
 
-    async def close(self) -> None:
-        """Fails what is pending and ends vLLM's processes; `start` would start new ones."""
-        if self._loop is not None:
-            await asyncio.wrap_future(self._run(self._shut_down()))
+    def _deliver(self, job: Job[Asked, Given], result: Given | Exception) -> None:
+        self._put(job, result)
+        self._send()
 
-    # What runs on the caller's loop is above, what runs on the engine's own below.
+    async def _finish(self) -> None:
+        ending = list(self._serving.items())
+        for job, task in ending:
+            self._deliver(job, closed())
+            task.cancel()
+        await asyncio.gather(*(task for _, task in ending), return_exceptions=True)
+        await self._shut_down_llm()
+        self._loop.stop()
 
-    def _run(self, coroutine: Coroutine[Any, Any, _T]) -> Future[_T]:
-        """Runs a coroutine on the engine's event loop."""
-        with self._making_loop:
-            if self._loop is None:
-                self._loop = asyncio.new_event_loop()
-                self._thread = threading.Thread(target=self._loop.run_forever, name="tts-vllm", daemon=True)
-                self._thread.start()
-        return asyncio.run_coroutine_threadsafe(coroutine, self._loop)
-
-    def _exit(self) -> None:
-        assert self._loop is not None
-        assert self._thread is not None
-        with suppress(TimeoutError):
-            self._run(self._shut_down()).result(_EXIT_SECONDS)
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(_EXIT_SECONDS)
-
-    async def _started(self) -> Any:
+    async def _started(self) -> AsyncLLM:
         """Returns the AsyncLLM, a new one where there is none or where it died."""
         if self._starting is not None and self._starting.done():
             failed = self._starting.cancelled() or self._starting.exception() is not None
@@ -125,7 +132,7 @@ class LLM(Generic[Result]):
         # Whoever started it may be cancelled while others wait for it.
         return await asyncio.shield(self._starting)
 
-    async def _start_llm(self) -> Any:
+    async def _start_llm(self) -> AsyncLLM:
         # Threads of this process may hold locks that a forked child would wait for in vain.
         os.environ.setdefault("VLLM_WORKER_MULTIPROC_METHOD", "spawn")
         os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
@@ -137,8 +144,8 @@ class LLM(Generic[Result]):
         # offset", gpu_model_runner.py of 0.32: it winds the random numbers back, which only CUDA's can).
         settings = {"enable_chunked_prefill": False, **self._settings} if current_platform.is_cpu() else self._settings
         # The last to be registered is the first to run: before vLLM's processes are ended the hard way.
-        atexit.unregister(self._exit)
-        atexit.register(self._exit)
+        atexit.unregister(self.end)
+        atexit.register(self.end, _EXIT_SECONDS)
         try:
             # Not held in a variable: errors that vLLM's imports keep would keep this frame, and with it the engine.
             return AsyncLLM.from_engine_args(AsyncEngineArgs(**settings))
@@ -152,27 +159,11 @@ class LLM(Generic[Result]):
             with suppress(UserError, asyncio.CancelledError):
                 (await starting).shutdown()
 
-    async def _shut_down(self) -> None:
-        closed = EngineError("the engine was closed")
-        ending = list(self._serving.items())
-        for task, deliver in ending:
-            deliver(closed)
-            task.cancel()
-        await asyncio.gather(*(task for task, _ in ending), return_exceptions=True)
-        await self._shut_down_llm()
 
-    async def _serve(self, work: Callable[[Any, Deliver[Result]], Awaitable[None]], deliver: Deliver[Result]) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._serving[task] = deliver
-        try:
-            await work(await self._started(), deliver)
-        except ExceptionGroup as group:
-            deliver(_as_engine_error(group.exceptions[0]))
-        except Exception as error:
-            deliver(_as_engine_error(error))
-        finally:
-            del self._serving[task]
+def check_installed() -> None:
+    """Raises UserError where vLLM is not installed."""
+    if find_spec("vllm") is None:
+        raise missing_extra("vllm", "vllm")
 
 
 def _as_engine_error(error: Exception) -> Exception:
@@ -187,7 +178,12 @@ def _as_engine_error(error: Exception) -> Exception:
     return EngineError(f"vLLM: {type(cause).__name__}: {cause}")
 
 
-def count_parameters(kind: Any, model: str, revision: str | None) -> int | None:
+def shaping(settings: Mapping[str, object]) -> dict[str, str]:
+    """Returns those of vLLM's settings that results depend on, for an engine's identity."""
+    return {key: str(value) for key, value in settings.items() if key not in _NOT_SHAPING}
+
+
+def count_parameters(kind: type[AutoModel | AutoModelForCausalLM], model: str, revision: str | None) -> int | None:
     """Returns the number of parameters of an architecture that transformers knows; loads no weights.
 
     Args:

@@ -2,32 +2,34 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 from contextlib import aclosing
-from functools import partial
 from itertools import count
-from typing import Any
+from typing import TYPE_CHECKING
 
 from tts.core.errors import EngineError, UserError
 from tts.core.settings import PositiveInt, PositiveProbability, SettingError, settings
-from tts.engines.local_tokenizer import LocalTokenizer
+from tts.engines.base import Identity
+from tts.engines.local.checkpoint import source
+from tts.engines.local.engine import LocalEngine
 from tts.engines.scoring import ScoreRequest, ScoreRows
-from tts.engines.transformers.loading import check_path
 from tts.engines.transformers_scoring.heads import Head
-from tts.engines.vllm.llm import LLM, Deliver, count_parameters
+from tts.engines.vllm.llm import LLM, Deliver, check_installed, count_parameters, shaping
+
+if TYPE_CHECKING:
+    from vllm.v1.engine.async_llm import AsyncLLM
 
 _HEADS = ("ForProcessRewardModel", "ForRewardModel", "ForTokenClassification")
 """How vLLM's architectures end that have a head for every token (vllm/model_executor/models of 0.32)."""
 
 
 @settings
-class VLLMScorer:
+class VLLMScorer(LocalEngine[ScoreRequest, ScoreRows]):
     """A decoder and its head in vLLM, which read.
 
     Takes the place of `TransformersScorer` in a preset, with the same head:
 
-        engine@verifier.engine=vllm verifier.engine._target_=tts.engines.transformers_scoring.VLLMReader
+        engine@verifier.engine=vllm verifier.engine._target_=tts.engines.vllm.scoring.VLLMScorer
 
     vLLM applies the head itself, whose values at every token come back before its softmax. It refuses a checkpoint whose
     weights are not those of the architecture that the checkpoint names, so that the head is the checkpoint's whole one. It
@@ -62,16 +64,16 @@ class VLLMScorer:
         max_num_seqs: PositiveInt = 256,
         revision: str | None = None,
         enforce_eager: bool = False,
-        options: Mapping[str, Any] | None = None,
+        options: Mapping[str, object] | None = None,
     ) -> None:
         if head.over_vocabulary:
             raise SettingError("head", f"vLLM's pooling has no head over the vocabulary; {_INSTEAD}")
-        self._model, self._path, self._revision = model, check_path(model), revision
+        super().__init__(model, revision)
+        check_installed()
         self._most = max_num_seqs
-        self._tokenizer = LocalTokenizer(self._path, revision)
-        self._parameters: int | None = None
         self._ids = count()
-        settings = {
+        self._head = head
+        self._settings: dict[str, object] = {
             "model": self._path,
             "runner": "pooling",
             # Values at every token: vLLM then takes none of them from its prefix cache.
@@ -86,60 +88,39 @@ class VLLMScorer:
             "disable_log_stats": True,
             **(options or {}),
         }
-        self._llm: LLM[ScoreRows] = LLM(model, settings)
-
-    @property
-    def name(self) -> str:
-        """The directory or hub id."""
-        return self._model
-
-    @property
-    def parameters(self) -> int | None:
-        """Number of the decoder's parameters; None before `start`, and where transformers does not know it."""
-        return self._parameters
 
     @property
     def capacity(self) -> int:
         """Twice the sequences, so that the next ones wait while some are read."""
         return 2 * self._most
 
-    @property
-    def tokenizer(self) -> LocalTokenizer:
-        """The model's tokenizer."""
-        return self._tokenizer
-
-    async def start(self) -> None:
-        """Starts vLLM's processes and loads the checkpoint.
-
-        Raises:
-            UserError: The model cannot be had, its head is none of vLLM's, or vLLM refuses it or a setting.
-        """
-        await asyncio.to_thread(self._prepare)
-        await self._llm.start()
-
-    async def read(self, reading: ScoreRequest) -> ScoreRows:
+    async def score(self, request: ScoreRequest) -> ScoreRows:
         """Returns what the model says at each position; starts the engine if need be.
 
         Raises:
             EngineError: The sequence does not fit the context, vLLM failed, or the engine was closed.
             UserError: See `start`; or the codec asks about labels of the vocabulary.
         """
-        if reading.candidates:
+        if request.candidates:
             raise UserError(
                 "the codec asks about labels of the vocabulary, and the engine's head has values of its own"
             )
-        await asyncio.to_thread(self._prepare)
-        async with aclosing(self._llm.results(partial(self._read, reading), 1)) as results:
+        async with aclosing(self._results(request, 1)) as results:
             return await anext(results)
 
-    async def close(self) -> None:
-        """Fails what is pending and ends vLLM's processes; `start` would start new ones."""
-        await self._llm.close()
+    def identity(self) -> Identity:
+        """Returns the checkpoint, the head, vLLM's version and the settings that shape scores."""
+        from vllm import __version__
 
-    def _prepare(self) -> None:
-        """Checks what the checkpoint says of itself; does nothing when that is done."""
-        if self._parameters is not None:
-            return
+        return {
+            "engine": "vllm-scoring",
+            "version": __version__,
+            "model": source(self._path, self._revision),
+            "head": self._head.identity(),
+            **shaping(self._settings),
+        }
+
+    def _load(self) -> LLM[ScoreRequest, ScoreRows]:
         from transformers import AutoModel, PretrainedConfig
 
         held, _ = PretrainedConfig.get_config_dict(self._path, revision=self._revision)
@@ -151,18 +132,19 @@ class VLLMScorer:
                 f"vLLM reads heads of *{', *'.join(_HEADS)}; {_INSTEAD}",
             )
         self._parameters = count_parameters(AutoModel, self._path, self._revision)
+        return LLM(self._model, self._settings, self._answer)
 
-    async def _read(self, reading: ScoreRequest, llm: Any, deliver: Deliver[ScoreRows]) -> None:
-        """Delivers what is read; runs on vLLM's event loop."""
+    async def _answer(self, llm: AsyncLLM, request: ScoreRequest, deliver: Deliver[ScoreRows]) -> None:
+        """Delivers the scores; runs on vLLM's event loop."""
         from vllm import PoolingParams
 
         context = llm.model_config.max_model_len
-        if len(reading.tokens) > context:
-            raise EngineError(f"the solution makes {len(reading.tokens)} tokens, and the context is {context}")
+        if len(request.tokens) > context:
+            raise EngineError(f"the solution makes {len(request.tokens)} tokens, and the context is {context}")
         params = PoolingParams(task="token_classify", use_activation=False)
-        stream = llm.encode({"prompt_token_ids": [*reading.tokens]}, params, f"tts-{next(self._ids)}")
+        stream = llm.encode({"prompt_token_ids": [*request.tokens]}, params, f"tts-{next(self._ids)}")
         (values,) = [output.outputs.data async for output in stream]
-        deliver(tuple(map(tuple, values[[*reading.positions]].tolist())))
+        deliver(tuple(map(tuple, values[[*request.positions]].tolist())))
 
 
 _INSTEAD = "choose its _target_=tts.engines.transformers_scoring.TransformersScorer"

@@ -1,0 +1,92 @@
+"""Checkpoints of local models: what must be there, and what identifies one."""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from tts.core.settings import SettingError, refused
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+_WEIGHTS = ("*.safetensors", "*.bin")
+_TOKENIZERS = ("tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt", "spiece.model", "tekken.json")
+
+
+Dtype = Literal["auto", "float64", "float32", "bfloat16", "float16"]
+"""The precision of a model's weights; `auto` is the checkpoint's."""
+
+
+def check_path(model: str, setting: str = "model") -> str:
+    """Checks a model's name without loading anything, and returns it with `~` expanded.
+
+    Args:
+        model: A directory or a hub id.
+        setting: The setting that names it.
+
+    Raises:
+        SettingError: It looks like a directory and lacks a part of a checkpoint.
+    """
+    if model == "???":
+        raise SettingError(setting, "no model is named; give a directory with a checkpoint, or a hub id")
+    path = Path(model).expanduser()
+    if not (path.exists() or model.startswith(("/", "./", "../", "~"))):
+        return model
+    if not path.is_dir():
+        raise refused(setting, model, f"no checkpoint directory at {path}")
+    missing = [
+        what
+        for what, patterns in (
+            ("config.json", ("config.json",)),
+            ("weights (*.safetensors)", _WEIGHTS),
+            ("a tokenizer (tokenizer.json)", _TOKENIZERS),
+        )
+        if not any(any(path.glob(pattern)) for pattern in patterns)
+    ]
+    if missing:
+        raise SettingError(
+            setting, f"{path} holds no {' and no '.join(missing)}; save model and tokenizer there with save_pretrained"
+        )
+    return str(path)
+
+
+def source(model: str, revision: str | None) -> Path | str:
+    """Returns which checkpoint is meant: its directory, or the hub id with the commit that was loaded.
+
+    Args:
+        model: A directory or a hub id, loaded before.
+        revision: The hub revision.
+    """
+    if Path(model).is_dir():
+        return Path(model)
+    from huggingface_hub import try_to_load_from_cache
+
+    cached = try_to_load_from_cache(model, "config.json", revision=revision)
+    # .../snapshots/COMMIT/config.json
+    return f"{model}@{Path(cached).parent.name if isinstance(cached, str) else revision}"
+
+
+def load_tokenizer(model: str, revision: str | None) -> PreTrainedTokenizerBase:
+    """Loads a checkpoint's tokenizer.
+
+    Raises:
+        UserError: It has none, or cannot be had.
+    """
+    from transformers import AutoTokenizer
+
+    try:
+        return AutoTokenizer.from_pretrained(model, revision=revision)
+    except Exception as error:
+        raise not_found("tokenizer", model, error) from error
+
+
+def not_found(what: str, model: str, error: Exception) -> SettingError:
+    """Returns the error for a part of a checkpoint that cannot be had: `what` is that part."""
+    reason = next(itertools.chain(filter(None, map(str.strip, str(error).splitlines())), [type(error).__name__]))
+    return SettingError(
+        "model",
+        f"cannot load the {what} of '{model}': {reason} "
+        "(give a directory with config.json, weights and tokenizer, or a hub id that can be downloaded)",
+    )
