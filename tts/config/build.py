@@ -73,6 +73,15 @@ def build(
         raise SettingError(where, str(error)) from None
 
 
+def takes(config: Config, key: str, where: str) -> bool:
+    """Whether the class that a node describes has a parameter of this name.
+
+    Raises:
+        SettingError: There is no such class.
+    """
+    return key in accepted(_target(config, where))
+
+
 @dataclass(frozen=True)
 class _Parts:
     """Makes what stands inside a node.

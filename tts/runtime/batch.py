@@ -10,6 +10,7 @@ import logging
 import traceback
 from collections.abc import Awaitable, Callable, Hashable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol, TypeVar
 
 from tts.budget import Limits, Scope, current, scope
@@ -34,6 +35,9 @@ class Sink(Protocol):
 
     def claim(self, number: int, key: Hashable) -> Record | None:
         """Returns the record that an earlier run left under a key, each once, and gives it a number; None for none."""
+
+    def settle(self) -> None:
+        """Hears that nothing more is claimed: what is left of an earlier run does not count any more."""
 
     def append(self, number: int, record: Record) -> None:
         """Takes the record of item `number`.
@@ -73,9 +77,9 @@ async def batch(
     """Does the work of every item and keeps a record of each.
 
     An item whose work fails, by a fault of ours or of a plug-in included, costs that item alone: its record holds the error.
-    Where the first `_PATIENCE` items that end all fail in the same way, the others are cancelled and it ends with that
-    fault. No item is begun once a limit of the scope around it is reached. Where it is cancelled, or fails, what was
-    recorded stays recorded.
+    Where the first `_PATIENCE` items that end all fail in the same way, and nothing was kept of an earlier run, the others
+    are cancelled and it ends with that fault. No item is begun once a limit of the scope around it is reached. Where it is
+    cancelled, or fails, what was recorded stays recorded.
 
     Args:
         items: The items; drawn as they are needed, and once more beforehand where an earlier run left records.
@@ -98,14 +102,18 @@ async def batch(
     """
     if in_flight < 1:
         raise UserError(f"in_flight.problems={in_flight}: at least one problem must be worked on at a time")
+    if sink.continued and iter(items) is items:
+        raise UserError(f"the {name}s can be gone through once only, and twice is needed to go on: give a list of them")
     earlier = enumerate(items) if sink.continued else ()
     kept = {number for number, item in earlier if _claimed(number, key(item), sink, told)}
     numbered = ((number, item) for number, item in enumerate(items) if number not in kept)
-    patience = _Patience(name)
+    sink.settle()
+    # What an earlier run finished has shown that it can be done.
+    patience = _Patience(name, over=bool(kept))
 
     async def one(number: int, item: T) -> None:
         with scope(name, limits or Limits(), number) as meter:
-            record, fault = await _recorded(work(item), lambda message: failed(item, message, meter))
+            record, fault = await _recorded(partial(work, item), lambda message: failed(item, message, meter))
         sink.append(number, record)
         told(Ended(number, record, kept=False))
         patience.ended(fault)
@@ -161,11 +169,11 @@ class _Fault:
 class _Patience:
     """Ends a batch whose first items all fail in the same way."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, over: bool) -> None:
         self._name = name
         self._kind: Hashable = None
         self._alike = 0
-        self._over = False
+        self._over = over
 
     def ended(self, fault: _Fault | None) -> None:
         """Hears how an item ended.
@@ -186,7 +194,9 @@ class _Patience:
             )
 
 
-async def _recorded(work: Awaitable[Record], failed: Callable[[str], Record]) -> tuple[Record, _Fault | None]:
+async def _recorded(
+    work: Callable[[], Awaitable[Record]], failed: Callable[[str], Record]
+) -> tuple[Record, _Fault | None]:
     """Awaits the record of an item; one that failed comes with its fault.
 
     Raises:
@@ -211,10 +221,10 @@ def _kind(error: BaseException) -> Hashable:
     return type(error), *((frame.filename, frame.lineno) for frame in raised)
 
 
-async def _told_from_outside(work: Awaitable[T]) -> T:
+async def _told_from_outside(work: Callable[[], Awaitable[T]]) -> T:
     """Awaits an item's work; a cancellation that nobody asked for is an error like others, and must not end the worker."""
     try:
-        return await work
+        return await work()
     except asyncio.CancelledError:
         task = asyncio.current_task()
         if task is not None and task.cancelling():

@@ -8,9 +8,10 @@ from typing import Any
 
 from tts.bank import Bank
 from tts.budget import Budget, Role
-from tts.config.build import build
+from tts.config.build import build, takes
 from tts.core.annotations import fit
 from tts.core.errors import UserError
+from tts.core.setting_error import nearest
 from tts.core.settings import PositiveInt, inside
 from tts.engines.base import BaseEngine
 from tts.engines.metered import MeteredEngine, metered
@@ -63,7 +64,7 @@ def engines_of(
         made: dict[str, MeteredEngine] = {}
         for place, node in parts_of(config[role] or {}, role):
             settings: Config | None = node.get("engine")
-            if place in given:
+            if place in given and takes(node, "engine", place):
                 engine = _kept(given[place], place, bank, resources)
                 with inside(f"{place}.engine"):
                     engines[place] = metered(engine, role, in_flight[role])
@@ -77,7 +78,9 @@ def engines_of(
                 engines[place] = made[identity]
     unknown = [place for place in given if place not in engines]
     if unknown:
-        raise UserError(f"engines={unknown[0]}: nothing of this name has an engine; there are {', '.join(engines)}")
+        near = nearest(unknown[0], engines)
+        hint = f"did you mean {near!r}?" if near else f"there are {', '.join(engines) or 'none'}"
+        raise UserError(f"engines[{unknown[0]!r}]: nothing of this name asks an engine; {hint}")
     return engines
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import json
 from collections.abc import Awaitable, Callable, Mapping
@@ -121,10 +122,13 @@ class Resources:
         """
         faults: list[Exception] = []
         while self._open:
+            part = self._open.pop()
             try:
-                await self._open.pop().close()
+                await part.close()
             except Exception as error:
                 faults.append(error)
+            except asyncio.CancelledError:
+                faults.append(RuntimeError(f"closing {type(part).__name__} was cancelled from inside"))
         while self._banks:
             try:
                 self._banks.popitem()[1].close()
