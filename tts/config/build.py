@@ -22,7 +22,7 @@ from tts.core.settings import inside
 from tts.core.signature import accepted
 from tts.engines.base import BaseEngine
 
-Config = Mapping[str, object]
+Config = Mapping[str, Any]
 """A node of a configuration: what YAML has, or objects in its place."""
 
 MakeEngine = Callable[[Config, str], BaseEngine]

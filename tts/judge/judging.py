@@ -34,7 +34,7 @@ class Judging:
     n_errors: int = 0
     n_steps: int = 0
 
-    def add(self, ended: Ended) -> None:
+    def add(self, ended: Ended[Record]) -> None:
         """Takes a record in."""
         row = ended.record
         self.records[ended.number] = row

@@ -6,10 +6,9 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from tts.budget import Scope
-from tts.config.build import config_hash
+from tts.config.build import Config, config_hash
 from tts.core import Verdict
 from tts.core.errors import UserError
 from tts.evaluation.record import Record, cost, rounded
@@ -54,7 +53,7 @@ def judged(item: LabelledSolution, row: Record) -> Judged:
     return Judged(item.labels, item.complete, tuple(row["scores"]))
 
 
-def verdicts_hash(config: Mapping[str, Any], stops: float | None) -> str:
+def verdicts_hash(config: Config, stops: float | None) -> str:
     """Returns what identifies the configuration of a verdict: all that can shape one.
 
     The threshold, where it only decides what a score means, is not part of it, nor is the run's budget: another one, or more
@@ -79,7 +78,7 @@ def key_of(item: LabelledSolution, configuration: str) -> str:
     return hashlib.sha256(content.encode()).hexdigest()[:16]
 
 
-def _with_contents(value: Any, key: str = "") -> Any:
+def _with_contents(value: object, key: str = "") -> object:
     """Returns a configuration with a hash of its contents in the place of each file that a setting `path` names."""
     if isinstance(value, Mapping):
         return {name: _with_contents(part, name) for name, part in value.items()}
@@ -111,7 +110,7 @@ class Resume:
         """Returns the key of an item's record."""
         return self._keys[item.problem.id]
 
-    def known_by(self, place: str, row: Any) -> str | None:
+    def known_by(self, place: str, row: Record) -> str | None:
         """Returns the id of the item that a record is of, None where it is to be made again.
 
         Raises:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 from tts.budget import VERIFIER, Budget, Scope, Usage, charge, current, scope
 from tts.core import Verdict
 from tts.core.events import Progressed, emit
+from tts.core.json import JsonObject, Summary
 from tts.evaluation.record import Record
 from tts.files.jsonl_log import JsonlLog
 from tts.files.writing import write_whole, writing
@@ -50,8 +50,8 @@ class Judge:
         threshold: Threshold,
         bootstrap: Bootstrap,
         shaping: str,
-        extra: Mapping[str, Any],
-    ) -> tuple[Judging, dict[str, Any]]:
+        extra: JsonObject,
+    ) -> tuple[Judging, Summary]:
         """Has those judged that have no record yet.
 
         However it ends, what was judged is kept, summed up, and put into the task's order.
@@ -72,7 +72,7 @@ class Judge:
         summary_path = self._folder / "summary.json"
         before = json.loads(summary_path.read_text("utf-8")) if summary_path.is_file() else {}
         resume = Resume(items, shaping)
-        judging, summary = Judging(items), dict[str, Any]()
+        judging, summary = Judging(items), Summary()
         layers: tuple[str, ...] = ()
 
         async def judge(item: LabelledSolution) -> Record:
@@ -83,7 +83,7 @@ class Judge:
             row = record(item, None, meter, resume.content_key(item), time.time() - meter.wall_s)
             return {**row, "error": message}
 
-        def told(ended: Ended) -> None:
+        def told(ended: Ended[Record]) -> None:
             if ended.kept:
                 ended = Ended(ended.number, resume.labelled(items[ended.number], ended.record), kept=True)
                 charge(VERIFIER, Usage(**ended.record["usage"]))

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
+from tts.core.json import JsonObject, Summary
 from tts.evaluation.record import Record
 from tts.judge.figures import figures
 from tts.judge.judged import Judged, counts
@@ -18,7 +18,7 @@ from tts.statistics.metrics import Array
 _AMOUNTS = ("verifications", "prompt_tokens", "completion_tokens", "flops")
 
 
-def summarize(judging: Judging, threshold: Threshold, bootstrap: Bootstrap, extra: Mapping[str, Any]) -> dict[str, Any]:
+def summarize(judging: Judging, threshold: Threshold, bootstrap: Bootstrap, extra: JsonObject) -> Summary:
     """Returns the contents of `summary.json`.
 
     At the top are the unweighted means over the subsets (ProcessBench's average), `count_weighted` weighs each subset by its
@@ -94,7 +94,7 @@ def _counts(judged: Sequence[Judged]) -> dict[str, int]:
     }
 
 
-def _numbers(found: Mapping[str, Array]) -> dict[str, Any]:
+def _numbers(found: Mapping[str, Array]) -> dict[str, object]:
     intervals = {name: interval(values) for name, values in found.items()}
     return {
         **{name: point(values) for name, values in found.items()},
@@ -102,7 +102,7 @@ def _numbers(found: Mapping[str, Array]) -> dict[str, Any]:
     }
 
 
-def _cost(rows: Sequence[Record]) -> dict[str, Any]:
+def _cost(rows: Sequence[Record]) -> dict[str, object]:
     """Returns what the records cost, those that an earlier run made included."""
     votes = [score for row in rows for vote in row["votes"] for score in vote]
     return {

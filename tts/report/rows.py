@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import dataclass
-from typing import Any
 
 from tts.evaluation.record import Record
 
@@ -84,7 +83,7 @@ def _costs(record: Record) -> dict[str, float]:
 
 def _shown(record: Record) -> str:
     """Returns what the page of a problem shows besides the tree, as JSON without line breaks."""
-    shown: dict[str, Any] = {
+    shown: dict[str, object] = {
         key: record[key] for key in ("chosen", "prediction", "correct", "majority_correct", "error", "wall_s")
     }
     shown["limits"] = record["limits_hit"]
