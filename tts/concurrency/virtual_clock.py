@@ -83,10 +83,10 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         result.add_done_callback(lambda _: work.cancel())
         return result
 
-    async def shutdown_default_executor(self, timeout: float | None = None) -> None:
+    async def shutdown_default_executor(self, *timeout: float | None) -> None:
         """Waits for the executor's threads."""
         async with real_work():
-            await super().shutdown_default_executor(timeout)
+            await super().shutdown_default_executor(*timeout)
 
     async def create_connection(self, *args: object, **kwargs: object) -> NoReturn:
         """Raises UserError: the other end lives in real time."""

@@ -10,4 +10,4 @@ Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | Non
 JsonObject: TypeAlias = dict[str, Json]
 
 Summary: TypeAlias = dict[str, Any]
-"""The contents of a `summary.json`: figures by name, those of a role or a subset in objects of their own (docs/formats.md)."""
+"""The contents of a `summary.json`: figures by name, those of a role or a subset in objects of their own."""

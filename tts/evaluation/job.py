@@ -8,6 +8,7 @@ from pathlib import Path
 
 from tts.config.build import Config, build
 from tts.core import Problem
+from tts.core.json import JsonObject
 from tts.core.settings import inside
 from tts.core.task import Task
 from tts.evaluation.runner import Outcome, Runner
@@ -54,7 +55,7 @@ class SearchJob:
         try:
             await made.start(resources)
             sandbox = made.used_sandbox
-            extra = {
+            extra: JsonObject = {
                 "config_hash": made.identity,
                 "seed": made.seed,
                 "sandbox": [] if sandbox is None else list(sandbox.layers),

@@ -58,12 +58,13 @@ class Tally:
         votes = [score for solution in solutions for vote in solution.get("votes", ()) for score in vote]
         self.votes += len(votes)
         self.no_verdict += votes.count(None)
-        if record["answer"] is None:
+        correct, majority = record["correct"], record["majority_correct"]
+        if correct is None or majority is None:
             return
         right = [solution["correct"] for solution in solutions]
         self.graded += 1
-        self.correct += record["correct"]
-        self.majority += record["majority_correct"]
+        self.correct += correct
+        self.majority += majority
         self.oracle += any(right)
         self.candidates += len(right)
         self.candidates_correct += sum(right)

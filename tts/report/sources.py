@@ -144,7 +144,8 @@ def _source(folder: Path, below: Path, warn: Warn) -> Source | None:
     status = _mapping(folder / "status.json")
     if not (folder / "results.jsonl").exists():
         if "state" in status:
-            errors = "; ".join(map(str, status.get("errors") or ()))
+            told = status.get("errors")
+            errors = "; ".join(map(str, told if isinstance(told, list) else ()))
             warn(f"{folder}: left out, it has no results: {errors or 'its run did not come to its end'}")
         elif "accuracy" in _mapping(folder / "summary.json"):  # what other commands leave, such as judge, is no run
             warn(f"{folder}: left out, it has a summary.json and no results.jsonl")

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from tts.bank import Bank
 from tts.budget import Budget, Role
-from tts.config.build import Config, build
+from tts.config.build import Built, Config, build
 from tts.core.annotations import fit
 from tts.core.errors import UserError
 from tts.core.settings import PositiveInt, inside
@@ -103,7 +103,7 @@ def parts_of(config: Config, place: str) -> Iterator[tuple[str, Config]]:
 
 def build_role(
     config: Config, role: Role, engines: Mapping[str, MeteredEngine], sandbox: Sandbox, **provided: object
-) -> object:
+) -> Built:
     """Returns the policy or the verifier; `provided` is what it receives besides, where it takes that."""
     metered = MeteredSandbox(sandbox, role)
     return build(
