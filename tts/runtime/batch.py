@@ -11,7 +11,7 @@ import traceback
 from collections.abc import Awaitable, Callable, Hashable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from tts.budget import Limits, Scope, current, scope
 from tts.core.errors import ProblemError, RunError, UserError
@@ -19,14 +19,14 @@ from tts.core.errors import ProblemError, RunError, UserError
 _log = logging.getLogger(__name__)
 
 T = TypeVar("T")
-Record = dict[str, Any]
+Record = TypeVar("Record")
 """JSON values by name; what is kept of an item."""
 
 _PATIENCE = 10
 """Items. When so many have ended, all of them with the same fault, there is no reason to pay for more."""
 
 
-class Sink(Protocol):
+class Sink(Protocol[Record]):
     """Where records go."""
 
     @property
@@ -48,7 +48,7 @@ class Sink(Protocol):
 
 
 @dataclass(frozen=True)
-class Ended:
+class Ended(Generic[Record]):
     """An item has a record.
 
     Attributes:
@@ -65,11 +65,11 @@ class Ended:
 async def batch(
     items: Iterable[T],
     work: Callable[[T], Awaitable[Record]],
-    sink: Sink,
+    sink: Sink[Record],
     key: Callable[[T], Hashable],
     *,
     failed: Callable[[T, str, Scope], Record],
-    told: Callable[[Ended], object] = lambda _: None,
+    told: Callable[[Ended[Record]], object] = lambda _: None,
     limits: Limits | None = None,
     in_flight: int = 64,
     name: str = "problem",
@@ -125,7 +125,7 @@ async def batch(
     return limit if limit is not None and next(numbered, None) is not None else None
 
 
-def _claimed(number: int, key: Hashable, sink: Sink, told: Callable[[Ended], object]) -> bool:
+def _claimed(number: int, key: Hashable, sink: Sink[Record], told: Callable[[Ended[Record]], object]) -> bool:
     record = sink.claim(number, key)
     if record is not None:
         told(Ended(number, record, kept=True))
