@@ -17,9 +17,9 @@ from rich.console import Console
 
 from tts.cli.failures import print_error
 from tts.cli.jobs import Jobs, RunJob
-from tts.cli.keys import top_level
-from tts.cli.refusals import refusal
 from tts.cli.sweep import Sweep, expected
+from tts.config.keys import top_level
+from tts.config.refusals import refusal
 from tts.core.errors import UserError
 
 # By its place: as a package, a `conf` of the user's in the current directory may go before it (editable installs).

@@ -92,7 +92,7 @@ def _overrides(config: str, before: Sequence[str], word: str) -> Iterable[str]:
     from hydra.plugins.completion_plugin import DefaultCompletionPlugin
 
     from tts.cli.command import CONF
-    from tts.cli.keys import groups
+    from tts.config.keys import groups
 
     with initialize_config_dir(str(CONF), version_base="1.3"):
         loader = GlobalHydra.instance().config_loader()

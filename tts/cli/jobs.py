@@ -13,11 +13,11 @@ from rich.console import Console
 
 from tts.cli.failures import Told, print_error
 from tts.cli.host import Host
-from tts.cli.keys import check_top_level
 from tts.cli.objective import Objective
 from tts.cli.run_directory import RunDirectory
 from tts.cli.sweep import Sweep
 from tts.config.build import build, config_hash
+from tts.config.keys import check_top_level
 from tts.config.resolvers import sweeping
 from tts.core.errors import UserError
 

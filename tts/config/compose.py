@@ -8,6 +8,7 @@ from typing import Any
 
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.utils import create_config_search_path
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 from hydra.types import RunMode
 from omegaconf import OmegaConf, open_dict
@@ -16,6 +17,8 @@ from omegaconf.errors import OmegaConfBaseException
 import tts.config.resolvers  # noqa: F401  configurations are written with them
 from tts.config import packages
 from tts.config.build import config_hash
+from tts.config.keys import check_top_level, top_level
+from tts.config.refusals import refusal
 from tts.core.errors import UserError
 
 CONF = Path(__file__).resolve().parents[2] / "conf"
@@ -34,9 +37,12 @@ def configuration(name: str, overrides: Sequence[str], folder: str | Path | None
         The resolved configuration, and its hash.
 
     Raises:
-        UserError: An override names nothing, a value cannot be, or another package has the name of one of ours.
+        UserError: An override names nothing, or something of the command line alone; a value cannot be; or another package
+            has the name of one of ours.
     """
     packages.check()
+    for override in overrides:
+        _check(override)
     path = create_config_search_path(str(CONF))
     if folder is not None:
         if not Path(folder).is_dir():
@@ -47,6 +53,24 @@ def configuration(name: str, overrides: Sequence[str], folder: str | Path | None
         with open_dict(config):
             del config["hydra"]
         plain: dict[str, Any] = OmegaConf.to_container(config, resolve=True)  # type: ignore[assignment]
-        return plain, config_hash(OmegaConf.to_container(config, resolve=False))  # type: ignore[arg-type]
+        identity = config_hash(OmegaConf.to_container(config, resolve=False))  # type: ignore[arg-type]
     except (HydraException, OmegaConfBaseException) as error:
-        raise UserError(str(error).strip()) from None
+        raise UserError(refusal(error)) from None
+    check_top_level(plain, top_level(CONF / f"{name}.yaml"))
+    if plain.get("dry_run"):
+        raise UserError("dry_run=true: for the command line alone; a program checks by Runtime.composed(...)")
+    return plain, identity
+
+
+def _check(override: str) -> None:
+    """Raises UserError where an override is none, or one that only the command line can follow."""
+    try:
+        parsed = OverridesParser.create().parse_override(override)
+    except HydraException:
+        raise UserError(f"{override!r}: not an override; they are written as 'search.n=8' or 'search=beam'") from None
+    if parsed.is_sweep_override():
+        raise UserError(
+            f"{override!r}: a sweep over several values is for the command line alone (-m); a list is written [a,b]"
+        )
+    if parsed.is_hydra_override():
+        raise UserError(f"{override!r}: for the command line alone; a program names the directory by folder=")

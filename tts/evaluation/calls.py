@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
-import threading
 from collections.abc import Awaitable, Callable, Sequence
-from concurrent.futures import Future
 from contextlib import AbstractAsyncContextManager, nullcontext
 from pathlib import Path
 from typing import TypeVar, Unpack
 
+from tts.concurrency.blocking import blocking
+from tts.config.compose import configuration
 from tts.core import Problem
 from tts.core.errors import UserError
 from tts.evaluation.evaluation import Evaluation, load
 from tts.evaluation.job import compose_job
-from tts.runtime.choices import Arguments
+from tts.runtime.choices import Arguments, choose
 from tts.runtime.clocks import CLOCKS
 from tts.runtime.result import Result
 from tts.runtime.runtime import Runtime
@@ -39,7 +38,7 @@ def search(problem: str | Problem, *overrides: str, **arguments: Unpack[Argument
         UserError: The search cannot work: nothing was computed.
         ProblemError: Something went wrong for good.
     """
-    return _run(lambda: asearch(problem, *overrides, **arguments), overrides)
+    return _run(lambda: asearch(problem, *overrides, **arguments), overrides, arguments)
 
 
 async def asearch(
@@ -68,15 +67,15 @@ def evaluate(*overrides: str, folder: str | Path | None = None, **arguments: Unp
 
     Args:
         overrides: As the command line takes them, such as `task.path=problems.jsonl`.
-        folder: A directory for `results.jsonl`, `summary.json` and the trees, as of the command line's; records of the same
-            problems that it holds are kept where `resume=true` is among the overrides. None keeps records in memory.
+        folder: A directory for `results.jsonl`, `summary.json` and the trees, as of the command line's. Where it holds
+            results, `resume=true` among the overrides goes on from them. None keeps records in memory, and no trees.
         arguments: Keywords in the place of overrides; see `tts.runtime.choices.Arguments`.
 
     Raises:
-        UserError: It cannot work; or the first problems all failed in the same way.
-        RunError: Something is gone that all problems need.
+        UserError: It cannot work, or `folder` holds results that are not to be resumed.
+        RunError: Something is gone that all problems need; or the first problems all failed in the same way.
     """
-    return _run(lambda: aevaluate(*overrides, folder=folder, **arguments), overrides)
+    return _run(lambda: aevaluate(*overrides, folder=folder, **arguments), overrides, arguments)
 
 
 async def aevaluate(
@@ -85,7 +84,7 @@ async def aevaluate(
     runtime: Runtime | None = None,
     **arguments: Unpack[Arguments],
 ) -> Evaluation:
-    """As `evaluate`, asynchronous.
+    """As `evaluate`, asynchronous, on the clock of the running event loop: for virtual time there is `evaluate`.
 
     Args:
         overrides: As the command line takes them.
@@ -94,16 +93,21 @@ async def aevaluate(
         arguments: Keywords in the place of overrides.
 
     Raises:
-        UserError: It cannot work; or the first problems all failed in the same way.
-        RunError: Something is gone that all problems need.
+        UserError: It cannot work, or `folder` holds results that are not to be resumed.
+        RunError: Something is gone that all problems need; or the first problems all failed in the same way.
     """
-    place = None if folder is None else Path(folder)
+    place = None if folder is None else _place(folder)
     async with _within(runtime) as opened:
         choices = opened.chosen(overrides, arguments)
         config, identity = opened.configured(choices)
+        resume = bool(config["resume"])
+        if place is not None and not resume and _holds_results(place):
+            raise UserError(
+                f"folder={place}: it holds results; 'resume=true' goes on from them, or name another folder"
+            )
         job = compose_job(config, identity, opened.resources, choices)
-        outcome = await job.run(opened.resources, place, bool(config.get("resume")))
-    records = outcome.records if place is None else _records(place)
+        outcome = await job.run(opened.resources, place, resume)
+    records = outcome.records if place is None else load(place).records
     return Evaluation(outcome.summary, records, place, job.title)
 
 
@@ -111,55 +115,19 @@ def _within(runtime: Runtime | None) -> AbstractAsyncContextManager[Runtime]:
     return Runtime() if runtime is None else nullcontext(runtime)
 
 
-def _records(folder: Path) -> Sequence[dict[str, object]]:
-    return load(folder).records
+def _place(folder: str | Path) -> Path:
+    return Path(folder).expanduser()
 
 
-def _run(call: Callable[[], Awaitable[T]], overrides: Sequence[str]) -> T:
-    """Awaits a call in an event loop of its own; in another thread where this one has a running loop."""
-    clock = next((override.partition("=")[2] for override in overrides if override.startswith("clock=")), "real")
+def _holds_results(place: Path) -> bool:
+    return (place / "results.jsonl").exists()
+
+
+def _run(call: Callable[[], Awaitable[T]], overrides: Sequence[str], arguments: Arguments) -> T:
+    """Awaits a call on the clock that the configuration names."""
+    config, _ = configuration("config", choose(overrides, arguments).overrides)
+    clock = config["clock"]
     if clock not in CLOCKS:
         raise UserError(f"clock={clock}: choose one of {', '.join(CLOCKS)}")
 
-    async def awaited() -> T:
-        return await call()
-
-    def alone() -> T:
-        with asyncio.Runner(loop_factory=CLOCKS[clock]) as runner:
-            return runner.run(awaited())
-
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return alone()
-    return _elsewhere(awaited, CLOCKS[clock])
-
-
-def _elsewhere(call: Callable[[], Awaitable[T]], loop_factory: Callable[[], asyncio.AbstractEventLoop] | None) -> T:
-    """Awaits a call in a thread; an interruption here cancels it there, and waits until all is freed."""
-    result: Future[T] = Future()
-    begun: Future[Callable[[], object]] = Future()
-
-    async def awaited() -> T:
-        task = asyncio.current_task()
-        assert task is not None  # it runs
-        loop = asyncio.get_running_loop()
-        begun.set_result(lambda: loop.call_soon_threadsafe(task.cancel))
-        return await call()
-
-    def work() -> None:
-        try:
-            with asyncio.Runner(loop_factory=loop_factory) as runner:
-                result.set_result(runner.run(awaited()))
-        except BaseException as error:
-            result.set_exception(error)
-
-    thread = threading.Thread(target=work, name="tts-call")
-    thread.start()
-    try:
-        return result.result()
-    except KeyboardInterrupt:
-        begun.result()()
-        raise
-    finally:
-        thread.join()
+    return blocking(call, CLOCKS[clock])

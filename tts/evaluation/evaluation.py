@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from html import escape
 from pathlib import Path
+from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -127,9 +128,11 @@ class Evaluation:
     def __str__(self) -> str:
         """Shows what the command line shows at the end."""
         text = io.StringIO()
-        console = Console(file=text, width=_WIDTH)
+        # Plain text, also in Jupyter, where rich would show it and leave the text empty.
+        console = Console(file=text, width=_WIDTH, color_system=None, force_jupyter=False)
         console.print(table(self.tally, self.summary, ""))
-        return "\n".join([self.title, *(line.rstrip() for line in text.getvalue().splitlines()), *self._errors()])
+        lines = [line.rstrip() for line in text.getvalue().splitlines()]
+        return "\n".join([*wrap(self.title, _WIDTH), *lines, *self._errors()])
 
     def __repr__(self) -> str:
         """Shows the same: a program's last line shows its result."""
@@ -148,7 +151,11 @@ class Evaluation:
         if not self.tally.n_errors:
             return []
         count = f"{self.tally.n_errors} of {self.tally.n_problems} problems ended with an error"
-        return [count, *first_errors(self.tally)]
+        return [count, *(line for error in first_errors(self.tally) for line in _wrapped(error))]
+
+
+def _wrapped(error: str) -> list[str]:
+    return wrap(error, _WIDTH, initial_indent="  ", subsequent_indent="    ")
 
 
 def load(folder: str | Path) -> Evaluation:
@@ -170,12 +177,19 @@ def load(folder: str | Path) -> Evaluation:
         raise UserError(f"{place}: not the directory of a run: it has no results.jsonl{hint}")
     if not summary.is_file():
         raise UserError(f"{place}: the run is not finished: it has no summary.json; run the same command again")
-    try:
-        lines = results.read_text("utf-8").splitlines()
-        records = [json.loads(line) for line in lines]
-        held = json.loads(summary.read_text("utf-8"))
-    except ValueError as error:
-        raise UserError(f"{place}: results.jsonl or summary.json is damaged: {error}") from None
+    held = _read(summary, summary.read_bytes())
     if "accuracy" not in held:
         raise UserError(f"{place}: a run of tts judge, not of a search; its figures are in summary.json")
+    lines = results.read_bytes().split(b"\n")  # `splitlines` of a text heeds characters that a record may hold
+    records = [_read(f"{results}:{number}", line) for number, line in enumerate(lines, 1) if line]
     return Evaluation(held, records, place)
+
+
+def _read(place: object, text: bytes) -> Record:
+    try:
+        value = json.loads(text)
+    except ValueError as error:
+        raise UserError(f"{place}: damaged: {error}") from None
+    if not isinstance(value, dict):
+        raise UserError(f"{place}: damaged: an object is needed, not {value!r:.40}")
+    return value

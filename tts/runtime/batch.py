@@ -142,7 +142,7 @@ async def _work_through(
             for _ in range(in_flight):
                 workers.create_task(worker())
     except BaseExceptionGroup as group:
-        raise _leaf(group) from None
+        raise leaf(group) from None
 
 
 @dataclass(frozen=True)
@@ -197,11 +197,11 @@ async def _recorded(work: Awaitable[Record], failed: Callable[[str], Record]) ->
     except* RunError:
         raise
     except* (ProblemError, UserError) as group:
-        error = _leaf(group)
+        error = leaf(group)
         message = str(error)
     except* Exception as group:
         _log.exception("an item failed")
-        error = _leaf(group)
+        error = leaf(group)
         message = f"{type(error).__name__}: {error}"
     return failed(message), _Fault(message, _kind(error))
 
@@ -222,7 +222,8 @@ async def _told_from_outside(work: Awaitable[T]) -> T:
         raise ProblemError("a part of the search was cancelled from inside") from None
 
 
-def _leaf(error: BaseException) -> BaseException:
+def leaf(error: BaseException) -> BaseException:
+    """Returns the first of the errors of a group, and of the groups in it; an error that is no group as it is."""
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     return error

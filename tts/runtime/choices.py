@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypedDict
+from typing import TypedDict, TypeVar
 
 from tts.core.errors import UserError
 from tts.core.grader import Grader
 from tts.core.policy import Policy
+from tts.core.setting_error import nearest
 from tts.core.strategy import SearchStrategy
 from tts.core.task import Task
 from tts.core.verifier import Verifier
 from tts.engines.base import BaseEngine
 from tts.runtime.contracts import check_engine, check_grader, check_policy, check_strategy, check_task, check_verifier
+
+T = TypeVar("T")
 
 GROUPS = ("task", "policy", "verifier", "search", "grading")
 """What can be an object of the caller's own."""
@@ -85,6 +89,37 @@ class Choices:
         parts = (self.task, self.policy, self.verifier, self.strategy, self.grader)
         return {group: part for group, part in zip(GROUPS, parts, strict=True) if part is not None}
 
+    def over(self, others: Choices) -> Choices:
+        """Returns these choices, with others where these say nothing.
+
+        An object here takes the place of an option, its settings and its engine there; an option here that of an object.
+
+        Raises:
+            UserError: A setting here is one of an object there.
+        """
+        chosen, own = {_key(override) for override in self.overrides}, self.own()
+        kept = [
+            override
+            for override in others.overrides
+            if _key(override) not in chosen and _group(override) not in own and _key(override) not in own
+        ]
+        for group, part in others.own().items():
+            if group not in chosen and group not in own:
+                _refuse_settings_of(self.overrides, group, part)
+
+        def first(group: str, mine: T | None, theirs: T | None) -> T | None:
+            return theirs if mine is None and group not in chosen else mine
+
+        return Choices(
+            (*kept, *self.overrides),
+            first("task", self.task, others.task),
+            first("policy", self.policy, others.policy),
+            first("verifier", self.verifier, others.verifier),
+            first("search", self.strategy, others.strategy),
+            first("grading", self.grader, others.grader),
+            {**{at: one for at, one in others.engines.items() if at.partition(".")[0] not in own}, **self.engines},
+        )
+
 
 def choose(overrides: Sequence[str], arguments: Arguments) -> Choices:
     """Returns the choices that overrides and keywords make together.
@@ -92,36 +127,32 @@ def choose(overrides: Sequence[str], arguments: Arguments) -> Choices:
     Raises:
         UserError: A keyword is unknown, two of them contradict each other, or an object lacks what it must have.
     """
-    for name in arguments:
-        if name not in Arguments.__annotations__:
-            raise UserError(f"{name}: no such argument; there are {', '.join(Arguments.__annotations__)}")
+    _check_names(arguments)
+    made: list[str] = []
     for override in overrides:
         if not isinstance(override, str):
             raise UserError(f"{override!r}: an override is a text such as 'search.n=8'; objects go by keyword")
-    made = [*overrides]
+        _add(made, override, f"'{override}'")
     task, policy, verifier = arguments.get("task"), arguments.get("policy"), arguments.get("verifier")
     strategy, grader = arguments.get("search"), arguments.get("grading")
     groups: dict[str, object] = dict(zip(GROUPS, (task, policy, verifier, strategy, grader), strict=True))
-    for group, part in groups.items():
+    for group, part in {**groups, "sandbox": arguments.get("sandbox")}.items():
         if isinstance(part, str):
-            _add(made, group, part, f"{group}={part!r}")
+            _add(made, f"{group}={_option(group, part)}", f"{group}={part!r}")
         elif part is not None:
             _refuse_settings_of(made, group, part)
     for name, key in _SETTINGS.items():
         value = arguments.get(name)
         if value is not None:
-            group = key.partition(".")[0]
-            part = groups.get(group)
+            part = groups.get(key.partition(".")[0])
             if part is not None and not isinstance(part, str):
                 raise UserError(
-                    f"{name}={value}: {group} is an object ({type(part).__name__}), which has its own settings"
+                    f"{name}={value}: {key.partition('.')[0]} is an object with its own settings ({type(part).__name__})"
                 )
-            _add(made, key, f"'{value}'" if name == "bank" else str(value), f"{name}={value!r}")
-    if "sandbox" in arguments:
-        _add(made, "sandbox", arguments["sandbox"], f"sandbox={arguments['sandbox']!r}")
-    for limit, bound in arguments.get("budget", {}).items():
-        _add(made, f"budget.problem.{limit}", str(bound), f"budget[{limit!r}]={bound}")
-    engines = dict(arguments.get("engines", {}))
+            _add(made, f"{key}={_quoted(str(value)) if name == 'bank' else value}", f"{name}={value!r}")
+    for limit, bound in (arguments.get("budget") or {}).items():
+        _add(made, f"budget.problem.{limit}={bound}", f"budget[{limit!r}]={bound}")
+    engines = dict(arguments.get("engines") or {})
     for place, engine in engines.items():
         check_engine(engine, place)
     return Choices(
@@ -135,25 +166,59 @@ def choose(overrides: Sequence[str], arguments: Arguments) -> Choices:
     )
 
 
-def _add(overrides: list[str], key: str, value: str, said: str) -> None:
-    """Adds an override that a keyword stands for.
+def _check_names(arguments: Iterable[str]) -> None:
+    known = Arguments.__annotations__
+    for name in arguments:
+        if name not in known:
+            near = nearest(name, known)
+            hint = f"did you mean '{near}'?" if near else f"there are {', '.join(known)}"
+            raise UserError(f"{name}: no such argument; {hint}")
+
+
+def _key(override: str) -> str:
+    return override.partition("=")[0].lstrip("+~")
+
+
+def _group(override: str) -> str:
+    """Returns the group that an override is about: `verifier` of `verifier.votes=3` and `engine@verifier.engine=openai`."""
+    return _key(override).rpartition("@")[2].partition(".")[0]
+
+
+def _option(group: str, name: str) -> str:
+    if re.fullmatch(r"[\w.+/-]+", name) is None:
+        raise UserError(
+            f"{group}={name!r}: the name of an option is needed; its settings go by overrides ('{group}.x=1')"
+        )
+    return name
+
+
+def _quoted(text: str) -> str:
+    """Returns a text as an override holds it, whatever characters it has."""
+    escaped = re.sub(r"(\\*)('|$)", lambda found: found[1] * 2 + found[2].replace("'", "\\'"), text)
+    return f"'{escaped}'"
+
+
+def _add(overrides: list[str], override: str, said: str) -> None:
+    """Adds an override.
 
     Raises:
-        UserError: Another override says something else.
+        UserError: Another one says something else.
     """
     for other in overrides:
-        name, _, given = other.partition("=")
-        if name.lstrip("+") == key:
-            if given.strip("'\"") == value.strip("'\""):
+        if _key(other) == _key(override):
+            if _value(other) == _value(override):
                 return
             raise UserError(f"{said} contradicts '{other}'; give one of them")
-    overrides.append(f"{key}={value}")
+    overrides.append(override)
+
+
+def _value(override: str) -> str:
+    return override.partition("=")[2].strip("'\"")
 
 
 def _refuse_settings_of(overrides: Sequence[str], group: str, part: object) -> None:
     for override in overrides:
-        name = override.partition("=")[0].lstrip("+~")
-        if name == group or name.startswith(f"{group}."):
+        if _group(override) == group:
             raise UserError(
                 f"'{override}' contradicts {group}={type(part).__name__}(...), an object with its own settings"
             )

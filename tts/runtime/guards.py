@@ -11,7 +11,7 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
 from tts.budget import LimitReached, current
-from tts.core import Problem, Solution, Verdict, Withheld
+from tts.core import Problem, Solution, Verdict, Vote, Withheld
 from tts.core.errors import ProblemError
 from tts.core.policy import Policy
 from tts.core.problem import require_text
@@ -79,20 +79,20 @@ class CheckedVerifier:
         """As `Verifier.verify`; where the budget does not allow it, a verdict without any score.
 
         Raises:
-            ProblemError: The verdict has a wrong number of scores, or one that is no number.
+            ProblemError: It is no verdict, or has a wrong number of scores, or one that is no number.
         """
-        verdict: Verdict | None = None
+        verdict: object = None
+        limited = False
         # To go on from a verdict that was not given is to begin; a limit of time may be met before it reads as used up.
         prior = prior if prior is not None and prior.given else None
         try:
             current().check()
             verdict = await self._verifier.verify(problem, solution, prior)
         except* LimitReached:
-            pass
-        if verdict is None:
+            limited = True
+        if limited:
             return Verdict((None,) * len(solution.steps), state=Withheld.BUDGET)
-        self._check(verdict, solution)
-        return verdict
+        return self._checked(verdict, solution)
 
     def token_bound(self, steps: int) -> int | None:
         """As `Verifier.token_bound`."""
@@ -106,11 +106,12 @@ class CheckedVerifier:
         """As `Verifier.preview`."""
         return self._verifier.preview(problem, solution)
 
-    def _check(self, verdict: Verdict, solution: Solution) -> None:
-        name = type(self._verifier).__name__
-        wrong = [score for score in verdict.scores if score is not None and not math.isfinite(score)]
-        if wrong:
-            raise ProblemError(f"the verifier {name} returned the score {wrong[0]}: a score is a finite number or None")
+    def _checked(self, verdict: object, solution: Solution) -> Verdict:
+        said = f"the verifier {type(self._verifier).__name__} returned"
+        if not isinstance(verdict, Verdict):
+            raise ProblemError(f"{said} {_shown(verdict)}: a tts.Verdict is needed, such as Verdict((0.9, 0.2))")
+        if (wrong := _wrong(verdict)) is not None:
+            raise ProblemError(f"{said} {wrong}")
         given = len(verdict.scores)
         # A verifier need not judge blank text behind the last step.
         steps = max((number for number, step in enumerate(solution.steps, 1) if step.strip()), default=0)
@@ -118,7 +119,29 @@ class CheckedVerifier:
         may_stop = self.traits.aggregators is not None
         stopped = given < steps and (may_stop or verdict.first_error() is not None)
         if given not in (1, steps, len(solution.steps)) and not stopped:
-            raise ProblemError(f"the verifier {name} returned {given} scores for a solution of {steps} steps")
+            raise ProblemError(f"{said} {given} scores for a solution of {steps} steps")
+        return verdict
+
+
+def _wrong(verdict: Verdict) -> str | None:
+    """Returns what is wrong with the values in a verdict, None where nothing is."""
+    votes: object = verdict.votes
+    if not isinstance(votes, tuple | list) or not all(isinstance(vote, Vote) for vote in votes):
+        return f"a Verdict with votes={_shown(votes)}: a tuple of tts.Vote is needed, such as (Vote((0.9, 0.2)),)"
+    for scores in (verdict.scores, *(vote.scores for vote in verdict.votes)):
+        given: object = scores
+        if not isinstance(given, tuple | list):
+            return f"scores={_shown(given)}: a tuple is needed, such as (0.9, 0.2)"
+        for score in given:
+            # Numbers of NumPy's and PyTorch's own cannot be written to a record.
+            if score is not None and not isinstance(score, float | int):
+                return f"the score {_shown(score)}: a score is a finite number or None; write float(score)"
+    wrong = [score for score in verdict.scores if score is not None and not math.isfinite(score)]
+    return f"the score {wrong[0]}: a score is a finite number or None" if wrong else None
+
+
+def _shown(value: object) -> str:
+    return "None" if value is None else f"{value!r:.60} ({type(value).__name__})"
 
 
 async def _until_limit(solutions: AsyncGenerator[Solution, None]) -> AsyncGenerator[Solution, None]:

@@ -11,7 +11,9 @@ from tts.core import Candidate, Problem, SearchResult
 from tts.core.events import Event
 from tts.core.tree import Tree
 
-_SHOWN = 8  # candidates
+_SHOWN = 8  # answers
+_ANSWER = 24  # columns of an answer beside others
+_WIDTH = 80  # columns of a terminal
 
 
 @dataclass(frozen=True)
@@ -53,48 +55,70 @@ class Result:
         return self.found.tree
 
     def __str__(self) -> str:
-        """Shows the answer, the candidates by score, and the cost."""
-        lines = [f"answer: {self.answer if self.answer is not None else '(none)'}", *self._rows(), self._cost()]
-        return "\n".join(lines)
+        """Shows the answer, the proposed answers with the best candidate of each, and the cost, in 80 columns."""
+        return "\n".join([_cut(f"answer: {_line(self.answer)}", _WIDTH), *self._rows(), *self._cost()])
 
     def _repr_html_(self) -> str:
         """Shows the same in Jupyter."""
-        head = "".join(f"<th>{name}</th>" for name in ("", "answer", "score", "step scores"))
+        head = "".join(f"<th>{name}</th>" for name in ("", "answer", "candidates", "score", "step scores"))
         rows = "".join(
-            f"<tr><td>{'&#9654;' if one is self.chosen else ''}</td><td>{escape(one.answer or '(none)')}</td>"
-            f"<td>{_number(one.score)}</td><td>{escape(_scores(one))}</td></tr>"
-            for one in self._best()
+            f"<tr><td>{'&#9654;' if group.best is self.chosen else ''}</td><td>{escape(_line(group.best.answer))}</td>"
+            f"<td>{group.size}</td><td>{_number(group.best.score)}</td><td>{escape(_scores(group.best))}</td></tr>"
+            for group in self._groups()[:_SHOWN]
         )
-        answer = escape(self.answer if self.answer is not None else "(none)")
+        below = "<br>".join(escape(line.strip()) for line in (*self._more(), *self._cost()))
         return (
-            f"<div><b>answer: {answer}</b><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
-            f"<small>{escape(self._more())}{escape(self._cost())}</small></div>"
+            f"<div><b>answer: {escape(_line(self.answer))}</b>"
+            f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table><small>{below}</small></div>"
         )
 
-    def _best(self) -> list[Candidate]:
-        return sorted(
-            self.candidates, key=lambda one: (one is not self.chosen, one.score is None, -(one.score or 0.0))
-        )[:_SHOWN]
+    def _groups(self) -> list[_Group]:
+        """Returns the candidates by answer: the chosen one's first, then by the best score, then by number."""
+        members: dict[int | None, list[Candidate]] = {}
+        for candidate, group in zip(self.candidates, self.found.groups, strict=True):
+            members.setdefault(group, []).append(candidate)
+        groups = [_Group(min(alike, key=self._rank), len(alike)) for alike in members.values()]
+        return sorted(groups, key=lambda group: (*self._rank(group.best), -group.size))
+
+    def _rank(self, candidate: Candidate) -> tuple[bool, bool, float]:
+        return candidate is not self.chosen, candidate.score is None, -(candidate.score or 0.0)
 
     def _rows(self) -> list[str]:
+        groups = self._groups()[:_SHOWN]
+        answers = [_cut(_line(group.best.answer), _ANSWER) for group in groups]
+        width = max(map(len, answers), default=0)
         rows = [
-            f"{'->' if one is self.chosen else '  '} {one.answer or '(none)':<16.16} {_number(one.score):>6}  {_scores(one)}"
-            for one in self._best()
+            f"{'->' if group.best is self.chosen else '  '} {answer:<{width}}  {f'x{group.size}':>4}"
+            f"  {_number(group.best.score):>5}  {_scores(group.best)}"
+            for group, answer in zip(groups, answers, strict=True)
         ]
-        return [*rows, *filter(None, [self._more()])]
+        return [*(_cut(row.rstrip(), _WIDTH) for row in rows), *self._more()]
 
-    def _more(self) -> str:
-        left = len(self.candidates) - _SHOWN
-        return f"   ... and {left} more candidates " if left > 0 else ""
+    def _more(self) -> list[str]:
+        left = len(self._groups()) - _SHOWN
+        return [f"   ... and {left:,} more answers"] if left > 0 else []
 
-    def _cost(self) -> str:
+    def _cost(self) -> list[str]:
         parts = [
             f"{role} {usage.completion_tokens:,} tokens in {usage.samples:,} samples"
             for role, usage in self.usage.items()
             if usage.samples
         ]
-        limits = f", cut short by {', '.join(self.limits_hit)}" if self.limits_hit else ""
-        return f"cost: {'; '.join(parts) or 'nothing was generated'}; {self.wall_s:.1f} s{limits}"
+        limits = [f"cut short by {', '.join(self.limits_hit)}"] if self.limits_hit else []
+        return [f"cost: {'; '.join(parts) or 'nothing was generated'}; {self.wall_s:.1f} s", *limits]
+
+
+@dataclass(frozen=True)
+class _Group:
+    """Candidates with equivalent answers.
+
+    Attributes:
+        best: The chosen one, or the one with the best score.
+        size: How many they are.
+    """
+
+    best: Candidate
+    size: int
 
 
 @dataclass(frozen=True)
@@ -108,10 +132,19 @@ class Finished(Event):
     result: Result
 
 
+def _line(answer: str | None) -> str:
+    """Returns an answer as one line."""
+    return "(none)" if answer is None else " ".join(answer.split())
+
+
+def _cut(text: str, width: int) -> str:
+    return text if len(text) <= width else text[: width - 1] + "…"
+
+
 def _number(score: float | None) -> str:
     return "-" if score is None else f"{score:.3f}"
 
 
 def _scores(candidate: Candidate) -> str:
-    verdict = candidate.verdict
-    return "" if verdict is None else " ".join(f"{score:.2f}" if score is not None else "-" for score in verdict.scores)
+    scores = () if candidate.verdict is None else candidate.verdict.scores
+    return " ".join("-" if score is None else f"{score:.2f}" for score in scores)

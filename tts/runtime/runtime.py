@@ -11,11 +11,12 @@ from types import TracebackType
 from typing import Any, TypeVar, Unpack
 
 from tts.budget import Limits, Scope, Usage, now, scope
+from tts.concurrency.virtual_clock import VirtualLoop
 from tts.config.compose import configuration
 from tts.core import Problem
 from tts.core.errors import UserError
 from tts.core.events import Event, listening
-from tts.runtime.batch import Ended, Record, Sink, batch
+from tts.runtime.batch import Ended, Record, Sink, batch, leaf
 from tts.runtime.choices import Arguments, Choices, choose
 from tts.runtime.composition import Composition, compose
 from tts.runtime.resources import Resources
@@ -49,11 +50,10 @@ class Runtime:
     """
 
     def __init__(self, *overrides: str, config_dir: str | Path | None = None, **arguments: Unpack[Arguments]) -> None:
-        self._defaults = (overrides, arguments)
+        self._defaults = choose(overrides, arguments)
         self._folder = config_dir
         self._state = _State.NEW
         self._resources = Resources()
-        choose(overrides, arguments)
 
     async def __aenter__(self) -> Runtime:
         """Opens it; nothing is loaded before something needs it.
@@ -88,30 +88,39 @@ class Runtime:
         Raises:
             UserError: It is not open.
         """
+        self._check_open()
+        return self._resources
+
+    def _check_open(self) -> None:
         if self._state is not _State.OPEN:
             raise UserError(
                 f"this Runtime is {self._state.value}: use it inside of `async with Runtime(...) as runtime:`"
             )
         if asyncio.get_running_loop() is not self._loop:
             raise UserError("this Runtime belongs to another event loop; enter one in the loop that uses it")
-        return self._resources
 
     def chosen(self, overrides: Iterable[str], arguments: Arguments) -> Choices:
         """Returns the choices of a call on top of the runtime's own; those of the call go before.
 
         Raises:
-            UserError: An argument is unknown, or two of the call contradict each other.
+            UserError: An argument is unknown, or two contradict each other.
         """
-        own_overrides, own_arguments = self._defaults
-        choose(tuple(overrides), arguments)
-        given = {override.partition("=")[0].lstrip("+") for override in overrides}
-        kept = [override for override in own_overrides if override.partition("=")[0].lstrip("+") not in given]
-        merged: Arguments = {**own_arguments, **arguments}
-        return choose((*kept, *overrides), merged)
+        return choose(tuple(overrides), arguments).over(self._defaults)
 
     def configured(self, choices: Choices, name: str = "config") -> tuple[dict[str, Any], str]:
-        """Returns the configuration of choices and its hash; see `tts.config.compose.configuration`."""
-        return configuration(name, choices.overrides, self._folder)
+        """Returns the configuration of choices and its hash; see `tts.config.compose.configuration`.
+
+        Raises:
+            UserError: The runtime is not open, an override names nothing, or `clock=virtual` in a loop of real time.
+        """
+        self._check_open()
+        config, identity = configuration(name, choices.overrides, self._folder)
+        if config.get("clock") == "virtual" and not isinstance(self._loop, VirtualLoop):
+            raise UserError(
+                "clock=virtual: this event loop goes by real time; tts.search and tts.evaluate make one in virtual time, "
+                "and so does asyncio.Runner(loop_factory=tts.concurrency.virtual_clock.VirtualLoop)"
+            )
+        return config, identity
 
     def composed(self, *overrides: str, **arguments: Unpack[Arguments]) -> Composition:
         """Returns a search, composed and checked; nothing is loaded yet.
@@ -190,6 +199,9 @@ class Runtime:
         try:
             with scope("run", composition.budget.run), scope("problem", composition.budget.problem) as meter:
                 found = await composition.search(problem)
+        except ExceptionGroup as group:
+            # What parts of a search do at once fails as a group; the first error is what a caller can read and catch.
+            raise leaf(group) from None
         finally:
             await self.resources.flush()
         usage: Mapping[str, Usage] = meter.usage

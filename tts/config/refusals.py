@@ -7,7 +7,7 @@ import re
 
 from omegaconf import DictConfig, OmegaConf
 
-from tts.cli.keys import names, unknown
+from tts.config.keys import names, unknown
 
 _PLUG_INS = {
     "optuna": "'tts-search[optuna]'",
