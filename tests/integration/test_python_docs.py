@@ -14,7 +14,9 @@ pytestmark = pytest.mark.integration
 
 ROOT = Path(__file__).resolve().parents[2]
 TEXT = (ROOT / "docs" / "python.md").read_text("utf-8")
-EXAMPLES: list[tuple[str, str]] = re.findall(r"```python\n(.*?)```\n(?:\n((?:(?:    [^\n]*)?\n)+))?", TEXT, re.DOTALL)
+EXAMPLES: list[tuple[str, str]] = re.findall(
+    r"```python\n(.*?)```\n(?:<!--[^\n]*\n)?(?:\n((?:(?:    [^\n]*)?\n)+))?", TEXT, re.DOTALL
+)
 [QUESTION] = re.findall(r"^question = \(.*?\)\n", EXAMPLES[0][0], re.DOTALL | re.MULTILINE)
 
 

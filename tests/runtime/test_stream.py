@@ -72,7 +72,7 @@ async def test_its_result_is_that_of_a_search(strategy: SearchStrategy) -> None:
     assert [one.score for one in finished.result.candidates] == [one.score for one in result.candidates]
 
 
-@settings(max_examples=25)
+@settings(max_examples=10)
 @given(st.integers(0, 30), st.integers(1, 3))
 async def test_closing_it_anywhere_cancels_the_search_and_frees_its_slots(events: int, others: int) -> None:
     policy = Writer()

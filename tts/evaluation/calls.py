@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
-import signal
-import threading
-from collections.abc import Awaitable, Callable, Iterator, Sequence
-from concurrent.futures import Future
-from contextlib import AbstractAsyncContextManager, contextmanager, nullcontext
-from contextvars import copy_context
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 from pathlib import Path
 from typing import TypeVar, Unpack
 
+from tts.concurrency.blocking import blocking
 from tts.config.compose import configuration
 from tts.core import Problem
 from tts.core.errors import UserError
@@ -128,67 +124,10 @@ def _holds_results(place: Path) -> bool:
 
 
 def _run(call: Callable[[], Awaitable[T]], overrides: Sequence[str], arguments: Arguments) -> T:
-    """Awaits a call in an event loop of its own; in another thread where this one has a running loop."""
+    """Awaits a call on the clock that the configuration names."""
     config, _ = configuration("config", choose(overrides, arguments).overrides)
     clock = config["clock"]
     if clock not in CLOCKS:
         raise UserError(f"clock={clock}: choose one of {', '.join(CLOCKS)}")
 
-    async def awaited() -> T:
-        return await call()
-
-    def alone() -> T:
-        with asyncio.Runner(loop_factory=CLOCKS[clock]) as runner:
-            return runner.run(awaited())
-
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return alone()
-    return _elsewhere(awaited, CLOCKS[clock])
-
-
-def _elsewhere(call: Callable[[], Awaitable[T]], loop_factory: Callable[[], asyncio.AbstractEventLoop] | None) -> T:
-    """Awaits a call in a thread; an interruption here cancels it there, and waits until all is freed."""
-    result: Future[T] = Future()
-    begun: Future[Callable[[], object]] = Future()
-
-    async def awaited() -> T:
-        task = asyncio.current_task()
-        assert task is not None  # it runs
-        loop = asyncio.get_running_loop()
-        begun.set_result(lambda: loop.call_soon_threadsafe(task.cancel))
-        return await call()
-
-    def work() -> None:
-        try:
-            with asyncio.Runner(loop_factory=loop_factory) as runner:
-                result.set_result(runner.run(awaited()))
-        except BaseException as error:
-            result.set_exception(error)
-
-    # With the caller's context: his listener hears of it, and his scopes are charged.
-    thread = threading.Thread(target=copy_context().run, args=(work,), name="tts-call")
-    thread.start()
-    try:
-        with _interruptible():
-            return result.result()
-    except KeyboardInterrupt:
-        begun.add_done_callback(lambda cancel: cancel.result()())  # at once, unless it has not begun yet
-        raise
-    finally:
-        thread.join()
-
-
-@contextmanager
-def _interruptible() -> Iterator[None]:
-    """Has Ctrl-C interrupt a call that blocks an event loop; the loop's own way to hear of it is to go on."""
-    handler = signal.getsignal(signal.SIGINT)
-    if threading.current_thread() is not threading.main_thread() or not callable(handler):
-        yield
-        return
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, handler)
+    return blocking(call, CLOCKS[clock])

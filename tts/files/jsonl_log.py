@@ -5,18 +5,20 @@ from __future__ import annotations
 import json
 from collections import defaultdict, deque
 from collections.abc import Callable, Hashable
+from io import FileIO
+from itertools import chain
 from pathlib import Path
-from typing import IO, Any
+from typing import Generic, Literal, TypeVar
 
 from tts.core.errors import UserError
 from tts.files.writing import writing
 
-Record = dict[str, Any]
-RecordKey = Callable[[str, Any], Hashable | None]
+Record = TypeVar("Record")
+RecordKey = Callable[[str, Record], Hashable | None]
 """From a record that is there already, and its place, to its key; None where the record is to be made again."""
 
 
-class JsonlLog:
+class JsonlLog(Generic[Record]):
     """A file of records, appended in any order and sorted in place at the end, without ever being held in memory.
 
     Args:
@@ -25,25 +27,26 @@ class JsonlLog:
             writer was killed is dropped. Without it the file is written anew.
     """
 
-    def __init__(self, path: Path, key: RecordKey | None = None) -> None:
+    def __init__(self, path: Path, key: RecordKey[Record] | None = None) -> None:
         self._path = path
         self._key = key
         self._places: dict[int, tuple[int, int]] = {}  # offset and bytes by number
         self._left: defaultdict[Hashable, deque[tuple[int, int]]] = defaultdict(deque)
+        self._end = 0
 
-    def __enter__(self) -> JsonlLog:
+    def __enter__(self) -> JsonlLog[Record]:
         """Opens the file.
 
         Raises:
             UserError: A whole line of it is no record; nothing was changed.
             RunError: It cannot be written.
         """
-        self._file: IO[bytes]
+        self._file: FileIO
         with writing(self._path.parent):
             if self._key is not None and self._path.exists():
                 self._continue(self._key)
             else:
-                self._file = self._path.open("w+b")
+                self._open("w+b")
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -52,7 +55,7 @@ class JsonlLog:
     @property
     def continued(self) -> bool:
         """Whether it holds records that nobody has claimed yet."""
-        return bool(self._left)
+        return any(self._left.values())
 
     def claim(self, number: int, key: Hashable) -> Record | None:
         """Returns a record that an earlier run left under a key, each once, and gives it a number; None for none."""
@@ -60,11 +63,13 @@ class JsonlLog:
         if not places:
             return None
         offset, size = self._places[number] = places.popleft()
-        end = self._file.tell()
         self._file.seek(offset)
         record: Record = json.loads(self._file.read(size))
-        self._file.seek(end)
         return record
+
+    def settle(self) -> None:
+        """Gives up what nobody has claimed."""
+        self._left.clear()
 
     def append(self, number: int, record: Record) -> None:
         """Writes a record.
@@ -78,12 +83,16 @@ class JsonlLog:
         """
         data = json.dumps(record, ensure_ascii=False).encode() + b"\n"
         with writing(self._path.parent):
-            self._places[number] = self._file.tell(), len(data)
-            self._file.write(data)
-            self._file.flush()
+            # A record that could not be written whole is none, and the next one takes its place.
+            self._file.seek(self._end)
+            rest = memoryview(data)
+            while rest:
+                rest = rest[self._file.write(rest) :]
+        self._places[number] = self._end, len(data)
+        self._end += len(data)
 
     def sort(self, edit: Callable[[int, Record], Record] | None = None) -> None:
-        """Puts the records into the order of their numbers; those that nobody claimed are dropped.
+        """Puts the records into the order of their numbers; those that can still be claimed stay behind them.
 
         Args:
             edit: From a record's number and the record to what is to stand there instead.
@@ -100,9 +109,12 @@ class JsonlLog:
                     if edit is not None:
                         line = json.dumps(edit(number, json.loads(line)), ensure_ascii=False).encode() + b"\n"
                     new.write(line)
+                for offset, size in chain.from_iterable(self._left.values()):
+                    old.seek(offset)
+                    new.write(old.read(size))
             whole.replace(self._path)
 
-    def _continue(self, key: RecordKey) -> None:
+    def _continue(self, key: RecordKey[Record]) -> None:
         end = 0
         with self._path.open("rb") as file:
             for count, line in enumerate(file, 1):
@@ -119,12 +131,16 @@ class JsonlLog:
                 if known is not None:
                     self._left[known].append((end, len(line)))
                 end += len(line)
-        self._file = self._path.open("r+b")
+        self._open("r+b")
         self._file.truncate(end)
-        self._file.seek(end)
+        self._end = end
+
+    def _open(self, mode: Literal["w+b", "r+b"]) -> None:
+        # Unbuffered: what could not be written is not tried again when the file is closed.
+        self._file = self._path.open(mode, buffering=0)
 
 
-class MemoryLog:
+class MemoryLog(Generic[Record]):
     """Records that are held in memory; as `JsonlLog` where nothing is to be continued."""
 
     continued = False
@@ -140,6 +156,9 @@ class MemoryLog:
     def claim(self, number: int, key: Hashable) -> Record | None:
         """Returns None."""
         return None
+
+    def settle(self) -> None:
+        """Does nothing."""
 
     def append(self, number: int, record: Record) -> None:
         """Keeps a record."""

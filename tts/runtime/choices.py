@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypedDict, TypeVar
 
+from tts.core.annotations import fit
 from tts.core.errors import UserError
 from tts.core.grader import Grader
 from tts.core.policy import Policy
@@ -61,6 +62,15 @@ class Arguments(TypedDict, total=False):
 _SETTINGS = {"n": "search.n", "votes": "verifier.votes", "limit": "task.limit", "seed": "seed", "bank": "bank.path"}
 """Keywords that stand for a setting."""
 
+_KINDS: Mapping[str, object] = {
+    **dict.fromkeys(("n", "votes", "seed", "limit"), int),
+    "sandbox": str,
+    "bank": str | Path,
+    "budget": Mapping[str, float],
+    "engines": Mapping[str, object],
+}
+"""What values of the other keywords must be."""
+
 
 @dataclass(frozen=True)
 class Choices:
@@ -101,7 +111,11 @@ class Choices:
         kept = [
             override
             for override in others.overrides
-            if _key(override) not in chosen and _group(override) not in own and _key(override) not in own
+            if _key(override) not in chosen
+            and _group(override) not in own
+            and not any(
+                f"{_key(override).rpartition('@')[2]}.".startswith(f"{place}.engine.") for place in self.engines
+            )
         ]
         for group, part in others.own().items():
             if group not in chosen and group not in own:
@@ -110,7 +124,7 @@ class Choices:
         def first(group: str, mine: T | None, theirs: T | None) -> T | None:
             return theirs if mine is None and group not in chosen else mine
 
-        return Choices(
+        made = Choices(
             (*kept, *self.overrides),
             first("task", self.task, others.task),
             first("policy", self.policy, others.policy),
@@ -119,6 +133,21 @@ class Choices:
             first("grading", self.grader, others.grader),
             {**{at: one for at, one in others.engines.items() if at.partition(".")[0] not in own}, **self.engines},
         )
+        made.check()
+        return made
+
+    def check(self) -> None:
+        """Raises UserError where an engine of the caller's own is that of an object, or has a setting."""
+        own = self.own()
+        for place, engine in self.engines.items():
+            part = own.get(place.partition(".")[0])
+            if part is not None:
+                said = f"{place.partition('.')[0]}={type(part).__name__}(...), an object with its own engine"
+                raise UserError(f"engines[{place!r}] contradicts {said}")
+            for override in self.overrides:
+                name = _key(override).rpartition("@")[2]
+                if name == f"{place}.engine" or name.startswith(f"{place}.engine."):
+                    raise UserError(f"'{override}' contradicts engines[{place!r}], which is a {type(engine).__name__}")
 
 
 def choose(overrides: Sequence[str], arguments: Arguments) -> Choices:
@@ -127,7 +156,7 @@ def choose(overrides: Sequence[str], arguments: Arguments) -> Choices:
     Raises:
         UserError: A keyword is unknown, two of them contradict each other, or an object lacks what it must have.
     """
-    _check_names(arguments)
+    _check_arguments(arguments)
     made: list[str] = []
     for override in overrides:
         if not isinstance(override, str):
@@ -155,7 +184,7 @@ def choose(overrides: Sequence[str], arguments: Arguments) -> Choices:
     engines = dict(arguments.get("engines") or {})
     for place, engine in engines.items():
         check_engine(engine, place)
-    return Choices(
+    chosen = Choices(
         tuple(made),
         None if task is None or isinstance(task, str) else check_task(task),
         None if policy is None or isinstance(policy, str) else check_policy(policy),
@@ -164,15 +193,20 @@ def choose(overrides: Sequence[str], arguments: Arguments) -> Choices:
         None if grader is None or isinstance(grader, str) else check_grader(grader),
         engines,
     )
+    chosen.check()
+    return chosen
 
 
-def _check_names(arguments: Iterable[str]) -> None:
-    known = Arguments.__annotations__
-    for name in arguments:
-        if name not in known:
+def _check_arguments(arguments: Mapping[str, object]) -> None:
+    """Raises UserError where a keyword is unknown, or its value is none that it can have."""
+    for name, value in arguments.items():
+        if name not in _KINDS and name not in GROUPS:
+            known = Arguments.__annotations__
             near = nearest(name, known)
             hint = f"did you mean '{near}'?" if near else f"there are {', '.join(known)}"
             raise UserError(f"{name}: no such argument; {hint}")
+        if name in _KINDS and value is not None:
+            fit(value, _KINDS[name], name)
 
 
 def _key(override: str) -> str:

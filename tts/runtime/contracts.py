@@ -28,7 +28,8 @@ class _Shape(Protocol):
 def _coroutine(value: object) -> str | None:
     if not callable(value):
         return "is not a method"
-    return None if inspect.iscoroutinefunction(value) else "is not `async def`"
+    # A decorator may well return what its function does.
+    return None if inspect.iscoroutinefunction(inspect.unwrap(value)) else "is not `async def`"
 
 
 def _generator(value: object) -> str | None:
@@ -36,7 +37,7 @@ def _generator(value: object) -> str | None:
         return "is not a method"
     if inspect.iscoroutinefunction(value):
         return "is a coroutine, and must yield: `async def` with `yield` in it"
-    return None
+    return "is not `async def`" if inspect.isgeneratorfunction(value) else None
 
 
 def _method(value: object) -> str | None:
@@ -177,6 +178,10 @@ def _checked(part: T, where: str, members: dict[str, _Shape], base: str) -> T:
 
 
 def _look(part: object, member: str, shape: Callable[[object], str | None]) -> str | None:
-    missing = object()
-    value = getattr(part, member, missing)
-    return "is missing" if value is missing else shape(value)
+    try:
+        value = getattr(part, member)
+    except Exception as error:  # a property of whoever wrote the part
+        if inspect.getattr_static(part, member, None) is None:
+            return "is missing"
+        return f"cannot be read ({type(error).__name__}: {error})"
+    return shape(value)

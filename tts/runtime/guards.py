@@ -31,18 +31,22 @@ class LimitedPolicy:
         self.splits = policy.splits
 
     def solutions(self, problem: Problem, prefix: Solution, n: int, first: int = 0) -> AsyncGenerator[Solution, None]:
-        """As `Policy.solutions`; raises ProblemError where the problem has attachments and the policy reads text only."""
-        return _until_limit(self._policy.solutions(self._readable(problem), prefix, n, first))
+        """As `Policy.solutions`.
+
+        Raises:
+            ProblemError: The problem has attachments and the policy reads text only, or it yields what is no solution.
+        """
+        return self._until_limit(self._policy.solutions(self._readable(problem), prefix, n, first))
 
     def steps(self, problem: Problem, prefix: Solution, n: int, first: int = 0) -> AsyncGenerator[Solution, None]:
         """As `Policy.steps`."""
-        return _until_limit(self._policy.steps(self._readable(problem), prefix, n, first))
+        return self._until_limit(self._policy.steps(self._readable(problem), prefix, n, first))
 
     def revisions(
         self, problem: Problem, solution: Solution, critique: str, n: int, first: int = 0
     ) -> AsyncGenerator[Solution, None]:
         """As `Policy.revisions`."""
-        return _until_limit(self._policy.revisions(self._readable(problem), solution, critique, n, first))
+        return self._until_limit(self._policy.revisions(self._readable(problem), solution, critique, n, first))
 
     def token_bound(self, n: int, steps: int | None = None) -> int | None:
         """As `Policy.token_bound`."""
@@ -61,6 +65,17 @@ class LimitedPolicy:
         if not self.traits.attachments:
             require_text(problem, type(self._policy).__name__)
         return problem
+
+    async def _until_limit(self, solutions: AsyncGenerator[object, None]) -> AsyncGenerator[Solution, None]:
+        async with aclosing(solutions) as landing:
+            try:
+                async for solution in landing:
+                    if not isinstance(solution, Solution):
+                        name = type(self._policy).__name__
+                        raise ProblemError(f"the policy {name} yielded {_shown(solution)}: a tts.Solution is needed")
+                    yield solution
+            except LimitReached:
+                return
 
 
 class CheckedVerifier:
@@ -142,12 +157,3 @@ def _wrong(verdict: Verdict) -> str | None:
 
 def _shown(value: object) -> str:
     return "None" if value is None else f"{value!r:.60} ({type(value).__name__})"
-
-
-async def _until_limit(solutions: AsyncGenerator[Solution, None]) -> AsyncGenerator[Solution, None]:
-    async with aclosing(solutions) as landing:
-        try:
-            async for solution in landing:
-                yield solution
-        except LimitReached:
-            return

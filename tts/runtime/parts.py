@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
 
 from tts.bank import Bank
 from tts.budget import Budget, Role
-from tts.config.build import build
+from tts.config.build import Built, Config, build, takes
 from tts.core.annotations import fit
 from tts.core.errors import UserError
+from tts.core.setting_error import nearest
 from tts.core.settings import PositiveInt, inside
 from tts.engines.base import BaseEngine
 from tts.engines.metered import MeteredEngine, metered
@@ -18,8 +18,6 @@ from tts.runtime.clocks import CLOCKS
 from tts.runtime.resources import Resources
 from tts.sandbox.base import Sandbox
 from tts.sandbox.metered import MeteredSandbox
-
-Config = Mapping[str, Any]
 
 _LEAST_PROBLEMS = 64
 
@@ -63,7 +61,7 @@ def engines_of(
         made: dict[str, MeteredEngine] = {}
         for place, node in parts_of(config[role] or {}, role):
             settings: Config | None = node.get("engine")
-            if place in given:
+            if place in given and takes(node, "engine", place):
                 engine = _kept(given[place], place, bank, resources)
                 with inside(f"{place}.engine"):
                     engines[place] = metered(engine, role, in_flight[role])
@@ -77,7 +75,9 @@ def engines_of(
                 engines[place] = made[identity]
     unknown = [place for place in given if place not in engines]
     if unknown:
-        raise UserError(f"engines={unknown[0]}: nothing of this name has an engine; there are {', '.join(engines)}")
+        near = nearest(unknown[0], engines)
+        hint = f"did you mean {near!r}?" if near else f"there are {', '.join(engines) or 'none'}"
+        raise UserError(f"engines[{unknown[0]!r}]: nothing of this name asks an engine; {hint}")
     return engines
 
 
@@ -106,7 +106,7 @@ def parts_of(config: Config, place: str) -> Iterator[tuple[str, Config]]:
 
 def build_role(
     config: Config, role: Role, engines: Mapping[str, MeteredEngine], sandbox: Sandbox, **provided: object
-) -> Any:
+) -> Built:
     """Returns the policy or the verifier; `provided` is what it receives besides, where it takes that."""
     metered = MeteredSandbox(sandbox, role)
     return build(
@@ -114,7 +114,7 @@ def build_role(
     )
 
 
-def with_engines(config: Config, place: str, engines: Mapping[str, MeteredEngine]) -> dict[str, Any]:
+def with_engines(config: Config, place: str, engines: Mapping[str, MeteredEngine]) -> dict[str, object]:
     """Returns a configuration with the engines in the places of their nodes."""
     parts = {
         key: with_engines(value, f"{place}.{key}", engines) if isinstance(value, Mapping) else value
@@ -161,7 +161,7 @@ def bank_of(config: object, resources: Resources) -> Bank | None:
     return None if config["path"] is None else resources.bank(str(config["path"]))
 
 
-def _in_flight(config: Any, kinds: Sequence[str]) -> dict[str, int | None]:
+def _in_flight(config: object, kinds: Sequence[str]) -> dict[str, int | None]:
     """Returns the limits of what is in flight, checked."""
     if not isinstance(config, dict):
         settings = [f"in_flight.{kind}" for kind in kinds]

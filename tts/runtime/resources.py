@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import json
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 from tts.bank import Bank, BankedEngine, BankedSandbox, BankedScorer, BankError, banked
-from tts.config.build import PRICES, build
+from tts.config.build import PRICES, Config, build
 from tts.core.grader import Grader
 from tts.core.settings import inside
 from tts.engines.base import BaseEngine, identified
@@ -26,7 +27,6 @@ class Closable(Protocol):
 
 
 M = TypeVar("M", bound=Closable)
-Config = Mapping[str, Any]
 
 
 class Resources:
@@ -121,10 +121,13 @@ class Resources:
         """
         faults: list[Exception] = []
         while self._open:
+            part = self._open.pop()
             try:
-                await self._open.pop().close()
+                await part.close()
             except Exception as error:
                 faults.append(error)
+            except asyncio.CancelledError:
+                faults.append(RuntimeError(f"closing {type(part).__name__} was cancelled from inside"))
         while self._banks:
             try:
                 self._banks.popitem()[1].close()

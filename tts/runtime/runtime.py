@@ -5,24 +5,25 @@ from __future__ import annotations
 import asyncio
 import enum
 from collections.abc import AsyncGenerator, Awaitable, Callable, Hashable, Iterable, Mapping
-from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Any, TypeVar, Unpack
+from typing import TypeVar, Unpack
 
 from tts.budget import Limits, Scope, Usage, now, scope
 from tts.concurrency.virtual_clock import VirtualLoop
+from tts.config.build import Config
 from tts.config.compose import configuration
 from tts.core import Problem
 from tts.core.errors import UserError
 from tts.core.events import Event, listening
-from tts.runtime.batch import Ended, Record, Sink, batch, leaf
+from tts.runtime.batch import Ended, Sink, batch, leaf
 from tts.runtime.choices import Arguments, Choices, choose
 from tts.runtime.composition import Composition, compose
 from tts.runtime.resources import Resources
 from tts.runtime.result import Finished, Result
 
 T = TypeVar("T")
+Record = TypeVar("Record")
 
 
 class _State(enum.Enum):
@@ -54,6 +55,7 @@ class Runtime:
         self._folder = config_dir
         self._state = _State.NEW
         self._resources = Resources()
+        self._streams: set[asyncio.Task[Result]] = set()
 
     async def __aenter__(self) -> Runtime:
         """Opens it; nothing is loaded before something needs it.
@@ -70,16 +72,33 @@ class Runtime:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Closes everything, whatever happened."""
+        """Closes everything, whatever happened; searches of streams that are still open are cancelled.
+
+        Raises:
+            ExceptionGroup: Of what could not be closed, where nothing else went wrong.
+        """
         self._state = _State.CLOSED
         # On its own, so that a cancellation while it closes leaves nothing open.
-        closing = asyncio.ensure_future(self._resources.close())
-        try:
-            await asyncio.shield(closing)
-        except asyncio.CancelledError:
-            with suppress(Exception):
-                await closing
-            raise
+        closing = asyncio.ensure_future(self._close())
+        cancelled: asyncio.CancelledError | None = None
+        while not closing.done():
+            try:
+                await asyncio.wait((closing,))
+            except asyncio.CancelledError as interruption:
+                cancelled = interruption
+        faults = closing.exception()
+        if faults is not None and error is not None:
+            error.add_note(f"and as it was closed: {faults!r}")
+        if cancelled is not None:
+            raise cancelled
+        if faults is not None and error is None:
+            raise faults
+
+    async def _close(self) -> None:
+        for searching in self._streams:
+            searching.cancel()
+        await asyncio.gather(*self._streams, return_exceptions=True)
+        await self._resources.close()
 
     @property
     def resources(self) -> Resources:
@@ -96,7 +115,7 @@ class Runtime:
             raise UserError(
                 f"this Runtime is {self._state.value}: use it inside of `async with Runtime(...) as runtime:`"
             )
-        if asyncio.get_running_loop() is not self._loop:
+        if asyncio._get_running_loop() is not self._loop:
             raise UserError("this Runtime belongs to another event loop; enter one in the loop that uses it")
 
     def chosen(self, overrides: Iterable[str], arguments: Arguments) -> Choices:
@@ -107,7 +126,7 @@ class Runtime:
         """
         return choose(tuple(overrides), arguments).over(self._defaults)
 
-    def configured(self, choices: Choices, name: str = "config") -> tuple[dict[str, Any], str]:
+    def configured(self, choices: Choices, name: str = "config") -> tuple[Config, str]:
         """Returns the configuration of choices and its hash; see `tts.config.compose.configuration`.
 
         Raises:
@@ -152,7 +171,7 @@ class Runtime:
 
         Closing the generator (`contextlib.aclosing`) cancels the search. Arguments and errors are those of `search`.
         """
-        composition, asked = self.composed(*overrides, **arguments), _problem(problem)
+        asked, composition = _problem(problem), self.composed(*overrides, **arguments)
         events: asyncio.Queue[Event | None] = asyncio.Queue()
 
         async def run() -> Result:
@@ -164,6 +183,8 @@ class Runtime:
 
         started = now()
         searching = asyncio.create_task(run())
+        self._streams.add(searching)
+        searching.add_done_callback(self._streams.discard)
         try:
             while (event := await events.get()) is not None:
                 yield event
@@ -176,11 +197,11 @@ class Runtime:
         self,
         items: Iterable[T],
         work: Callable[[T], Awaitable[Record]],
-        sink: Sink,
+        sink: Sink[Record],
         key: Callable[[T], Hashable],
         *,
         failed: Callable[[T, str, Scope], Record],
-        told: Callable[[Ended], object] = lambda _: None,
+        told: Callable[[Ended[Record]], object] = lambda _: None,
         limits: Limits | None = None,
         in_flight: int = 64,
         name: str = "problem",

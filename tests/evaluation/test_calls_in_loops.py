@@ -1,4 +1,4 @@
-"""Searches and evaluations as plain calls, in a script, a notebook or a server."""
+"""Calls of a script, a notebook or a server: interrupted, in virtual time, in memory, listened to."""
 
 from __future__ import annotations
 
@@ -12,39 +12,12 @@ from pathlib import Path
 import pytest
 
 import tts
-from tests.runtime.own import Long, Returning, Writer
+from tests.runtime.own import Long, Writer
 from tts.core.events import Progressed, listening
 
 QUESTION = "What is 1 + 1?"
 OWN = {"sandbox": "none", "n": 3}
 PLANNED = ("experiment=simulated", "clock=virtual", "search.n=2", "verifier.votes=1")
-
-
-def test_it_works_without_and_within_a_running_loop() -> None:
-    def call() -> tts.Result:
-        return tts.search(QUESTION, policy=Writer(), verifier=Long(), **OWN)  # type: ignore[arg-type]
-
-    async def within() -> tts.Result:
-        return call()
-
-    outside, inside = call(), asyncio.run(within())
-    assert outside.answer == inside.answer
-    assert [one.solution for one in outside.candidates] == [one.solution for one in inside.candidates]
-    assert not [thread for thread in threading.enumerate() if thread.name == "tts-call"]
-
-
-@pytest.mark.parametrize("within", [False, True])
-def test_errors_arrive_as_they_are(within: bool) -> None:
-    def call() -> tts.Result:
-        return tts.search(QUESTION, policy=Writer(), verifier=Returning([0.5]), **OWN)  # type: ignore[arg-type]
-
-    async def inside() -> tts.Result:
-        return call()
-
-    with pytest.raises(tts.ProblemError, match="the verifier Returning returned"):
-        asyncio.run(inside()) if within else call()
-    with pytest.raises(tts.UserError, match=r"serch\.n: no such setting; did you mean search\.n\?"):
-        tts.search(QUESTION, "serch.n=4")
 
 
 @pytest.mark.parametrize("within", [False, True])
@@ -101,18 +74,6 @@ def test_what_is_in_memory_is_what_a_folder_holds(tmp_path: Path) -> None:
     assert written.tree(written.records[0]["id"]).problem == written.records[0]["id"]
     with pytest.raises(tts.UserError, match="trees are kept in a run directory alone"):
         held.tree("0")
-
-
-async def test_many_calls_share_a_runtime() -> None:
-    async with tts.Runtime(policy=Writer(), verifier=Long(), **OWN) as runtime:  # type: ignore[arg-type]
-        evaluation, *results = await asyncio.gather(
-            tts.aevaluate(runtime=runtime, task="arithmetic", limit=5),
-            *(tts.asearch(QUESTION, runtime=runtime) for _ in range(5)),
-        )
-        assert len(evaluation) == 5
-        assert {result.answer for result in results} == {results[0].answer}
-        # It is not the call's to close.
-        assert (await runtime.search(QUESTION)).answer == results[0].answer
 
 
 @pytest.mark.parametrize("within", [False, True])

@@ -1,0 +1,413 @@
+"""What cannot work is one message before anything is computed, and loses nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Awaitable, Callable
+from functools import wraps
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import tts
+from policies.base import BasePolicy
+from search.best_of_n import BestOfN
+from tests.runtime.parts import QUESTION, Judge, Writer, arguments, writing
+from tts import Problem, ProblemError, Runtime, Solution, UserError, Verdict
+from tts.core import SearchResult
+from tts.core.grader import Grader
+from tts.core.policy import Policy
+from tts.core.verifier import Verifier
+from tts.engines.scripted import ScriptedEngine
+from tts.runtime.clocks import CLOCKS
+from verifiers.base import BaseVerifier
+
+ROOT = Path(__file__).resolve().parents[2]
+CHATML = ("policy=generic", "policy.chat=chatml")
+ENGINE = ScriptedEngine(writing)
+
+
+async def refused(*overrides: str, **changes: Any) -> str:
+    """Returns the message of a search that is refused, and makes sure that it is one, and came before any compute."""
+    given = arguments(**changes)
+    async with Runtime() as runtime:
+        with pytest.raises(UserError) as caught:
+            await runtime.search(QUESTION, *overrides, **given)
+        with pytest.raises(UserError, match=re.escape(str(caught.value))):
+            await anext(runtime.stream(QUESTION, *overrides, **given))
+    assert getattr(given.get("policy"), "written", 0) == 0
+    return str(caught.value)
+
+
+class Synchronous(BaseVerifier):
+    def verify(self, problem: Problem, solution: Solution, prior: Verdict | None = None) -> Verdict:
+        return Verdict((1.0,))
+
+
+class Bare:
+    async def verify(self, problem: Problem, solution: Solution, prior: Verdict | None = None) -> Verdict:
+        return Verdict((1.0,))
+
+
+class Uncounted:
+    """A strategy without `samples`."""
+
+    needs = BestOfN(1).needs
+    verifies = True
+
+    async def search(self, problem: Problem, policy: Policy, verifier: Verifier, grader: Grader) -> SearchResult:
+        raise AssertionError("nothing is searched")
+
+    def token_bound(self, policy: Policy) -> int | None:
+        return None
+
+
+class Broken(BaseVerifier):
+    @property
+    def votes(self) -> int:  # type: ignore[override]
+        return {}["votes"]
+
+    async def verify(self, problem: Problem, solution: Solution, prior: Verdict | None = None) -> Verdict:
+        return Verdict((1.0,))
+
+
+class Eager(BasePolicy):
+    """Policies whose `solutions` are of the wrong kind."""
+
+    def solutions(self, problem: Problem, prefix: Solution, n: int, first: int = 0) -> Any:
+        yield Solution("x", ("x",), "stop")
+
+
+class Returning(BasePolicy):
+    async def solutions(self, problem: Problem, prefix: Solution, n: int, first: int = 0) -> Any:
+        return [Solution("x", ("x",), "stop")]
+
+
+class Older(Judge):
+    lacks = ("critiques",)
+
+
+class Anonymous:
+    """An engine that keeps to the interface and cannot say what its samples depend on."""
+
+    def __init__(self) -> None:
+        self._inner = ScriptedEngine(writing)
+        self.name, self.parameters, self.capacity = "anonymous", None, 8
+        self.start, self.generate, self.count_tokens = self._inner.start, self._inner.generate, self._inner.count_tokens
+        self.render, self.close = self._inner.render, self._inner.close
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"verifier": Synchronous()}, "verifier (Synchronous): verify is not `async def`;"),
+        ({"verifier": Bare()}, "verifier (Bare): traits is missing; votes is missing; token_bound is missing; check is"),
+        ({"verifier": Broken()}, "verifier (Broken): votes cannot be read (KeyError: 'votes');"),
+        ({"verifier": Older()}, "verifier (Older): lacks: not read any more; say it in `traits`"),
+        ({"verifier": Judge}, "verifier: Judge is a class, and an object is needed: Judge(...)"),
+        ({"verifier": 7}, "verifier (int): verify is missing"),
+        ({"policy": Eager()}, "policy (Eager): solutions is not `async def`;"),
+        ({"policy": Returning()}, "policy (Returning): solutions is a coroutine, and must yield"),
+        ({"search": Uncounted()}, "search (Uncounted): samples is missing; search.base.BaseStrategy has what few need"),
+        ({"search": BestOfN}, "search: BestOfN is a class, and an object is needed: BestOfN(...)"),
+        ({"seed": "7"}, "seed=7: a whole number is needed, not a text"),
+        ({"grading": object()}, "grading (object): runs_code is missing"),
+        ({"n": 8}, "n=8: search is an object with its own settings (BestOfN)"),
+        ({"votes": 3}, "votes=3: verifier is an object with its own settings (Judge)"),
+        ({"engines": {"policy": ScriptedEngine(writing)}}, "engines['policy'] contradicts policy=Writer(...)"),
+        ({"verifier": "genrpm"}, "verifier=genrpm: no such option; did you mean genrm?"),
+        ({"verifer": Judge()}, "verifer: no such argument; did you mean 'verifier'?"),
+        ({"nonsense": 1}, "nonsense: no such argument; there are task, policy, verifier, search, grading"),
+        ({"search": None, "n": "many"}, "n=many: a whole number is needed, not a text"),
+        ({"search": None, "n": True}, "n=true: a whole number is needed"),
+        ({"search": None, "n": 0}, "search.n=0: at least 1 is needed"),
+        ({"seed": 1.5}, "seed=1.5: a whole number is needed, not a decimal number"),
+        ({"sandbox": object()}, "sandbox=object: a text is needed"),
+        ({"budget": 5}, "budget=5: a mapping is needed"),
+        ({"budget": {"tokns": 5}}, "budget.problem.tokns: no such setting; did you mean budget.problem.tokens?"),
+        ({"budget": {"tokens": "many"}}, "budget.tokens=many: a number is needed, not a text"),
+        ({"engines": ScriptedEngine(writing)}, "engines=ScriptedEngine: a mapping is needed"),
+        ({"policy": None, "engines": {"policy": ScriptedEngine}}, "engines['policy']: ScriptedEngine is a class"),
+        ({"policy": None, "engines": {"policy": object()}}, "engines['policy'] (object): name is missing"),
+        ({"policy": None, "engines": {"polcy": ENGINE}}, "engines['polcy']: nothing of this name asks an engine"),
+        (
+            {"policy": None, "verifier": "always_correct", "engines": {"verifier": ENGINE}},
+            "engines['verifier']: nothing of this name asks an engine; there are policy",
+        ),
+    ],
+)  # fmt: skip
+async def test_an_argument_that_cannot_be(changes: dict[str, Any], says: str) -> None:
+    assert says in await refused(**changes)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "changes", "says"),
+    [
+        (["search.n=4"], {"search": "best_of_n", "n": 8}, "n=8 contradicts 'search.n=4'; give one of them"),
+        (["++search.n=4"], {"search": "best_of_n", "n": 8}, "n=8 contradicts '++search.n=4'; give one of them"),
+        (["verifier=thinkprm"], {"verifier": "genprm"}, "verifier='genprm' contradicts 'verifier=thinkprm'"),
+        (["verifier=thinkprm"], {}, "'verifier=thinkprm' contradicts verifier=Judge(...), an object with its own settings"),
+        (["verifier.votes=2"], {}, "'verifier.votes=2' contradicts verifier=Judge(...), an object with its own settings"),
+        (["engine@policy.engine=simulated"], {}, "'engine@policy.engine=simulated' contradicts policy=Writer(...)"),
+        (
+            ["policy.engine.model=x"],
+            {"policy": None, "engines": {"policy": ENGINE}},
+            "'policy.engine.model=x' contradicts engines['policy'], which is a ScriptedEngine",
+        ),
+        (["serch.n=4"], {}, "serch.n: no such setting; did you mean search.n?"),
+        (["+serch.n=4"], {}, "serch.n: no such setting; did you mean search.n?"),
+        (["search.nn=4"], {"search": None}, "search.nn: no such setting; did you mean search.n?"),
+        (["search.n"], {"search": None}, "'search.n': not an override; they are written as"),
+        (["search=beem"], {"search": None}, "search=beem: no such option; did you mean beam?"),
+        (["sandbox=nne"], {"sandbox": None}, "sandbox=nne: no such option; did you mean none?"),
+        (["search.n=1,2"], {"search": None}, "'search.n=1,2': a sweep over several values is for the command line alone"),
+        (["search.n=[1"], {"search": None}, "'search.n=[1': not an override; they are written as"),
+        (["clock=virtual"], {}, "clock=virtual: this event loop goes by real time; tts.search and"),
+        (["clock=slow"], {}, "clock=slow: choose one of real, virtual"),
+        (["verifier=cascade", "verifier.unsure=some"], {"verifier": None}, "verifier.unsure=some: a list of 2 numbers"),
+    ],
+)  # fmt: skip
+async def test_arguments_that_contradict_each_other_or_name_nothing(
+    overrides: list[str], changes: dict[str, Any], says: str
+) -> None:
+    assert says in await refused(*overrides, **changes)
+
+
+async def test_an_override_that_is_no_text() -> None:
+    assert "an override is a text such as 'search.n=8'; objects go by keyword" in await refused(Judge())  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("problem", ["", "  ", 7, None, ["What?"]])
+async def test_a_problem_that_is_none(problem: Any) -> None:
+    async with Runtime() as runtime:
+        with pytest.raises(UserError, match=r"a question as text, or a tts\.Problem"):
+            await runtime.search(problem, **arguments())
+        with pytest.raises(UserError, match=r"a question as text, or a tts\.Problem"):
+            await anext(runtime.stream(problem, **arguments()))
+
+
+class Saying(BaseVerifier):
+    """Gives back what it was made with, be it a verdict or not."""
+
+    def __init__(self, said: object) -> None:
+        self.said = said
+
+    async def verify(self, problem: Problem, solution: Solution, prior: Verdict | None = None) -> Any:
+        return self.said
+
+
+@pytest.mark.parametrize(
+    ("said", "message"),
+    [
+        (
+            [0.9],
+            r"the verifier Saying returned \[0\.9\] \(list\): a tts\.Verdict is needed, such as Verdict\(\(0\.9, 0\.2\)\)",
+        ),
+        (None, "the verifier Saying returned None: a tts.Verdict is needed"),
+        (list(range(10**6)), r"^.{,200}$"),
+        (Verdict(0.9), r"the verifier Saying returned scores=0.9 \(float\): a tuple is needed"),  # type: ignore[arg-type]
+        (Verdict(("good",)), r"returned the score 'good' \(str\): a score is a finite number or None"),  # type: ignore[arg-type]
+        (Verdict((np.float32(0.5),)), r"returned the score .*0\.5.* \(float32\): a score is a finite number"),  # type: ignore[arg-type]
+        (Verdict((float("nan"),)), "returned the score nan: a score is a finite number"),
+        (Verdict((0.1, 0.2, 0.3)), "returned 3 scores for a solution of 1 steps"),
+    ],
+)
+async def test_a_verifier_that_gives_no_verdict_is_named_with_what_it_gave(said: object, message: str) -> None:
+    async with Runtime() as runtime:
+        with pytest.raises(ProblemError, match=message):
+            await runtime.search(QUESTION, **arguments(verifier=Saying(said)))
+        # It costs its search alone.
+        assert (await runtime.search(QUESTION, **arguments())).answer == "408"
+
+
+async def test_a_policy_that_gives_no_solution_is_named_with_what_it_gave() -> None:
+    class Texts(BasePolicy):
+        async def solutions(self, problem: Problem, prefix: Solution, n: int, first: int = 0) -> Any:
+            yield "The answer is 4."
+
+    async with Runtime() as runtime:
+        with pytest.raises(
+            ProblemError, match=r"the policy Texts yielded 'The answer is 4\.' \(str\): a tts\.Solution is needed"
+        ):
+            await runtime.search(QUESTION, **arguments(policy=Texts()))
+
+
+async def test_an_engine_without_identity_is_refused_where_there_is_a_bank_and_only_there(tmp_path: Path) -> None:
+    given = arguments(policy=None, engines={"policy": Anonymous()})
+    async with Runtime(*CHATML) as runtime:
+        with pytest.raises(UserError) as caught:
+            await runtime.search(QUESTION, bank=tmp_path / "it's a bank.sqlite", **given)
+        assert "policy.engine (Anonymous) has no method identity()" in str(caught.value)
+        assert "or set bank=None" in str(caught.value)
+        assert (await runtime.search(QUESTION, **given)).candidates
+
+
+def decorated(
+    verify: Callable[..., Awaitable[Verdict]],
+) -> Callable[..., Awaitable[Verdict]]:
+    @wraps(verify)
+    def outer(*args: Any, **kwargs: Any) -> Awaitable[Verdict]:
+        return verify(*args, **kwargs)
+
+    return outer
+
+
+async def test_what_only_looks_synchronous_is_taken() -> None:
+    class Decorated(BaseVerifier):
+        @decorated
+        async def verify(self, problem: Problem, solution: Solution, prior: Verdict | None = None) -> Verdict:
+            return Verdict((0.5,))
+
+    class Handing(Writer):
+        """`solutions` is no generator itself, and gives one."""
+
+        def solutions(self, problem: Problem, prefix: Solution, n: int, first: int = 0) -> Any:
+            return super().solutions(problem, prefix, n, first)
+
+    async with Runtime() as runtime:
+        result = await runtime.search(QUESTION, **arguments(verifier=Decorated(), policy=Handing()))
+    assert [candidate.score for candidate in result.candidates] == [0.5, 0.5]
+
+
+async def test_a_runtime_is_entered_once_and_used_while_it_is_open() -> None:
+    runtime = Runtime()
+    unopened = "this Runtime is not entered yet: use it inside of `async with"
+    with pytest.raises(UserError, match=unopened):
+        await runtime.search(QUESTION, **arguments())
+    with pytest.raises(UserError, match=unopened):
+        await tts.aevaluate(runtime=runtime, **arguments())
+    async with runtime:
+        with pytest.raises(UserError, match="this Runtime is open and cannot be entered again: make another one"):
+            await runtime.__aenter__()
+        assert (await runtime.search(QUESTION, **arguments())).answer == "408"
+    policy = Writer()
+    for call in (
+        lambda: runtime.search(QUESTION, **arguments(policy=policy)),
+        lambda: anext(runtime.stream(QUESTION, **arguments(policy=policy))),
+        lambda: tts.aevaluate(runtime=runtime, **arguments(policy=policy)),
+        lambda: runtime.batch([1], None, None, None, failed=None),  # type: ignore[arg-type]
+    ):
+        with pytest.raises(UserError, match="this Runtime is closed: use it inside of"):
+            await call()
+    with pytest.raises(UserError, match="this Runtime is closed and cannot be entered again"):
+        async with runtime:
+            pass
+    assert policy.written == 0
+
+
+async def test_a_runtime_of_another_event_loop_is_refused() -> None:
+    policy = Writer()
+    async with Runtime() as runtime:
+
+        def elsewhere() -> None:
+            asyncio.run(runtime.search(QUESTION, **arguments(policy=policy)))
+
+        with pytest.raises(UserError, match="belongs to another event loop; enter one in the loop that uses it"):
+            await asyncio.to_thread(elsewhere)
+        with pytest.raises(UserError, match="belongs to another event loop"):
+            await asyncio.to_thread(runtime.composed, **arguments(policy=policy))
+        assert policy.written == 0
+        assert (await runtime.search(QUESTION, **arguments(policy=policy))).answer == "408"
+
+
+def test_a_virtual_clock_goes_with_a_virtual_loop() -> None:
+    async def search() -> str | None:
+        async with Runtime("clock=virtual") as runtime:
+            return (await runtime.search(QUESTION, **arguments())).answer
+
+    with asyncio.Runner(loop_factory=CLOCKS["virtual"]) as loop:
+        assert loop.run(search()) == "408"
+    with pytest.raises(UserError, match="clock=virtual: this event loop goes by real time"):
+        asyncio.run(search())
+
+
+@pytest.mark.parametrize(
+    ("own", "call", "n", "score"),
+    [
+        # The call's own go before what holds for all, however either says it.
+        ({"search": "best_of_n", "n": 1}, {"n": 3}, 3, 0.9),
+        ({"search": "best_of_n", "n": 1}, {"overrides": ["search.n=3"]}, 3, 0.9),
+        ({"search": "best_of_n", "overrides": ["search.n=1"]}, {"n": 3}, 3, 0.9),
+        ({"search": "best_of_n", "n": 1}, {"search": BestOfN(3)}, 3, 0.9),
+        ({"search": BestOfN(1)}, {"search": "best_of_n", "n": 3}, 3, 0.9),
+        ({"search": BestOfN(2), "verifier": "genprm", "votes": 5}, {"verifier": Judge(0.4)}, 2, 0.4),
+        ({"search": BestOfN(2), "verifier": None, "overrides": ["verifier=genprm"]}, {"verifier": Judge(0.4)}, 2, 0.4),
+        ({"search": BestOfN(2), "verifier": None, "overrides": ["verifier.votes=5"]}, {"verifier": Judge(0.4)}, 2, 0.4),
+        ({"search": BestOfN(2), "verifier": Judge(0.4)}, {"verifier": "always_correct"}, 2, 1.0),
+        ({"search": BestOfN(2), "engines": {"policy": ENGINE}, "policy": None}, {"policy": Writer()}, 2, 0.9),
+    ],
+)  # fmt: skip
+async def test_what_a_call_says_goes_before_what_holds_for_all(
+    own: dict[str, Any], call: dict[str, Any], n: int, score: float
+) -> None:
+    own = arguments(**{"search": None, **own})
+    call = dict(call)
+    async with Runtime(*own.pop("overrides", ()), **own) as runtime:
+        result = await runtime.search(QUESTION, *call.pop("overrides", ()), **call)
+    assert [candidate.score for candidate in result.candidates] == [score] * n
+
+
+async def test_a_setting_of_what_is_an_object_for_all_is_refused() -> None:
+    async with Runtime(**arguments()) as runtime:
+        with pytest.raises(UserError, match=r"'verifier\.votes=3' contradicts verifier=Judge"):
+            await runtime.search(QUESTION, votes=3)
+    with pytest.raises(UserError, match=r"n=8 contradicts 'search\.n=4'"):
+        Runtime("search.n=4", n=8)
+    with pytest.raises(UserError, match="sede: no such argument; did you mean 'seed'"):
+        Runtime(sede=4)  # type: ignore[call-arg]
+
+
+PLUG_IN = """
+from verifiers.base import BaseVerifier
+from tts import Verdict
+
+class Synchronous(BaseVerifier):
+    def verify(self, problem, solution, prior=None):
+        return Verdict((1.0,))
+
+class Bare:
+    async def verify(self, problem, solution, prior=None):
+        return Verdict((1.0,))
+"""
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("module", ["tts", "tts.judge"])
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("Synchronous", "verifier (Synchronous): verify is not `async def`"),
+        ("Bare", "verifier (Bare): traits is missing"),
+    ],
+)
+def test_the_command_line_says_so_in_a_dry_run(tmp_path: Path, module: str, name: str, says: str) -> None:
+    (tmp_path / "mine.py").write_text(PLUG_IN, "utf-8")
+    labelled = tmp_path / "labelled.json"
+    labelled.write_text('[{"id": "a", "problem": "?", "steps": ["1"], "label": -1}]', "utf-8")
+    task = [f"task.path={labelled}"] if module == "tts.judge" else []
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            module,
+            "dry_run=true",
+            "verifier=always_correct",
+            f"verifier._target_=mine.{name}",
+            *task,
+        ],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(tmp_path)])},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    said = done.stdout + done.stderr
+    assert (done.returncode, said.count("error:"), "Traceback" in said) == (2, 1, False), said
+    assert says in said
