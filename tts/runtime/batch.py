@@ -112,11 +112,14 @@ async def batch(
     patience = _Patience(name, over=bool(kept))
 
     async def one(number: int, item: T) -> None:
-        with scope(name, limits or Limits(), number) as meter:
-            record, fault = await _recorded(partial(work, item), lambda message: failed(item, message, meter))
-        sink.append(number, record)
-        told(Ended(number, record, kept=False))
-        patience.ended(fault)
+        if not patience.at_end:
+            with scope(name, limits or Limits(), number) as meter:
+                record, fault = await _recorded(partial(work, item), lambda message: failed(item, message, meter))
+            # What fails in the same moment as the last one that was waited for says nothing more.
+            if fault is None or not patience.at_end:
+                sink.append(number, record)
+                told(Ended(number, record, kept=False))
+                patience.ended(fault)
         await asyncio.sleep(0)  # work that never waits must not keep an interruption from being seen
 
     meter = current()
@@ -175,6 +178,11 @@ class _Patience:
         self._alike = 0
         self._over = over
 
+    @property
+    def at_end(self) -> bool:
+        """Whether it has ended the batch."""
+        return self._alike == _PATIENCE
+
     def ended(self, fault: _Fault | None) -> None:
         """Hears how an item ended.
 
@@ -187,7 +195,7 @@ class _Patience:
         if fault is None or self._over:
             return
         self._kind, self._alike = fault.kind, self._alike + 1
-        if self._alike == _PATIENCE:
+        if self.at_end:
             raise RunError(
                 f"the first {_PATIENCE} {self._name}s all ended with the same error, and no more were begun: "
                 f"{fault.message}; mend that and run the same again"
