@@ -13,7 +13,7 @@ help:
 	@echo "make test            lint, types, unit and integration tests"
 	@echo "make test-vllm       the vllm engine and vLLM's server, in an environment of their own (4 GB), on the CPU"
 	@echo "make train-embedded  trains the two embedded models from nothing"
-	@echo "make benchmark       the figures in the documentation"
+	@echo "make benchmark       the figures in the documentation; hours"
 
 setup: $(VENV)/.ready
 
@@ -64,7 +64,9 @@ benchmark: setup
 	$(RUN) -m benchmarks.adaptive_votes
 	$(RUN) -m benchmarks.bank
 	$(RUN) -m benchmarks.sweep
+	$(RUN) -m benchmarks.cells
 	$(RUN) -m benchmarks.report
+	$(RUN) -m benchmarks.plumbing
 
 clean:
 	rm -rf $(VENV) $(VENV_VLLM) outputs multirun

@@ -49,17 +49,12 @@ def outcomes_of(
     chosen = [f"task.size={problems}", f"task.split={split}", f"task.seed={seed}", f"seed={seed}"]
 
     async def run() -> list[Outcome]:
-        log = MemoryLog()
+        log = MemoryLog[Outcome]()
         async with opened(*FASTER, *chosen, *overrides) as (runtime, job):
-            study = prepare(job)
-
-            async def work(problem: Problem) -> dict[str, object]:
-                return vars(await study(problem))
-
             await runtime.batch(
-                job.task.problems(), work, log, lambda problem: problem.id, failed=_failed, in_flight=_AT_ONCE
+                job.task.problems(), prepare(job), log, lambda problem: problem.id, failed=_failed, in_flight=_AT_ONCE
             )
-        return [Outcome(**record) for record in log.records]
+        return log.records
 
     found = asyncio.run(run())
     print(f"seed {seed} done", flush=True)

@@ -142,7 +142,7 @@ async def _run(runtime: Runtime, overrides: list[str]) -> list[Row]:
             raise SystemExit(f"{' '.join(overrides)}: problem {record['id']}: {record['error']}")
         policy, verifier = record["usage"]["policy"], record["usage"]["verifier"]
         found.append(
-            (float(record["correct"]), policy["completion_tokens"], verifier["completion_tokens"], policy["samples"])
+            (bool(record["correct"]), policy["completion_tokens"], verifier["completion_tokens"], policy["samples"])
         )
     return found
 

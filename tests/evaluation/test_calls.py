@@ -17,6 +17,7 @@ import pytest
 
 import tts
 from tts.core import Problem
+from tts.core.events import Chosen, Sampled, Spent, listening
 from verifiers.base import BaseVerifier
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -80,11 +81,15 @@ def test_a_search_returns_everything_and_the_same_again() -> None:
 
 
 async def test_it_blocks_inside_of_a_running_loop_and_gives_the_same() -> None:
-    inside = tts.search(QUESTION, PLANNED[0], n=4)
+    handler, heard = signal.getsignal(signal.SIGINT), []
+    with listening(heard.append):
+        inside = tts.search(QUESTION, PLANNED[0], n=4)
     outside = await asyncio.to_thread(tts.search, QUESTION, PLANNED[0], n=4)
     assert inside.candidates == outside.candidates
     assert inside.wall_s == outside.wall_s  # in virtual time
-    assert signal.getsignal(signal.SIGINT) is not signal.SIG_DFL
+    assert signal.getsignal(signal.SIGINT) is handler
+    assert isinstance(heard[-1], Chosen | Spent)
+    assert sum(isinstance(event, Sampled) for event in heard) == 4
 
 
 async def test_asynchronous_calls_share_a_runtime() -> None:
@@ -157,7 +162,7 @@ def test_a_folder_is_that_of_the_command_line(tmp_path: Path) -> None:
 
 INTERRUPTED = """
 import asyncio, os, pathlib, threading, tts
-call = lambda: tts.evaluate(limit=2000, n=2, votes=1, search="best_of_n", folder="run")
+call = lambda: tts.evaluate("in_flight.problems=2", limit=2000, n=2, votes=1, folder="run")
 async def inside():
     call()
 try:

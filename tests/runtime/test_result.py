@@ -36,6 +36,11 @@ def test_answers_are_shown_with_the_best_candidate_of_each() -> None:
     ]
 
 
+def test_a_session_shows_it_as_print_does() -> None:
+    shown = result(judged("7", 0.5), chosen=0)
+    assert repr(shown) == str(shown)
+
+
 def test_candidates_that_nobody_judged_are_counted() -> None:
     shown = result(*(Candidate(SOLUTION, answer) for answer in ("5", "7", "7")), chosen=1)
     assert str(shown).splitlines()[1:3] == ["-> 7    x2      -", "   5    x1      -"]

@@ -7,7 +7,6 @@ import zlib
 from collections.abc import Callable, Iterator
 from itertools import groupby
 from pathlib import Path
-from typing import Any
 
 from tts.bank.codec import unpack
 from tts.bank.store import Store, told
@@ -18,7 +17,7 @@ from tts.engines.replay import completion_row
 _ROWS = 10_000
 """Samples held in memory at a time."""
 
-Samples = Iterator[tuple[dict[str, Any], int, Completion]]
+Samples = Iterator[tuple[dict[str, str], int, Completion]]
 """Requests as rows, with a seed and its sample."""
 
 
@@ -88,7 +87,7 @@ def _parquet(found: Samples, path: Path) -> int:
     whole = ("seed", "prompt_tokens", "completion_tokens")
     schema = pyarrow.schema({**dict.fromkeys(texts, pyarrow.string()), **dict.fromkeys(whole, pyarrow.int64())})
     count = 0
-    rows: list[dict[str, Any]] = []
+    rows: list[dict[str, object]] = []
     with pyarrow.parquet.ParquetWriter(path, schema) as writer:
 
         def write() -> None:
@@ -105,7 +104,7 @@ def _parquet(found: Samples, path: Path) -> int:
     return count
 
 
-def _clean(value: Any) -> Any:
+def _clean(value: object) -> object:
     """Returns a value that Arrow takes: it has no lone surrogates."""
     return value.encode("utf-8", "replace").decode() if isinstance(value, str) else value
 

@@ -6,7 +6,7 @@ import logging
 import os
 from contextlib import chdir, nullcontext
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import yaml
 from hydra._internal.callbacks import Callbacks
@@ -16,6 +16,8 @@ from hydra.core.utils import JobReturn, JobStatus, configure_log, env_override
 from hydra.types import TaskFunction
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from omegaconf._utils import get_omega_conf_dumper
+
+from tts.config.build import Config
 
 
 def run_cell(number: int, config: DictConfig, callbacks: Callbacks, task_function: TaskFunction) -> JobReturn:
@@ -59,7 +61,7 @@ def run_cell(number: int, config: DictConfig, callbacks: Callbacks, task_functio
 
 def _save(config: DictConfig, folder: Path) -> None:
     folder.mkdir(exist_ok=True)
-    task = cast(dict[str, Any], OmegaConf.to_container(config, enum_to_str=True))
+    task = cast(dict[str, Config], OmegaConf.to_container(config, enum_to_str=True))
     hydra = task.pop("hydra")
     parts = {"config": task, "hydra": {"hydra": hydra}, "overrides": hydra["overrides"]["task"]}
     for name, part in parts.items():

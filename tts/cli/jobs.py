@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
@@ -16,12 +15,12 @@ from tts.cli.host import Host
 from tts.cli.objective import Objective
 from tts.cli.run_directory import RunDirectory
 from tts.cli.sweep import Sweep
-from tts.config.build import build, config_hash
+from tts.config.build import Config, build, config_hash
 from tts.config.keys import check_top_level
 from tts.config.resolvers import sweeping
 from tts.core.errors import UserError
 
-RunJob = Callable[[Host, dict[str, Any], str, Path, Console], int]
+RunJob = Callable[[Host, Config, str, Path, Console], int]
 """From what the process holds, a resolved configuration, its hash, the run directory and the terminal to the exit status."""
 
 _log = logging.getLogger(__name__)
@@ -57,7 +56,7 @@ class Jobs:
         """Runs a job unless it was finished before; returns its exit status and what a sweeper is told of it."""
         console, told = Console(), Told()
         console.push_render_hook(told)
-        plain: dict[str, Any] = OmegaConf.to_container(config, resolve=True, throw_on_missing=False)  # type: ignore[assignment]
+        plain: Config = OmegaConf.to_container(config, resolve=True, throw_on_missing=False)  # type: ignore[assignment]
         identity = config_hash(OmegaConf.to_container(config, resolve=False))  # type: ignore[arg-type]
         folder = Path(HydraConfig.get().runtime.output_dir)
         if self.sweep.on and not plain["dry_run"]:  # one that is only planned leaves no status
@@ -86,7 +85,7 @@ class Jobs:
             print_error(console, str(error))
             return 2, None
 
-    def _guarded(self, config: dict[str, Any], identity: str, folder: Path, console: Console, told: Told) -> int:
+    def _guarded(self, config: Config, identity: str, folder: Path, console: Console, told: Told) -> int:
         """Runs a job; in a sweep, no fault of it keeps the others from being run."""
         try:
             return self._run_job(self.host, config, identity, folder, console)

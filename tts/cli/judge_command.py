@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
@@ -12,7 +11,9 @@ from rich.table import Table
 from tts.cli.failures import print_error
 from tts.cli.host import Host
 from tts.cli.progress import ProgressBar
+from tts.config.build import Config
 from tts.core.errors import UserError
+from tts.core.json import Summary
 from tts.judge.job import JudgeJob, compose_judge
 from tts.judge.judging import Judging
 from tts.judge.summary import count_wholes
@@ -21,7 +22,7 @@ from tts.runtime.resources import Resources
 from tts.tasks.labelled import LabelledSolution
 
 
-def run_judge(host: Host, config: dict[str, Any], identity: str, folder: Path, console: Console) -> int:
+def run_judge(host: Host, config: Config, identity: str, folder: Path, console: Console) -> int:
     """Composes, checks and runs one job, tells the user, and returns the exit status.
 
     Returns:
@@ -70,7 +71,7 @@ def plan(job: JudgeJob) -> Table:
     return result
 
 
-def _report(job: JudgeJob, judging: Judging, summary: dict[str, Any], folder: Path, console: Console) -> int:
+def _report(job: JudgeJob, judging: Judging, summary: Summary, folder: Path, console: Console) -> int:
     """Tells what the run came to, and returns its exit status."""
     console.print(tables(summary, job.title))
     console.print(str(folder), style="dim", markup=False, highlight=False, soft_wrap=True)

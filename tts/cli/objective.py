@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
+from tts.core.json import Summary
 from tts.core.settings import PositiveInt, refused, settings
 
 _ROLES = ("policy", "verifier")
@@ -28,7 +26,7 @@ class Objective:
         self._metric = metric
         self._tokens = tokens
 
-    def of(self, summary: Mapping[str, Any]) -> float | None:
+    def of(self, summary: Summary) -> float | None:
         """Returns the objective of a run; None where the rate is undefined, as without reference answers.
 
         Args:

@@ -10,15 +10,15 @@ from __future__ import annotations
 import fcntl
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Literal, TypedDict
 
 from omegaconf import DictConfig, OmegaConf
 
 from tts.cli.objective import Objective
-from tts.config.build import NOT_SHAPING, config_hash
+from tts.config.build import NOT_SHAPING, Config, config_hash
 from tts.core.errors import UserError
 from tts.core.settings import inside
 from tts.files.writing import write_whole, writing
@@ -32,7 +32,7 @@ def cell(*, _root_: DictConfig) -> str:
 
     A directory of the same configuration is taken whatever it is called: it may have been overridden otherwise.
     """
-    plain: dict[str, Any] = OmegaConf.to_container(_root_, resolve=False)  # type: ignore[assignment]
+    plain: Config = OmegaConf.to_container(_root_, resolve=False)  # type: ignore[assignment]
     identity = config_hash({key: value for key, value in plain.items() if key != "hydra"})
     there = sorted(Path(_root_.hydra.sweep.dir).glob(f"*{identity}"))
     return there[0].name if there else cell_name(list(_root_.hydra.overrides.task), identity)
@@ -55,6 +55,15 @@ def cell_name(overrides: Sequence[str], identity: str) -> str:
             shown.append(f"{key.lstrip('+')}={value.rsplit('/', 1)[-1]}")
     text = re.sub(r"[^\w.,=@~-]+", "_", ",".join(shown), flags=re.ASCII)[:_LONGEST]
     return f"{text}-{identity}" if text else identity
+
+
+class _Status(TypedDict, total=False):
+    """`status.json`; empty where there is none."""
+
+    config_hash: str
+    state: Literal["running", "failed", "finished"]
+    exit_status: int
+    errors: list[str]
 
 
 class RunDirectory:
@@ -136,13 +145,13 @@ class RunDirectory:
         with inside("objective"):
             return objective.of(json.loads(summary.read_text("utf-8"))) if summary.is_file() else None
 
-    def _read(self) -> dict[str, Any]:
+    def _read(self) -> _Status:
         try:
-            status: dict[str, Any] = json.loads(self._status.read_text("utf-8"))
+            status: _Status = json.loads(self._status.read_text("utf-8"))
         except (FileNotFoundError, ValueError):
             return {}
         return status
 
-    def _write(self, status: Mapping[str, Any]) -> None:
+    def _write(self, status: _Status) -> None:
         with writing(self.folder):
             write_whole(self._status, json.dumps({"config_hash": self._identity, **status}, indent=2) + "\n")

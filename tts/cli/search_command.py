@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
@@ -13,6 +11,7 @@ from rich.table import Table
 from tts.cli.failures import print_error
 from tts.cli.host import Host
 from tts.cli.progress import ProgressBar
+from tts.config.build import Config
 from tts.core.errors import UserError
 from tts.evaluation.job import SearchJob, compose_job
 from tts.evaluation.runner import Outcome
@@ -22,7 +21,7 @@ from tts.runtime.parts import parts_of
 from tts.runtime.resources import Resources
 
 
-def run_search(host: Host, config: dict[str, Any], identity: str, folder: Path, console: Console) -> int:
+def run_search(host: Host, config: Config, identity: str, folder: Path, console: Console) -> int:
     """Composes, checks and runs one job, tells the user, and returns the exit status.
 
     Returns:
@@ -80,7 +79,7 @@ def plan(job: SearchJob) -> Table:
     return result
 
 
-def _class_name(config: Mapping[str, Any]) -> str:
+def _class_name(config: Config) -> str:
     return str(config["_target_"]).rsplit(".", 1)[-1]
 
 

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager, suppress
+from contextvars import copy_context
 from types import FrameType
 from typing import TypeVar
 
@@ -16,11 +17,10 @@ LoopFactory = Callable[[], asyncio.AbstractEventLoop]
 
 
 def blocking(call: Callable[[], Awaitable[T]], loop_factory: LoopFactory | None = None) -> T:
-    """Returns what a call comes to, awaited in an event loop of its own.
+    """Awaits a call in an event loop of its own, in another thread where this one has a running loop.
 
-    Where this thread has a running loop, that is in another thread.
-
-    An interruption (SIGINT) cancels the call and is raised once everything is freed.
+    It runs in the context of the caller: who listens to events here hears those of the call. An interruption (SIGINT)
+    cancels the call and is raised once everything is freed.
 
     Args:
         call: Begins the work.
@@ -50,7 +50,7 @@ def blocking(call: Callable[[], Awaitable[T]], loop_factory: LoopFactory | None 
         with suppress(RuntimeError):  # it has just ended
             begun.result()()
 
-    thread = threading.Thread(target=work, name="tts-blocking")
+    thread = threading.Thread(target=copy_context().run, args=(work,), name="tts-blocking")
     with _on_interruption(lambda: begun.add_done_callback(cancel)):
         thread.start()
         try:

@@ -21,7 +21,7 @@ from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Executor
 from contextlib import asynccontextmanager
 from contextvars import Context, ContextVar
-from typing import Any, TypeVar, TypeVarTuple
+from typing import NoReturn, TypeVar, TypeVarTuple
 
 from tts.core.errors import UserError
 
@@ -83,12 +83,12 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         result.add_done_callback(lambda _: work.cancel())
         return result
 
-    async def shutdown_default_executor(self, *args: Any) -> None:
+    async def shutdown_default_executor(self, *timeout: float | None) -> None:
         """Waits for the executor's threads."""
         async with real_work():
-            await super().shutdown_default_executor(*args)
+            await super().shutdown_default_executor(*timeout)
 
-    async def create_connection(self, *args: Any, **kwargs: Any) -> Any:
+    async def create_connection(self, *args: object, **kwargs: object) -> NoReturn:
         """Raises UserError: the other end lives in real time."""
         raise UserError(
             "a server cannot be asked in virtual time: its answers take real time; set clock=real, or use simulated engines"

@@ -22,8 +22,11 @@ from tts.core.settings import inside
 from tts.core.signature import accepted
 from tts.engines.base import BaseEngine
 
-Config = Mapping[str, object]
+Config = Mapping[str, Any]
 """A node of a configuration: what YAML has, or objects in its place."""
+
+Built = Any
+"""Whatever a configuration names; who asks for it checks that it has the members of what it needs."""
 
 MakeEngine = Callable[[Config, str], BaseEngine]
 """Makes an engine of its node and the node's place."""
@@ -34,9 +37,7 @@ PRICES = ("prompt_price", "completion_price")
 """What an engine's node holds beside the arguments of its class: dollars for a million tokens."""
 
 
-def build(
-    config: Config, where: str, provided: Config | None = None, engines: MakeEngine | None = None
-) -> Any:  # whatever the configuration names
+def build(config: Config, where: str, provided: Config | None = None, engines: MakeEngine | None = None) -> Built:
     """Creates the object that a configuration node describes.
 
     Nodes inside it that have a `_target_` are created first, also those in a mapping without one.

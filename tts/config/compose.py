@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.utils import create_config_search_path
@@ -16,7 +15,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 import tts.config.resolvers  # noqa: F401  configurations are written with them
 from tts.config import packages
-from tts.config.build import config_hash
+from tts.config.build import Config, config_hash
 from tts.config.keys import check_top_level, top_level
 from tts.config.refusals import refusal
 from tts.core.errors import UserError
@@ -25,7 +24,7 @@ CONF = Path(__file__).resolve().parents[2] / "conf"
 """By its place: as a package, a `conf` of the user's in the current directory may go before it (editable installs)."""
 
 
-def configuration(name: str, overrides: Sequence[str], folder: str | Path | None = None) -> tuple[dict[str, Any], str]:
+def configuration(name: str, overrides: Sequence[str], folder: str | Path | None = None) -> tuple[Config, str]:
     """Composes a configuration, whatever Hydra is at elsewhere in the process.
 
     Args:
@@ -52,7 +51,7 @@ def configuration(name: str, overrides: Sequence[str], folder: str | Path | None
         config = ConfigLoaderImpl(path).load_configuration(name, list(overrides), run_mode=RunMode.RUN)
         with open_dict(config):
             del config["hydra"]
-        plain: dict[str, Any] = OmegaConf.to_container(config, resolve=True)  # type: ignore[assignment]
+        plain: Config = OmegaConf.to_container(config, resolve=True)  # type: ignore[assignment]
         identity = config_hash(OmegaConf.to_container(config, resolve=False))  # type: ignore[arg-type]
     except (HydraException, OmegaConfBaseException) as error:
         raise UserError(refusal(error)) from None

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 from tts.engines.generating import Sampling, Token
+
+Wire: TypeAlias = Mapping[str, Any]
+"""A JSON object of somebody else's: what reads one raises KeyError, TypeError or ValueError where it is another one."""
 
 
 def as_sampled(top: Mapping[str, float], chosen: str, sampling: Sampling) -> dict[str, float]:
@@ -39,7 +42,7 @@ def as_sampled(top: Mapping[str, float], chosen: str, sampling: Sampling) -> dic
     return {token: normal.get(token, -math.inf) for token in top}
 
 
-def read_tokens(logprobs: Mapping[str, Any], sampling: Sampling, *, processed: bool = False) -> tuple[Token, ...]:
+def read_tokens(logprobs: Wire, sampling: Sampling, *, processed: bool = False) -> tuple[Token, ...]:
     """Reads the `logprobs` object of an OpenAI completion (`tokens`, `token_logprobs`, `top_logprobs`) or chat (`content`).
 
     Args:
@@ -65,7 +68,7 @@ def read_tokens(logprobs: Mapping[str, Any], sampling: Sampling, *, processed: b
     )
 
 
-def write_tokens(tokens: Sequence[Token]) -> dict[str, Any]:
+def write_tokens(tokens: Sequence[Token]) -> dict[str, object]:
     """Writes tokens as the `logprobs` object of an OpenAI completion, with `sampled_logprobs` beside `top_logprobs`."""
     return {
         "tokens": [token.text for token in tokens],

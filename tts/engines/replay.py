@@ -14,12 +14,11 @@ from collections import defaultdict
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from pathlib import Path
-from typing import Any
 
 from tts.core.errors import EngineError, UserError
 from tts.core.settings import PositiveInt, refused, settings
 from tts.engines.generating import Completion, Engine, Request, Sampling
-from tts.engines.logprobs import read_tokens, write_tokens
+from tts.engines.logprobs import Wire, read_tokens, write_tokens
 from tts.engines.wrapping import WrappingGenerator
 from tts.files.rows import read_lines
 from tts.files.writing import writing
@@ -51,8 +50,8 @@ class ReplayEngine:
             raise refused("path", path, "no such recording")
         self.name = model
         self.parameters = parameters
-        self._seeded: dict[tuple[str, int], list[tuple[object, dict[str, Any]]]] = {}
-        self._queued: dict[str, list[dict[str, Any]]] = {}
+        self._seeded: dict[tuple[str, int], list[tuple[object, Wire]]] = {}
+        self._queued: dict[str, list[Wire]] = {}
         self._prompts: list[str] = []
 
     @property
@@ -62,7 +61,7 @@ class ReplayEngine:
 
     async def start(self) -> None:
         """Reads the recording; again, where it was read before, so that every run finds it whole."""
-        seeded: defaultdict[tuple[str, int], list[tuple[object, dict[str, Any]]]] = defaultdict(list)
+        seeded: defaultdict[tuple[str, int], list[tuple[object, Wire]]] = defaultdict(list)
         queued = defaultdict(list)
         prompts = set()
         for place, row in read_lines(self._path):
@@ -96,7 +95,7 @@ class ReplayEngine:
         for index, seed in enumerate(request.seeds):
             yield await self._completion(self._take(request, seed), request, index)
 
-    def _take(self, request: Request, seed: int) -> dict[str, Any]:
+    def _take(self, request: Request, seed: int) -> Wire:
         prompt = request.prompt
         if found := self._seeded.get((prompt, seed)):
             # What was sampled in the same way goes before what only has the same prompt and seed.
@@ -123,7 +122,7 @@ class ReplayEngine:
             f"  asked:    {prompt[place]!r}\n  recorded: {nearest[place]!r}"
         )
 
-    async def _completion(self, recorded: dict[str, Any], request: Request, index: int) -> Completion:
+    async def _completion(self, recorded: Wire, request: Request, index: int) -> Completion:
         text, sampling = recorded["text"], request.sampling
         logprobs = recorded.get("logprobs")
         try:

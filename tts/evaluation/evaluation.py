@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from html import escape
 from pathlib import Path
 from textwrap import wrap
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, cast
 
 from rich.console import Console
 
 from tts.core.errors import UserError, missing_extra
+from tts.core.json import JsonObject, Summary
 from tts.core.tree import Tree, load_tree, tree_path
 from tts.evaluation.record import Record
 from tts.evaluation.summary import Tally, first_errors, rows, table
@@ -36,7 +37,7 @@ class Evaluation:
     """
 
     def __init__(
-        self, summary: Mapping[str, Any], records: Sequence[Record], folder: Path | None = None, title: str = ""
+        self, summary: Summary, records: Sequence[Record], folder: Path | None = None, title: str = ""
     ) -> None:
         self.summary = dict(summary)
         self.records = list(records)
@@ -181,11 +182,11 @@ def load(folder: str | Path) -> Evaluation:
     if "accuracy" not in held:
         raise UserError(f"{place}: a run of tts judge, not of a search; its figures are in summary.json")
     lines = results.read_bytes().split(b"\n")  # `splitlines` of a text heeds characters that a record may hold
-    records = [_read(f"{results}:{number}", line) for number, line in enumerate(lines, 1) if line]
+    records = [cast(Record, _read(f"{results}:{number}", line)) for number, line in enumerate(lines, 1) if line]
     return Evaluation(held, records, place)
 
 
-def _read(place: object, text: bytes) -> Record:
+def _read(place: object, text: bytes) -> JsonObject:
     try:
         value = json.loads(text)
     except ValueError as error:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from tts.config.build import build
+from tts.config.build import Config, build
 from tts.core import Problem
+from tts.core.json import JsonObject
 from tts.core.settings import inside
 from tts.core.task import Task
 from tts.evaluation.runner import Outcome, Runner
@@ -55,7 +55,7 @@ class SearchJob:
         try:
             await made.start(resources)
             sandbox = made.used_sandbox
-            extra = {
+            extra: JsonObject = {
                 "config_hash": made.identity,
                 "seed": made.seed,
                 "sandbox": [] if sandbox is None else list(sandbox.layers),
@@ -77,9 +77,7 @@ class _Problems:
         return self._task.problems()
 
 
-def compose_job(
-    config: Mapping[str, Any], identity: str, resources: Resources, own: Choices | None = None
-) -> SearchJob:
+def compose_job(config: Config, identity: str, resources: Resources, own: Choices | None = None) -> SearchJob:
     """Creates and checks everything that a run takes; loads no weights and starts nothing.
 
     Args:

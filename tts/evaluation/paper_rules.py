@@ -11,7 +11,7 @@ from itertools import product
 
 from tts.core.aggregate import aggregate
 from tts.core.selection import SELECTIONS
-from tts.evaluation.record import Record
+from tts.evaluation.record import Record, SolutionRow
 
 RULES = {
     f"{aggregator} {selection}": (aggregator, selection)
@@ -40,12 +40,12 @@ def outcomes(record: Record) -> dict[str, bool] | None:
     return found
 
 
-def _judged(solution: Record) -> bool:
+def _judged(solution: SolutionRow) -> bool:
     """Whether the scores are of all steps, blank ones at the end aside."""
     steps = max((number for number, step in enumerate(solution["steps"], 1) if step.strip()), default=0)
     return "scores" in solution and len(solution["scores"]) >= steps
 
 
-def _rewarded(solution: Record) -> bool:
+def _rewarded(solution: SolutionRow) -> bool:
     """Whether the score is one of the whole; where others have several, it is of a first step that is wrong."""
     return len(solution.get("scores", ())) == 1

@@ -2,17 +2,75 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import NotRequired, TypedDict, cast
 
-from tts.budget import ROLES, Scope
+from tts.budget import ROLES, Scope, Usage
 from tts.core import Candidate, Problem, SearchResult
 from tts.core.grader import Grader
 from tts.core.plurality import plurality
+from tts.core.solution import FinishReason
 
 # Engines' floating-point noise ends far below the ninth digit; what is written must not depend on it.
 _DIGITS = 9
 
-Record = dict[str, Any]
+
+class UsageRow(TypedDict):
+    """What a role has spent on a problem; as in `tts.budget.Usage`."""
+
+    calls: int
+    samples: int
+    prompt_tokens: int
+    completion_tokens: int
+    verifications: int
+    code_executions: int
+    flops: float
+    dollars: float
+
+
+class SolutionRow(TypedDict):
+    """A candidate; scores are those of a verifier that was asked, None where it gave no usable one."""
+
+    index: int
+    text: str
+    steps: list[str]
+    finish_reason: FinishReason
+    tokens: int
+    answer: str | None
+    group: int | None
+    correct: bool
+    score: NotRequired[float | None]
+    scores: NotRequired[list[float | None]]
+    votes: NotRequired[list[list[float | None]]]
+
+
+class _ProblemRow(TypedDict):
+    """The problem; of its metadata, the task's own level of difficulty, by which reports tell problems apart."""
+
+    id: str
+    question: str
+    answer: str | None
+    messages: NotRequired[list[dict[str, str]]]
+    attachments: NotRequired[list[dict[str, str]]]
+    level: NotRequired[object]
+
+
+class _Cost(TypedDict):
+    """What was spent, by role, and the limits that were run into."""
+
+    usage: dict[str, UsageRow]
+    limits_hit: list[str]
+
+
+class Record(_ProblemRow, _Cost):
+    """A line of `results.jsonl`."""
+
+    prediction: str | None
+    chosen: int | None
+    correct: bool | None
+    majority_correct: bool | None
+    solutions: list[SolutionRow]
+    error: str | None
+    wall_s: float
 
 
 async def solved(problem: Problem, result: SearchResult, meter: Scope, grader: Grader) -> Record:
@@ -22,9 +80,8 @@ async def solved(problem: Problem, result: SearchResult, meter: Scope, grader: G
     """
     correct = [bool(await grader.right(candidate.solution, problem)) for candidate in result.candidates]
     winner = plurality(result.groups)
-    record = {
-        **problem.to_json(),
-        **_level(problem),
+    return {
+        **_problem(problem),
         "prediction": result.answer,
         "chosen": result.chosen,
         "correct": None if problem.answer is None else result.chosen is not None and correct[result.chosen],
@@ -35,15 +92,16 @@ async def solved(problem: Problem, result: SearchResult, meter: Scope, grader: G
             _solution(candidate, group, right)
             for candidate, group, right in zip(result.candidates, result.groups, correct, strict=True)
         ],
+        **cost(meter),
+        "error": None,
+        "wall_s": round(meter.wall_s, 3),
     }
-    return {**record, **cost(meter), "error": None, "wall_s": round(meter.wall_s, 3)}
 
 
 def failed(problem: Problem, error: str, meter: Scope) -> Record:
     """Returns the record of a problem that ended with an error."""
     return {
-        **problem.to_json(),
-        **_level(problem),
+        **_problem(problem),
         "prediction": None,
         "chosen": None,
         "correct": None,
@@ -55,14 +113,16 @@ def failed(problem: Problem, error: str, meter: Scope) -> Record:
     }
 
 
-def _level(problem: Problem) -> Record:
-    """Returns the task's own level of difficulty, where it has one: reports tell problems apart by it."""
-    return {"level": problem.metadata["level"]} if "level" in problem.metadata else {}
+def _problem(problem: Problem) -> _ProblemRow:
+    row = cast(_ProblemRow, problem.to_json())
+    if "level" in problem.metadata:
+        row["level"] = problem.metadata["level"]
+    return row
 
 
-def _solution(candidate: Candidate, group: int | None, correct: bool) -> Record:
+def _solution(candidate: Candidate, group: int | None, correct: bool) -> SolutionRow:
     solution, verdict = candidate.solution, candidate.verdict
-    row: Record = {
+    row: SolutionRow = {
         "index": solution.index,
         "text": solution.text,
         "steps": list(solution.steps),
@@ -79,18 +139,27 @@ def _solution(candidate: Candidate, group: int | None, correct: bool) -> Record:
     return row
 
 
-def cost(meter: Scope) -> Record:
+def cost(meter: Scope) -> _Cost:
     """Returns what a scope has spent, by role, and the limits that it ran into.
 
     The roles of every search are always there; others follow where they spent something. Times are no part of it.
     """
-    keys = (
-        *("calls", "samples", "prompt_tokens", "completion_tokens", "verifications", "code_executions", "flops"),
-        "dollars",
-    )
-    usage = {role: {key: getattr(usage, key) for key in keys} for role, usage in meter.usage.items()}
+    usage = {role: _usage(spent) for role, spent in meter.usage.items()}
     others = sorted(role for role, spent in usage.items() if role not in ROLES and any(spent.values()))
     return {"usage": {role: usage[role] for role in (*ROLES, *others)}, "limits_hit": sorted(meter.hit)}
+
+
+def _usage(spent: Usage) -> UsageRow:
+    return {
+        "calls": spent.calls,
+        "samples": spent.samples,
+        "prompt_tokens": spent.prompt_tokens,
+        "completion_tokens": spent.completion_tokens,
+        "verifications": spent.verifications,
+        "code_executions": spent.code_executions,
+        "flops": spent.flops,
+        "dollars": spent.dollars,
+    }
 
 
 def rounded(score: float | None) -> float | None:

@@ -7,12 +7,12 @@ from collections.abc import Awaitable, Callable, Hashable, Iterable, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from tts.budget import Budget, Limits, Scope, Usage, current, scope
 from tts.core import Problem, SearchResult
 from tts.core.events import Progressed, emit
 from tts.core.grader import Grader
+from tts.core.json import JsonObject, Summary
 from tts.core.tree import save_tree
 from tts.evaluation.record import Record, failed, solved
 from tts.evaluation.summary import Tally, summarize
@@ -35,7 +35,7 @@ class Outcome:
     """
 
     tally: Tally
-    summary: dict[str, Any]
+    summary: Summary
     stopped: str | None = None
     records: tuple[Record, ...] = ()
 
@@ -60,7 +60,7 @@ class Runner:
         self._in_flight = in_flight
         self._budget = budget or Budget(Limits(), Limits())
 
-    async def run(self, problems: Iterable[Problem], extra: dict[str, Any], resume: bool = False) -> Outcome:
+    async def run(self, problems: Iterable[Problem], extra: JsonObject, resume: bool = False) -> Outcome:
         """Searches all problems; writes `results.jsonl`, `trees/` and `summary.json`.
 
         A problem whose search fails is recorded with its error, and the others go on. Records are appended as problems end,
@@ -83,10 +83,10 @@ class Runner:
                 (self._folder / "trees").mkdir(parents=True, exist_ok=True)
                 (self._folder / "summary.json").unlink(missing_ok=True)
         log = None if self._folder is None else JsonlLog(self._folder / "results.jsonl", _kept_key if resume else None)
-        memory = MemoryLog()
+        memory = MemoryLog[Record]()
         with scope("run", self._budget.run) as meter, log or nullcontext():
 
-            def told(ended: Ended) -> None:
+            def told(ended: Ended[Record]) -> None:
                 nonlocal kept
                 tally.add(ended.record)
                 if ended.kept:
@@ -96,7 +96,7 @@ class Runner:
                 name, counts = ended.record["id"], (tally.n_problems, tally.n_errors, generated, tally.headline)
                 emit(lambda: Progressed(name, meter.wall_s, *counts))
 
-            summary: dict[str, Any] = {}
+            summary: Summary = {}
             try:
                 stopped = await batch(
                     problems,

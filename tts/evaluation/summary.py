@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from rich.table import Table
 
 from tts.budget import GRADER, POLICY, ROLES, VERIFIER, Scope
+from tts.core.json import JsonObject, Summary
 from tts.evaluation.paper_rules import RULES, outcomes
 from tts.evaluation.record import Record
 from tts.statistics.metrics import wilson_interval
@@ -59,12 +58,13 @@ class Tally:
         votes = [score for solution in solutions for vote in solution.get("votes", ()) for score in vote]
         self.votes += len(votes)
         self.no_verdict += votes.count(None)
-        if record["answer"] is None:
+        correct, majority = record["correct"], record["majority_correct"]
+        if correct is None or majority is None:
             return
         right = [solution["correct"] for solution in solutions]
         self.graded += 1
-        self.correct += record["correct"]
-        self.majority += record["majority_correct"]
+        self.correct += correct
+        self.majority += majority
         self.oracle += any(right)
         self.candidates += len(right)
         self.candidates_correct += sum(right)
@@ -73,7 +73,7 @@ class Tally:
         self.by_rule.update(by_rule or {})
 
 
-def summarize(tally: Tally, meter: Scope, extra: dict[str, Any]) -> dict[str, Any]:
+def summarize(tally: Tally, meter: Scope, extra: JsonObject) -> Summary:
     """Returns the contents of `summary.json`.
 
     Rates are fractions over the problems that ended without an error and have a reference answer; None where there are none.
@@ -120,7 +120,7 @@ Row = tuple[str, str, str]
 """What something is called, its figure, and what stands behind that."""
 
 
-def rows(tally: Tally, summary: Mapping[str, Any]) -> list[Row]:
+def rows(tally: Tally, summary: Summary) -> list[Row]:
     """Returns what is shown at the end: what the compute bought, and what it was."""
     n = tally.solutions // max(1, tally.n_problems - tally.n_errors)
     rates = (
@@ -149,7 +149,7 @@ def rows(tally: Tally, summary: Mapping[str, Any]) -> list[Row]:
     return [*made, ("wall", f"{summary['wall_s']:.1f}", "s")]
 
 
-def table(tally: Tally, summary: Mapping[str, Any], title: str) -> Table:
+def table(tally: Tally, summary: Summary, title: str) -> Table:
     """Returns the rows as the terminal shows them."""
     result = Table(title=title, title_justify="left", show_edge=False, pad_edge=False, box=None, header_style="bold")
     for name, justify in (("", "left"), ("", "right"), ("", "left")):
@@ -159,7 +159,7 @@ def table(tally: Tally, summary: Mapping[str, Any], title: str) -> Table:
     return result
 
 
-def _rules(tally: Tally) -> dict[str, Any]:
+def _rules(tally: Tally) -> dict[str, object]:
     """Returns the accuracy by each of six rules and their mean; None where they do not hold for every problem."""
     if not tally.graded or tally.ruled < tally.graded:
         return {"rules": None, "rules_mean": None}

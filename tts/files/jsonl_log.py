@@ -8,17 +8,17 @@ from collections.abc import Callable, Hashable
 from io import FileIO
 from itertools import chain
 from pathlib import Path
-from typing import Any, Literal
+from typing import Generic, Literal, TypeVar
 
 from tts.core.errors import UserError
 from tts.files.writing import writing
 
-Record = dict[str, Any]
-RecordKey = Callable[[str, Any], Hashable | None]
+Record = TypeVar("Record")
+RecordKey = Callable[[str, Record], Hashable | None]
 """From a record that is there already, and its place, to its key; None where the record is to be made again."""
 
 
-class JsonlLog:
+class JsonlLog(Generic[Record]):
     """A file of records, appended in any order and sorted in place at the end, without ever being held in memory.
 
     Args:
@@ -27,14 +27,14 @@ class JsonlLog:
             writer was killed is dropped. Without it the file is written anew.
     """
 
-    def __init__(self, path: Path, key: RecordKey | None = None) -> None:
+    def __init__(self, path: Path, key: RecordKey[Record] | None = None) -> None:
         self._path = path
         self._key = key
         self._places: dict[int, tuple[int, int]] = {}  # offset and bytes by number
         self._left: defaultdict[Hashable, deque[tuple[int, int]]] = defaultdict(deque)
         self._end = 0
 
-    def __enter__(self) -> JsonlLog:
+    def __enter__(self) -> JsonlLog[Record]:
         """Opens the file.
 
         Raises:
@@ -114,7 +114,7 @@ class JsonlLog:
                     new.write(old.read(size))
             whole.replace(self._path)
 
-    def _continue(self, key: RecordKey) -> None:
+    def _continue(self, key: RecordKey[Record]) -> None:
         end = 0
         with self._path.open("rb") as file:
             for count, line in enumerate(file, 1):
@@ -140,7 +140,7 @@ class JsonlLog:
         self._file = self._path.open(mode, buffering=0)
 
 
-class MemoryLog:
+class MemoryLog(Generic[Record]):
     """Records that are held in memory; as `JsonlLog` where nothing is to be continued."""
 
     continued = False

@@ -5,12 +5,13 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from tts.cli.host import Host
+    from tts.config.build import Config
 
 CONFIG = "judge"
 """The primary configuration."""
@@ -24,7 +25,7 @@ def main(arguments: Sequence[str]) -> int:
     return command(CONFIG, run_job, arguments)
 
 
-def run_job(host: Host, config: dict[str, Any], identity: str, folder: Path, console: Console) -> int:
+def run_job(host: Host, config: Config, identity: str, folder: Path, console: Console) -> int:
     """Runs one job; what that takes is imported once there is one."""
     from tts.cli.judge_command import run_judge
 

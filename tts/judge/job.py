@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from tts.budget import Budget, Role
-from tts.config.build import build
+from tts.config.build import Config, build
 from tts.core import Verdict
 from tts.core.errors import ProblemError, UserError
+from tts.core.json import Summary
 from tts.core.settings import inside
 from tts.core.verifier import Verifier
 from tts.engines.metered import MeteredEngine
@@ -57,7 +57,7 @@ class JudgeJob:
         engines: By whose they are.
     """
 
-    config: Mapping[str, Any]
+    config: Config
     identity: str
     task: LabelledSource
     items: Sequence[LabelledSolution]
@@ -95,7 +95,7 @@ class JudgeJob:
                 shown.append((item.problem.id, text))
         return shown
 
-    async def run(self, resources: Resources, folder: Path) -> tuple[Judging, dict[str, Any]]:
+    async def run(self, resources: Resources, folder: Path) -> tuple[Judging, Summary]:
         """Has all solutions judged that have no record yet; writes `results.jsonl` and `summary.json`.
 
         Models are loaded, and the sandbox started, only where something is left to judge.
@@ -126,9 +126,7 @@ class JudgeJob:
             await resources.flush()
 
 
-def compose_judge(
-    config: Mapping[str, Any], identity: str, resources: Resources, own: Choices | None = None
-) -> JudgeJob:
+def compose_judge(config: Config, identity: str, resources: Resources, own: Choices | None = None) -> JudgeJob:
     """Creates and checks everything that `config` names; loads no weights and starts nothing.
 
     Args:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from tts.evaluation.record import Record
 from tts.judge.judged import Judged
-from tts.judge.record import judged
+from tts.judge.record import VerdictRow, judged
 from tts.runtime.batch import Ended
 from tts.tasks.labelled import LabelledSolution
 
@@ -27,14 +26,14 @@ class Judging:
     """
 
     items: Sequence[LabelledSolution]
-    records: dict[int, Record] = field(default_factory=dict)
+    records: dict[int, VerdictRow] = field(default_factory=dict)
     resumed: int = 0
     stopped: str | None = None
     generated_tokens: int = 0
     n_errors: int = 0
     n_steps: int = 0
 
-    def add(self, ended: Ended) -> None:
+    def add(self, ended: Ended[VerdictRow]) -> None:
         """Takes a record in."""
         row = ended.record
         self.records[ended.number] = row

@@ -6,20 +6,46 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 from tts.budget import Scope
-from tts.config.build import config_hash
+from tts.config.build import Config, config_hash
 from tts.core import Verdict
 from tts.core.errors import UserError
-from tts.evaluation.record import Record, cost, rounded
+from tts.evaluation.record import UsageRow, cost, rounded
 from tts.judge.judged import Judged
 from tts.tasks.labelled import LabelledSolution
 
 _SHAPE_VERDICTS = ("verifier", "sandbox", "seed")
 
 
-def record(item: LabelledSolution, verdict: Verdict | None, meter: Scope, key: str, started: float) -> Record:
+class VerdictRow(TypedDict):
+    """A line of `results.jsonl`.
+
+    Attributes:
+        label: The first wrong step, -1 where there is none.
+        prediction: The same by the scores; None where the verifier gave no usable one.
+        steps: How many there are.
+        ended_at: Time of day, in seconds since 1970.
+        key: What the record depends on, see `key_of`.
+    """
+
+    id: str
+    subset: str
+    label: int
+    prediction: int | None
+    steps: int
+    scores: list[float | None]
+    votes: list[list[float | None]]
+    usage: UsageRow
+    limits_hit: list[str]
+    error: str | None
+    wall_s: float
+    ended_at: float
+    key: str
+
+
+def record(item: LabelledSolution, verdict: Verdict | None, meter: Scope, key: str, started: float) -> VerdictRow:
     """Returns the record of one solution; its `prediction` is put in at the end, when the threshold is known.
 
     Args:
@@ -49,12 +75,12 @@ def record(item: LabelledSolution, verdict: Verdict | None, meter: Scope, key: s
     }
 
 
-def judged(item: LabelledSolution, row: Record) -> Judged:
+def judged(item: LabelledSolution, row: VerdictRow) -> Judged:
     """Returns a solution beside its recorded scores."""
     return Judged(item.labels, item.complete, tuple(row["scores"]))
 
 
-def verdicts_hash(config: Mapping[str, Any], stops: float | None) -> str:
+def verdicts_hash(config: Config, stops: float | None) -> str:
     """Returns what identifies the configuration of a verdict: all that can shape one.
 
     The threshold, where it only decides what a score means, is not part of it, nor is the run's budget: another one, or more
@@ -79,7 +105,7 @@ def key_of(item: LabelledSolution, configuration: str) -> str:
     return hashlib.sha256(content.encode()).hexdigest()[:16]
 
 
-def _with_contents(value: Any, key: str = "") -> Any:
+def _with_contents(value: object, key: str = "") -> object:
     """Returns a configuration with a hash of its contents in the place of each file that a setting `path` names."""
     if isinstance(value, Mapping):
         return {name: _with_contents(part, name) for name, part in value.items()}
@@ -111,7 +137,7 @@ class Resume:
         """Returns the key of an item's record."""
         return self._keys[item.problem.id]
 
-    def known_by(self, place: str, row: Any) -> str | None:
+    def known_by(self, place: str, row: object) -> str | None:
         """Returns the id of the item that a record is of, None where it is to be made again.
 
         Raises:
@@ -133,6 +159,6 @@ class Resume:
         self._held.add(name)
         return name
 
-    def labelled(self, item: LabelledSolution, row: Record) -> Record:
+    def labelled(self, item: LabelledSolution, row: VerdictRow) -> VerdictRow:
         """Returns a record with the item's present subset and label: no verdict depends on them, they may have changed."""
         return {**row, "subset": item.subset, "label": Judged(item.labels, item.complete, ()).label}

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 from tts.budget import VERIFIER, Budget, Scope, Usage, charge, current, scope
 from tts.core import Verdict
 from tts.core.events import Progressed, emit
-from tts.evaluation.record import Record
+from tts.core.json import JsonObject, Summary
 from tts.files.jsonl_log import JsonlLog
 from tts.files.writing import write_whole, writing
 from tts.judge.judging import Judging
-from tts.judge.record import Resume, record
+from tts.judge.record import Resume, VerdictRow, record
 from tts.judge.summary import finished, summarize
 from tts.judge.threshold import Threshold
 from tts.runtime.batch import Ended, batch
@@ -50,8 +49,8 @@ class Judge:
         threshold: Threshold,
         bootstrap: Bootstrap,
         shaping: str,
-        extra: Mapping[str, Any],
-    ) -> tuple[Judging, dict[str, Any]]:
+        extra: JsonObject,
+    ) -> tuple[Judging, Summary]:
         """Has those judged that have no record yet.
 
         However it ends, what was judged is kept, summed up, and put into the task's order.
@@ -72,18 +71,18 @@ class Judge:
         summary_path = self._folder / "summary.json"
         before = json.loads(summary_path.read_text("utf-8")) if summary_path.is_file() else {}
         resume = Resume(items, shaping)
-        judging, summary = Judging(items), dict[str, Any]()
+        judging, summary = Judging(items), Summary()
         layers: tuple[str, ...] = ()
 
-        async def judge(item: LabelledSolution) -> Record:
+        async def judge(item: LabelledSolution) -> VerdictRow:
             started = time.time()
             return record(item, await self._ask(item), current(), resume.content_key(item), started)
 
-        def failed(item: LabelledSolution, message: str, meter: Scope) -> Record:
+        def failed(item: LabelledSolution, message: str, meter: Scope) -> VerdictRow:
             row = record(item, None, meter, resume.content_key(item), time.time() - meter.wall_s)
             return {**row, "error": message}
 
-        def told(ended: Ended) -> None:
+        def told(ended: Ended[VerdictRow]) -> None:
             if ended.kept:
                 ended = Ended(ended.number, resume.labelled(items[ended.number], ended.record), kept=True)
                 charge(VERIFIER, Usage(**ended.record["usage"]))
@@ -93,7 +92,7 @@ class Judge:
             name, counts = ended.record["id"], (judging.n_problems, judging.n_errors, tokens, steps)
             emit(lambda: Progressed(name, run.wall_s, *counts))
 
-        log = JsonlLog(self._folder / "results.jsonl", resume.known_by)
+        log = JsonlLog[VerdictRow](self._folder / "results.jsonl", resume.known_by)
         with log, scope("run", self._budget.run) as run:
             try:
                 if not resume.complete:

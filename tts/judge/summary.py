@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Final
 
 import numpy as np
 
-from tts.evaluation.record import Record
+from tts.core.json import JsonObject, Summary
 from tts.judge.figures import figures
 from tts.judge.judged import Judged, counts
 from tts.judge.judging import Judging
+from tts.judge.record import VerdictRow
 from tts.judge.threshold import Threshold
 from tts.statistics.bootstrap import Bootstrap, interval, mean, point
 from tts.statistics.metrics import Array
 
-_AMOUNTS = ("verifications", "prompt_tokens", "completion_tokens", "flops")
+_AMOUNTS: Final = ("verifications", "prompt_tokens", "completion_tokens", "flops")
 
 
-def summarize(judging: Judging, threshold: Threshold, bootstrap: Bootstrap, extra: Mapping[str, Any]) -> dict[str, Any]:
+def summarize(judging: Judging, threshold: Threshold, bootstrap: Bootstrap, extra: JsonObject) -> Summary:
     """Returns the contents of `summary.json`.
 
     At the top are the unweighted means over the subsets (ProcessBench's average), `count_weighted` weighs each subset by its
@@ -64,7 +65,7 @@ def summarize(judging: Judging, threshold: Threshold, bootstrap: Bootstrap, extr
     }
 
 
-def finished(judging: Judging, value: float) -> list[Record]:
+def finished(judging: Judging, value: float) -> list[VerdictRow]:
     """Returns the records in the task's order, with their predictions at this threshold."""
     parts = ((judging.items[number], row) for number, row in sorted(judging.records.items()))
     return [
@@ -94,7 +95,7 @@ def _counts(judged: Sequence[Judged]) -> dict[str, int]:
     }
 
 
-def _numbers(found: Mapping[str, Array]) -> dict[str, Any]:
+def _numbers(found: Mapping[str, Array]) -> dict[str, object]:
     intervals = {name: interval(values) for name, values in found.items()}
     return {
         **{name: point(values) for name, values in found.items()},
@@ -102,7 +103,7 @@ def _numbers(found: Mapping[str, Array]) -> dict[str, Any]:
     }
 
 
-def _cost(rows: Sequence[Record]) -> dict[str, Any]:
+def _cost(rows: Sequence[VerdictRow]) -> dict[str, object]:
     """Returns what the records cost, those that an earlier run made included."""
     votes = [score for row in rows for vote in row["votes"] for score in vote]
     return {

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable
 
 from rich.console import Group
 from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
+
+from tts.core.json import Summary
 
 FIGURES = {
     "acc_error": "error",
@@ -22,18 +23,18 @@ FIGURES = {
 """What is shown, by the names in `summary.json`."""
 
 
-def tables(summary: Mapping[str, Any], title: str) -> Group:
+def tables(summary: Summary, title: str) -> Group:
     """Returns the figures in per cent with their 95 % intervals below, and the cost; undefined figures are left out."""
     return Group(Text(title, style="italic"), _figures(summary), "", _costs(summary))
 
 
-def defined(parts: Iterable[Mapping[str, Any]]) -> list[str]:
+def defined(parts: Iterable[Summary]) -> list[str]:
     """Returns which of `FIGURES` have a value in any of the parts."""
     parts = list(parts)
     return [name for name in FIGURES if any(found[name] is not None for found in parts)]
 
 
-def amounts(cost: Mapping[str, Any]) -> dict[str, str]:
+def amounts(cost: Summary) -> dict[str, str]:
     """Returns what a run or a subset of it cost, by heading."""
     verifier = cost["verifier"]
     return {
@@ -47,12 +48,12 @@ def amounts(cost: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
-def per_cent(found: Mapping[str, Any], figure: str) -> str:
+def per_cent(found: Summary, figure: str) -> str:
     """Returns a figure in per cent."""
     return "-" if found[figure] is None else f"{100 * found[figure]:.1f}"
 
 
-def interval(found: Mapping[str, Any], figure: str) -> str:
+def interval(found: Summary, figure: str) -> str:
     """Returns a figure's interval in per cent, empty where it has none."""
     bounds = found["intervals"].get(figure)
     return "" if bounds is None else f"{100 * bounds[0]:.0f}–{100 * bounds[1]:.0f}"
@@ -67,7 +68,7 @@ def headed(headings: Iterable[str]) -> Table:
     return result
 
 
-def _figures(summary: Mapping[str, Any]) -> Table:
+def _figures(summary: Summary) -> Table:
     tuned_on = summary["threshold"]["tuned_on"]
     rows = [(name + " (tuned on)" * (name == tuned_on), found) for name, found in summary["subsets"].items()]
     if len(summary["averaged"]) > 1:
@@ -80,7 +81,7 @@ def _figures(summary: Mapping[str, Any]) -> Table:
     return result
 
 
-def _costs(summary: Mapping[str, Any]) -> Table:
+def _costs(summary: Summary) -> Table:
     rows = list(summary["subsets"].items())
     result = headed(amounts(summary))
     for name, cost in [*rows, ("all", summary)] if len(rows) > 1 else rows:

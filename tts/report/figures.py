@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 from tts.report.comparison import Comparison
 from tts.report.curves import RULE_NAMES
@@ -13,7 +12,7 @@ from tts.report.notes import notes
 from tts.report.runs import UNITS
 from tts.report.statistics import Estimate
 
-Plain = dict[str, Any]
+Plain = dict[str, object]
 
 _DIGITS = 5  # significant
 

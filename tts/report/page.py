@@ -8,7 +8,6 @@ import json
 from collections.abc import Iterator, Sequence
 from importlib import resources
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -68,7 +67,7 @@ def write(
         file.write(foot.encode())
 
 
-def _list(comparison: Comparison, details: Chunks, trees: Chunks, tree_bytes: int) -> dict[str, Any]:
+def _list(comparison: Comparison, details: Chunks, trees: Chunks, tree_bytes: int) -> dict[str, object]:
     """Puts a comparison's problems into chunks and returns the list of them."""
     held = _trees(comparison, trees, tree_bytes)
     runs = [part for _, part in comparison.parts]
@@ -127,7 +126,7 @@ def _by_interest(comparison: Comparison) -> Iterator[int]:
     yield from map(int, np.argsort(-outcomes.var(1), kind="stable"))
 
 
-def _json(value: Any) -> bytes:
+def _json(value: object) -> bytes:
     return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode(
         "utf-8", "surrogatepass"
     )

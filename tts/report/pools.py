@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from tts.evaluation.record import Record
+from tts.evaluation.record import SolutionRow
 
 Floats = NDArray[np.float64]
 
@@ -58,7 +58,7 @@ def sizes(n: int) -> tuple[int, ...]:
     return tuple(found)
 
 
-def pool_of(problems: Sequence[Sequence[Record]]) -> Pool | None:
+def pool_of(problems: Sequence[Sequence[SolutionRow]]) -> Pool | None:
     """Returns the pool of recorded candidates, None where they are none.
 
     They are where every problem has the same number of candidates, at least two, that are the samples 0 to N-1 of one
@@ -115,7 +115,7 @@ def whole(scores: Floats) -> Floats:
     return np.rint(np.where(np.isnan(scores), 0.0, scores) * _SCALE)
 
 
-def _votes(problems: Sequence[Sequence[Record]]) -> Floats | None:
+def _votes(problems: Sequence[Sequence[SolutionRow]]) -> Floats | None:
     flat: list[list[list[float | None]]] = [s.get("votes") or [] for row in problems for s in row]
     k = max(map(len, flat))
     length = max((len(vote) for votes in flat for vote in votes), default=0)

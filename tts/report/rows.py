@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import dataclass
-from typing import Any
 
-from tts.evaluation.record import Record
+from tts.evaluation.record import Record, SolutionRow
 
 
 @dataclass(frozen=True)
@@ -28,7 +27,7 @@ class Row:
     failed: bool
     costs: dict[str, float]
     shown: str
-    candidates: list[Record] | None
+    candidates: list[SolutionRow] | None
 
 
 def read_row(line: bytes, keep: bool) -> Row:
@@ -51,8 +50,8 @@ def read_row(line: bytes, keep: bool) -> Row:
         key=(str(record["id"]), str(record["question"])),
         answer=record["answer"],
         level=None if level is None else str(level),
-        correct=float(record["correct"]) if graded else math.nan,
-        majority=float(record["majority_correct"]) if graded else math.nan,
+        correct=_outcome(record["correct"]) if graded else math.nan,
+        majority=_outcome(record["majority_correct"]) if graded else math.nan,
         right=sum(map(bool, (solution["correct"] for solution in solutions))),
         count=len(solutions),
         failed=failed,
@@ -60,6 +59,12 @@ def read_row(line: bytes, keep: bool) -> Row:
         shown=_shown(record),
         candidates=solutions if keep and graded else None,
     )
+
+
+def _outcome(right: bool | None) -> float:
+    if right is None:
+        raise TypeError("it does not say whether its answer is right")
+    return float(right)
 
 
 def _costs(record: Record) -> dict[str, float]:
@@ -84,7 +89,7 @@ def _costs(record: Record) -> dict[str, float]:
 
 def _shown(record: Record) -> str:
     """Returns what the page of a problem shows besides the tree, as JSON without line breaks."""
-    shown: dict[str, Any] = {
+    shown: dict[str, object] = {
         key: record[key] for key in ("chosen", "prediction", "correct", "majority_correct", "error", "wall_s")
     }
     shown["limits"] = record["limits_hit"]

@@ -7,7 +7,6 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import yaml
 
@@ -34,8 +33,8 @@ class Source:
 
     folder: Path
     name: str
-    summary: dict[str, Any]
-    config: dict[str, Any]
+    summary: dict[str, object]
+    config: dict[str, object]
     overrides: tuple[str, ...]
 
     @property
@@ -79,8 +78,9 @@ class Source:
             return self.name
         config = self._shaping
         for group, key in (("search", "n"), ("verifier", "votes")):
-            if isinstance(config.get(group), dict):
-                config[group] = {name: value for name, value in config[group].items() if name != key}
+            node = config.get(group)
+            if isinstance(node, dict):
+                config[group] = {name: value for name, value in node.items() if name != key}
         return json.dumps(config, sort_keys=True, default=str)
 
     @property
@@ -95,16 +95,16 @@ class Source:
         generated = self._part("generated")
         return not self.summary.get("resumed") and (not generated or _sum(generated.values()) >= used)
 
-    def _part(self, key: str) -> dict[str, Any]:
+    def _part(self, key: str) -> dict[str, object]:
         part = self.summary.get(key)
         return part if isinstance(part, dict) else {}
 
     @property
-    def _shaping(self) -> dict[str, Any]:
+    def _shaping(self) -> dict[str, object]:
         return {key: value for key, value in self.config.items() if key not in (*NOT_SHAPING, "seed")}
 
     @property
-    def _search(self) -> dict[str, Any]:
+    def _search(self) -> dict[str, object]:
         search = self.config.get("search")
         return search if isinstance(search, dict) else {}
 
@@ -144,7 +144,8 @@ def _source(folder: Path, below: Path, warn: Warn) -> Source | None:
     status = _mapping(folder / "status.json")
     if not (folder / "results.jsonl").exists():
         if "state" in status:
-            errors = "; ".join(map(str, status.get("errors") or ()))
+            told = status.get("errors")
+            errors = "; ".join(map(str, told if isinstance(told, list) else ()))
             warn(f"{folder}: left out, it has no results: {errors or 'its run did not come to its end'}")
         elif "accuracy" in _mapping(folder / "summary.json"):  # what other commands leave, such as judge, is no run
             warn(f"{folder}: left out, it has a summary.json and no results.jsonl")
@@ -170,11 +171,11 @@ def _source(folder: Path, below: Path, warn: Warn) -> Source | None:
     )
 
 
-def _sum(values: Iterable[Any]) -> float:
+def _sum(values: Iterable[object]) -> float:
     return sum(value for value in values if isinstance(value, int | float))
 
 
-def _mapping(path: Path) -> dict[str, Any]:
+def _mapping(path: Path) -> dict[str, object]:
     try:
         value = json.loads(path.read_text("utf-8"))
     except (OSError, ValueError):
@@ -182,7 +183,7 @@ def _mapping(path: Path) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _yaml(path: Path) -> Any:
+def _yaml(path: Path) -> object:
     try:
         return yaml.load(path.read_bytes(), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
     except (OSError, yaml.YAMLError):

@@ -7,7 +7,6 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from tts.report.comparison import Comparison
 from tts.report.estimates import Family
@@ -33,7 +32,7 @@ COLUMNS = (
   `held_out_adaptive` for the cross-validated accuracies of one run for all bins, and one for each.
 """
 
-Row = dict[str, Any]
+Row = dict[str, object]
 
 
 def write(path: Path, comparisons: Sequence[Comparison], families: Sequence[Sequence[Family]]) -> None:
@@ -132,12 +131,12 @@ def _choices(comparison: Comparison) -> Iterator[Row]:
                 yield {**about, "rule": f"held_out_{rule}", "value": getattr(choice, rule)}
 
 
-def _estimate(estimate: Estimate) -> Mapping[str, Any]:
+def _estimate(estimate: Estimate) -> Mapping[str, object]:
     values = asdict(estimate)
     return {"value": values["mean"], "low": values["low"], "high": values["high"], "problems": values["count"]}
 
 
-def _cell(value: Any) -> Any:
+def _cell(value: object) -> object:
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return ""
     return f"{value:.6g}" if isinstance(value, float) else value

@@ -11,7 +11,7 @@ import traceback
 from collections.abc import Awaitable, Callable, Hashable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from tts.budget import Limits, Scope, current, scope
 from tts.core.errors import ProblemError, RunError, UserError
@@ -19,14 +19,14 @@ from tts.core.errors import ProblemError, RunError, UserError
 _log = logging.getLogger(__name__)
 
 T = TypeVar("T")
-Record = dict[str, Any]
+Record = TypeVar("Record")
 """JSON values by name; what is kept of an item."""
 
 _PATIENCE = 10
 """Items. When so many have ended, all of them with the same fault, there is no reason to pay for more."""
 
 
-class Sink(Protocol):
+class Sink(Protocol[Record]):
     """Where records go."""
 
     @property
@@ -48,7 +48,7 @@ class Sink(Protocol):
 
 
 @dataclass(frozen=True)
-class Ended:
+class Ended(Generic[Record]):
     """An item has a record.
 
     Attributes:
@@ -65,11 +65,11 @@ class Ended:
 async def batch(
     items: Iterable[T],
     work: Callable[[T], Awaitable[Record]],
-    sink: Sink,
+    sink: Sink[Record],
     key: Callable[[T], Hashable],
     *,
     failed: Callable[[T, str, Scope], Record],
-    told: Callable[[Ended], object] = lambda _: None,
+    told: Callable[[Ended[Record]], object] = lambda _: None,
     limits: Limits | None = None,
     in_flight: int = 64,
     name: str = "problem",
@@ -110,25 +110,28 @@ async def batch(
     sink.settle()
     # What an earlier run finished has shown that it can be done.
     patience = _Patience(name, over=bool(kept))
+    shown: set[Hashable] = set()
 
     async def one(number: int, item: T) -> None:
-        if not patience.at_end:
-            with scope(name, limits or Limits(), number) as meter:
-                record, fault = await _recorded(partial(work, item), lambda message: failed(item, message, meter))
-            # What fails in the same moment as the last one that was waited for says nothing more.
-            if fault is None or not patience.at_end:
-                sink.append(number, record)
-                told(Ended(number, record, kept=False))
-                patience.ended(fault)
+        with scope(name, limits or Limits(), number) as meter:
+            record, fault = await _recorded(partial(work, item), lambda message: failed(item, message, meter))
+        if patience.lost:  # what was in flight when the batch was given up has shown nothing new
+            return
+        sink.append(number, record)
+        told(Ended(number, record, kept=False))
+        if fault is not None and fault.unforeseen is not None and fault.kind not in shown:
+            shown.add(fault.kind)  # a traceback for each kind of fault, not for each item
+            _log.error("%s %d failed", name, number, exc_info=fault.unforeseen)
+        patience.ended(fault)
         await asyncio.sleep(0)  # work that never waits must not keep an interruption from being seen
 
     meter = current()
-    await _work_through(numbered, one, in_flight, meter)
+    await _work_through(numbered, one, in_flight, lambda: patience.lost or meter.reached() is not None)
     limit = meter.reached()
     return limit if limit is not None and next(numbered, None) is not None else None
 
 
-def _claimed(number: int, key: Hashable, sink: Sink, told: Callable[[Ended], object]) -> bool:
+def _claimed(number: int, key: Hashable, sink: Sink[Record], told: Callable[[Ended[Record]], object]) -> bool:
     record = sink.claim(number, key)
     if record is not None:
         told(Ended(number, record, kept=True))
@@ -136,12 +139,20 @@ def _claimed(number: int, key: Hashable, sink: Sink, told: Callable[[Ended], obj
 
 
 async def _work_through(
-    numbered: Iterator[tuple[int, T]], work: Callable[[int, T], Awaitable[None]], in_flight: int, meter: Scope
+    numbered: Iterator[tuple[int, T]],
+    work: Callable[[int, T], Awaitable[None]],
+    in_flight: int,
+    over: Callable[[], bool],
 ) -> None:
-    """Does the work of every item, up to `in_flight` at once; begins none once a limit of `meter` is reached."""
+    """Does the work of every item, up to `in_flight` at once; begins none once it is over."""
+
+    def cancelled() -> bool:
+        task = asyncio.current_task()
+        return task is not None and task.cancelling() > 0
 
     async def worker() -> None:
-        while meter.reached() is None:
+        # A group of tasks inside may take the cancellation of its task for the end of one of its own: asked again here.
+        while not over() and not cancelled():
             for number, item in numbered:
                 await work(number, item)
                 break
@@ -163,10 +174,12 @@ class _Fault:
     Attributes:
         message: In words.
         kind: The same for faults of the same kind: the error's type and where it was raised.
+        unforeseen: The error with its traceback, where it is nobody's message but a fault of ours or of a plug-in.
     """
 
     message: str
     kind: Hashable
+    unforeseen: BaseException | None = None
 
 
 class _Patience:
@@ -177,11 +190,8 @@ class _Patience:
         self._kind: Hashable = None
         self._alike = 0
         self._over = over
-
-    @property
-    def at_end(self) -> bool:
-        """Whether it has ended the batch."""
-        return self._alike == _PATIENCE
+        self.lost = False
+        """Whether the batch is given up."""
 
     def ended(self, fault: _Fault | None) -> None:
         """Hears how an item ended.
@@ -195,7 +205,8 @@ class _Patience:
         if fault is None or self._over:
             return
         self._kind, self._alike = fault.kind, self._alike + 1
-        if self.at_end:
+        if self._alike == _PATIENCE:
+            self.lost = True
             raise RunError(
                 f"the first {_PATIENCE} {self._name}s all ended with the same error, and no more were begun: "
                 f"{fault.message}; mend that and run the same again"
@@ -210,6 +221,7 @@ async def _recorded(
     Raises:
         RunError: No other item could be worked on either.
     """
+    unforeseen: BaseException | None = None
     try:
         return await _told_from_outside(work), None
     except* RunError:
@@ -218,10 +230,10 @@ async def _recorded(
         error = leaf(group)
         message = str(error)
     except* Exception as group:
-        _log.exception("an item failed")
+        unforeseen = group
         error = leaf(group)
         message = f"{type(error).__name__}: {error}"
-    return failed(message), _Fault(message, _kind(error))
+    return failed(message), _Fault(message, _kind(error), unforeseen)
 
 
 def _kind(error: BaseException) -> Hashable:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from tts.budget import Budget, Role
-from tts.config.build import build
+from tts.config.build import Config, build
 from tts.core import Problem, SearchResult
 from tts.core.grader import Grader
 from tts.core.policy import Policy
@@ -51,7 +50,7 @@ class Composition:
         engines: By whose they are.
     """
 
-    config: Mapping[str, Any]
+    config: Config
     identity: str
     policy: Policy
     verifier: Verifier
@@ -109,7 +108,7 @@ class Composition:
         )
 
 
-def compose(config: Mapping[str, Any], identity: str, resources: Resources, own: Choices | None = None) -> Composition:
+def compose(config: Config, identity: str, resources: Resources, own: Choices | None = None) -> Composition:
     """Creates and checks everything that a search takes; loads no weights and starts nothing.
 
     Args:

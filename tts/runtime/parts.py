@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
 
 from tts.bank import Bank
 from tts.budget import Budget, Role
-from tts.config.build import build, takes
+from tts.config.build import Built, Config, build, takes
 from tts.core.annotations import fit
 from tts.core.errors import UserError
 from tts.core.setting_error import nearest
@@ -19,8 +18,6 @@ from tts.runtime.clocks import CLOCKS
 from tts.runtime.resources import Resources
 from tts.sandbox.base import Sandbox
 from tts.sandbox.metered import MeteredSandbox
-
-Config = Mapping[str, Any]
 
 _LEAST_PROBLEMS = 64
 
@@ -109,7 +106,7 @@ def parts_of(config: Config, place: str) -> Iterator[tuple[str, Config]]:
 
 def build_role(
     config: Config, role: Role, engines: Mapping[str, MeteredEngine], sandbox: Sandbox, **provided: object
-) -> Any:
+) -> Built:
     """Returns the policy or the verifier; `provided` is what it receives besides, where it takes that."""
     metered = MeteredSandbox(sandbox, role)
     return build(
@@ -117,7 +114,7 @@ def build_role(
     )
 
 
-def with_engines(config: Config, place: str, engines: Mapping[str, MeteredEngine]) -> dict[str, Any]:
+def with_engines(config: Config, place: str, engines: Mapping[str, MeteredEngine]) -> dict[str, object]:
     """Returns a configuration with the engines in the places of their nodes."""
     parts = {
         key: with_engines(value, f"{place}.{key}", engines) if isinstance(value, Mapping) else value
@@ -164,7 +161,7 @@ def bank_of(config: object, resources: Resources) -> Bank | None:
     return None if config["path"] is None else resources.bank(str(config["path"]))
 
 
-def _in_flight(config: Any, kinds: Sequence[str]) -> dict[str, int | None]:
+def _in_flight(config: object, kinds: Sequence[str]) -> dict[str, int | None]:
     """Returns the limits of what is in flight, checked."""
     if not isinstance(config, dict):
         settings = [f"in_flight.{kind}" for kind in kinds]

@@ -7,10 +7,10 @@ import gc
 import json
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 from tts.bank import Bank, BankedEngine, BankedSandbox, BankedScorer, BankError, banked
-from tts.config.build import PRICES, build
+from tts.config.build import PRICES, Config, build
 from tts.core.grader import Grader
 from tts.core.settings import inside
 from tts.engines.base import BaseEngine, identified
@@ -27,7 +27,6 @@ class Closable(Protocol):
 
 
 M = TypeVar("M", bound=Closable)
-Config = Mapping[str, Any]
 
 
 class Resources:

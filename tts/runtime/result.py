@@ -16,7 +16,7 @@ _ANSWER = 24  # columns of an answer beside others
 _WIDTH = 80  # columns of a terminal
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Result:
     """The outcome of a search for one problem.
 
@@ -57,6 +57,10 @@ class Result:
     def __str__(self) -> str:
         """Shows the answer, the proposed answers with the best candidate of each, and the cost, in 80 columns."""
         return "\n".join([_cut(f"answer: {_line(self.answer)}", _WIDTH), *self._rows(), *self._cost()])
+
+    def __repr__(self) -> str:
+        """Shows the same: where a session shows the value of a line, this is what it shows."""
+        return str(self)
 
     def _repr_html_(self) -> str:
         """Shows the same in Jupyter."""

@@ -7,21 +7,23 @@ import enum
 from collections.abc import AsyncGenerator, Awaitable, Callable, Hashable, Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any, TypeVar, Unpack
+from typing import TypeVar, Unpack
 
 from tts.budget import Limits, Scope, Usage, now, scope
 from tts.concurrency.virtual_clock import VirtualLoop
+from tts.config.build import Config
 from tts.config.compose import configuration
 from tts.core import Problem
 from tts.core.errors import UserError
 from tts.core.events import Event, listening
-from tts.runtime.batch import Ended, Record, Sink, batch, leaf
+from tts.runtime.batch import Ended, Sink, batch, leaf
 from tts.runtime.choices import Arguments, Choices, choose
 from tts.runtime.composition import Composition, compose
 from tts.runtime.resources import Resources
 from tts.runtime.result import Finished, Result
 
 T = TypeVar("T")
+Record = TypeVar("Record")
 
 
 class _State(enum.Enum):
@@ -124,7 +126,7 @@ class Runtime:
         """
         return choose(tuple(overrides), arguments).over(self._defaults)
 
-    def configured(self, choices: Choices, name: str = "config") -> tuple[dict[str, Any], str]:
+    def configured(self, choices: Choices, name: str = "config") -> tuple[Config, str]:
         """Returns the configuration of choices and its hash; see `tts.config.compose.configuration`.
 
         Raises:
@@ -195,11 +197,11 @@ class Runtime:
         self,
         items: Iterable[T],
         work: Callable[[T], Awaitable[Record]],
-        sink: Sink,
+        sink: Sink[Record],
         key: Callable[[T], Hashable],
         *,
         failed: Callable[[T, str, Scope], Record],
-        told: Callable[[Ended], object] = lambda _: None,
+        told: Callable[[Ended[Record]], object] = lambda _: None,
         limits: Limits | None = None,
         in_flight: int = 64,
         name: str = "problem",

@@ -15,7 +15,6 @@ import resource
 import signal
 import sys
 from functools import lru_cache
-from typing import Any
 
 START_SECONDS = 120.0
 MEMORY_BYTES = 4 << 30
@@ -48,13 +47,13 @@ def main(seconds_per_check: float) -> None:
     # The text is the answer and nothing else: no looking for the likeliest expression in it.
     whole = [LatexExtractionConfig(boxed_match_priority=0, try_extract_without_anchor=False)]
 
-    def equal(gold: list[Any], target: list[Any]) -> bool:
+    def equal(gold: list[object], target: list[object]) -> bool:
         seed(0)  # sympy tests some identities at random points
         return bool(verify(gold, target, timeout_seconds=None))
 
     @lru_cache(REMEMBERED_ANSWERS)
-    def read(answer: str) -> list[Any]:
-        expressions: list[Any] = parse(rf"\boxed{{{answer}}}", whole, parsing_timeout=None)
+    def read(answer: str) -> list[object]:
+        expressions: list[object] = parse(rf"\boxed{{{answer}}}", whole, parsing_timeout=None)
         # An answer that cannot be compared with a number in time, exactly and numerically, is hopeless with all others
         # too: found out here, it is this answer's fault and not the pair's.
         for number in (Integer(7), pi):

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 from tts.engines.scoring import ScoreRequest
 from tts.engines.transformers.text import Vocabulary
 
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
 
-def marked(tokenizer: Any, reading: ScoreRequest) -> str:
+
+def marked(tokenizer: PreTrainedTokenizerBase, reading: ScoreRequest) -> str:
     """Returns the text of a reading, special tokens spelled out, each token that is read between `⟦` and `⟧`.
 
     Args:

@@ -6,9 +6,9 @@ The prompt is rendered by this project, so the server's chat template plays no p
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator
 from contextlib import suppress
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import httpx
 
@@ -24,9 +24,17 @@ from tts.core.settings import (
     refused,
     settings,
 )
+from tts.engines.base import Identity
 from tts.engines.generating import Completion, Request
+from tts.engines.logprobs import Wire
 from tts.engines.openai.http import Http, RefusedError, explain
 from tts.engines.openai.protocol import chunks, read_answer, write_request
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
 
 _CHARACTERS_PER_TOKEN = 4
 
@@ -93,7 +101,7 @@ class OpenAIEngine:
         self._samples_per_request = samples_per_request
         self._tokenizer_name = tokenizer
         self._processed = processed_logprobs
-        self._tokenizer: Any = None
+        self._tokenizer: PreTrainedTokenizerBase | None = None
         self._counts_tokens = True
         self._context: int | None = None
         self._root: str | None = None
@@ -155,14 +163,13 @@ class OpenAIEngine:
             results.put_nowait(error)
 
     async def _complete(self, request: Request, chunk: range) -> list[Completion]:
-        body = write_request(self.name, request, chunk)
+        most = request.sampling.max_tokens if self._context is None else min(request.sampling.max_tokens, self._context)
+        body = {**write_request(self.name, request, chunk), "max_tokens": most}
 
-        def read(answer: dict[str, Any]) -> list[Completion]:
+        def read(answer: Wire) -> list[Completion]:
             return read_answer(answer, request.sampling, chunk, processed=self._processed)
 
         url = f"{self._url}/completions"
-        if self._context is not None:
-            body["max_tokens"] = min(body["max_tokens"], self._context)
         try:
             return await self._http.post(url, body, read)
         except RefusedError as refusal:
@@ -175,7 +182,7 @@ class OpenAIEngine:
                 raise EngineError(self._not_served(served)) from None
             # Servers cut a completion at the context's end, and some of them refuse to be asked for more.
             room = None if self._context is None else self._context - await self.count_tokens(request.prompt)
-            if refusal.status != 400 or room is None or not 1 <= room < body["max_tokens"]:
+            if refusal.status != 400 or room is None or not 1 <= room < most:
                 raise
             return await self._http.post(url, {**body, "max_tokens": room}, read)
 
@@ -230,7 +237,7 @@ class OpenAIEngine:
             reason = str(error).splitlines()[0]
             raise refused("tokenizer", self._tokenizer_name, f"cannot be loaded ({reason})") from None
 
-    def identity(self) -> Mapping[str, Any]:
+    def identity(self) -> Identity:
         """Returns the served name, where it is served or the revision, and what the server tells of the model."""
         where = {"url": self._url} if self._revision is None else {"revision": self._revision}
         told = {"root": self._root, "context": self._context, "processed_logprobs": self._processed}

@@ -6,18 +6,19 @@ import asyncio
 import os
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from errno import EMFILE, ENFILE
-from typing import Any, TypeVar
+from typing import TypeVar
 from weakref import WeakKeyDictionary
 
 import httpx
 
 from tts.core.errors import EngineError
+from tts.engines.logprobs import Wire
 from tts.engines.openai.connections import Connections
 
 _T = TypeVar("_T")
@@ -97,7 +98,7 @@ class Http:
         """
         return await self._client().get(url, timeout=min(self._timeout, _CONNECT_SECONDS))
 
-    async def post(self, url: str, body: dict[str, Any], read: Callable[[dict[str, Any]], _T]) -> _T:
+    async def post(self, url: str, body: Mapping[str, object], read: Callable[[Wire], _T]) -> _T:
         """Posts JSON and returns what `read` makes of the answer.
 
         Args:
@@ -151,7 +152,7 @@ class Http:
             )
         return self._clients[loop]
 
-    async def _attempt(self, url: str, body: dict[str, Any], read: Callable[[dict[str, Any]], _T]) -> _T | _Failure:
+    async def _attempt(self, url: str, body: Mapping[str, object], read: Callable[[Wire], _T]) -> _T | _Failure:
         try:
             async with asyncio.timeout(self._timeout):
                 response = await self._client().post(url, json=body)

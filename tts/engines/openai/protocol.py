@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
 
 from tts.core.errors import EngineError
 from tts.engines.generating import Completion, Request, Sampling, Token
-from tts.engines.logprobs import read_tokens
+from tts.engines.logprobs import Wire, read_tokens
 
 _FAILED = ("abort", "error")
 
@@ -38,10 +37,10 @@ def chunks(request: Request, size: int) -> Iterator[range]:
             first = end
 
 
-def write_request(model: str, request: Request, chunk: range) -> dict[str, Any]:
+def write_request(model: str, request: Request, chunk: range) -> dict[str, object]:
     """Returns the body of the HTTP request for some of a request's samples."""
     sampling = request.sampling
-    body = {
+    body: dict[str, object] = {
         "model": model,
         "prompt": request.prompt,
         "seed": request.seeds[chunk.start],
@@ -68,7 +67,7 @@ def write_request(model: str, request: Request, chunk: range) -> dict[str, Any]:
     return body
 
 
-def read_answer(answer: dict[str, Any], sampling: Sampling, chunk: range, *, processed: bool) -> list[Completion]:
+def read_answer(answer: Wire, sampling: Sampling, chunk: range, *, processed: bool) -> list[Completion]:
     """Reads the completions of a chunk of samples.
 
     Args:
@@ -97,7 +96,7 @@ def read_answer(answer: dict[str, Any], sampling: Sampling, chunk: range, *, pro
 
 
 def _completion(
-    choice: dict[str, Any], usage: dict[str, Any], sampling: Sampling, index: int, *, processed: bool, alone: bool
+    choice: Wire, usage: Wire, sampling: Sampling, index: int, *, processed: bool, alone: bool
 ) -> Completion:
     text, reason = choice["text"], choice.get("finish_reason")
     if not isinstance(text, str):
@@ -130,7 +129,7 @@ def _without_end_text(tokens: tuple[Token, ...], text: str) -> tuple[Token, ...]
     return tokens
 
 
-def _count(choice: dict[str, Any], usage: dict[str, Any], tokens: tuple[Token, ...] | None, *, alone: bool) -> int:
+def _count(choice: Wire, usage: Wire, tokens: tuple[Token, ...] | None, *, alone: bool) -> int:
     if alone and "completion_tokens" in usage:
         return int(usage["completion_tokens"])
     if choice.get("token_ids") is not None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import Tensor
 
@@ -38,7 +36,7 @@ class Batch:
         # What a pass needs to know of the rows: where their sequences began or would have, were their prefixes not
         # kept apart; which columns are theirs; the prefixes themselves.
         self._origins = self._visible = torch.empty(0)
-        self._more: dict[str, Any] = {}
+        self._more: dict[str, object] = {}
 
     def add(self, sequence: KeyValues, copies: int) -> None:
         """Appends rows that all hold the same cached sequence, in tensors `[heads, tokens, dim]`."""

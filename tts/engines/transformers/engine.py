@@ -88,7 +88,7 @@ class TransformersEngine(LocalGenerator[Request, Completion]):
         model = load_model(self._path, self._revision, self._dtype, self._device)
         limits = Limits(
             rows=self._batch_size,
-            context=resolve_context(self._context, model, self._model),
+            context=resolve_context(self._context, model.module.config, self._model),
             prefix_bytes=self._prefix_bytes,
             threads=self._threads,
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -12,6 +12,12 @@ from transformers.cache_utils import Cache, CacheLayerMixin
 
 KeyValues = Sequence[Tensor]
 """One sequence's keys and values: for each layer its keys, then its values, each `[heads, tokens, dim]`."""
+
+
+class AttentionLayer(Protocol):
+    """A model's attention, as what takes the place of torch's sees it."""
+
+    layer_idx: int
 
 
 @dataclass
@@ -47,7 +53,9 @@ class WindowLayer(CacheLayerMixin):  # type: ignore[misc]
     def lazy_initialization(self, key_states: Tensor, value_states: Tensor) -> None:
         """Does nothing: the buffers are there from the start."""
 
-    def update(self, key_states: Tensor, value_states: Tensor, *args: Any, **kwargs: Any) -> tuple[Tensor, Tensor]:
+    def update(
+        self, key_states: Tensor, value_states: Tensor, *args: object, **kwargs: object
+    ) -> tuple[Tensor, Tensor]:
         """Writes the new columns and returns the window with them, both `[rows, heads, columns, dim]`."""
         window = self.window
         end = window.end + key_states.shape[2]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tts.core.settings import SettingError, refused
 from tts.engines.local.checkpoint import not_found
 
 if TYPE_CHECKING:
     import torch
+    from transformers import AutoModel, AutoModelForCausalLM, PretrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 
     from tts.engines.transformers.model import CausalModel
 
@@ -27,7 +28,14 @@ def load_model(model: str, revision: str | None, dtype: str, device: str) -> Cau
     return examine(load_module(AutoModelForCausalLM, model, revision, dtype, device), model)
 
 
-def load_module(kind: Any, model: str, revision: str | None, dtype: str, device: str, **options: Any) -> Any:
+def load_module(
+    kind: type[AutoModel | AutoModelForCausalLM],
+    model: str,
+    revision: str | None,
+    dtype: str,
+    device: str,
+    **options: object,
+) -> PreTrainedModel:
     """Loads a checkpoint's weights into a transformers module, in evaluation mode.
 
     With `dtype` auto, a tiny model on a CPU is computed in float64: rounding then no longer reaches what is sampled, so
@@ -65,7 +73,7 @@ def load_module(kind: Any, model: str, revision: str | None, dtype: str, device:
         raise not_found("model", model, error) from error
 
 
-def examine(module: Any, name: str) -> CausalModel:
+def examine(module: PreTrainedModel, name: str) -> CausalModel:
     """Makes a model ready for batching, having checked that batched passes give the logits of plain ones.
 
     Raises:
@@ -117,14 +125,13 @@ def _batching_error(model: CausalModel) -> float:
         return float((torch.cat([first, second]).double() - expected).abs().max() / spread)
 
 
-def resolve_context(asked: int | None, model: CausalModel, name: str) -> int:
+def resolve_context(asked: int | None, config: PretrainedConfig, name: str) -> int:
     """Returns how many tokens prompt and completion may have together.
 
     Raises:
         UserError: More is asked for than the model was made for, or the model does not tell.
     """
-    config = model.module.config.get_text_config(decoder=True)
-    longest: int | None = getattr(config, "max_position_embeddings", None)
+    longest: int | None = getattr(config.get_text_config(decoder=True), "max_position_embeddings", None)
     if asked is not None and longest is not None and asked > longest:
         raise refused("context", asked, f"it is more than the {longest} tokens of '{name}'")
     context = asked or longest
@@ -133,7 +140,7 @@ def resolve_context(asked: int | None, model: CausalModel, name: str) -> int:
     return context
 
 
-def end_tokens(model: CausalModel, tokenizer: Any) -> frozenset[int]:
+def end_tokens(model: CausalModel, tokenizer: PreTrainedTokenizerBase) -> frozenset[int]:
     """Returns the ids that end a text: the generation config's, else the tokenizer's."""
     configured = model.module.generation_config.eos_token_id
     if configured is None:

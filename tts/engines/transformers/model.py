@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -15,6 +15,9 @@ from transformers.cache_utils import DynamicLayer, DynamicSlidingWindowLayer
 
 from tts.engines.transformers import shared_attention
 from tts.engines.transformers.kv import LayerShape, WindowCache
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
 
 
 @dataclass(frozen=True)
@@ -30,15 +33,15 @@ class CausalModel:
         shares_prefixes: Whether rows that begin alike can share the keys and values of their beginning.
     """
 
-    module: Any
+    module: PreTrainedModel
     shapes: tuple[LayerShape, ...]
     vocabulary: int
     device: torch.device
-    options: dict[str, Any]
+    options: dict[str, object]
     shares_prefixes: bool = False
 
     @classmethod
-    def of(cls, module: Any) -> CausalModel:
+    def of(cls, module: PreTrainedModel) -> CausalModel:
         """Examines a transformers model in evaluation mode by running it over a token.
 
         Raises:
@@ -63,7 +66,7 @@ class CausalModel:
             )
             for layer in cache.layers
         )
-        options: dict[str, Any] = {"use_cache": True}
+        options: dict[str, object] = {"use_cache": True}
         if "logits_to_keep" in inspect.signature(module.forward).parameters:
             options["logits_to_keep"] = 1
         return cls(module, shapes, logits.shape[-1], device, options)
@@ -86,7 +89,7 @@ class CausalModel:
         """Returns empty buffers for `rows` sequences of `columns` tokens."""
         return WindowCache(self.shapes, rows, columns, self.device)
 
-    def forward(self, tokens: Tensor, positions: Tensor, visible: Tensor, cache: WindowCache, **more: Any) -> Tensor:
+    def forward(self, tokens: Tensor, positions: Tensor, visible: Tensor, cache: WindowCache, **more: object) -> Tensor:
         """Runs the model over the next tokens of the window's rows.
 
         Args:

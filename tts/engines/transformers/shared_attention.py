@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -17,7 +16,7 @@ from transformers import AttentionInterface, AttentionMaskInterface
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
 
-from tts.engines.transformers.kv import KeyValues
+from tts.engines.transformers.kv import AttentionLayer, KeyValues
 
 NAME = "tts_shared_prefix"
 
@@ -36,14 +35,14 @@ class SharedPrefix:
 
 
 def attend(
-    module: Any,
+    module: AttentionLayer,
     query: Tensor,
     key: Tensor,
     value: Tensor,
     attention_mask: Tensor | None,
     scaling: float | None = None,
     shared_prefixes: Sequence[SharedPrefix] = (),
-    **kwargs: Any,
+    **kwargs: object,
 ) -> tuple[Tensor, None]:
     """Is torch's attention where no prefix is shared, and otherwise adds the shared prefixes to it.
 

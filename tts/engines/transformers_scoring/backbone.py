@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import chain
-from typing import Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -12,6 +12,9 @@ from torch import Tensor
 from tts.engines.transformers.kv import KeyValues
 from tts.engines.transformers_scoring import packed_attention
 from tts.engines.transformers_scoring.packed_attention import Packing
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
 
 _LAYERS = {"full_attention", "sliding_attention"}
 
@@ -28,7 +31,7 @@ class Backbone:
         ValueError: It has layers that are not attention to tokens in front, all of them or the last so many.
     """
 
-    def __init__(self, module: Any) -> None:
+    def __init__(self, module: PreTrainedModel) -> None:
         self.module = module
         self.device: torch.device = module.device
         self.dtype: torch.dtype = module.dtype

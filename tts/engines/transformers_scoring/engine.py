@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import aclosing, contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tts.core.errors import EngineError, UserError
 from tts.core.settings import NonNegativeInt, PositiveInt, refused, settings
@@ -16,6 +16,8 @@ from tts.engines.transformers_scoring.checkpoint import Checkpoint
 from tts.engines.transformers_scoring.heads import Head
 
 if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
     from tts.engines.transformers_scoring.scorer import Scorer
     from tts.engines.transformers_scoring.worker import Worker
 
@@ -133,14 +135,14 @@ class TransformersScorer(LocalEngine[ScoreRequest, ScoreRows]):
             module = load_module(kind, path, revision, self._dtype, self._device, **options)
         tokens = self._batch_tokens or (16384 if module.device.type == "cuda" else 2048)
         bounds = Bounds(self._batch_size, tokens, self._prefix_bytes)
-        backbone: Any = examine(module.get_decoder() if self._head.over_vocabulary else module, bounds, path)
-        self._context = min(self._context or 2**60, resolve_context(self._asked_context, backbone, path))
+        backbone = examine(module.get_decoder() if self._head.over_vocabulary else module, bounds, path)
+        self._context = min(self._context or 2**60, resolve_context(self._asked_context, backbone.module.config, path))
         dtype = torch.promote_types(module.dtype, torch.float32)
         with torch.inference_mode():
             apply, own = self._head.load(Checkpoint(path, revision), module, dtype)
         return Scorer(backbone, apply, dtype, bounds), module.num_parameters() + own
 
-    def _config(self, path: str, revision: str | None) -> dict[str, Any]:
+    def _config(self, path: str, revision: str | None) -> dict[str, object]:
         if self._architecture is None:
             return {}
         from transformers import AutoConfig, PretrainedConfig
@@ -166,7 +168,7 @@ def _without_reports() -> Iterator[None]:
         logging.set_verbosity(before)
 
 
-def _check_same_tokens(own: Any, other: Any, name: str) -> None:
+def _check_same_tokens(own: PreTrainedTokenizerBase, other: PreTrainedTokenizerBase, name: str) -> None:
     """Raises UserError where two tokenizers have a token in common that has not the same id in both."""
     theirs = other.get_vocab()
     different = next((token for token, i in own.get_vocab().items() if theirs.get(token, i) != i), None)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from annotated_types import MinLen
 
@@ -18,6 +18,7 @@ from tts.engines.transformers_scoring.checkpoint import Checkpoint
 if TYPE_CHECKING:
     import torch
     from torch import Tensor
+    from transformers import PreTrainedModel
 
 Candidates = Sequence[Sequence[int]]
 
@@ -48,7 +49,7 @@ class Head(ABC):
         return {"kind": kind, **{name.lstrip("_"): value for name, value in vars(self).items()}}
 
     @abstractmethod
-    def load(self, checkpoint: Checkpoint, module: Any, dtype: torch.dtype) -> tuple[Apply, int]:
+    def load(self, checkpoint: Checkpoint, module: PreTrainedModel, dtype: torch.dtype) -> tuple[Apply, int]:
         """Returns the head, ready for use, and the number of its parameters that are not the module's.
 
         Args:
@@ -78,7 +79,7 @@ class Layers(Head):
     def __init__(self, names: Annotated[Sequence[str], MinLen(1)], file: str | None = None) -> None:
         self._names, self._file = tuple(names), file
 
-    def load(self, checkpoint: Checkpoint, module: Any, dtype: torch.dtype) -> tuple[Apply, int]:
+    def load(self, checkpoint: Checkpoint, module: PreTrainedModel, dtype: torch.dtype) -> tuple[Apply, int]:
         """As `Head.load`."""
         layers, size = [], module.config.get_text_config(decoder=True).hidden_size
         for name in self._names:
@@ -120,7 +121,7 @@ class EnsembleLayers(Head):
     def __init__(self, names: Annotated[Sequence[str], MinLen(1)]) -> None:
         self._names = tuple(names)
 
-    def load(self, checkpoint: Checkpoint, module: Any, dtype: torch.dtype) -> tuple[Apply, int]:
+    def load(self, checkpoint: Checkpoint, module: PreTrainedModel, dtype: torch.dtype) -> tuple[Apply, int]:
         """As `Head.load`."""
         layers, size = [], module.config.get_text_config(decoder=True).hidden_size
         for name in self._names:
@@ -159,7 +160,7 @@ class Vocabulary(Head):
     def __init__(self, values: Literal["logits", "logprobs"] = "logits") -> None:
         self._normalise = values == "logprobs"
 
-    def load(self, checkpoint: Checkpoint, module: Any, dtype: torch.dtype) -> tuple[Apply, int]:
+    def load(self, checkpoint: Checkpoint, module: PreTrainedModel, dtype: torch.dtype) -> tuple[Apply, int]:
         """As `Head.load`."""
         import torch
 
@@ -188,7 +189,7 @@ class Vocabulary(Head):
         return apply, 0
 
 
-def _compare(module: Any, logits: Callable[[Tensor, Tensor], Tensor], dtype: torch.dtype) -> None:
+def _compare(module: PreTrainedModel, logits: Callable[[Tensor, Tensor], Tensor], dtype: torch.dtype) -> None:
     """Raises UserError where the model does more to its logits than multiply with the head's weights."""
     import torch
 

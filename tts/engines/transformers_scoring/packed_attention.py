@@ -7,7 +7,6 @@ sequence.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -16,7 +15,7 @@ from transformers import AttentionInterface, AttentionMaskInterface
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
 
-from tts.engines.transformers.kv import KeyValues
+from tts.engines.transformers.kv import AttentionLayer, KeyValues
 
 NAME = "tts_packed"
 
@@ -58,7 +57,7 @@ class Packing:
 
 
 def attend(
-    module: Any,
+    module: AttentionLayer,
     query: Tensor,
     key: Tensor,
     value: Tensor,
@@ -66,7 +65,7 @@ def attend(
     scaling: float | None = None,
     sliding_window: int | None = None,
     packing: Packing | None = None,
-    **kwargs: Any,
+    **kwargs: object,
 ) -> tuple[Tensor, None]:
     """Is torch's attention where nothing is packed, and otherwise attends sequence by sequence.
 

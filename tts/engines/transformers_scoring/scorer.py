@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import accumulate, pairwise
-from typing import Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -16,6 +16,9 @@ from tts.engines.scoring import ScoreRequest, ScoreRows
 from tts.engines.transformers.prefix_cache import PrefixCache
 from tts.engines.transformers_scoring.backbone import Backbone, length
 from tts.engines.transformers_scoring.heads import Apply
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
 
 _WORTH = 256
 """Tokens that a pass over shared beginnings must save to be made."""
@@ -159,7 +162,7 @@ def _common(a: list[int], b: list[int]) -> int:
     return next((i for i, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b)))
 
 
-def examine(module: Any, bounds: Bounds, name: str) -> Backbone:
+def examine(module: PreTrainedModel, bounds: Bounds, name: str) -> Backbone:
     """Makes a decoder ready for batching, having checked that batched passes give the hidden states of plain ones.
 
     Raises:
@@ -170,7 +173,7 @@ def examine(module: Any, bounds: Bounds, name: str) -> Backbone:
     long, short = ids[:17], ids[9:14]
     dtype = torch.promote_types(module.dtype, torch.float32)
 
-    def hidden(states: Tensor, _: Any) -> Tensor:
+    def hidden(states: Tensor, _: object) -> Tensor:
         return states
 
     try:

@@ -6,10 +6,9 @@ import argparse
 import json
 import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from omegaconf import OmegaConf
 from rich.console import Console
@@ -19,6 +18,7 @@ from rich.table import Table
 
 from tts.cli.failures import print_error
 from tts.core.errors import UserError
+from tts.core.json import Summary
 from tts.judge.tables import FIGURES, amounts, defined, headed, interval, per_cent
 
 _COSTS = ("tokens in", "tokens out", "code runs", "TFLOP", "wall s")
@@ -31,7 +31,7 @@ class Run:
     """A run of the judge: what it was told on the command line, and its `summary.json`."""
 
     overrides: Sequence[str]
-    summary: Mapping[str, Any]
+    summary: Summary
 
 
 def runs_below(folder: Path) -> list[Run]:
