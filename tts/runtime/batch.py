@@ -110,17 +110,23 @@ async def batch(
     sink.settle()
     # What an earlier run finished has shown that it can be done.
     patience = _Patience(name, over=bool(kept))
+    shown: set[Hashable] = set()
 
     async def one(number: int, item: T) -> None:
         with scope(name, limits or Limits(), number) as meter:
             record, fault = await _recorded(partial(work, item), lambda message: failed(item, message, meter))
+        if patience.lost:  # what was in flight when the batch was given up has shown nothing new
+            return
         sink.append(number, record)
         told(Ended(number, record, kept=False))
+        if fault is not None and fault.unforeseen is not None and fault.kind not in shown:
+            shown.add(fault.kind)  # a traceback for each kind of fault, not for each item
+            _log.error("%s %d failed", name, number, exc_info=fault.unforeseen)
         patience.ended(fault)
         await asyncio.sleep(0)  # work that never waits must not keep an interruption from being seen
 
     meter = current()
-    await _work_through(numbered, one, in_flight, meter)
+    await _work_through(numbered, one, in_flight, lambda: patience.lost or meter.reached() is not None)
     limit = meter.reached()
     return limit if limit is not None and next(numbered, None) is not None else None
 
@@ -133,12 +139,20 @@ def _claimed(number: int, key: Hashable, sink: Sink[Record], told: Callable[[End
 
 
 async def _work_through(
-    numbered: Iterator[tuple[int, T]], work: Callable[[int, T], Awaitable[None]], in_flight: int, meter: Scope
+    numbered: Iterator[tuple[int, T]],
+    work: Callable[[int, T], Awaitable[None]],
+    in_flight: int,
+    over: Callable[[], bool],
 ) -> None:
-    """Does the work of every item, up to `in_flight` at once; begins none once a limit of `meter` is reached."""
+    """Does the work of every item, up to `in_flight` at once; begins none once it is over."""
+
+    def cancelled() -> bool:
+        task = asyncio.current_task()
+        return task is not None and task.cancelling() > 0
 
     async def worker() -> None:
-        while meter.reached() is None:
+        # A group of tasks inside may take the cancellation of its task for the end of one of its own: asked again here.
+        while not over() and not cancelled():
             for number, item in numbered:
                 await work(number, item)
                 break
@@ -160,10 +174,12 @@ class _Fault:
     Attributes:
         message: In words.
         kind: The same for faults of the same kind: the error's type and where it was raised.
+        unforeseen: The error with its traceback, where it is nobody's message but a fault of ours or of a plug-in.
     """
 
     message: str
     kind: Hashable
+    unforeseen: BaseException | None = None
 
 
 class _Patience:
@@ -174,6 +190,8 @@ class _Patience:
         self._kind: Hashable = None
         self._alike = 0
         self._over = over
+        self.lost = False
+        """Whether the batch is given up."""
 
     def ended(self, fault: _Fault | None) -> None:
         """Hears how an item ended.
@@ -188,6 +206,7 @@ class _Patience:
             return
         self._kind, self._alike = fault.kind, self._alike + 1
         if self._alike == _PATIENCE:
+            self.lost = True
             raise RunError(
                 f"the first {_PATIENCE} {self._name}s all ended with the same error, and no more were begun: "
                 f"{fault.message}; mend that and run the same again"
@@ -202,6 +221,7 @@ async def _recorded(
     Raises:
         RunError: No other item could be worked on either.
     """
+    unforeseen: BaseException | None = None
     try:
         return await _told_from_outside(work), None
     except* RunError:
@@ -210,10 +230,10 @@ async def _recorded(
         error = leaf(group)
         message = str(error)
     except* Exception as group:
-        _log.exception("an item failed")
+        unforeseen = group
         error = leaf(group)
         message = f"{type(error).__name__}: {error}"
-    return failed(message), _Fault(message, _kind(error))
+    return failed(message), _Fault(message, _kind(error), unforeseen)
 
 
 def _kind(error: BaseException) -> Hashable:
