@@ -141,9 +141,8 @@ async def _run(runtime: Runtime, overrides: list[str]) -> list[Row]:
         if record["error"] is not None:
             raise SystemExit(f"{' '.join(overrides)}: problem {record['id']}: {record['error']}")
         policy, verifier = record["usage"]["policy"], record["usage"]["verifier"]
-        found.append(
-            (bool(record["correct"]), policy["completion_tokens"], verifier["completion_tokens"], policy["samples"])
-        )
+        correct = float(bool(record["correct"]))
+        found.append((correct, policy["completion_tokens"], verifier["completion_tokens"], policy["samples"]))
     return found
 
 

@@ -137,8 +137,8 @@ def test_bad_task_files_are_named_with_their_line(tmp_path: Path, recorded: list
 @pytest.mark.parametrize(
     ("overrides", "says"),
     [
-        (["policy.engine.model=/no/such/model"], "policy.engine: model=/no/such/model: no checkpoint directory"),
-        (["engine@verifier.engine=replay"], "verifier.engine: the replay engine needs a recording"),
+        (["policy.engine.model=/no/such/model"], "policy.engine.model=/no/such/model: no checkpoint directory"),
+        (["engine@verifier.engine=replay"], "verifier.engine.path=null: a recording is needed"),
         (["engine@verifier.engine=replay", "verifier.engine.path=/none"], "/none: no such recording"),
         (["engine@policy.engine=openai", "policy.engine.base_url=localhost"], "base_url=localhost"),
         (["policy.engine.dtype=float3"], "float3"),
@@ -195,7 +195,7 @@ def test_a_failing_server_costs_the_problem_and_not_the_run(tmp_path: Path, reco
 
 def test_a_server_that_is_down_stops_the_run_before_it_begins(tmp_path: Path, recorded: list[str]) -> None:
     result = tts(tmp_path, *recorded[:2], *over_http("http://127.0.0.1:9/v1"))
-    assert "no server answers at http://127.0.0.1:9/v1" in said(result)
+    assert "policy.engine.base_url=http://127.0.0.1:9/v1: no server answers" in said(result)
     assert result.returncode == 2
 
 

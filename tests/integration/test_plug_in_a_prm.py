@@ -81,7 +81,10 @@ def test_it_judges_and_searches(folder: Path) -> None:
     [
         (["verifier=yes_no", "verifier.codec.label=x"], "verifier.codec.label"),
         # The known format with another token, for a model whose tokenizer does not have it.
-        (["verifier=mine", "verifier.engine.model=${package:verifiers.embedded}/checkpoint"], "separator='<step>' is"),
+        (
+            ["verifier=mine", "verifier.engine.model=${package:verifiers.embedded}/checkpoint"],
+            "verifier.codec.separator=<step>: it is",
+        ),
     ],
 )
 def test_what_does_not_fit_is_one_message(folder: Path, overrides: list[str], says: str) -> None:

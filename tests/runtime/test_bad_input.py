@@ -164,6 +164,7 @@ async def test_an_argument_that_cannot_be(changes: dict[str, Any], says: str) ->
         (["+serch.n=4"], {}, "serch.n: no such setting; did you mean search.n?"),
         (["search.nn=4"], {"search": None}, "search.nn: no such setting; did you mean search.n?"),
         (["search.n"], {"search": None}, "'search.n': not an override; they are written as"),
+        (["search=mcts"], {"search": None, "n": 4}, "search.n: no such setting; "),
         (["search=beem"], {"search": None}, "search=beem: no such option; did you mean beam?"),
         (["sandbox=nne"], {"sandbox": None}, "sandbox=nne: no such option; did you mean none?"),
         (["search.n=1,2"], {"search": None}, "'search.n=1,2': a sweep over several values is for the command line alone"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 import yaml
 
@@ -58,8 +58,14 @@ def unknown(key: str, settings: Collection[str]) -> str:
     return f"{key}: no such setting; there are {', '.join(top)}" if top else f"{key}: no such setting"
 
 
-def _content(primary: Path) -> dict[str, Any]:
-    content: dict[str, Any] = yaml.safe_load(primary.read_text("utf-8"))
+class _Primary(TypedDict):
+    """A primary configuration; it has settings and groups beside its options."""
+
+    defaults: list[str | dict[str, str | None]]
+
+
+def _content(primary: Path) -> _Primary:
+    content: _Primary = yaml.safe_load(primary.read_text("utf-8"))
     return content
 
 

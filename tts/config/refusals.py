@@ -52,5 +52,6 @@ def _unknown(error: Exception) -> str | None:
         return None
     whole = node._get_root()
     OmegaConf.set_readonly(whole, False)
-    settings = names(OmegaConf.to_container(whole, resolve=False))
+    # OmegaConf may have put an empty one of that name into it.
+    settings = [name for name in names(OmegaConf.to_container(whole, resolve=False)) if name != key[1]]
     return unknown(key[1], [name for name in settings if key[1].startswith("hydra") or not name.startswith("hydra")])

@@ -92,10 +92,10 @@ def compose_job(config: Config, identity: str, resources: Resources, own: Choice
     own = own or Choices()
     if own.task is None:
         check_groups(config, ["task"])
-    search = compose(config, identity, resources, own)
     task = own.task or check_task(build(config["task"], "task"))
     with inside("task"):
         task.check()
+    search = compose(config, identity, resources, own)
     check_grading(search.grader, task)
     if search.reads_answers:
         check_answers(search.verifier, task)

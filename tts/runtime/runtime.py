@@ -216,7 +216,8 @@ class Runtime:
             await resources.flush()
 
     async def _searched(self, composition: Composition, problem: Problem) -> Result:
-        await composition.start(self.resources)
+        resources = self.resources
+        await composition.start(resources)
         try:
             with scope("run", composition.budget.run), scope("problem", composition.budget.problem) as meter:
                 found = await composition.search(problem)
@@ -224,7 +225,7 @@ class Runtime:
             # What parts of a search do at once fails as a group; the first error is what a caller can read and catch.
             raise leaf(group) from None
         finally:
-            await self.resources.flush()
+            await resources.flush()
         usage: Mapping[str, Usage] = meter.usage
         return Result(problem, found, usage, tuple(sorted(meter.hit)), meter.wall_s)
 

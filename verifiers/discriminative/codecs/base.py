@@ -66,12 +66,38 @@ class Codec(ABC):
         return tuple(self.readout(step[-1]) for step in rows)
 
     def check(self, tokenizer: LocalTokenizer) -> None:
-        """Raises UserError where the format does not fit the tokenizer."""
+        """Raises UserError where the format does not fit the tokenizer, or what is rendered is not what can be read."""
         steps = ("Add 2 and 2.", "The answer is 4.")
         try:
-            self.render(tokenizer, "What is 2 + 2?", Solution("\n\n".join(steps), steps, "stop"))
+            rendering = self.render(tokenizer, "What is 2 + 2?", Solution("\n\n".join(steps), steps, "stop"))
         except ProblemError as error:
             raise SettingError("", f"it does not fit this model's tokenizer; tried on two steps: {error}") from None
+        wrong = _wrong(rendering, 1 if self.wholes else len(steps))
+        if wrong is not None:
+            raise SettingError("", f"{type(self).__name__}.render: {wrong} (tried on two steps)")
+
+
+def _wrong(rendering: object, scores: int) -> str | None:
+    """Returns what is wrong with the rendering of a solution that gets this many scores, None where nothing is."""
+    if not isinstance(rendering, Rendering):
+        return f"it returned a {type(rendering).__name__}, and a Rendering is needed"
+    for reading in rendering.readings:
+        positions, last = reading.positions, len(reading.tokens) - 1
+        outside = [position for position in positions if not 0 <= position <= last]
+        if outside:
+            return f"position {outside[0]} is outside of the {last + 1} tokens that are read"
+        if any(one >= next_one for one, next_one in pairwise(positions)):
+            return f"the positions {list(positions)} do not ascend"
+        if reading.candidates and len(reading.candidates) != len(positions):
+            return f"there are candidates for {len(reading.candidates)} positions, and {len(positions)} are read"
+        if len({len(ids) for ids in reading.candidates}) > 1:
+            return f"the numbers of candidates differ: {[len(ids) for ids in reading.candidates]}"
+    read = sum(len(reading.positions) for reading in rendering.readings)
+    if len(rendering.rows) != scores:
+        return f"rows={rendering.rows} makes {len(rendering.rows)} scores, and {scores} are needed"
+    if any(count < 1 for count in rendering.rows) or sum(rendering.rows) != read:
+        return f"rows={rendering.rows} takes {sum(rendering.rows)} rows, one or more a score, and {read} positions are read"
+    return None
 
 
 def split_rows(rows: ScoreRows, counts: Sequence[int]) -> tuple[ScoreRows, ...]:
