@@ -61,5 +61,5 @@ def test_lost_zygote_is_counted(box: Box) -> None:
 
 def test_unknown_mode_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SANDBOX_MODE", "strong")
-    with pytest.raises(UserError, match=r"sandbox.mode is 'strong'"):
+    with pytest.raises(UserError, match=r"mode=strong: choose one of auto, namespaces"):
         make_box()

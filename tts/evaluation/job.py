@@ -14,7 +14,7 @@ from tts.core.task import Task
 from tts.evaluation.runner import Outcome, Runner
 from tts.runtime.capabilities import check_answers, check_grading
 from tts.runtime.choices import Choices
-from tts.runtime.composition import Composition, compose
+from tts.runtime.composition import GROUPS, Composition, compose
 from tts.runtime.contracts import check_task
 from tts.runtime.parts import check_groups
 from tts.runtime.resources import Resources
@@ -90,8 +90,7 @@ def compose_job(config: Config, identity: str, resources: Resources, own: Choice
         UserError: The configuration cannot work.
     """
     own = own or Choices()
-    if own.task is None:
-        check_groups(config, ["task"])
+    check_groups(config, [group for group in ("task", *GROUPS) if group not in own.own()])
     task = own.task or check_task(build(config["task"], "task"))
     with inside("task"):
         task.check()

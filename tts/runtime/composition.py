@@ -31,7 +31,7 @@ from tts.runtime.resources import Resources
 from tts.sandbox.base import Sandbox
 
 _ROLES: tuple[Role, ...] = ("policy", "verifier")
-_GROUPS = ("policy", "verifier", "search", "sandbox", "grading", "budget")
+GROUPS = ("policy", "verifier", "search", "sandbox", "grading", "budget")
 
 
 @dataclass(frozen=True)
@@ -123,7 +123,7 @@ def compose(config: Config, identity: str, resources: Resources, own: Choices | 
     own = own or Choices()
     replaced = own.own()
     config = {**config, **{group: None for group in replaced if group != "task"}}
-    check_groups(config, [group for group in _GROUPS if group not in replaced])
+    check_groups(config, [group for group in GROUPS if group not in replaced])
     sandbox = resources.sandbox(config["sandbox"], bank_of(config.get("bank"), resources))
     engines = engines_of(config, _ROLES, resources, own.engines)
     grader = own.grader or check_grader(resources.grader(config["grading"], sandbox))
