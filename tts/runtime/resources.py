@@ -141,10 +141,6 @@ class Resources:
         if faults:
             raise ExceptionGroup("could not be closed", faults)
 
-    def keep(self, made: Closable) -> None:
-        """Takes over something that a caller made, to close it in the end."""
-        self._open.append(made)
-
     def _once(self, made: dict[str, M], config: Config, make: Callable[[], M]) -> M:
         key = json.dumps(config, sort_keys=True)
         if key not in made:
