@@ -57,8 +57,10 @@ class Holder:
     parameters = None
     capacity = 8
 
-    def __init__(self, name: str = "holder", start: Callable[[], Any] | None = None, fault: str | None = None) -> None:
-        self.name, self._start, self._fault = name, start, fault
+    def __init__(self, name: str = "holder", fault: str | None = None) -> None:
+        self.name, self._fault = name, fault
+        self.opening: Callable[[], Any] | None = None
+        self.closing: Callable[[], Any] | None = None
         self._inner = ScriptedEngine(writing)
         self._stop = threading.Event()
         self.thread: threading.Thread | None = None
@@ -73,10 +75,12 @@ class Holder:
         if self.thread is None:
             self.thread = threading.Thread(target=self._stop.wait, name=self.name)
             self.thread.start()
-        if self._start is not None:
-            await self._start()
+        if self.opening is not None:
+            await self.opening()
 
     async def close(self) -> None:
+        if self.closing is not None:
+            await self.closing()
         self.closed += 1
         self._stop.set()
         if self.thread is not None:
@@ -87,9 +91,15 @@ class Holder:
             raise RuntimeError(self._fault)
 
 
-def held_by(runtime: Runtime, engine: Holder) -> dict[str, Any]:
-    """Returns the arguments of a search with an engine that a runtime takes over."""
-    runtime.resources.keep(engine)
+def held_by(runtime: Runtime, **settings: str) -> Holder:
+    """Returns an engine that a runtime made, and therefore closes."""
+    engine = runtime.resources.engine({"_target_": f"{__name__}.Holder", **settings}, "policy.engine")
+    assert isinstance(engine, Holder)
+    return engine
+
+
+def asking(engine: Holder) -> dict[str, Any]:
+    """Returns the arguments of a search with an engine."""
     return arguments(policy=None, engines={"policy": engine})
 
 
@@ -112,41 +122,42 @@ async def test_closing_frees_threads_processes_and_files(tmp_path: Path) -> None
 
 @pytest.mark.parametrize("fault", [ValueError("inside"), asyncio.CancelledError(), KeyboardInterrupt()])
 async def test_it_frees_all_after_an_exception_inside(tmp_path: Path, fault: BaseException) -> None:
-    before, engine = held(), Holder()
+    before, made = held(), []
 
     async def live() -> None:
         async with Runtime(*CHATML) as runtime:
-            await runtime.search(QUESTION, **held_by(runtime, engine))
+            made.append(held_by(runtime))
+            await runtime.search(QUESTION, **asking(made[0]))
             runtime.resources.bank(tmp_path / "bank.sqlite")
             raise fault
 
     with pytest.raises(type(fault)):
         await live()
-    assert engine.closed == 1
+    assert [engine.closed for engine in made] == [1]
     assert held() == before
     assert files(tmp_path) == []
 
 
 async def test_it_frees_all_after_a_start_that_was_cancelled(tmp_path: Path) -> None:
-    before, loading = held(), asyncio.Event()
+    before, loading, made = held(), asyncio.Event(), []
 
-    async def start() -> None:
+    async def opening() -> None:
         loading.set()
         await asyncio.Event().wait()
-
-    engine = Holder(start=start)
 
     async def search() -> None:
         async with Runtime(*CHATML) as runtime:
             runtime.resources.bank(tmp_path / "bank.sqlite")
-            await runtime.search(QUESTION, **held_by(runtime, engine))
+            made.append(held_by(runtime))
+            made[0].opening = opening
+            await runtime.search(QUESTION, **asking(made[0]))
 
     searching = asyncio.create_task(search())
-    await loading.wait()
+    await asyncio.wait({searching, asyncio.create_task(loading.wait())}, return_when=asyncio.FIRST_COMPLETED)
     searching.cancel()
     with pytest.raises(asyncio.CancelledError):
         await searching
-    assert engine.closed == 1
+    assert [engine.closed for engine in made] == [1]
     assert held() == before
     assert files(tmp_path) == []
 
@@ -169,20 +180,20 @@ async def test_a_model_whose_loading_was_cancelled_is_freed() -> None:
 
 @pytest.mark.parametrize("fault", ["stuck", "cancelled"])
 async def test_what_cannot_be_closed_keeps_nothing_else_from_it(tmp_path: Path, fault: str) -> None:
-    before, broken, whole = held(), Holder("broken", fault=fault), [Holder("a"), Holder("b")]
+    before, made = held(), []
 
     async def live() -> None:
         async with Runtime() as runtime:
             runtime.resources.bank(tmp_path / "bank.sqlite")
-            for engine in (whole[0], broken, whole[1]):
-                runtime.resources.keep(engine)
-                await engine.start()
+            for settings in ({"name": "a"}, {"name": "broken", "fault": fault}, {"name": "b"}):
+                made.append(held_by(runtime, **settings))
+                await made[-1].start()
 
     with pytest.raises(ExceptionGroup) as caught:
         await live()
     (error,) = caught.value.exceptions
     assert fault in str(error)
-    assert [engine.closed for engine in (*whole, broken)] == [1, 1, 1]
+    assert [engine.closed for engine in made] == [1, 1, 1]
     assert held() == before
     assert files(tmp_path) == []
 
@@ -194,7 +205,7 @@ async def test_what_went_wrong_is_told_rather_than_what_could_not_be_closed() ->
 
     async def live() -> None:
         async with Runtime() as runtime:
-            runtime.resources.keep(Holder(fault="stuck"))
+            held_by(runtime, fault="stuck")
             await runtime.search(QUESTION, **arguments(verifier=Lost()))
 
     with pytest.raises(ProblemError, match="the verifier Lost returned None") as caught:
@@ -203,19 +214,12 @@ async def test_what_went_wrong_is_told_rather_than_what_could_not_be_closed() ->
 
 
 async def test_a_closing_that_is_interrupted_again_and_again_ends_all_the_same() -> None:
-    gate, engine = asyncio.Event(), Holder()
-
-    class Slow(Holder):
-        async def close(self) -> None:
-            await gate.wait()
-            await super().close()
-
-    slow = Slow()
+    gate, made = asyncio.Event(), []
 
     async def live() -> None:
         async with Runtime() as runtime:
-            runtime.resources.keep(engine)
-            runtime.resources.keep(slow)
+            made.extend(held_by(runtime, name=name) for name in ("quick", "slow"))
+            made[1].closing = gate.wait
 
     living = asyncio.create_task(live())
     for _ in range(3):
@@ -226,7 +230,7 @@ async def test_a_closing_that_is_interrupted_again_and_again_ends_all_the_same()
     gate.set()
     with pytest.raises(asyncio.CancelledError):
         await living
-    assert (slow.closed, engine.closed) == (1, 1)
+    assert [engine.closed for engine in made] == [1, 1]
 
 
 async def test_two_runtimes_know_nothing_of_each_other(tmp_path: Path) -> None:
