@@ -1,0 +1,235 @@
+"""Which answers are the same: by what they are, down to formulas, which are compared by value."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Protocol
+
+from tts.tasks.answers.alternatives import spelled_out
+from tts.tasks.answers.exact import exact, tolerance, written_decimal
+from tts.tasks.answers.expressions import negative, product, total
+from tts.tasks.answers.logic import Verdict, either, every, matched
+from tts.tasks.answers.nodes import (
+    Apply,
+    Group,
+    Matrix,
+    Node,
+    Number,
+    Opaque,
+    Quantity,
+    Relation,
+    Several,
+    Symbol,
+    Text,
+    latex,
+)
+from tts.tasks.answers.relations import CONSTANTS, interval, is_name, larger_and_smaller, named, value
+from tts.tasks.answers.units import same_unit
+
+
+class Algebra(Protocol):
+    """Compares formulas; None where it cannot say."""
+
+    def equal(self, one: Node, other: Node, within: Fraction) -> Verdict:
+        """Returns whether two formulas have the same value for all values of their variables, up to `within`."""
+
+    def proportional(self, one: Node, other: Node, positive: bool) -> Verdict:
+        """Returns whether one formula is the other times a number that is not zero, or that is positive."""
+
+    def verify(self, reference: str, answer: str) -> Verdict:
+        """Returns whether math-verify finds two answers in LaTeX the same."""
+
+
+_SETS = frozenset(["union", "intersection", "without"])
+_EXACT = Fraction(0)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Compares answers.
+
+    Args:
+        algebra: Compares formulas whose values are not rational numbers.
+    """
+
+    algebra: Algebra
+
+    def same(self, reference: Node, answer: Node) -> Verdict:
+        """Returns whether an answer is the reference's; None where that cannot be said."""
+        if reference == answer:
+            return True
+        return self._same(spelled_out(reference), spelled_out(answer))
+
+    def _same(self, reference: Node, answer: Node) -> Verdict:
+        if reference == answer:
+            return True
+        match reference, answer:
+            case (Relation(), Relation()):
+                return self._relations(reference, answer)
+            case (Several(), _) | (_, Several()):
+                return self._lists(reference, answer)
+            case (Relation(), _):
+                return self._relation(reference, answer, any_name=False)
+            case (_, Relation()):
+                return self._relation(answer, reference, any_name=True)
+            case (Quantity(), _) | (_, Quantity()):
+                return self._quantities(reference, answer)
+            case (Opaque(), _) | (_, Opaque()):
+                return self._unread(reference, answer)
+            case (Text(), _) | (_, Text()):
+                return False
+            case (Group(), Group()):
+                brackets = (reference.opening, reference.closing) == (answer.opening, answer.closing)
+                return self._in_order(reference.items, answer.items) if brackets else False
+            case (Matrix(), Matrix()):
+                shapes = [[len(row) for row in matrix.rows] for matrix in (reference, answer)]
+                cells = [[cell for row in matrix.rows for cell in row] for matrix in (reference, answer)]
+                return shapes[0] == shapes[1] and reference.kind == answer.kind and self._in_order(*cells)
+        if any(isinstance(node, Apply) and node.name in _SETS for node in (reference, answer)):
+            return self._sets(reference, answer)
+        if any(isinstance(node, Group | Matrix) for node in (reference, answer)):
+            return False
+        return self._scalars(reference, answer)
+
+    def _in_order(self, ones: Sequence[Node], others: Sequence[Node]) -> Verdict:
+        if len(ones) != len(others):
+            return False
+        return every(self._same(one, other) for one, other in zip(ones, others, strict=True))
+
+    def _relations(self, reference: Relation, answer: Relation) -> Verdict:
+        verdicts: list[Verdict] = []
+        names = named(reference), named(answer)
+        if names[0] is not None and names[1] is not None:
+            one, other = names[0][0], names[1][0]
+            # f(x) = 2x is y = 2x: either names the value; but two variables are two.
+            if one == other or {type(one), type(other)} == {Apply, Symbol}:
+                return self._same(names[0][1], names[1][1])
+        ranges = interval(reference), interval(answer)
+        if isinstance(ranges[0], Group) and isinstance(ranges[1], Group):
+            variables = [[side for side in relation.sides if is_name(side)] for relation in (reference, answer)]
+            return variables[0] == variables[1] and self._same(*ranges)
+        differences = larger_and_smaller(reference), larger_and_smaller(answer)
+        if differences[0] is not None and differences[1] is not None:
+            if differences[0][2] != differences[1][2]:
+                return False
+            one, other = (total((d[0], negative(d[1]))) for d in differences if d is not None)
+            verdicts.append(self.algebra.proportional(one, other, positive=reference.signs != ("=",)))
+        if reference.signs == answer.signs:
+            verdicts.append(self._in_order(reference.sides, answer.sides))
+        return either(verdicts)
+
+    def _relation(self, relation: Relation, other: Node, any_name: bool) -> Verdict:
+        described = interval(relation)
+        if described != relation:
+            return self._same(described, other)
+        said = value(relation, any_name)
+        if said is None:
+            return self._unread(relation, other) if isinstance(other, Group | Opaque) or _is_set(other) else False
+        return self._same(other, said) if any_name else self._same(said, other)
+
+    def _lists(self, reference: Node, answer: Node) -> Verdict:
+        ranges = interval(reference), interval(answer)
+        if ranges != (reference, answer):
+            return self._same(*ranges)
+        if isinstance(reference, Several) and isinstance(answer, Several):
+            ones, others = _members(reference), _members(answer)
+            if _names_differ(reference) != _names_differ(answer):
+                return self._in_order(ones, others)
+            return matched(ones, others, self._same)
+        several, other = (reference, answer) if isinstance(reference, Several) else (answer, reference)
+        assert isinstance(several, Several)
+        if len(several.items) == 1:
+            return self._same(several.items[0], other)
+        if isinstance(other, Group) and not several.braces:
+            # A point or an interval may be given without its parentheses, in order.
+            return other.opening + other.closing == "()" and self._in_order(several.items, other.items)
+        return self._unread(reference, answer) if isinstance(other, Opaque) else False
+
+    def _quantities(self, reference: Node, answer: Node) -> Verdict:
+        match reference, answer:
+            case (Quantity(), Quantity()):
+                return same_unit(reference.unit, answer.unit) and self._same(reference.value, answer.value)
+            case (Quantity(), _):
+                return reference.optional and self._same(reference.value, answer)
+            case (_, Quantity()):
+                return answer.optional and self._same(reference, answer.value)
+        return None
+
+    def _sets(self, reference: Node, answer: Node) -> Verdict:
+        if isinstance(reference, Apply) and isinstance(answer, Apply) and reference.name == answer.name == "union":
+            if matched(reference.args, answer.args, self._same):
+                return True
+        return self._unread(reference, answer)
+
+    def _unread(self, reference: Node, answer: Node) -> Verdict:
+        """Asks math-verify about formulas that were not read; it is given all of them, or nothing."""
+        if any(
+            isinstance(node, Text) or (isinstance(node, Opaque) and not node.formula) for node in (reference, answer)
+        ):
+            return None
+        return self.algebra.verify(latex(reference), latex(answer))
+
+    def _scalars(self, reference: Node, answer: Node) -> Verdict:
+        names = [node.name if isinstance(node, Apply) else "" for node in (reference, answer)]
+        if "base" in names:
+            return self._bases(reference, answer)
+        if "mod" in names:
+            same_kind = isinstance(reference, Apply) and isinstance(answer, Apply) and names[0] == names[1]
+            return same_kind and self._in_order(reference.args, answer.args)  # type: ignore[union-attr]
+        if isinstance(reference, Apply) and isinstance(answer, Apply) and names == ["ratio", "ratio"]:
+            return self._ratios(reference.args, answer.args)
+        values = exact(reference), exact(answer)
+        decimals = [written_decimal(node) for node in (reference, answer)]
+        within = _EXACT
+        if (decimals[0] is None) != (decimals[1] is None):
+            within = tolerance(next(decimal for decimal in decimals if decimal is not None))
+        if values[0] is not None and values[1] is not None:
+            within = _EXACT if any(_is_integer(node) for node in (reference, answer)) else within
+            return abs(values[0] - values[1]) <= within
+        if _differ_at_sight(reference, answer) and not within:
+            return False
+        return self.algebra.equal(reference, answer, within)
+
+    def _bases(self, reference: Node, answer: Node) -> Verdict:
+        """Digits with a base and without are the same answer; the question says which base is meant."""
+        based = [node for node in (reference, answer) if isinstance(node, Apply) and node.name == "base"]
+        if len(based) == 2:
+            return False
+        other = answer if based[0] == reference else reference
+        return based[0].args[0] == other
+
+    def _ratios(self, ones: Sequence[Node], others: Sequence[Node]) -> Verdict:
+        if len(ones) != len(others):
+            return False
+        crossed = ((product((a, others[0])), product((b, ones[0]))) for a, b in zip(ones, others, strict=True))
+        return every(self._same(*pair) for pair in crossed)
+
+
+def _members(several: Several) -> tuple[Node, ...]:
+    return tuple(dict.fromkeys(several.items)) if several.braces else several.items
+
+
+def _names_differ(several: Several) -> bool:
+    """Returns whether a list names its elements, each differently: then their order is theirs no more."""
+    names = [named(item) for item in several.items if isinstance(item, Relation)]
+    return len({name[0] for name in names if name is not None}) > 1
+
+
+def _is_set(node: Node) -> bool:
+    return isinstance(node, Apply) and node.name in _SETS
+
+
+def _is_integer(node: Node) -> bool:
+    return isinstance(node, Number) and node.decimals == 0
+
+
+def _differ_at_sight(reference: Node, answer: Node) -> bool:
+    """Returns whether two different leaves cannot be the same: two variables, a variable and a number."""
+    leaves = [
+        isinstance(node, Number) or (isinstance(node, Symbol) and node.name not in CONSTANTS)
+        for node in (reference, answer)
+    ]
+    constant = [isinstance(node, Symbol) and node.name in CONSTANTS for node in (reference, answer)]
+    return all(leaf or fixed for leaf, fixed in zip(leaves, constant, strict=True))
