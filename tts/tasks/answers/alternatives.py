@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from tts.tasks.answers.expressions import negative, total
+from tts.tasks.answers.building import negative, total
 from tts.tasks.answers.nodes import ZERO, Apply, Group, Matrix, Node, Quantity, Relation, Several
 
 _MOST = 64

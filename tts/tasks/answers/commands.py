@@ -1,134 +1,22 @@
 """LaTeX's commands by what they do to an answer: nothing, a blank, upright or bold letters; and those that mean the same."""
 
-LAYOUT = frozenset(
-    [
-        "big",
-        "Big",
-        "bigg",
-        "Bigg",
-        "bigl",
-        "bigr",
-        "bigm",
-        "Bigl",
-        "Bigr",
-        "Bigm",
-        "biggl",
-        "biggr",
-        "biggm",
-        "Biggl",
-        "Biggr",
-        "Biggm",
-        "displaystyle",
-        "textstyle",
-        "scriptstyle",
-        "scriptscriptstyle",
-        "limits",
-        "nolimits",
-        "hfill",
-        "hline",
-        "strut",
-        "mathstrut",
-        "normalsize",
-        "large",
-        "Large",
-        "LARGE",
-        "huge",
-        "Huge",
-        "small",
-        "footnotesize",
-        "tiny",
-        "centering",
-        "noindent",
-        "mathop",
-        "mathord",
-        "mathrel",
-        "mathbin",
-        "mathopen",
-        "mathclose",
-        "mathinner",
-        "rm",
-        "sf",
-        "tt",
-        "cal",
-        "mit",
-        "boldmath",
-        "bfseries",
-        "itshape",
-        "rmfamily",
-        "upshape",
-        "bf",
-        "it",
-        "boxed",
-        "fbox",
-        "framebox",
-        "num",
-        "ensuremath",
-        "underline",
-        "uline",
-        "emph",
-        "mathnormal",
-        "mathit",
-        "textit",
-        "displaylines",
-        "vcenter",
-        "smash",
-        "unboldmath",
-        "selectfont",
-        "nonumber",
-        "notag",
-        "left",
-        "right",
-        "middle",
-        "!",
-        "/",
-        "(",
-        ")",
-        "[",
-        "]",
-        "allowbreak",
-        "nobreak",
-        "mathtt",
-        "mathsf",
-    ]
+from tts.tasks.answers.vocabulary import words
+
+LAYOUT = words(
+    "big Big bigg Bigg bigl bigr bigm Bigl Bigr Bigm biggl biggr biggm Biggl Biggr Biggm displaystyle textstyle "
+    "scriptstyle scriptscriptstyle limits nolimits hfill hline strut mathstrut normalsize large Large LARGE huge "
+    "Huge small footnotesize tiny centering noindent mathop mathord mathrel mathbin mathopen mathclose mathinner "
+    "rm sf tt cal mit boldmath bfseries itshape rmfamily upshape bf it boxed fbox framebox num ensuremath "
+    "underline uline emph mathnormal mathit textit displaylines vcenter smash unboldmath selectfont nonumber "
+    "notag left right middle ! / ( ) [ ] allowbreak nobreak mathtt mathsf"
 )
 """Commands that say how something looks; their arguments stay where they stand."""
-BLANKS = frozenset(
-    [
-        "quad",
-        "qquad",
-        "enspace",
-        "thinspace",
-        "medspace",
-        "thickspace",
-        "space",
-        "nobreakspace",
-        ",",
-        ";",
-        ":",
-        ">",
-        "~",
-    ]
-) | {
+BLANKS = words("quad qquad enspace thinspace medspace thickspace space nobreakspace , ; : > ~") | {
     " ",
     "\n",
 }
-TEXTS = frozenset(
-    [
-        "text",
-        "textrm",
-        "textnormal",
-        "textup",
-        "textsc",
-        "texttt",
-        "textsf",
-        "mbox",
-        "hbox",
-        "mathrm",
-        "operatorname",
-        "operatorname*",
-        "mathup",
-        "textmd",
-    ]
+TEXTS = words(
+    "text textrm textnormal textup textsc texttt textsf mbox hbox mathrm operatorname operatorname* mathup textmd"
 )
 BOLD = frozenset(["mathbf", "boldsymbol", "bm", "pmb", "symbf", "mathbfit"])
 BOLD_TEXTS = frozenset(["textbf"])
@@ -161,23 +49,8 @@ MARKS = {
 }  # fmt: skip
 """Commands that stand for a character."""
 LETTERS = {"imath": "i", "jmath": "j", "i": "i", "j": "j"}
-LOST_ENVIRONMENTS = frozenset(
-    [
-        "aligned",
-        "align",
-        "align*",
-        "alignedat",
-        "split",
-        "gathered",
-        "gather",
-        "gather*",
-        "equation",
-        "equation*",
-        "math",
-        "displaymath",
-        "multline",
-        "center",
-        "flushleft",
-    ]
+LOST_ENVIRONMENTS = words(
+    "aligned align align* alignedat split gathered gather gather* equation equation* math displaymath multline "
+    "center flushleft"
 )
 """Environments that arrange lines."""

@@ -8,8 +8,8 @@ from fractions import Fraction
 from typing import Protocol
 
 from tts.tasks.answers.alternatives import spelled_out
+from tts.tasks.answers.building import negative, product, total
 from tts.tasks.answers.exact import exact, tolerance, written_decimal
-from tts.tasks.answers.expressions import negative, product, total
 from tts.tasks.answers.logic import Verdict, either, every, matched
 from tts.tasks.answers.nodes import (
     Apply,
@@ -140,8 +140,9 @@ class Comparison:
             return matched(ones, others, self._same)
         several, other = (reference, answer) if isinstance(reference, Several) else (answer, reference)
         assert isinstance(several, Several)
-        if len(several.items) == 1:
-            return self._same(several.items[0], other)
+        if not isinstance(other, Group | Opaque):
+            # A list of one element, or one that says the same in several ways: 5/4, or 1.25.
+            return every(self._same(item, other) for item in several.items)
         if isinstance(other, Group) and not several.braces:
             # A point or an interval may be given without its parentheses, in order.
             return other.opening + other.closing == "()" and self._in_order(several.items, other.items)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 
+from tts.tasks.answers.building import product, total
 from tts.tasks.answers.counts import counted
-from tts.tasks.answers.expressions import Refused, product, total
+from tts.tasks.answers.cursor import RefusedError
 from tts.tasks.answers.nodes import Apply, Node, Number, Quantity
 from tts.tasks.answers.tokens import Token
 from tts.tasks.answers.units import MULTIPLIERS, currency, known_unit
@@ -24,7 +25,7 @@ def quantity(tokens: Sequence[Token], parse: _Parse) -> Node:
         parse: Reads formulas.
 
     Raises:
-        Refused: The value is no formula, or the words around it are no unit.
+        RefusedError: The value is no formula, or the words around it are no unit.
     """
     sign, rest = _sign(tokens)
     front = currency(rest)
@@ -34,7 +35,7 @@ def quantity(tokens: Sequence[Token], parse: _Parse) -> Node:
         value = _value([*sign, *number], parse)
         if isinstance(value, Quantity):
             if value.unit != name:
-                raise Refused
+                raise RefusedError
             return value
         return Quantity(value, name + rate)
     return _value(tokens, parse)
@@ -48,7 +49,7 @@ def _rate(tokens: Sequence[Token]) -> tuple[Sequence[Token], str]:
         return tokens[:place], ""
     thing = known_unit(rest, first=False) or counted(rest, one=True)
     if thing is None:
-        raise Refused
+        raise RefusedError
     return tokens[:place], f" /{thing}"
 
 
@@ -104,7 +105,7 @@ def _unit(tokens: Sequence[Token], parse: _Parse) -> Node | None:
         value = _value(tokens[:place], parse)
         if isinstance(value, Quantity):
             if value.unit != "degree" or unit not in ("coulomb", "farad", "kelvin", "celsius", "fahrenheit"):
-                raise Refused
+                raise RefusedError
             return Quantity(value.value, {"coulomb": "celsius", "farad": "fahrenheit"}.get(unit, unit))
         return Quantity(value, unit, optional)
     return None
@@ -145,7 +146,7 @@ def _multiplied(tokens: Sequence[Token], parse: _Parse) -> Node | None:
     one = Token("number", "2", value=Fraction(2))
     counting = _value([one, *rest], parse)
     if not isinstance(counting, Quantity) or not isinstance(counting.value, Number):
-        raise Refused
+        raise RefusedError
     return Quantity(value, counting.unit, counting.optional)
 
 
@@ -182,7 +183,7 @@ def _remainder(tokens: Sequence[Token], parse: _Parse) -> Node | None:
     end = place - 1 if tokens[place - 1].text == "(" else place
     rest = tokens[place + 1 : len(tokens) - (end < place)]
     if not end or (end < place and tokens[-1].text != ")"):
-        raise Refused
+        raise RefusedError
     return Apply("mod", (parse(tokens[:end]), parse(rest)))
 
 

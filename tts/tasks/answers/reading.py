@@ -9,7 +9,9 @@ from fractions import Fraction
 from functools import lru_cache
 
 from tts.tasks.answers.characters import in_latex
-from tts.tasks.answers.expressions import FUNCTIONS, Refused, parse
+from tts.tasks.answers.cursor import RefusedError
+from tts.tasks.answers.expressions import parse
+from tts.tasks.answers.names import FUNCTIONS
 from tts.tasks.answers.nodes import (
     Node,
     Number,
@@ -208,7 +210,7 @@ def _side(tokens: Sequence[Token]) -> Node:
         return words
     try:
         return quantity(tokens, parse)
-    except Refused as refused:
+    except RefusedError as refused:
         return Opaque(spell(tokens), refused.formula)
 
 

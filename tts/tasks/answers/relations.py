@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tts.tasks.answers.expressions import negative
+from tts.tasks.answers.building import negative
 from tts.tasks.answers.nodes import ZERO, Apply, Group, Node, Number, Opaque, Quantity, Relation, Several, Symbol, Text
 
 CONSTANTS = frozenset(["e", "i", r"\pi", r"\infty"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tts.tasks.answers.tokens import Token
+from tts.tasks.answers.vocabulary import words
 
 _SPELLINGS = """
 metre: m meter meters metre metres 米 公尺 メートル
@@ -122,54 +123,14 @@ MULTIPLIERS = {
     "billions": 10**9, "trillion": 10**12, "lakh": 10**5, "crore": 10**7, "万": 10**4, "萬": 10**4, "亿": 10**8,
     "億": 10**8, "千": 10**3, "百": 10**2, "百万": 10**6, "千万": 10**7,
 }  # fmt: skip
-PREFIXES = frozenset(["$", "£", "€", "¥", "₹", "₩", "₽", "¢", "Rs", "USD", "EUR", "GBP", "CNY", "RMB", "INR", "US"])
+PREFIXES = words("$ £ € ¥ ₹ ₩ ₽ ¢ Rs USD EUR GBP CNY RMB INR US")
 """Currencies that stand before the number, too."""
-_GLUED = frozenset(
-    [
-        "cm",
-        "mm",
-        "km",
-        "dm",
-        "kg",
-        "mg",
-        "ml",
-        "mL",
-        "ft",
-        "mph",
-        "kph",
-        "kmh",
-        "rpm",
-        "lb",
-        "lbs",
-        "oz",
-        "hr",
-        "hrs",
-        "min",
-        "sec",
-        "mi",
-        "Hz",
-        "kHz",
-        "MHz",
-        "GHz",
-        "kPa",
-        "Pa",
-        "kJ",
-        "kW",
-        "mol",
-        "yd",
-        "gal",
-        "deg",
-        "rad",
-        "nm",
-        "GB",
-        "MB",
-        "KB",
-        "yr",
-        "yrs",
-    ]
+_GLUED = words(
+    "cm mm km dm kg mg ml mL ft mph kph kmh rpm lb lbs oz hr hrs min sec mi Hz kHz MHz GHz kPa Pa kJ kW mol yd "
+    "gal deg rad nm GB MB KB yr yrs"
 )
 """Units that letters right behind a number are, and not a product of variables."""
-_ALONE = frozenset(["m", "g", "s", "h", "L", "l", "N", "J", "W", "V", "K"])
+_ALONE = words("m g s h L l N J W V K")
 """Letters that are units where a blank stands between the number and them."""
 _SUPERFLUOUS = frozenset(["a", "an", "the", "of", "each", "every"])
 
