@@ -590,7 +590,7 @@ STATED: dict[str, list[tuple[str, str | None]]] = {
         ("The final answer is 31.", "31"),
         ("The final answer is: $31$.", "31"),
         ("So the answer is **31**.", "31"),
-        ("Therefore the correct answer is 31!", "31"),
+        ("Therefore the correct answer is 31", "31"),
         ("The answer to the problem is 31.", "31"),
         ("the answer is\n\n31", "31"),
         ("<strong>Answer:</strong> 31", "31"),

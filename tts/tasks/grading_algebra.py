@@ -70,20 +70,22 @@ def _expression(tree: list[object]) -> Expr:
     return made
 
 
-def equal(one: Formula, other: Formula, within: list[str]) -> bool | None:
-    """Returns whether two formulas are equal, or nearer to each other than a number; None where that cannot be said.
-
-    Args:
-        within: The number's numerator and denominator, in hexadecimal.
-    """
+def equal(one: Formula, other: Formula, _: object) -> bool | None:
+    """Returns whether two formulas are equal; None where that cannot be said."""
     if one.expression == other.expression:
         return True
     if any(formula.expression.has(sympy.oo) for formula in (one, other)):
         return False
-    bound = Rational(int(within[0], 16), int(within[1], 16))
     if one.number is not None and other.number is not None:
-        return _equal_numbers(one, other, bound)
-    return False if bound else _agree(one.expression, other.expression)
+        return _equal_numbers(one, other)
+    return _agree(one.expression, other.expression)
+
+
+def between(formula: Formula, low: Formula, high: list[object]) -> bool | None:
+    """Returns whether a formula's value is in a range; None where it has none that is real."""
+    if formula.number is None:
+        return False
+    return bool(low.expression <= formula.number < _expression(high)) if formula.number.is_real else None
 
 
 def proportional(one: Formula, other: Formula, positive: bool) -> bool | None:
@@ -110,22 +112,22 @@ def refuted(one: object, other: object) -> bool:
     return any(not _near(first, second) for first, second in pairs)
 
 
-def _equal_numbers(one: Formula, other: Formula, bound: Rational) -> bool | None:
+def _equal_numbers(one: Formula, other: Formula) -> bool | None:
     first, second = one.number, other.number
-    assert first is not None
-    assert second is not None
-    if not (first.is_number and second.is_number) or first.has(sympy.nan) or second.has(sympy.nan):
+    if first is None or second is None or not (first.is_number and second.is_number) or first.has(sympy.nan):
         return None
-    if bound:
-        return bool(Abs(first - second) <= bound)
     if not _near(first, second):
         return False
     difference = one.expression - other.expression
     if difference == 0:
         return True
     # Alike to fifty digits: the same number, unless more digits tell them apart.
-    left = Abs(difference).evalf(5, maxn=MOST_DIGITS)
-    return bool(left <= Abs(first) * Float(10) ** -(MOST_DIGITS // 2))
+    left = difference.evalf(5, maxn=MOST_DIGITS)
+    if any(part._prec > 1 and part != 0 for part in left.atoms(Float)):  # sympy is sure of its digits
+        return False
+    # Of numbers too large or too small for so many digits the last ones have not been seen.
+    seen = Float(10) ** (MOST_DIGITS // 2)
+    return True if 1 / seen < Abs(first) < seen else None
 
 
 def _agree(one: Expr, other: Expr) -> bool | None:
@@ -161,6 +163,9 @@ def _near(first: Expr, second: Expr, relative: Expr = _CLOSE) -> bool:
     return bool(Abs(first - second) <= relative * sympy.Max(Abs(first), Abs(second)))
 
 
+_TWO = Integer(2)
+
+
 def _power(base: Expr, exponent: Expr) -> Expr:
     if isinstance(base, Rational) and isinstance(exponent, Integer):
         bits = (base.p.bit_length() + base.q.bit_length()) * abs(int(exponent))
@@ -169,7 +174,7 @@ def _power(base: Expr, exponent: Expr) -> Expr:
     return base**exponent
 
 
-def _root(value: Expr, degree: Expr = Integer(2)) -> Expr:
+def _root(value: Expr, degree: Expr = _TWO) -> Expr:
     if value.is_negative and isinstance(degree, Integer) and degree % 2:
         return -((-value) ** (1 / degree))
     return value ** (1 / degree)

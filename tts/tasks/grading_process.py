@@ -16,7 +16,7 @@ from tts.core.errors import UserError
 from tts.core.json import Json
 from tts.tasks.answers.comparison import Algebra
 from tts.tasks.answers.logic import Verdict
-from tts.tasks.answers.nodes import Node
+from tts.tasks.answers.nodes import Node, Number
 from tts.tasks.answers.transport import encoded
 
 _STAGES = 3
@@ -48,9 +48,13 @@ class GradingProcess(Algebra):
         self._hopeless = hopeless
         self._process: subprocess.Popen[str] | None = None
 
-    def equal(self, one: Node, other: Node, within: Fraction) -> Verdict:
-        """Returns whether two formulas have the same value for all values of their variables, up to `within`."""
-        return self._formulas("equal", one, other, [f"{within.numerator:x}", f"{within.denominator:x}"])
+    def equal(self, one: Node, other: Node) -> Verdict:
+        """Returns whether two formulas have the same value for all values of their variables."""
+        return self._formulas("equal", one, other, None)
+
+    def between(self, formula: Node, low: Fraction, high: Fraction) -> Verdict:
+        """Returns whether a formula's value is in a range."""
+        return self._formulas("between", formula, Number(low, None), encoded(Number(high, None)))
 
     def proportional(self, one: Node, other: Node, positive: bool) -> Verdict:
         """Returns whether one formula is the other times a number that is not zero, or that is positive."""
@@ -120,7 +124,11 @@ class GradingProcess(Algebra):
 class AtOnce(Algebra):
     """Compares nothing: for what needs no process."""
 
-    def equal(self, one: Node, other: Node, within: Fraction) -> Verdict:
+    def equal(self, one: Node, other: Node) -> Verdict:
+        """Raises NeedsProcessError."""
+        raise NeedsProcessError
+
+    def between(self, formula: Node, low: Fraction, high: Fraction) -> Verdict:
         """Raises NeedsProcessError."""
         raise NeedsProcessError
 

@@ -6,7 +6,7 @@ cannot work. What a check may cost is processor time, so that the verdict does n
 kernel's timer ends the process, which also stops what Python cannot interrupt, and leaves nothing behind when the parent
 dies.
 
-The questions: `equal` (formulas as of `tts.tasks.answers.transport`, and the number by which they may differ),
+The questions: `equal` (formulas as of `tts.tasks.answers.transport`), `between` (a formula and two numbers),
 `proportional` (formulas, and whether the factor must be positive), `verify` (two answers in LaTeX, for math-verify).
 """
 
@@ -72,6 +72,7 @@ def main(seconds_per_check: float) -> None:
 
     questions = {
         "equal": (formula, algebra.equal),
+        "between": (formula, algebra.between),
         "proportional": (formula, algebra.proportional),
         "verify": (expressions, verified),
     }

@@ -29,7 +29,9 @@ _CHARACTERS = str.maketrans(
         **dict.fromkeys("°˚º", r"^{\circ}"),
         **dict.fromkeys("’‘ʼ′", "'"),
         **dict.fromkeys("“”„", '"'),
+        **dict.fromkeys("【】「」『』", " "),
         "⁄": "/",
+        "∶": ":",
         "∕": "/",
         "∗": "*",
         "µ": r"\mu ",
@@ -44,13 +46,18 @@ _SUBSCRIPTS = "₀₁₂₃₄₅₆₇₈₉₊₋₌₍₎ₐₑₕᵢⱼₖ�
 _SUPERSCRIPT_RUN = re.compile(f"[{_SUPERSCRIPTS}]+")
 _SUBSCRIPT_RUN = re.compile(f"[{_SUBSCRIPTS}]+")
 _FRACTION = re.compile("[¼½¾⅐-⅞↉]")
+_TIMES_TEN = re.compile(r"(?<=\d)\s*[xX]\s*(?=10\s*(?:\^|\*\*))")
+_UNEQUAL = re.compile(r"(?<=\w )!=")
+_TO = re.compile(r"(?<=\d)\s*比\s*(?=\d)")
 _SQUARE = re.compile("[㎀-㏟℃℉]")
 
 
 def in_latex(text: str) -> str:
     """Returns a text with Unicode's mathematical characters as LaTeX and full-width ones as plain ones."""
+    text = _UNEQUAL.sub(r"\\ne ", _TIMES_TEN.sub(r"\\times ", text))
     if text.isascii():
         return text
+    text = _TO.sub(":", text)
     text = _SQUARE.sub(lambda match: _once(match[0]), text)
     text = _FRACTION.sub(_fraction, text)
     text = _SUPERSCRIPT_RUN.sub(lambda match: f"^{{{_plain(match[0])}}}", text)

@@ -8,7 +8,7 @@ LAYOUT = words(
     "Huge small footnotesize tiny centering noindent mathop mathord mathrel mathbin mathopen mathclose mathinner "
     "rm sf tt cal mit boldmath bfseries itshape rmfamily upshape bf it boxed fbox framebox num ensuremath "
     "underline uline emph mathnormal mathit textit displaylines vcenter smash unboldmath selectfont nonumber "
-    "notag left right middle ! / ( ) [ ] allowbreak nobreak mathtt mathsf"
+    "notag left right middle checkmark qed ! / ( ) [ ] allowbreak nobreak mathtt mathsf"
 )
 """Commands that say how something looks; their arguments stay where they stand."""
 BLANKS = words("quad qquad enspace thinspace medspace thickspace space nobreakspace , ; : > ~") | {
@@ -23,7 +23,11 @@ BOLD_TEXTS = frozenset(["textbf"])
 UNITS = frozenset(["si", "unit"])
 """Commands whose argument is a unit, in the words of siunitx; those of `QUANTITIES` have a number before it."""
 QUANTITIES = frozenset(["SI", "qty"])
-COLORS = frozenset(["color", "textcolor"])
+DROPPED = {
+    "color": 1, "textcolor": 1, "colorbox": 1, "fcolorbox": 2, "bbox": 0, "phantom": 1, "hphantom": 1, "vphantom": 1,
+    "hspace": 1, "hspace*": 1, "vspace": 1, "label": 1, "tag": 1, "tag*": 1, "style": 1, "class": 1, "cssId": 1,
+}  # fmt: skip
+"""Commands with so many arguments that say how the next one looks."""
 SYNONYMS = {
     **dict.fromkeys(["dfrac", "tfrac", "cfrac", "sfrac", "nicefrac", "flatfrac", "xfrac"], "frac"),
     **dict.fromkeys(["leq", "leqslant", "leqq"], "le"),

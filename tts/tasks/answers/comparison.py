@@ -9,7 +9,7 @@ from typing import Protocol
 
 from tts.tasks.answers.alternatives import spelled_out
 from tts.tasks.answers.building import negative, product, total
-from tts.tasks.answers.exact import exact, tolerance, written_decimal
+from tts.tasks.answers.exact import exact, rounded, written_decimal
 from tts.tasks.answers.logic import Verdict, either, every, matched
 from tts.tasks.answers.nodes import (
     Apply,
@@ -25,15 +25,18 @@ from tts.tasks.answers.nodes import (
     Text,
     latex,
 )
-from tts.tasks.answers.relations import CONSTANTS, interval, is_name, larger_and_smaller, named, value
+from tts.tasks.answers.relations import interval, is_name, larger_and_smaller, named, value
 from tts.tasks.answers.units import same_unit
 
 
 class Algebra(Protocol):
     """Compares formulas; None where it cannot say."""
 
-    def equal(self, one: Node, other: Node, within: Fraction) -> Verdict:
-        """Returns whether two formulas have the same value for all values of their variables, up to `within`."""
+    def equal(self, one: Node, other: Node) -> Verdict:
+        """Returns whether two formulas have the same value for all values of their variables."""
+
+    def between(self, formula: Node, low: Fraction, high: Fraction) -> Verdict:
+        """Returns whether a formula's value is in a range."""
 
     def proportional(self, one: Node, other: Node, positive: bool) -> Verdict:
         """Returns whether one formula is the other times a number that is not zero, or that is positive."""
@@ -43,7 +46,6 @@ class Algebra(Protocol):
 
 
 _SETS = frozenset(["union", "intersection", "without"])
-_EXACT = Fraction(0)
 
 
 @dataclass(frozen=True)
@@ -159,8 +161,8 @@ class Comparison:
         return None
 
     def _sets(self, reference: Node, answer: Node) -> Verdict:
-        if isinstance(reference, Apply) and isinstance(answer, Apply) and reference.name == answer.name == "union":
-            if matched(reference.args, answer.args, self._same):
+        match reference, answer:
+            case (Apply("union", ones), Apply("union", others)) if matched(ones, others, self._same):
                 return True
         return self._unread(reference, answer)
 
@@ -182,16 +184,25 @@ class Comparison:
         if isinstance(reference, Apply) and isinstance(answer, Apply) and names == ["ratio", "ratio"]:
             return self._ratios(reference.args, answer.args)
         values = exact(reference), exact(answer)
-        decimals = [written_decimal(node) for node in (reference, answer)]
-        within = _EXACT
-        if (decimals[0] is None) != (decimals[1] is None):
-            within = tolerance(next(decimal for decimal in decimals if decimal is not None))
-        if values[0] is not None and values[1] is not None:
-            within = _EXACT if any(_is_integer(node) for node in (reference, answer)) else within
-            return abs(values[0] - values[1]) <= within
-        if _differ_at_sight(reference, answer) and not within:
+        if None not in values and values[0] == values[1]:
+            return True
+        decimals = written_decimal(reference), written_decimal(answer)
+        if decimals[0] is not None and decimals[1] is None:
+            return self._rounds(decimals[0], answer, values[1])
+        if decimals[1] is not None and decimals[0] is None:
+            return self._rounds(decimals[1], reference, values[0])
+        if None not in values or _differ_at_sight(reference, answer):
             return False
-        return self.algebra.equal(reference, answer, within)
+        return self.algebra.equal(reference, answer)
+
+    def _rounds(self, decimal: Number, formula: Node, value: Fraction | None) -> Verdict:
+        """Returns whether a decimal is a formula's value, or rounds it where it has digits enough."""
+        ends = rounded(decimal)
+        if value is not None:
+            return not _is_integer(formula) and ends is not None and ends[0] <= value < ends[1]
+        if ends is not None:
+            return self.algebra.between(formula, *ends)
+        return False if _differ_at_sight(decimal, formula) else self.algebra.equal(decimal, formula)
 
     def _bases(self, reference: Node, answer: Node) -> Verdict:
         """Digits with a base and without are the same answer; the question says which base is meant."""
@@ -215,7 +226,12 @@ def _members(several: Several) -> tuple[Node, ...]:
 def _names_differ(several: Several) -> bool:
     """Returns whether a list names its elements, each differently: then their order is theirs no more."""
     names = [named(item) for item in several.items if isinstance(item, Relation)]
-    return len({name[0] for name in names if name is not None}) > 1
+    return len({_letter(name[0]) for name in names if name is not None}) > 1
+
+
+def _letter(name: Node) -> Node:
+    """Returns a name without its subscript: x_1 and x_2 are the values of x, in any order."""
+    return Symbol(name.name.partition("_")[0]) if isinstance(name, Symbol) else name
 
 
 def _is_set(node: Node) -> bool:
@@ -227,10 +243,5 @@ def _is_integer(node: Node) -> bool:
 
 
 def _differ_at_sight(reference: Node, answer: Node) -> bool:
-    """Returns whether two different leaves cannot be the same: two variables, a variable and a number."""
-    leaves = [
-        isinstance(node, Number) or (isinstance(node, Symbol) and node.name not in CONSTANTS)
-        for node in (reference, answer)
-    ]
-    constant = [isinstance(node, Symbol) and node.name in CONSTANTS for node in (reference, answer)]
-    return all(leaf or fixed for leaf, fixed in zip(leaves, constant, strict=True))
+    """Returns whether two different leaves cannot be the same: two letters, a letter and a number."""
+    return all(isinstance(node, Number | Symbol) for node in (reference, answer))

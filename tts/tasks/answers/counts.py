@@ -43,11 +43,10 @@ def counted(tokens: Sequence[Token], one: bool) -> str | None:
         one: Whether the number is 1, whose thing is in the singular.
     """
     words = [token.text.lower() for token in tokens if token.kind == "word"]
-    if len(words) < len(tokens) or not words or len(words) > _LONGEST or not _OTHERWISE.isdisjoint(words):
-        if not _ends_in_total(words, tokens):
-            return None
     if words[-2:-1] == ["in"] and words[-1] in _TAIL:
-        words = words[:-2]
+        words, tokens = words[:-2], tokens[:-2]
+    if len(words) < len(tokens) or not words or len(words) > _LONGEST or not _OTHERWISE.isdisjoint(words):
+        return None
     while len(words) > 1 and words[-1] in _TAIL:
         words = words[:-1]
     words = _before(words, "per", "a", "an", "every", "each")
@@ -59,16 +58,6 @@ def counted(tokens: Sequence[Token], one: bool) -> str | None:
         return UNITS[noun]
     plural = noun in _PLURALS or (noun.endswith("s") and not noun.endswith("ss") and len(noun) > 3)
     return f"{_singular(noun)}s" if plural or one else None
-
-
-def _ends_in_total(words: list[str], tokens: Sequence[Token]) -> bool:
-    return (
-        len(words) == len(tokens) > 2
-        and len(words) <= _LONGEST
-        and words[-2] == "in"
-        and words[-1] in _TAIL
-        and _OTHERWISE.isdisjoint(words[:-2])
-    )
 
 
 def _before(words: list[str], *marks: str) -> list[str]:

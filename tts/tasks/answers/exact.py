@@ -11,9 +11,10 @@ from tts.tasks.answers.nodes import Apply, Node, Number
 MOST_BITS = 1 << 18
 """Of a number's numerator and denominator together; larger ones are left to the grading process, which can be stopped."""
 _ENOUGH_DIGITS = 6
+_DIGITS_OF_A_FLOAT = 16
 
 
-class _TooLarge(ArithmeticError):
+class _TooLargeError(ArithmeticError):
     pass
 
 
@@ -42,17 +43,22 @@ def written_decimal(node: Node) -> Number | None:
     return None
 
 
-def tolerance(number: Number) -> Fraction:
-    """Returns how far from a decimal the value may be that it rounds: 0 where it has too few digits to tell.
+def rounded(number: Number) -> tuple[Fraction, Fraction] | None:
+    """Returns the values that a decimal may stand for, as a range; None where it has too few digits to tell.
 
-    It needs six significant digits and six decimals. With seven decimals it may be cut off instead of rounded.
+    It needs six significant digits and six decimals. With seven decimals it may be cut off instead of rounded, and with
+    sixteen digits it is a computer's, whose last one is not sure.
     """
-    decimals = number.decimals or 0
-    digits = len(str(abs(int(number.value * Fraction(10) ** decimals))))
-    if decimals < _ENOUGH_DIGITS or digits < _ENOUGH_DIGITS:
-        return Fraction(0)
+    decimals, size = number.decimals or 0, abs(number.value)
+    digits = len(str(int(size * Fraction(10) ** decimals)))
+    if min(decimals, digits) < _ENOUGH_DIGITS:
+        return None
     last = Fraction(1, 10**decimals)
-    return last / 2 if decimals == _ENOUGH_DIGITS else last
+    below, above = last / 2, last if decimals > _ENOUGH_DIGITS else last / 2
+    if digits >= _DIGITS_OF_A_FLOAT:
+        below = above = 2 * last
+    ends = size - below, size + above
+    return ends if number.value >= 0 else (-ends[1], -ends[0])
 
 
 def _value(node: Node) -> Fraction:
@@ -62,7 +68,7 @@ def _value(node: Node) -> Fraction:
         raise ValueError
     value = _OPERATIONS[node.name]([_value(arg) for arg in node.args])
     if _bits(value) > MOST_BITS:
-        raise _TooLarge
+        raise _TooLargeError
     return value
 
 
@@ -72,7 +78,7 @@ def _bits(value: Fraction) -> int:
 
 def _integer(value: Fraction, most: int) -> int:
     if value.denominator != 1 or abs(value) > most:
-        raise _TooLarge
+        raise _TooLargeError
     return int(value)
 
 
@@ -85,12 +91,12 @@ def _power(args: Sequence[Fraction]) -> Fraction:
             [base**exponent.numerator if abs(exponent.numerator) < 100 else _refuse(), Fraction(exponent.denominator)]
         )
     if abs(exponent) * max(1, _bits(base)) > MOST_BITS and abs(base) != 1:
-        raise _TooLarge
+        raise _TooLargeError
     return base ** int(exponent)
 
 
 def _refuse() -> Fraction:
-    raise _TooLarge
+    raise _TooLargeError
 
 
 def _root(args: Sequence[Fraction]) -> Fraction:

@@ -17,26 +17,34 @@ _BETWEEN_BOXES = re.compile(
     r"(?:[ \t$*~{}]|\\[()\[\],;! ]|\\q?quad|\\text(?=\s*\{)|[a-zA-Z](?:_\{?\w\}?)?\s*[=:])*(?:[,;，、；]|and|or|和|或|与)"
     r"(?:[ \t$*~{},]|\\[()\[\],;! ]|\\q?quad|\\text(?=\s*\{)|and|or|[a-zA-Z](?:_\{?\w\}?)?\s*[=:])*"
 )
-_TAGGED = re.compile(r"<answer>((?:(?!<answer>).)*?)</answer>", re.DOTALL | re.IGNORECASE)
+_TAGGED = re.compile(
+    r"<(?:final_)?answer>((?:(?!<(?:final_)?answer>).)*?)(?:</(?:final_)?answer>|\Z)", re.DOTALL | re.IGNORECASE
+)
+_THOUGHTS = ("think", "thinking", "thought", "reasoning")
 _HASHES = re.compile(r"^####(?!#)[ \t]*(\S[^\n]*)$", re.MULTILINE)
 
-_EMPHASIS = r"(?:\*|_|`|</?(?:b|strong|i|em)>)*"
-_OPENING = r"(?:\s|\*|_|`|ˋ|\\\[|\\\(|\$\$|</?(?:b|strong|i|em)>)*(?=\S)"
+_EMPHASIS = r"(?:\*|_|`|\"|'|</?(?:b|strong|i|em)>)*"
+_OPENING = r"(?:\s|\*|_|`|ˋ|\\\[|\\\(|\$\$|</?(?:b|strong|i|em)>|<br ?/?>)*(?=\S)"
 _NAMES = (
     r"(?:final[ \t]+|correct[ \t]+)?answers?|final[ \t]+results?|r[ée]ponse(?:[ \t]+finale)?|respuesta(?:[ \t]+final)?"
-    r"|resposta(?:[ \t]+final)?|risposta(?:[ \t]+finale)?|antwort|ответ|정답|답|答え|答(?=[:：])|(?:最终|最後の)?答案|最终结果"
+    r"|resposta(?:[ \t]+final)?|risposta(?:[ \t]+finale)?|antwort|ответ|정답|답|答え|答(?=[:：])|(?:最终|最後の)?答案"
+    r"|最终结果"
 )
-_VERBS = r"(?:is|are|est|es|è|é|ist|lautet|为|為|是|は|은|는)?[ \t]*(?:[:：=—–]|-(?=[ \t]))|is\b|are\b|est\b|es\b|ist\b|[为為是は은는èé]"
+_VERBS = (
+    r"(?:is|are|est|es|è|é|ist|lautet|为|為|是|は|은|는)?[ \t]*(?:[:：=—–]|-(?=[ \t]))"
+    r"|is\b|are\b|(?:should|would|will|must|has to)[ \t]+be\b|equals\b|est\b|es\b|ist\b|lautet\b|[为為是は은는èé]"
+)
 _STATEMENTS = (
     # The answer is 7; **Final Answer**: 7; 答案：7.
-    rf"(?<![^\W_])(?:{_NAMES}){_EMPHASIS}(?:[ \t]+(?:to|for|of)[ \t][^.:=\n]{{1,80}}?)?[ \t]*(?:{_VERBS}){_EMPHASIS}[ \t]*[:：]?{_OPENING}",
+    rf"(?<![^\W_])(?:{_NAMES}){_EMPHASIS}(?:[ \t]+(?:to|for|of)[ \t][^.:=\n]{{1,80}}?)?[ \t]*"
+    rf"(?:{_VERBS}){_EMPHASIS}[ \t]*[:：]?(?:[ \t]+(?:therefore|thus|then|hence|simply|just)\b,?)?{_OPENING}",
     # A heading of its own: ### Answer.
     rf"^[ \t#*_>]*(?:{_NAMES}|results?|solution){_EMPHASIS}[ \t]*[:：]?{_EMPHASIS}[ \t]*\n{_OPENING}",
     r"^[ \t*_]*(?:results?|ans)\.?[ \t]*[:：=]" + _OPENING,
     r"故选[ \t]*[:：]?" + _OPENING,
 )
 _STATEMENT = re.compile("|".join(f"(?:{statement})" for statement in _STATEMENTS), re.IGNORECASE | re.MULTILINE)
-_END_OF_STATEMENT = re.compile(r"\n|\.[*_`\"'ˋ]*(?:\s|\Z)|。|</?[a-z]+>", re.IGNORECASE)
+_END_OF_STATEMENT = re.compile(r"\n|,?\s(?:because|since)\b|\.[*_`\"'ˋ]*(?:\s|\Z)|。|</?[a-z]+>", re.IGNORECASE)
 _QUOTES = (
     ("**", "**"),
     ("*", "*"),
@@ -56,8 +64,8 @@ def extract_answer(text: str) -> str | None:
     In this order: the content of the last complete `\boxed{...}` (also `\fbox`, `\framebox`; the inner one where they
     are nested; several where only commas, "and" or "or" stand between them), GSM8K's last line `#### number`, the last
     "the answer is x", "**Answer**: x", "### Answer" and the like, also in other languages. Where there is an
-    `<answer>...</answer>` it is sought in there. What stands in `<think>` is no final answer, and a number that merely stands
-    in the text is never taken for one.
+    `<answer>...</answer>` it is sought in there. What stands in `<think>` is no final answer, and a number that merely
+    stands in the text is never taken for one.
     """
     text = _without_thoughts(text)
     tagged = _TAGGED.findall(text) if "<" in text else []
@@ -77,7 +85,9 @@ def _stated(text: str) -> str | None:
 
 def _without_thoughts(text: str) -> str:
     """Returns what stands behind the last thought: a template may open it, and a cut one never ends."""
-    return text.rpartition("</think>")[2].partition("<think>")[0]
+    for tag in _THOUGHTS:
+        text = text.rpartition(f"</{tag}>")[2].partition(f"<{tag}>")[0]
+    return text
 
 
 def _last_hashes(text: str) -> str | None:
@@ -104,7 +114,7 @@ def _bare(statement: str) -> str:
     while True:
         bare = (
             statement.strip()
-            .rstrip(".,;!*` ")
+            .rstrip(".,;*` ")
             .removesuffix(r"\)")
             .removesuffix(r"\]")
             .removesuffix("$$")

@@ -10,7 +10,8 @@ from tts.tasks.answers.counts import counted
 from tts.tasks.answers.cursor import RefusedError
 from tts.tasks.answers.nodes import Apply, Node, Number, Quantity
 from tts.tasks.answers.tokens import Token
-from tts.tasks.answers.units import MULTIPLIERS, currency, known_unit
+from tts.tasks.answers.units import MULTIPLIERS, UNITS, currency, known_unit
+from tts.tasks.answers.vocabulary import words
 from tts.tasks.answers.words import number_word
 
 _Parse = Callable[[Sequence[Token]], Node]
@@ -53,7 +54,7 @@ def _rate(tokens: Sequence[Token]) -> tuple[Sequence[Token], str]:
     return tokens[:place], f" /{thing}"
 
 
-_PER = frozenset(["per", "a", "an", "each", "every", "for"])
+_PER = words("per a an each every for")
 
 
 def _sign(tokens: Sequence[Token]) -> tuple[list[Token], list[Token]]:
@@ -95,7 +96,7 @@ def _unit(tokens: Sequence[Token], parse: _Parse) -> Node | None:
         if token.kind not in ("word", "mark", "command") or not _may_begin_unit(tokens, place):
             continue
         rest = _without_parentheses(tokens[place:])
-        unit, optional = known_unit(rest), True
+        unit, optional = known_unit(_without_tail(rest)), True
         if unit is None and len(rest) == 1 and rest[0].text in _CLOCK:
             unit, optional = rest[0].text, False
         if unit is None and _is_plain(tokens[:place]):
@@ -103,11 +104,9 @@ def _unit(tokens: Sequence[Token], parse: _Parse) -> Node | None:
         if unit is None:
             continue
         value = _value(tokens[:place], parse)
-        if isinstance(value, Quantity):
-            if value.unit != "degree" or unit not in ("coulomb", "farad", "kelvin", "celsius", "fahrenheit"):
-                raise RefusedError
-            return Quantity(value.value, {"coulomb": "celsius", "farad": "fahrenheit"}.get(unit, unit))
-        return Quantity(value, unit, optional)
+        if isinstance(value, Quantity) and (value.unit, unit) not in (("degree", "celsius"), ("degree", "fahrenheit")):
+            raise RefusedError
+        return Quantity(value.value if isinstance(value, Quantity) else value, unit, optional)
     return None
 
 
@@ -125,6 +124,17 @@ def _without_parentheses(tokens: Sequence[Token]) -> Sequence[Token]:
     return tokens[1:-1] if enclosed else tokens
 
 
+def _without_tail(tokens: Sequence[Token]) -> Sequence[Token]:
+    """Takes away what says only how a measure is meant: 15 years old, 3 feet tall, 8 dollars in total."""
+    end = len(tokens)
+    while end > 1 and tokens[end - 1].kind == "word" and tokens[end - 1].text in _TAIL:
+        end -= 1
+    return tokens[:end]
+
+
+_TAIL = words("old tall long wide high deep away apart total in altogether overall each left remaining exactly only")
+
+
 def _is_plain(tokens: Sequence[Token]) -> bool:
     """Returns whether a value is a number in digits, of which things can be counted."""
     return all(
@@ -136,6 +146,7 @@ def _is_plain(tokens: Sequence[Token]) -> bool:
 
 def _multiplied(tokens: Sequence[Token], parse: _Parse) -> Node | None:
     """Reads 5 million, 2 dozen eggs, 3万."""
+    tokens = [part for token in tokens for part in _apart(token)]
     place = next((i for i, t in enumerate(tokens) if t.kind == "word" and t.text.lower() in MULTIPLIERS), 0)
     if not place or not _is_plain(tokens[:place]):
         return None
@@ -150,6 +161,15 @@ def _multiplied(tokens: Sequence[Token], parse: _Parse) -> Node | None:
     return Quantity(value, counting.unit, counting.optional)
 
 
+def _apart(token: Token) -> list[Token]:
+    """Splits a Chinese multiplier from the unit behind it: 3万人."""
+    text = token.text
+    if token.kind != "word" or text.isascii() or text in UNITS:
+        return [token]
+    width = next((width for width in (2, 1) if text[:width] in MULTIPLIERS and text[width:]), 0)
+    return [token.part(0, width), token.part(width, len(text))] if width else [token]
+
+
 def _in_words(tokens: Sequence[Token], parse: _Parse) -> Node | None:
     """Reads a number that is said again in words: 12 (twelve)."""
     if len(tokens) < 4 or tokens[-1].text != ")" or not _is_plain(tokens[:1]):
@@ -162,7 +182,7 @@ def _in_words(tokens: Sequence[Token], parse: _Parse) -> Node | None:
 
 
 def _base(tokens: Sequence[Token], parse: _Parse) -> Node | None:
-    """Reads a base in words: 4343 (base 6), 2516_{\\text{eight}}, 101 in base two."""
+    r"""Reads a base in words: 4343 (base 6), 2516_{\text{eight}}, 101 in base two."""
     plain = [token for token in tokens if token.text not in ("(", ")", "{", "}")]
     if len(plain) < 3 or plain[0].kind != "number":
         return None
@@ -176,7 +196,7 @@ def _base(tokens: Sequence[Token], parse: _Parse) -> Node | None:
 
 
 def _remainder(tokens: Sequence[Token], parse: _Parse) -> Node | None:
-    """Reads a class of remainders: 7 (mod 10), 7 \\pmod{10}."""
+    r"""Reads a class of remainders: 7 (mod 10), 7 \pmod{10}."""
     place = next((i for i, t in enumerate(tokens) if t.text in ("mod", "pmod", "bmod", "modulo")), 0)
     if not place:
         return None
@@ -187,4 +207,14 @@ def _remainder(tokens: Sequence[Token], parse: _Parse) -> Node | None:
     return Apply("mod", (parse(tokens[:end]), parse(rest)))
 
 
-_SUFFIXES = (_in_words, _base, _remainder, _multiplied, _unit)
+def _temperature(tokens: Sequence[Token], parse: _Parse) -> Node | None:
+    r"""Reads degrees of a scale: 20^{\circ}\text{C}, 20 °F."""
+    scale = _SCALES.get(tokens[-1].text) if len(tokens) > 2 else None
+    if scale is None or not {"circ", "degree"} & {token.text for token in tokens[-3:-1]}:
+        return None
+    value = _value(tokens[:-1], parse)
+    return Quantity(value.value, scale) if isinstance(value, Quantity) and value.unit == "degree" else None
+
+
+_SCALES = {"C": "celsius", "F": "fahrenheit", "K": "kelvin"}
+_SUFFIXES = (_temperature, _in_words, _base, _remainder, _multiplied, _unit)

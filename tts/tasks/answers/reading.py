@@ -11,6 +11,7 @@ from functools import lru_cache
 from tts.tasks.answers.characters import in_latex
 from tts.tasks.answers.cursor import RefusedError
 from tts.tasks.answers.expressions import parse
+from tts.tasks.answers.labels import separated, without_labels
 from tts.tasks.answers.names import FUNCTIONS
 from tts.tasks.answers.nodes import (
     Node,
@@ -86,6 +87,9 @@ def _read(text: str) -> Node:
     while tokens and tokens[-1].kind == "mark" and tokens[-1].text in ".,;":
         tokens = _unwrapped(tokens[:-1])
     parts = _split(tokens)
+    if len(parts) == 1:
+        parts = separated(tokens)
+    parts = without_labels(parts)
     if len(parts) == 1 or any(_has_ellipsis(part) and len(part) > 1 for part in parts):
         return _element(parts[0] if len(parts) == 1 else tokens)
     return _several([_element(part) for part in parts])
@@ -158,7 +162,6 @@ def _several(elements: list[Node]) -> Node:
 
 
 def _element(tokens: Sequence[Token]) -> Node:
-    tokens = _unlabelled(list(tokens))
     cuts = [
         (place, sign)
         for place, (token, depth) in enumerate(zip(tokens, _depths(tokens), strict=True))
@@ -188,20 +191,6 @@ def _sign(token: Token) -> str | None:
     return table.get(token.text)
 
 
-def _unlabelled(tokens: list[Token]) -> list[Token]:
-    """Takes away a part's label: (a) 3, a) 3."""
-    for pattern in (("(", None, ")"), (None, ")")):
-        head, rest = tokens[: len(pattern)], tokens[len(pattern) :]
-        label = head[pattern.index(None)] if len(head) == len(pattern) else None
-        if label is None or not rest or any(w not in (None, t.text) for w, t in zip(pattern, head, strict=True)):
-            continue
-        letter = label.kind == "word" and len(label.text) == 1 and label.text.lower() in "abcdefgh"
-        begins = rest[0].kind == "number" or rest[0].text in ("-", "frac", "sqrt", r"\{", "{", "$")
-        if letter and begins and (len(pattern) == 2 or rest[0].blank):
-            return rest
-    return tokens
-
-
 def _side(tokens: Sequence[Token]) -> Node:
     inside = _unwrapped(list(tokens))
     tokens = inside if len(_split(inside)) == 1 else tokens
@@ -226,13 +215,21 @@ def _words(tokens: Sequence[Token]) -> Text | None:
     upright = all(token.upright for token in words)
     if any(not token.text.isascii() for token in words) or (
         (upright and any(len(text) > 1 for text in texts))
-        or (len(texts) == 1 and len(texts[0]) > 3)
+        or (len(texts) == 1 and (len(texts[0]) > 3 or _is_short_word(texts[0])))
         or (len(texts) > 1 and all(len(text) > 1 for text in texts) and any(token.blank for token in words[1:]))
         or (len(texts) > 1 and any(len(text) > 3 for text in texts))
     ):
         spelled = "".join((" " if token.blank else "") + token.text for token in tokens)
         return Text(" ".join(spelled.casefold().strip(" .").split()))
     return None
+
+
+def _is_short_word(text: str) -> bool:
+    """Returns whether two or three letters are a word and no product: a name, or yes and no."""
+    return text.lower() in _SHORT_WORDS or (len(text) > 1 and text[0].isupper() and text[1:].islower())
+
+
+_SHORT_WORDS = frozenset(["yes", "no", "odd", "one", "two", "six", "ten", "all", "any", "red"])
 
 
 def normalize(answer: str) -> str:

@@ -72,6 +72,8 @@ class _Style:
     bold: bool = False
     depth: int = 0
     """How many brackets are open."""
+    lines: int = 0
+    """How many environments are open whose lines are arranged at each &."""
 
 
 _NUMERALS = frozenset("0123456789.")
@@ -81,6 +83,7 @@ _TOKEN = re.compile(r"(?P<blank>(?:\s|~)+)|\\(?P<command>[a-zA-Z]+\*?|.)|(?P<wor
 _ENVIRONMENT = re.compile(r"\s*\{([a-zA-Z]+\*?)\}")
 _COLUMNS = re.compile(r"\s*\{[clr|@{} ]*\}")
 _LINE_SPACE = re.compile(r"\[[^\[\]]*(?:pt|em|ex|cm|mm)\]")
+_OPTION = re.compile(r"\s*\[[^\[\]]*\]")
 _FENCE = re.compile(r"\s*(?:(\.)|(\||\\\||\\[lr]?[vV]ert(?![a-zA-Z])))")
 _OPENING, _CLOSING = ("(", "[", r"\{"), (")", "]", r"\}")
 _SPELLED: dict[Kind, Callable[[Token], str]] = {
@@ -116,7 +119,7 @@ def _tokens(text: str, style: _Style) -> Iterator[Token]:
         elif match["word"]:
             made = [Token("word", match["word"], False, style.upright, style.bold)]
         else:
-            made = [Token("mark", match["mark"])]
+            made = [] if match["mark"] == "&" and style.lines else [Token("mark", match["mark"])]
         inside = text[position - 1] == "}" and text[position - 2].isspace()  # \text{ and } says a blank
         for token in made:
             style.depth += (token.text in _OPENING) - (token.text in _CLOSING) if token.kind == "mark" else 0
@@ -134,6 +137,7 @@ def _command(name: str, text: str, position: int, style: _Style) -> tuple[list[T
     if name in ("begin", "end") and (environment := _ENVIRONMENT.match(text, position)):
         columns = _COLUMNS.match(text, environment.end()) if environment[1] in ("array", "alignedat") else None
         lost = environment[1] in commands.LOST_ENVIRONMENTS
+        style.lines += lost if name == "begin" else -lost
         kind: Kind = "begin" if name == "begin" else "end"
         made = [] if lost else [Token(kind, environment[1])]
         return made, (columns or environment).end()
@@ -142,8 +146,12 @@ def _command(name: str, text: str, position: int, style: _Style) -> tuple[list[T
         return [Token("command", "\\")], position if space is None else space.end()
     if name in commands.BLANKS:
         return None, position
-    if name in commands.COLORS:
-        return [], _argument(text, position)[1]
+    if name in commands.DROPPED:
+        option = _OPTION.match(text, position)
+        position = option.end() if option else position
+        for _ in range(commands.DROPPED[name]):
+            position = _argument(text, position)[1]
+        return [], position
     if name in commands.LETTERS:
         return [Token("word", commands.LETTERS[name], False, style.upright, style.bold)], position
     if name in _STYLES:
@@ -167,9 +175,7 @@ def _styled(name: str, text: str, position: int, style: _Style) -> tuple[list[To
     if name in commands.UNITS | commands.QUANTITIES:
         content = content.replace("\\", " ")
     upright = style.upright or name not in commands.BOLD
-    inner = list(
-        _tokens(_DOLLAR.sub("", content), _Style(upright, name in commands.BOLD | commands.BOLD_TEXTS, style.depth))
-    )
+    inner = list(_tokens(_DOLLAR.sub("", content), _Style(upright, name in commands.BOLD, style.depth, style.lines)))
     if made and inner:
         inner[0] = replace(inner[0], blank=True)
     before = text[:position].rstrip()[: -len(name) - 1].rstrip()[-1:]

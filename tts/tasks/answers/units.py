@@ -62,8 +62,10 @@ percent: % percent pct percentage 百分
 dollar: $ USD usd dollar dollars buck bucks 美元
 cent: ¢ cent cents penny pennies
 euro: € EUR euro euros 欧元
-sterling: £ GBP pence quid 英镑
-yuan: ¥ CNY RMB yuan yen JPY 元 块 块钱 人民币 円 日元
+sterling: £ GBP quid 英镑
+pence: pence
+yuan: ¥ CNY RMB yuan 元 块 块钱 人民币
+yen: JPY yen 円 日元
 rupee: ₹ Rs INR rupee rupees
 won: ₩ KRW won
 rouble: ₽ RUB rouble roubles ruble rubles
@@ -107,7 +109,8 @@ metre_/second: mps
 point: point points 分
 unit: unit units u 单位
 time: time times 次 回 倍
-piece: piece pieces pc pcs 个 個 只 件 张 本 条 块儿 支 枝 根 颗 粒 台 辆 名 位 家 所 种 份 袋 箱 盒 瓶 杯 头 匹 棵 朵 间 座 层 页 行 组 对 つ
+piece: piece pieces pc pcs 个 個 只 件 张 本 条 支 枝 根 颗 粒 台 辆 名
+piece: 位 家 所 种 份 袋 箱 盒 瓶 杯 头 匹 棵 朵 间 座 层 页 行 组 对 つ
 person: person people persons pax 人
 age: 岁 歳
 """
@@ -194,12 +197,28 @@ def _name(token: Token, inside: bool) -> str | None:
         return {"Omega": "ohm", "mu": None}.get(text)
     if token.kind != "word":
         return None
+    if not text.isascii():
+        return _han(text)
     name = UNITS.get(text) or (UNITS.get(text.lower()) if len(text) > 2 else None)
-    if name is None or token.upright or inside:
+    if name is None or inside or (token.upright and (token.blank or len(text) > 1 or text in _ALONE)):
         return name
     if token.blank:
-        return name if len(text) > 1 or not text.isascii() or text in _ALONE else None
-    return name if text in _GLUED or len(text) > 3 or not text.isascii() else None
+        return name if len(text) > 1 or text in _ALONE else None
+    return name if text in _GLUED or len(text) > 3 else None
+
+
+def _han(text: str) -> str | None:
+    """Returns the unit that a run of Chinese characters names: 米, 平方厘米, 个苹果, 千米每小时."""
+    for prefix in ("平方", "立方"):
+        if text.startswith(prefix) and text[2:] in UNITS:
+            return f"{UNITS[text[2:]]}^{_POWERS[prefix]}"
+    if "每" in text:
+        top, _, bottom = text.partition("每")
+        names = _han(top), _han(bottom)
+        return f"{names[0]} /{names[1]}" if None not in names else None
+    if text in UNITS:
+        return UNITS[text]
+    return "piece" if UNITS.get(text[:1]) == "piece" and text[1:2] not in "半多余几" else None
 
 
 def _exponent(tokens: Sequence[Token], place: int) -> tuple[str | None, int]:
