@@ -20,6 +20,8 @@ _MATRICES = frozenset(["pmatrix", "bmatrix", "matrix", "Bmatrix", "smallmatrix",
 _FENCES = {"lfloor": ("rfloor", "floor"), "lceil": ("rceil", "ceil"), "lvert": ("rvert", "abs")}
 _OPENING, _CLOSING = {"(": "(", "[": "[", "]": "("}, {")": ")", "]": "]", "[": ")"}
 """Brackets of points and intervals; open ones may be turned round: ]0, 1[."""
+_ORDINALS = frozenset(["st", "nd", "rd", "th"])
+_REALS = Group("(", (negative(Symbol(r"\infty")), Symbol(r"\infty")), ")")
 _TEN = Number(Fraction(10))
 
 
@@ -70,6 +72,8 @@ def _word(parser: Expressions, token: Token) -> Node:
         return Symbol(CONSTANTS[name])
     if len(name) == 1:
         return _symbol(parser, rf"\mathbf{{{name}}}" if token.bold and name in AXES else name)
+    if name in _ORDINALS and not token.blank:
+        raise RefusedError
     if token.upright or len(name) > 3 or not name.isascii() or name.startswith("pi") or name.endswith("pi"):
         raise RefusedError
     letters = [token.part(i, i + 1) for i in range(len(name))]
@@ -100,6 +104,8 @@ def _command(parser: Expressions, token: Token) -> Node:
         return _symbol(parser, rf"\{name}")
     if name in ACCENTS:
         inner = latex(parser.argument())
+        if (name, inner) == ("mathbb", "R") and not parser.sees("^", "_"):
+            return _REALS
         axis = name in ("hat", "vec") and inner.removeprefix(r"\mathbf{").removesuffix("}")
         return _symbol(parser, rf"\mathbf{{{axis}}}" if axis in AXES else rf"\{name}{{{inner}}}")
     if name in _FENCES:

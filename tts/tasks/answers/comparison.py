@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -13,6 +14,7 @@ from tts.tasks.answers.exact import exact, rounded, written_decimal
 from tts.tasks.answers.logic import Verdict, either, every, matched
 from tts.tasks.answers.nodes import (
     Apply,
+    Choice,
     Group,
     Matrix,
     Node,
@@ -62,7 +64,7 @@ class Comparison:
         """Returns whether an answer is the reference's; None where that cannot be said."""
         if reference == answer:
             return True
-        return self._same(spelled_out(reference), spelled_out(answer))
+        return self._same(_only(spelled_out(reference)), _only(spelled_out(answer)))
 
     def _same(self, reference: Node, answer: Node) -> Verdict:
         if reference == answer:
@@ -70,6 +72,11 @@ class Comparison:
         match reference, answer:
             case (Relation(), Relation()):
                 return self._relations(reference, answer)
+            case (Choice(), Choice()):
+                return reference.letter == answer.letter and self._same(reference.value, answer.value)
+            case (Choice(letter, said), other) | (other, Choice(letter, said)):
+                sides = (said, other) if reference != other else (other, said)
+                return either([other == Symbol(letter), self._same(*sides)])
             case (Several(), _) | (_, Several()):
                 return self._lists(reference, answer)
             case (Relation(), _):
@@ -137,12 +144,12 @@ class Comparison:
             return self._same(*ranges)
         if isinstance(reference, Several) and isinstance(answer, Several):
             ones, others = _members(reference), _members(answer)
-            if _names_differ(reference) != _names_differ(answer):
+            if _names_differ(reference) != _names_differ(answer) or reference.labelled or answer.labelled:
                 return self._in_order(ones, others)
             return matched(ones, others, self._same)
         several, other = (reference, answer) if isinstance(reference, Several) else (answer, reference)
         assert isinstance(several, Several)
-        if not isinstance(other, Group | Opaque):
+        if not isinstance(other, Group | Opaque) and not several.braces:
             # A list of one element, or one that says the same in several ways: 5/4, or 1.25.
             return every(self._same(item, other) for item in several.items)
         if isinstance(other, Group) and not several.braces:
@@ -168,6 +175,8 @@ class Comparison:
 
     def _unread(self, reference: Node, answer: Node) -> Verdict:
         """Asks math-verify about formulas that were not read; it is given all of them, or nothing."""
+        if isinstance(reference, Opaque) and isinstance(answer, Opaque) and _plain(reference) == _plain(answer):
+            return True
         if any(
             isinstance(node, Text) or (isinstance(node, Opaque) and not node.formula) for node in (reference, answer)
         ):
@@ -217,6 +226,19 @@ class Comparison:
             return False
         crossed = ((product((a, others[0])), product((b, ones[0]))) for a, b in zip(ones, others, strict=True))
         return every(self._same(*pair) for pair in crossed)
+
+
+def _only(node: Node) -> Node:
+    """Returns the element of a set of one, which may be given without its braces."""
+    return node.items[0] if isinstance(node, Several) and node.braces and len(node.items) == 1 else node
+
+
+def _plain(opaque: Opaque) -> str:
+    """Returns tokens that were not understood without their fonts."""
+    return "".join(_TEXT.sub(r" \1 ", opaque.text).split())
+
+
+_TEXT = re.compile(r"\\text\{([^{}]*)\}")
 
 
 def _members(several: Several) -> tuple[Node, ...]:

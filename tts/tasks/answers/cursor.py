@@ -18,6 +18,7 @@ _READ_BY_MATH_VERIFY = words(
     "rvert langle rangle choose overline circ"
 )
 """Commands that math-verify does not pass over."""
+_MARKS = frozenset([*"+-*/^_(){}[]|!,:=<>&", r"\{", r"\}"])
 
 
 class RefusedError(ValueError):
@@ -113,4 +114,4 @@ def _is_readable(token: Token) -> bool:
         return len(token.text) <= 3 and token.text.isascii() and not (token.upright and len(token.text) > 1)
     if token.kind == "number":
         return token.value is not None
-    return token.kind == "mark" or token.text in _READ_BY_MATH_VERIFY
+    return token.text in (_MARKS if token.kind == "mark" else _READ_BY_MATH_VERIFY)

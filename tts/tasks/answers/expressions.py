@@ -12,7 +12,7 @@ from tts.tasks.answers.nodes import ZERO, Apply, Group, Node, Number, Symbol
 from tts.tasks.answers.tokens import Kind, Token
 from tts.tasks.answers.vocabulary import words
 
-_STOPS = words("pm mp cup cap setminus rangle rfloor rceil rvert times cdot div choose over to circ degree \\")
+_STOPS = words("union pm mp cup cap setminus rangle rfloor rceil rvert times cdot div choose over to circ degree \\")
 """What ends a product."""
 _DEGREE = Symbol(r"\circ")
 _JOINING = {"cup": "union", "cap": "intersection", "setminus": "without", "U": "union", "union": "union"}
@@ -106,6 +106,10 @@ class Expressions(Cursor):
             return False
         if token.kind == "number":
             raise RefusedError  # 2 3, or 5 behind a fraction: a product, a list, or a slip
+        if token.text == "[" and [t.text for t in self.peek(2)][1:] in ([], ["cup"], ["cap"]):
+            return False  # 0, 1[
+        if token.text == "U" and token.blank and [t.text for t in self.peek(2)][1:] in (["("], ["["], [r"\{"]):
+            return False
         return not (token.text in _STOPS and token.kind in ("command", "word"))
 
     def _signed(self) -> Node:

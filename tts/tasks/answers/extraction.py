@@ -26,7 +26,8 @@ _HASHES = re.compile(r"^####(?!#)[ \t]*(\S[^\n]*)$", re.MULTILINE)
 _EMPHASIS = r"(?:\*|_|`|\"|'|</?(?:b|strong|i|em)>)*"
 _OPENING = r"(?:\s|\*|_|`|ˋ|\\\[|\\\(|\$\$|</?(?:b|strong|i|em)>|<br ?/?>)*(?=\S)"
 _NAMES = (
-    r"(?:final[ \t]+|correct[ \t]+)?answers?|final[ \t]+results?|r[ée]ponse(?:[ \t]+finale)?|respuesta(?:[ \t]+final)?"
+    r"(?:final[ \t]+|correct[ \t]+)?answers?|correct[ \t]+(?:option|choice)"
+    r"|final[ \t]+results?|r[ée]ponse(?:[ \t]+finale)?|respuesta(?:[ \t]+final)?"
     r"|resposta(?:[ \t]+final)?|risposta(?:[ \t]+finale)?|antwort|ответ|정답|답|答え|答(?=[:：])|(?:最终|最後の)?答案"
     r"|最终结果"
 )
@@ -118,6 +119,7 @@ def _bare(statement: str) -> str:
             .removesuffix(r"\)")
             .removesuffix(r"\]")
             .removesuffix("$$")
+            .removesuffix("__")
             .lstrip("`")
             .rstrip("ˋ")
         )

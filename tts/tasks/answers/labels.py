@@ -20,14 +20,25 @@ def separated(tokens: Sequence[Token]) -> list[list[Token]]:
     return [list(tokens)]
 
 
-def without_labels(parts: Sequence[list[Token]]) -> list[list[Token]]:
-    """Returns parts without their labels, where all have one; a single part may have only a letter before a number."""
-    for series in _SERIES[: 2 if len(parts) == 1 else len(_SERIES)]:
-        names = series.split()[: len(parts)] if len(parts) > 1 else series.split()
-        bare = [_without(part, [name] if len(parts) > 1 else names) for part, name in zip(parts, names, strict=False)]
-        if len(bare) == len(parts) and all(bare):
-            return [part for part in bare if part is not None]
-    return [_chosen(part) for part in parts]
+def without_labels(parts: Sequence[list[Token]]) -> tuple[list[list[Token]], bool]:
+    """Returns parts without their labels, and whether they had some: all, or none.
+
+    A single part has one only where it is a small letter before a number.
+    """
+    if len(parts) == 1:
+        bare = _without(parts[0], _SERIES[0].split())
+        return [_chosen(parts[0]) if bare is None else bare], False
+    for series in _SERIES:
+        pairs = list(zip(parts, series.split(), strict=False))
+        found = [rest for part, name in pairs if (rest := _without(part, [name])) is not None]
+        if len(found) == len(parts):
+            return found, True
+    return list(parts), False
+
+
+def choice(tokens: Sequence[Token]) -> tuple[str, list[Token]] | None:
+    """Returns the letter of a choice and what it says, (C) 12; None where there are not both."""
+    return next(((name, rest) for name in _SERIES[1].split() if (rest := _without(tokens, [name])) is not None), None)
 
 
 def _starts(tokens: Sequence[Token], names: Sequence[str]) -> list[int]:

@@ -47,10 +47,24 @@ class Group:
 
 @dataclass(frozen=True)
 class Several:
-    """A list without brackets, or a set: order says nothing."""
+    """A list without brackets, or a set: order says nothing, unless the elements have labels.
+
+    Attributes:
+        braces: Whether it is a set.
+        labelled: Whether its elements are labelled (a), (b) and so on.
+    """
 
     items: tuple[Node, ...]
     braces: bool = False
+    labelled: bool = False
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One of the choices that a question gives, by its letter and by what it says."""
+
+    letter: str
+    value: Node
 
 
 @dataclass(frozen=True)
@@ -103,7 +117,7 @@ class Opaque:
     formula: bool
 
 
-Node = Number | Symbol | Apply | Group | Several | Matrix | Relation | Quantity | Text | Opaque
+Node = Number | Symbol | Apply | Group | Several | Choice | Matrix | Relation | Quantity | Text | Opaque
 
 ZERO, ONE, TWO, MINUS_ONE = (Number(Fraction(value)) for value in (0, 1, 2, -1))
 
@@ -183,8 +197,15 @@ def _(node: Group) -> str:
 
 @latex.register
 def _(node: Several) -> str:
-    opening, closing, separator = (r"\{", r"\}", ",") if node.braces else ("", "", ", ")
-    return opening + separator.join(map(latex, node.items)) + closing
+    items = [latex(item) for item in node.items]
+    if node.labelled:
+        items = [f"({chr(ord('a') + place)}) {item}" for place, item in enumerate(items)]
+    return rf"\{{{','.join(items)}\}}" if node.braces else ", ".join(items)
+
+
+@latex.register
+def _(node: Choice) -> str:
+    return f"({node.letter}) {latex(node.value)}"
 
 
 @latex.register

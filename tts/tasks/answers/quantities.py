@@ -15,6 +15,8 @@ from tts.tasks.answers.vocabulary import words
 from tts.tasks.answers.words import number_word
 
 _Parse = Callable[[Sequence[Token]], Node]
+_NEARLY = words("approximately about around roughly approx exactly simply just only therefore thus hence")
+"""Words before a number that do not make it another: an answer is compared by its digits anyway."""
 _CLOCK = frozenset(["AM", "PM"])
 
 
@@ -28,6 +30,8 @@ def quantity(tokens: Sequence[Token], parse: _Parse) -> Node:
     Raises:
         RefusedError: The value is no formula, or the words around it are no unit.
     """
+    while len(tokens) > 1 and tokens[0].kind == "word" and tokens[0].text.lower() in _NEARLY:
+        tokens = tokens[1:]
     sign, rest = _sign(tokens)
     front = currency(rest)
     if front is not None:

@@ -11,9 +11,10 @@ from functools import lru_cache
 from tts.tasks.answers.characters import in_latex
 from tts.tasks.answers.cursor import RefusedError
 from tts.tasks.answers.expressions import parse
-from tts.tasks.answers.labels import separated, without_labels
+from tts.tasks.answers.labels import choice, separated, without_labels
 from tts.tasks.answers.names import FUNCTIONS
 from tts.tasks.answers.nodes import (
+    Choice,
     Node,
     Number,
     Opaque,
@@ -89,10 +90,14 @@ def _read(text: str) -> Node:
     parts = _split(tokens)
     if len(parts) == 1:
         parts = separated(tokens)
-    parts = without_labels(parts)
+    parts, labelled = without_labels(parts)
+    chosen = choice(tokens) if len(parts) == 1 else None
+    if chosen is not None:
+        return Choice(chosen[0], _element(chosen[1]))
     if len(parts) == 1 or any(_has_ellipsis(part) and len(part) > 1 for part in parts):
         return _element(parts[0] if len(parts) == 1 else tokens)
-    return _several([_element(part) for part in parts])
+    elements = [_element(part) for part in parts]
+    return Several(tuple(elements), labelled=True) if labelled else _several(elements)
 
 
 def _unmarked(text: str) -> str:
@@ -126,9 +131,11 @@ def _depths(tokens: Sequence[Token]) -> list[int]:
     for token in tokens:
         closing = token.kind == "end" or (token.kind == "mark" and token.text in _CLOSING)
         closing = closing or (token.kind == "command" and token.text in ("rangle", "rvert"))
+        closing = closing and not (token.text == "]" and depth == 0)  # ]0, 1[
         depth -= closing and depth > 0
         depths.append(depth)
         opening = token.kind == "begin" or (token.kind == "mark" and token.text in _OPENING)
+        opening = opening or (token.text == "]" and not closing)
         depth += opening or (token.kind == "command" and token.text in ("langle", "lvert"))
     return depths
 
@@ -139,14 +146,19 @@ def _split(tokens: Sequence[Token]) -> list[list[Token]]:
     for token, depth in zip(tokens, _depths(tokens), strict=True):
         separates = depth == 0 and (
             (token.kind == "mark" and token.text in _SEPARATORS)
-            or (token.kind == "word" and token.text.lower() in _CONJUNCTIONS and (token.text != "y" or token.upright))
-            or (token.kind == "command" and token.text in ("\\", "wedge", "vee", "land", "lor"))
+            or (token.kind == "word" and token.text.lower() in _CONJUNCTIONS and _stands_apart(token))
+            or (token.kind == "command" and token.text == "\\")
         )
         if separates:
             parts.append([])
         else:
             parts[-1].append(token)
     return [part for part in parts if part] or [[]]
+
+
+def _stands_apart(token: Token) -> bool:
+    """Returns whether a word is one, and no product of letters."""
+    return token.upright or not token.text.isascii() or (token.blank and token.text != "y")
 
 
 def _has_ellipsis(tokens: Sequence[Token]) -> bool:

@@ -3,7 +3,20 @@
 from __future__ import annotations
 
 from tts.tasks.answers.building import negative
-from tts.tasks.answers.nodes import ZERO, Apply, Group, Node, Number, Opaque, Quantity, Relation, Several, Symbol, Text
+from tts.tasks.answers.nodes import (
+    ZERO,
+    Apply,
+    Choice,
+    Group,
+    Node,
+    Number,
+    Opaque,
+    Quantity,
+    Relation,
+    Several,
+    Symbol,
+    Text,
+)
 
 CONSTANTS = frozenset(["e", "i", r"\pi", r"\infty"])
 INFINITY = Symbol(r"\infty")
@@ -89,7 +102,7 @@ def larger_and_smaller(relation: Relation) -> tuple[Node, Node, bool | None] | N
     return (second, first, closed) if upwards else (first, second, closed)
 
 
-_NO_FORMULAS = (Opaque, Text, Group, Several, Quantity)
+_NO_FORMULAS = (Opaque, Choice, Text, Group, Several, Quantity)
 
 
 def _is_capital(node: Node) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from tts.tasks.answers.tokens import Token
 from tts.tasks.answers.vocabulary import words
@@ -13,6 +14,11 @@ kilometre: km kms kilometer kilometers kilometre kilometres 千米 公里
 decimetre: dm decimeter decimeters decimetre decimetres 分米
 centimetre: cm cms centimeter centimeters centimetre centimetres 厘米 公分
 millimetre: mm millimeter millimeters millimetre millimetres 毫米
+microgram: μg
+microsecond: μs
+microlitre: μL
+microcoulomb: μC
+microfarad: μF
 micrometre: μm um micrometer micrometers micrometre micrometres micron microns 微米
 nanometre: nm nanometer nanometers nanometre nanometres 纳米
 picometre: picometer picometers picometre picometres
@@ -147,7 +153,7 @@ def known_unit(tokens: Sequence[Token], first: bool = True) -> str | None:
     """
     parts: list[str] = []
     power, per, place = "", False, 0
-    tokens = [token for token in tokens if token.kind != "command" or token.text not in ("times", "cdot")]
+    tokens = _joined(tokens)
     while place < len(tokens):
         token = tokens[place]
         place += 1
@@ -183,6 +189,17 @@ def known_unit(tokens: Sequence[Token], first: bool = True) -> str | None:
     return " ".join(sorted(parts, key=lambda part: part.startswith("/"))) if parts and not per and not power else None
 
 
+def _joined(tokens: Sequence[Token]) -> list[Token]:
+    """Returns tokens without signs of products and full stops (`sq. ft.`), and the prefix of a micrometre in one."""
+    made: list[Token] = []
+    for token in tokens:
+        if made and made[-1].text == "mu" and token.kind == "word":
+            made[-1] = replace(token, text=f"μ{token.text}", upright=True)
+        elif token.text != "." and (token.kind, token.text) not in (("command", "times"), ("command", "cdot")):
+            made.append(token)
+    return made
+
+
 def same_unit(one: str, other: str) -> bool:
     """Returns whether two units may be the same; nameless units (`square units`) are any."""
     bare = {"unit", "unit^2", "unit^3"}
@@ -198,7 +215,7 @@ def _name(token: Token, inside: bool) -> str | None:
     if token.kind != "word":
         return None
     if not text.isascii():
-        return _han(text)
+        return UNITS.get(text) or _han(text)
     name = UNITS.get(text) or (UNITS.get(text.lower()) if len(text) > 2 else None)
     if name is None or inside or (token.upright and (token.blank or len(text) > 1 or text in _ALONE)):
         return name
