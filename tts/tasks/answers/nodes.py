@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import singledispatch
 
@@ -114,7 +114,7 @@ class Opaque:
     """
 
     text: str
-    formula: bool
+    formula: bool = field(compare=False)
 
 
 Node = Number | Symbol | Apply | Group | Several | Choice | Matrix | Relation | Quantity | Text | Opaque
