@@ -595,7 +595,7 @@ STATED: dict[str, list[tuple[str, str | None]]] = {
         ("the answer is\n\n31", "31"),
         ("<strong>Answer:</strong> 31", "31"),
         ("Answer: `31`", "31"),
-        ("Answer: \"31\"", "31"),
+        ('Answer: "31"', "31"),
         ("Answer – 31", "31"),
         ("Answer: 31\n\nLet me check that.", "31"),
         ("The answer is 3.25. Done", "3.25"),

@@ -92,6 +92,8 @@ _GRADER: dict[str, _Shape] = {
     "correct": _coroutine,
     "equivalent": _coroutine,
     "close": _coroutine,
+    "failures": _of_type(int, "a whole number"),
+    "unsure": _of_type(int, "a whole number"),
 }
 _TASK: dict[str, _Shape] = {"name": _of_type(str, "a text"), "problems": _method, "check": _method, "count": _method}
 _ENGINE: dict[str, _Shape] = {

@@ -7,6 +7,7 @@ import queue
 import threading
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from enum import Enum, auto
 
 import networkx as nx
 
@@ -21,6 +22,15 @@ from tts.tasks.answers.logic import Verdict, either
 from tts.tasks.code import tests_code
 from tts.tasks.grading_process import AtOnce, GradingProcess, NeedsProcessError, NoAnswerError
 
+
+class _Grade(Enum):
+    SAME = auto()
+    DIFFERENT = auto()
+    UNSURE = auto()
+    FAILED = auto()
+
+
+_GRADES = {True: _Grade.SAME, False: _Grade.DIFFERENT, None: _Grade.UNSURE}
 _Check = tuple[Answer, Answer, bool]
 """The reference, the answer, and whether the order makes no difference."""
 
@@ -32,18 +42,14 @@ class MathGrader(Grader):
     Answers are read by `tts.tasks.answers`, which compares what is rational, word for word or a list of such; formulas are
     compared by sympy, and what is read by neither by math-verify (https://github.com/huggingface/Math-Verify), in
     processes. A check that hangs or kills its process counts as "not equivalent" and in `failures`; a formula that cannot
-    be read in time is not tried again. A pair about which nothing can be said counts as "not equivalent" and in `unsure`.
+    be read in time is not tried again. A pair about which nothing can be said counts as "not equivalent" and in `unsure`,
+    each time it is compared.
     May be used from any number of event loops and threads.
 
     Args:
         workers: Number of processes; none is started before the first check that needs one.
         timeout: Seconds of processor time for one check: what else the machine does changes no verdict.
     """
-
-    failures: int
-    """Number of checks that ended without an answer."""
-    unsure: int
-    """Number of pairs of answers that count as different because one of them was not understood."""
 
     def __init__(self, workers: PositiveInt = 1, timeout: PositiveFloat = 10.0) -> None:
         self.failures = self.unsure = 0
@@ -53,8 +59,8 @@ class MathGrader(Grader):
         hopeless: set[str] = set()
         for _ in range(workers):
             self._processes.put(GradingProcess(timeout, hopeless))
-        self._verdicts: dict[_Check, bool] = {}
-        self._checks: dict[_Check, Future[bool]] = {}
+        self._grades: dict[_Check, _Grade] = {}
+        self._checks: dict[_Check, Future[_Grade]] = {}
 
     def check(self, reference: str) -> None:
         """Raises UserError where a reference answer is a test program, which no answer equals."""
@@ -108,38 +114,36 @@ class MathGrader(Grader):
     async def _equal(self, reference: Answer, answer: Answer, either_order: bool) -> bool:
         if reference.form == answer.form:
             return True
-        key = reference, answer, either_order
+        grade = await self._grade((reference, answer, either_order))
         with self._lock:
-            verdict = self._verdicts.get(key)
-            if verdict is None and key not in self._checks:
+            self.failures += grade is _Grade.FAILED
+            self.unsure += grade is _Grade.UNSURE
+        return grade is _Grade.SAME
+
+    async def _grade(self, check: _Check) -> _Grade:
+        with self._lock:
+            grade = self._grades.get(check)
+            if grade is None and check not in self._checks:
                 try:
-                    verdict = self._verdicts[key] = self._counted(_compare(AtOnce(), *key))
+                    grade = self._grades[check] = _GRADES[_compare(AtOnce(), *check)]
                 except NeedsProcessError:
-                    self._checks[key] = self._threads.submit(self._check, *key)
-            if verdict is not None:
-                return verdict
-            check = self._checks[key]
+                    self._checks[check] = self._threads.submit(self._computed, check)
+            if grade is not None:
+                return grade
+            future = self._checks[check]
         # Shielded: a check may have others waiting for it, in other tasks and loops.
         async with real_work():
-            return await asyncio.shield(asyncio.wrap_future(check))
+            return await asyncio.shield(asyncio.wrap_future(future))
 
-    def _check(self, reference: Answer, answer: Answer, either_order: bool) -> bool:
+    def _computed(self, check: _Check) -> _Grade:
         """Runs in one of the grader's threads, of which there are as many as processes."""
         process = self._processes.get()
         try:
-            verdict = _compare(process, reference, answer, either_order)
+            return _GRADES[_compare(process, *check)]
         except NoAnswerError:
-            with self._lock:
-                self.failures += 1
-            return False
+            return _Grade.FAILED
         finally:
             self._processes.put(process)
-        with self._lock:
-            return self._counted(verdict)
-
-    def _counted(self, verdict: Verdict) -> bool:
-        self.unsure += verdict is None
-        return bool(verdict)
 
 
 def _compare(algebra: Algebra, reference: Answer, answer: Answer, either_order: bool) -> Verdict:
