@@ -12,15 +12,17 @@ from hypothesis import strategies as st
 from tts.tasks.answers import extract_answer, normalize, read
 from tts.tasks.grading import MathGrader
 
-FRAGMENTS = st.sampled_from(
-    r"""\frac \dfrac \sqrt \sqrt[ \text{ \mathrm{ \mathbf{ \boxed{ \left( \right) \left| \right. \{ \} { } ( ) [ ] | $ \$ \( \)
-    \pm \mp \cdot \times \div \cup \cap \in \le \ge \ne \approx \equiv \infty \pi \alpha \emptyset \ldots \overline{ \hat \vec
-    \begin{pmatrix} \end{pmatrix} \begin{aligned} \end{aligned} \begin{cases} \\ & \pmod{ \binom \choose \over \sin \log \ln
-    \circ ^\circ ^ _ ! ' % \% + - * / = < > , ; : . 0 1 2 7 10 12 1,234 0.5 .5 1e5 3.14 x y i e n f a ab AB km cm mph apples
-    and or base mod million dozen percent ½ ⅜ √ √1 ² ¹⁰ ₂ ⁻ π ° ∞ ∪ ≤ × − “ 、 ， 元 个 万 答案 <think> </think> <answer>
-    #### Answer: **Answer** the answer is \color{red} \num{ \SI{ \, \; \quad \ ~ \! 0.\overline 0.\dot \u0305""".split()
-)
-ANSWERS = st.lists(FRAGMENTS | st.text(max_size=3) | st.just(" "), max_size=14).map("".join)
+FRAGMENTS = r"""
+\frac \dfrac \sqrt \sqrt[ \text{ \mathrm{ \mathbf{ \boxed{ \left( \right) \left| \right. \{ \} { } (
+) [ ] | $ \$ \( \) \pm \mp \cdot \times \div \cup \cap \in \le \ge \ne \approx \equiv \infty \pi
+\alpha \emptyset \ldots \overline{ \hat \vec \begin{pmatrix} \end{pmatrix} \begin{aligned}
+\end{aligned} \begin{cases} \\ & \pmod{ \binom \choose \over \sin \log \ln \circ ^\circ ^ _ ! ' % \%
++ - * / = < > , ; : . 0 1 2 7 10 12 1,234 0.5 .5 1e5 3.14 x y i e n f a ab AB km cm mph apples and
+or base mod million dozen percent ½ ⅜ √ √1 ² ¹⁰ ₂ ⁻ π ° ∞ ∪ ≤ × − “ 、 ， 元 个 万 答案 <think> </think>
+<answer> #### Answer: **Answer** the answer is \color{red} \num{ \SI{ \, \; \quad \ ~ \! 0.\overline
+0.\dot ̅
+"""
+ANSWERS = st.lists(st.sampled_from(FRAGMENTS.split()) | st.text(max_size=3) | st.just(" "), max_size=14).map("".join)
 
 
 @pytest.fixture(scope="module")
