@@ -75,7 +75,9 @@ class MathGrader(Grader):
         """Returns whether an answer is right, None where there is no reference. No answer is a wrong answer."""
         if reference is None:
             return None
-        return answer is not None and await self._equal(read(reference), read(answer), either_order=False)
+        if answer is None or answer == reference:
+            return answer is not None
+        return await self._equal(read(reference), read(answer), either_order=False)
 
     async def equivalent(self, a: str, b: str) -> bool:
         """Returns whether two answers are equivalent; symmetric, where a reference and an answer are not."""

@@ -13,7 +13,7 @@ _BEGINS = frozenset(["-", "frac", "sqrt", r"\{", "{", "$", "(", "["])
 
 def separated(tokens: Sequence[Token]) -> list[list[Token]]:
     """Returns the parts that labels alone separate: (a) 3 (b) 4; one where there are no such labels."""
-    for series in _SERIES:
+    for series in _SERIES if any(token.text == ")" for token in tokens) else ():
         starts = _starts(tokens, series.split())
         if len(starts) > 1 and starts[0] == 0:
             return [list(tokens[start:end]) for start, end in zip(starts, [*starts[1:], len(tokens)], strict=True)]
@@ -51,6 +51,8 @@ def _starts(tokens: Sequence[Token], names: Sequence[str]) -> list[int]:
 
 def _without(tokens: Sequence[Token], names: Sequence[str]) -> list[Token] | None:
     """Returns what stands behind a label with one of these names, None where none stands at the beginning."""
+    if not any(token.text == ")" for token in tokens[1:3]):
+        return None
     for pattern in (("(", None, ")"), (None, ")")):
         head, rest = tokens[: len(pattern)], tokens[len(pattern) :]
         if len(head) < len(pattern) or not rest:

@@ -44,7 +44,8 @@ class Answer:
     form: str
 
 
-_PLAIN = re.compile(r"-?(?:0|[1-9]\d{0,300})", re.ASCII)
+_PLAIN = re.compile(r"-?(?:0|[1-9]\d{0,300})(?:\.\d{0,300}[1-9])?", re.ASCII)
+"""A number that is its own form."""
 _MARKED = re.compile(r"^(?P<mark>\*{1,3}|__|`+|ˋ|\"|')(?P<inside>.+)(?P=mark)$", re.DOTALL)
 _FULL_STOP = re.compile(r"(?:(?<![.\\])[.,;]|[。．；，！])\s*$")
 _LABEL = re.compile(
@@ -70,7 +71,7 @@ def read(answer: str) -> Answer:
     """Reads an answer. Everything in it is kept: what is not understood is `Opaque`."""
     plain = answer.strip()
     if _PLAIN.fullmatch(plain):
-        node: Node = Number(Fraction(plain))
+        node: Node = Number(Fraction(plain), len(plain.partition(".")[2]))
         return Answer(node, "0" if plain == "-0" else plain)
     if len(plain) > LONGEST:
         words = " ".join(plain.split())

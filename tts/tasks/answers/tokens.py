@@ -123,7 +123,7 @@ def _tokens(text: str, style: _Style) -> Iterator[Token]:
         inside = text[position - 1] == "}" and text[position - 2].isspace()  # \text{ and } says a blank
         for token in made:
             style.depth += (token.text in _OPENING) - (token.text in _CLOSING) if token.kind == "mark" else 0
-            yield replace(token, blank=blank or token.blank)
+            yield replace(token, blank=True) if blank and not token.blank else token
             blank = False
         blank = blank or inside
 
