@@ -28,7 +28,7 @@ from verifiers.adaptive_votes import AdaptiveVotes
 from verifiers.first_error_stop import FirstErrorStop
 from verifiers.voting import VotingVerifier
 
-ALL, STOPPED = "K = 8", "K = 8, no step behind an error"
+ALL, STOPPED = "K = 8", "K = 8, no step after an error"
 
 
 def ways(search: Composition, seed: int, confidences: Sequence[float]) -> dict[str, Verifier]:
@@ -41,7 +41,7 @@ def ways(search: Composition, seed: int, confidences: Sequence[float]) -> dict[s
     for confidence in confidences:
         name = f"adaptive, confidence {confidence:g}"
         result[name] = AdaptiveVotes(inner(8), confidence=confidence)
-        result[f"{name}, no step behind an error"] = FirstErrorStop(AdaptiveVotes(inner(8), confidence=confidence))
+        result[f"{name}, no step after an error"] = FirstErrorStop(AdaptiveVotes(inner(8), confidence=confidence))
     return result
 
 
