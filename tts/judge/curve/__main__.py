@@ -1,4 +1,4 @@
-"""The runs of a sweep side by side: `python -m tts.judge.curve DIR`, such as F1 and cost over the number of votes."""
+"""Compares the runs of a sweep: `python -m tts.judge.curve DIR`, e.g. F1 and cost by the number of votes."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ _FOLDERS = re.compile(r"[^\s=,\[\]'\"]*/")
 
 @dataclass(frozen=True)
 class Run:
-    """A run of the judge: what it was told on the command line, and its `summary.json`."""
+    """A run of the judge: its overrides and its `summary.json`."""
 
     overrides: Sequence[str]
     summary: Summary
 
 
 def runs_below(folder: Path) -> list[Run]:
-    """Returns the judge's finished runs in a folder and below it, the cheapest first.
+    """Returns the judge's finished runs in and below a folder, the cheapest first.
 
     Raises:
         UserError: There is none.
@@ -52,7 +52,7 @@ def runs_below(folder: Path) -> list[Run]:
 
 
 def curve(runs: Sequence[Run]) -> Table:
-    """Returns what tells each run from the others, its figures in per cent with 95 % intervals below, and its cost."""
+    """Returns a table of each run's distinguishing settings, figures in per cent (with 95 % intervals) and cost."""
     shown = defined(run.summary for run in runs)
     result = headed([*(FIGURES[name] for name in shown), *_COSTS])
     for run, name in zip(runs, names(runs), strict=True):
@@ -64,7 +64,7 @@ def curve(runs: Sequence[Run]) -> Table:
 
 
 def names(runs: Sequence[Run]) -> list[str]:
-    """Returns what tells each run from the others: of paths the files' names, where these are enough."""
+    """Returns each run's distinguishing settings; paths are shortened to file names if these are distinct."""
     common = set.intersection(*(set(run.overrides) for run in runs))
     told = [" ".join(one for one in run.overrides if one not in common) for run in runs]
     short = [_FOLDERS.sub("", one) for one in told]
@@ -86,7 +86,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except UserError as error:
         print_error(console, str(error))
         return 2
-    # No narrower than it is: what tells the runs apart must not be cut.
+    # At its full width: the settings that distinguish the runs must not be cut.
     wide = Measurement.get(console, console.options.update(max_width=_WIDEST), table).maximum
     Console(width=wide).print(table)
     return 0
