@@ -28,9 +28,9 @@ def _missing(comparison: Comparison) -> str:
     if not parts:
         return ""
     return (
-        f"Not all of the {total} problems are in every run: {_named(parts)}. Their rates and costs are over the problems that "
-        "they have; differences are over the problems that both runs have; a run that lacks some (in all of its seeds) is on no "
-        "front"
+        f"Not all of the {total} problems are in every run: {_named(parts)}. Their rates and costs are over the problems "
+        "that they have; differences are over the problems that both runs have; a run that lacks some (in all of its "
+        "seeds) is on no front"
     )
 
 
