@@ -75,7 +75,7 @@ def main(arguments: list[str] | None = None, console: Console | None = None) -> 
                 path = tree_path(folder, problem)
                 if not path.exists():
                     raise UserError(
-                        f"{given.folder}: there is no tree of a problem '{problem}'; results.jsonl has the ids"
+                        f"{given.folder}: no problem '{problem}' with a tree; results.jsonl has the ids"
                     )
                 console.print(shown(load_tree(path)))
             return 0
