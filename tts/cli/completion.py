@@ -53,7 +53,7 @@ def choices(line: str, breaks: str = "") -> list[str]:
 
     words = line.split()[1:]
     word = words.pop() if words and not line[-1].isspace() else ""
-    behind = max((word.rfind(mark) + 1 for mark in breaks if not mark.isspace()), default=0)
+    begin = max((word.rfind(mark) + 1 for mark in breaks if not mark.isspace()), default=0)
     # A two-word command is also an argument of the one-word command.
     given = " ".join(words)
     following = [name.removeprefix(given).strip() for name in COMMANDS if name.startswith(given)]
@@ -62,7 +62,7 @@ def choices(line: str, breaks: str = "") -> list[str]:
     if name is not None:
         found += _arguments(COMMANDS[name][0], words[len(name.split()) :], word)
     return [
-        choice[behind:] + ("" if choice.endswith(("=", ".", "/")) else " ")
+        choice[begin:] + ("" if choice.endswith(("=", ".", "/")) else " ")
         for choice in sorted(set(found))
         if choice.startswith(word)
     ]

@@ -56,7 +56,8 @@ class Node:
             parent's, empty otherwise.
         scores: One per judged step of the whole solution, None if it was not judged.
         score: The scores as one number, None if there is no usable verdict.
-        votes: The individual votes behind the scores. judged_s: When it was judged, None if it was not.
+        votes: The individual votes that the scores average.
+        judged_s: When it was judged, None if it was not.
         candidate: Its number among the candidates, None if it is not one.
         answer: The candidate's final answer, None if it has none.
         group: The candidate's group of equivalent answers, None if it has no answer.

@@ -33,8 +33,8 @@ class Verdict:
         scores: One per judged step: the mean over the votes that have a score, None if no vote has one. Shorter than
             the solution's steps if the verifier stopped at the first error. A verifier that rewards whole solutions
             gives one score.
-        votes: The individual votes behind the scores. aggregator: The verifier's published way to combine the steps'
-            scores.
+        votes: The individual votes that the scores average.
+        aggregator: The verifier's published way to combine the steps' scores.
         state: The verifier's data for judging further steps after these; opaque to others. Like all values it can be
             pickled, so that another process can continue.
     """

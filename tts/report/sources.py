@@ -144,9 +144,9 @@ def _source(folder: Path, below: Path, warn: Warn) -> Source | None:
     status = _mapping(folder / "status.json")
     if not (folder / "results.jsonl").exists():
         if "state" in status:
-            told = status.get("errors")
-            errors = "; ".join(map(str, told if isinstance(told, list) else ()))
-            warn(f"{folder}: left out, it has no results: {errors or 'its run did not finish'}")
+            errors = status.get("errors")
+            reasons = "; ".join(map(str, errors if isinstance(errors, list) else ()))
+            warn(f"{folder}: left out, it has no results: {reasons or 'its run did not finish'}")
         elif "accuracy" in _mapping(folder / "summary.json"):  # outputs of other commands, such as judge, are not runs
             warn(f"{folder}: left out, it has a summary.json but no results.jsonl")
         return None

@@ -74,9 +74,7 @@ def main(arguments: list[str] | None = None, console: Console | None = None) -> 
             for problem in given.problems:
                 path = tree_path(folder, problem)
                 if not path.exists():
-                    raise UserError(
-                        f"{given.folder}: no problem '{problem}' with a tree; results.jsonl has the ids"
-                    )
+                    raise UserError(f"{given.folder}: no problem '{problem}' with a tree; results.jsonl has the ids")
                 console.print(shown(load_tree(path)))
             return 0
         return _verify(folder, console)

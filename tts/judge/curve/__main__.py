@@ -43,9 +43,9 @@ def runs_below(folder: Path) -> list[Run]:
     found = []
     for path in sorted(folder.rglob("summary.json")):
         summary = json.loads(path.read_text("utf-8"))
-        told = path.parent / ".hydra" / "overrides.yaml"
+        overrides = path.parent / ".hydra" / "overrides.yaml"
         if "count_weighted" in summary:
-            found.append(Run([str(one) for one in OmegaConf.load(told)] if told.is_file() else [], summary))
+            found.append(Run([str(one) for one in OmegaConf.load(overrides)] if overrides.is_file() else [], summary))
     if not found:
         raise UserError(f"{folder}: no run of python -m tts.judge below it; a run directory holds summary.json")
     return sorted(found, key=lambda run: run.summary["verifier"]["verifications"])
@@ -66,9 +66,9 @@ def curve(runs: Sequence[Run]) -> Table:
 def names(runs: Sequence[Run]) -> list[str]:
     """Returns each run's distinguishing settings; paths are shortened to file names if these are distinct."""
     common = set.intersection(*(set(run.overrides) for run in runs))
-    told = [" ".join(one for one in run.overrides if one not in common) for run in runs]
-    short = [_FOLDERS.sub("", one) for one in told]
-    return short if len(set(short)) == len(set(told)) else told
+    full = [" ".join(one for one in run.overrides if one not in common) for run in runs]
+    short = [_FOLDERS.sub("", one) for one in full]
+    return short if len(set(short)) == len(set(full)) else full
 
 
 def parser() -> argparse.ArgumentParser:
