@@ -61,7 +61,7 @@ def test_virtual_time_is_exact_also_within_a_running_loop() -> None:
 
 async def test_virtual_time_in_a_loop_of_real_time_is_one_message() -> None:
     with pytest.raises(
-        tts.UserError, match=r"clock=virtual: this event loop goes by real time; tts.search and tts.evaluate"
+        tts.UserError, match=r"clock=virtual: this event loop runs in real time; tts.search and tts.evaluate"
     ):
         await tts.aevaluate(*PLANNED, limit=3)
 

@@ -15,7 +15,7 @@ from tts.evaluation.runner import Outcome, Runner
 from tts.runtime.capabilities import check_answers, check_grading
 from tts.runtime.choices import Choices
 from tts.runtime.composition import GROUPS, Composition, compose
-from tts.runtime.contracts import check_task
+from tts.runtime.contracts import TASK
 from tts.runtime.parts import check_groups
 from tts.runtime.resources import Resources
 
@@ -91,7 +91,7 @@ def compose_job(config: Config, identity: str, resources: Resources, own: Choice
     """
     own = own or Choices()
     check_groups(config, [group for group in ("task", *GROUPS) if group not in own.own()])
-    task = own.task or check_task(build(config["task"], "task"))
+    task = own.task or TASK.checked(build(config["task"], "task"))
     with inside("task"):
         task.check()
     search = compose(config, identity, resources, own)

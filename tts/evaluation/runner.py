@@ -104,7 +104,7 @@ class Runner:
                     log or memory,
                     _key,
                     failed=failed,
-                    told=told,
+                    on_record=told,
                     limits=self._budget.problem,
                     in_flight=self._in_flight,
                 )

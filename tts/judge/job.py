@@ -20,7 +20,7 @@ from tts.judge.record import verdicts_hash
 from tts.judge.runner import Judge
 from tts.judge.threshold import Threshold
 from tts.runtime.choices import Choices
-from tts.runtime.contracts import check_verifier
+from tts.runtime.contracts import VERIFIER
 from tts.runtime.guards import CheckedVerifier
 from tts.runtime.parts import (
     bank_of,
@@ -151,7 +151,7 @@ def compose_judge(config: Config, identity: str, resources: Resources, own: Choi
             "reads your own"
         )
     threshold: Threshold = build(config["threshold"], "threshold")
-    verifier = own.verifier or check_verifier(build_role(config, "verifier", engines, sandbox))
+    verifier = own.verifier or VERIFIER.checked(build_role(config, "verifier", engines, sandbox))
     _check_verifier(verifier, threshold)
     with inside("task"):
         task.check()

@@ -103,7 +103,7 @@ class Judge:
                     log,
                     lambda item: item.problem.id,
                     failed=failed,
-                    told=told,
+                    on_record=told,
                     limits=self._budget.problem,
                     in_flight=self._in_flight,
                 )
