@@ -86,7 +86,7 @@ class Runner:
         memory = MemoryLog[Record]()
         with scope("run", self._budget.run) as meter, log or nullcontext():
 
-            def told(ended: Ended[Record]) -> None:
+            def on_record(ended: Ended[Record]) -> None:
                 nonlocal kept
                 tally.add(ended.record)
                 if ended.kept:
@@ -104,7 +104,7 @@ class Runner:
                     log or memory,
                     _key,
                     failed=failed,
-                    on_record=told,
+                    on_record=on_record,
                     limits=self._budget.problem,
                     in_flight=self._in_flight,
                 )

@@ -82,7 +82,7 @@ class Judge:
             row = record(item, None, meter, resume.content_key(item), time.time() - meter.wall_s)
             return {**row, "error": message}
 
-        def told(ended: Ended[VerdictRow]) -> None:
+        def on_record(ended: Ended[VerdictRow]) -> None:
             if ended.kept:
                 ended = Ended(ended.number, resume.labelled(items[ended.number], ended.record), kept=True)
                 charge(VERIFIER, Usage(**ended.record["usage"]))
@@ -103,7 +103,7 @@ class Judge:
                     log,
                     lambda item: item.problem.id,
                     failed=failed,
-                    on_record=told,
+                    on_record=on_record,
                     limits=self._budget.problem,
                     in_flight=self._in_flight,
                 )
