@@ -167,7 +167,7 @@ async def test_an_argument_that_cannot_be(changes: dict[str, Any], says: str) ->
         (["search=mcts"], {"search": None, "n": 4}, "search.n: no such setting; "),
         (["search=beem"], {"search": None}, "search=beem: no such option; did you mean beam?"),
         (["sandbox=nne"], {"sandbox": None}, "sandbox=nne: no such option; did you mean none?"),
-        (["search.n=1,2"], {"search": None}, "'search.n=1,2': a sweep over several values is for the command line alone"),
+        (["search.n=1,2"], {"search": None}, "'search.n=1,2': a sweep over several values is only for the command line"),
         (["search.n=[1"], {"search": None}, "'search.n=[1': not an override; they are written as"),
         (["clock=virtual"], {}, "clock=virtual: this event loop runs in real time; tts.search and"),
         (["clock=slow"], {}, "clock=slow: choose one of real, virtual"),

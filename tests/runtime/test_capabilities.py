@@ -124,4 +124,4 @@ def test_a_run_says_how_it_ranks_beginnings(tmp_path: Path, verifier: str, told:
         config: dict[str, Any] = OmegaConf.to_container(hydra_compose("config", chosen.split()), resolve=True)  # type: ignore[assignment]
     console = Console(record=True, width=200)
     assert search_job(config, "", tmp_path, console) == 0
-    assert ("has one reward for a solution as a whole" in console.export_text()) == told
+    assert ("gives one reward for a whole solution" in console.export_text()) == told
