@@ -1,7 +1,7 @@
 """How right and how fast grading is: `python -m benchmarks.grading [CASES] [--data FOLDER]`.
 
-CASES is a file of JSON lines with `text`, and `reference` and `same` or `answer`; `kind` says what is tried. The references of
-data sets (MATH-500, GSM8K, right answers to OlympiadBench) are compared with themselves in another layout and with the next
+CASES is a file of JSON lines with `text`, and `reference` and `same` or `answer`; `kind` says what is tried. The references
+of data sets (MATH-500, GSM8K, right answers to OlympiadBench) are compared with themselves in another layout and with the next
 one, by this grader and by math-verify alone. Times are of the same pairs, one after the other, in one run: read their ratio.
 """
 
@@ -14,24 +14,24 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from itertools import pairwise
 from pathlib import Path
 
 from tts.tasks.answers import extract_answer
 from tts.tasks.grading import MathGrader
 
 
-async def cases(grader: MathGrader, path: Path) -> None:
+async def cases(grader: MathGrader, lines: Iterable[str]) -> None:
     """Prints by kind how many rows of a file of cases are right, and every one that is not."""
     rows, right, false_equal = Counter[str](), Counter[str](), 0
-    for line in path.read_text("utf-8").splitlines():
-        row = json.loads(line)
+    for row in map(json.loads, lines):
         kind = row.get("kind") or "(others)"
         found = extract_answer(row["text"])
         if "answer" in row:
             said, wanted = found, row["answer"]
         else:
             said, wanted = await grader.correct(found or row["text"], row["reference"]), row["same"]
-            false_equal += said and not wanted
+            false_equal += bool(said and not wanted)
         rows[kind] += 1
         right[kind] += said == wanted
         if said != wanted:
@@ -45,16 +45,17 @@ def references(data: Path) -> Iterator[tuple[str, list[str]]]:
     """Yields the name and the different reference answers of each data set that is there."""
     readers: dict[str, tuple[str, Callable[[str], Iterable[str | None]]]] = {
         "MATH-500": ("math500/test.jsonl", lambda text: (json.loads(line)["answer"] for line in text.splitlines())),
-        "GSM8K": (
-            "gsm8k/test.jsonl",
-            lambda text: (extract_answer(json.loads(line)["answer"]) for line in text.splitlines()),
-        ),
+        "GSM8K": ("gsm8k/test.jsonl", _stated_answers),
         "OlympiadBench": ("rprm/qwen25_7b_sample8_olympiadbench.json", _right_answers),
     }
     for name, (place, read) in readers.items():
         if (data / place).is_file():
             found = read((data / place).read_text("utf-8"))
             yield name, list(dict.fromkeys(answer for answer in found if answer is not None))
+
+
+def _stated_answers(text: str) -> Iterator[str | None]:
+    yield from (extract_answer(json.loads(line)["answer"]) for line in text.splitlines())
 
 
 def _right_answers(text: str) -> Iterator[str | None]:
@@ -77,7 +78,7 @@ def math_verify(reference: str, answer: str) -> bool:
 async def compare(grader: MathGrader, name: str, answers: list[str]) -> None:
     """Prints what both graders say of each reference and itself, and of each and the next one, and how long they take."""
     same = [(answer, rf"$\displaystyle {answer} $") for answer in answers]
-    next_ones = list(zip(answers, answers[1:], strict=False))
+    next_ones = list(pairwise(answers))
     for title, pairs in ((f"{name}, themselves", same), (f"{name}, the next one", next_ones)):
         started = time.perf_counter()
         ours = [bool(await grader.correct(answer, reference)) for reference, answer in pairs]
@@ -93,14 +94,14 @@ async def compare(grader: MathGrader, name: str, answers: list[str]) -> None:
         )
 
 
-async def measure(path: Path, data: Path) -> None:
-    """Prints all figures."""
+async def measure(lines: list[str], sets: Iterable[tuple[str, list[str]]]) -> None:
+    """Prints all figures: of a file's lines, and of data sets."""
     grader = MathGrader()
     await grader.equivalent(r"\sqrt{2}", r"\sin 1")  # starts the process
     math_verify("1", "1")
-    if path.is_file():
-        await cases(grader, path)
-    for name, answers in references(data):
+    if lines:
+        await cases(grader, lines)
+    for name, answers in sets:
         await compare(grader, name, answers)
     print(f"failed {grader.failures}, unsure {grader.unsure}")
     await grader.close()
@@ -113,7 +114,8 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     options = parser.parse_args()
     logging.disable(logging.WARNING)
-    asyncio.run(measure(options.cases, options.data))
+    lines = options.cases.read_text("utf-8").splitlines() if options.cases.is_file() else []
+    asyncio.run(measure(lines, references(options.data)))
 
 
 if __name__ == "__main__":

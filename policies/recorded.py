@@ -1,4 +1,4 @@
-"""Recorded solutions as policy: strategies and verifiers over other people's samples, without a model."""
+"""Recorded solutions as a policy: strategies and verifiers over existing samples, without a model."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from tts.files.rows import read_lines
 
 @settings
 class RecordedPolicy(BasePolicy):
-    """Hands out the solutions of a file in their order.
+    """Returns the solutions of a file in order.
 
-    One JSON object a line: `{"id", "question", "answer", "solutions": [{"steps": [..]} or {"text": ".."}, ...]}`, each
+    One JSON object per line: `{"id", "question", "answer", "solutions": [{"steps": [..]} or {"text": ".."}, ...]}`, each
     solution optionally with `"correct"`.
 
     Args:
         path: The file.
-        steps: Step format that cuts solutions that are given as text.
+        steps: Step format that splits solutions given as text.
     """
 
-    # It has nothing to read: whoever wrote the solutions did.
+    # Attachments do not matter: the solutions are already written.
     traits = PolicyTraits(lacks=("steps", "revisions"), attachments=True)
 
     def __init__(self, path: str | None = None, steps: Text = "blank_line") -> None:
@@ -41,7 +41,7 @@ class RecordedPolicy(BasePolicy):
         """Reads the file.
 
         Raises:
-            UserError: It is missing, or a row is wrong; names the line.
+            UserError: It is missing, or a row is invalid; the message names the line.
         """
         for place, row in read_lines(self._path):
             try:
@@ -54,7 +54,7 @@ class RecordedPolicy(BasePolicy):
                 ) from None
 
     def _read(self, entry: Mapping[str, object], index: int) -> Solution:
-        """Raises TypeError or LookupError where the entry is no solution."""
+        """Raises TypeError or LookupError if the entry is not a solution."""
         correct, text = entry.get("correct"), entry.get("text")
         if correct not in (None, False, True):
             raise TypeError(f"solution {index}: 'correct' must be true, false or null")
@@ -77,15 +77,15 @@ class RecordedPolicy(BasePolicy):
         """Yields recorded solutions `first` to `first + n - 1`.
 
         Raises:
-            UserError: The file holds fewer, or a prefix is to be continued.
+            UserError: The file has fewer solutions, or a non-empty prefix is given.
         """
         if prefix.text:
             raise UserError("recorded solutions cannot be continued: choose a strategy that works on whole solutions")
         held = self._solutions.get(problem.id, ())
         if first + n > len(held):
             raise UserError(
-                f"{self._path}: holds {len(held)} solutions of problem {problem.id}, {first + n} are asked for; "
-                "ask for fewer or record more"
+                f"{self._path}: holds {len(held)} solutions of problem {problem.id}, but {first + n} are needed; "
+                "sample fewer or record more"
             )
         for solution in held[first : first + n]:
             yield solution

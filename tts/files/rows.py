@@ -1,4 +1,4 @@
-"""Rows of local data files, each with its place, so that a bad one can be named."""
+"""Rows of local data files, each with its place for error messages."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ _ARRAY = (".json", ".json.gz")
 
 
 def read_rows(path: Path) -> Iterator[tuple[str, object]]:
-    """Yields the rows of a JSON Lines file (`.jsonl`) or of a JSON array (`.json`), either also with `.gz`.
+    """Yields the rows of a JSON Lines file (`.jsonl`) or of a JSON array (`.json`), both optionally with `.gz`.
 
-    Blank lines are left out; a byte-order mark is allowed.
+    Blank lines are skipped; a byte-order mark is allowed.
 
     Args:
         path: The file; a relative one is relative to the current directory.
@@ -25,7 +25,7 @@ def read_rows(path: Path) -> Iterator[tuple[str, object]]:
         The row's place, `file:line` or, in an array, `file, row number` (counted from 0), and its value.
 
     Raises:
-        UserError: The file is not there, is of another kind, is not UTF-8 or is broken JSON; names the line.
+        UserError: The file is missing, of another kind, not UTF-8 or broken JSON; names the line.
     """
     if not path.name.endswith(_LINES + _ARRAY):
         raise UserError(f"{path}: a data file's name must end in {', '.join(_LINES + _ARRAY)}")
@@ -33,7 +33,7 @@ def read_rows(path: Path) -> Iterator[tuple[str, object]]:
 
 
 def read_lines(path: Path) -> Iterator[tuple[str, object]]:
-    """Yields the rows of a JSON Lines file, whatever its name ends in; otherwise as `read_rows`."""
+    """Yields the rows of a JSON Lines file with any name; otherwise like `read_rows`."""
     yield from _rows(path, array=False)
 
 
@@ -44,7 +44,7 @@ def _rows(path: Path, *, array: bool) -> Iterator[tuple[str, object]]:
     try:
         with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
             yield from _array(path, file.read()) if array else _lines(path, file)
-    except (OSError, EOFError) as error:  # a broken gzip file is an OSError, one that ends early an EOFError
+    except (OSError, EOFError) as error:  # OSError for a broken gzip file, EOFError for a truncated one
         raise UserError(f"cannot read {path}: {error}") from error
 
 
@@ -57,7 +57,7 @@ def _lines(path: Path, lines: Iterable[bytes]) -> Iterator[tuple[str, object]]:
 def _array(path: Path, content: bytes) -> Iterator[tuple[str, object]]:
     rows = _parse(path, 1, content) if content.strip() else []
     if not isinstance(rows, list):
-        raise UserError(f"{path}: expected an array of rows; a file with one row a line is named .jsonl")
+        raise UserError(f"{path}: expected an array of rows; a file with one row per line must be named .jsonl")
     for number, row in enumerate(rows):
         yield f"{path}, row {number}", row
 
@@ -71,6 +71,6 @@ def _parse(path: Path, first_line: int, content: bytes) -> object:
     except json.JSONDecodeError as error:
         line = first_line + error.lineno - 1
         raise UserError(f"{path}:{line}: broken JSON: {error.msg} at column {error.colno}") from None
-    except (ValueError, RecursionError) as error:  # a number of thousands of digits, brackets nested a thousand deep
+    except (ValueError, RecursionError) as error:  # numbers with thousands of digits, brackets nested a thousand deep
         raise UserError(f"{path}:{first_line}: unusable JSON: {error}") from None
     return row

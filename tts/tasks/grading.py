@@ -13,8 +13,8 @@ import networkx as nx
 
 from tts.concurrency.virtual_clock import real_work
 from tts.core import Solution
+from tts.core import grader as interface
 from tts.core.errors import UserError
-from tts.core.grader import Grader
 from tts.core.settings import PositiveFloat, PositiveInt, settings
 from tts.tasks.answers import Answer, answer_of, read
 from tts.tasks.answers.comparison import Algebra, Comparison
@@ -36,7 +36,7 @@ _Check = tuple[Answer, Answer, bool]
 
 
 @settings
-class MathGrader(Grader):
+class MathGrader(interface.Grader):
     """Says which answers are equivalent; docs/grading.md says when they are.
 
     Answers are read by `tts.tasks.answers`, which compares what is rational, word for word or a list of such; formulas are
@@ -146,6 +146,10 @@ class MathGrader(Grader):
             return _Grade.FAILED
         finally:
             self._processes.put(process)
+
+
+Grader = MathGrader
+"""What programs of before call it."""
 
 
 def _compare(algebra: Algebra, reference: Answer, answer: Answer, either_order: bool) -> Verdict:
