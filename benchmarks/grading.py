@@ -1,8 +1,9 @@
 """How right and how fast grading is: `python -m benchmarks.grading [CASES] [--data FOLDER]`.
 
 CASES is a file of JSON lines with `text`, and `reference` and `same` or `answer`; `kind` says what is tried. The references
-of data sets (MATH-500, GSM8K, right answers to OlympiadBench) are compared with themselves in another layout and with the next
-one, by this grader and by math-verify alone. Times are of the same pairs, one after the other, in one run: read their ratio.
+of data sets (MATH-500, GSM8K, right answers to OlympiadBench) are compared with themselves in another layout and with the
+next one, by this grader and by math-verify alone. Times are of the same pairs, one after the other, in one run: read their
+ratio.
 """
 
 from __future__ import annotations
@@ -27,9 +28,9 @@ async def cases(grader: MathGrader, lines: Iterable[str]) -> None:
     for row in map(json.loads, lines):
         kind = row.get("kind") or "(others)"
         found = extract_answer(row["text"])
-        if "answer" in row:
-            said, wanted = found, row["answer"]
-        else:
+        said: str | bool | None = found
+        wanted = row.get("answer")
+        if "same" in row:
             said, wanted = await grader.correct(found or row["text"], row["reference"]), row["same"]
             false_equal += bool(said and not wanted)
         rows[kind] += 1
