@@ -207,7 +207,7 @@ def _matrix(parser: Expressions, token: Token) -> Node:
     rows = [row for row in rows if row]
     if not rows or len({len(row) for row in rows}) > 1:
         raise parser.refused()
-    if token.text == "array" and len(rows) == len(rows[0]) == 1:
+    if token.text in ("array", "matrix", "smallmatrix") and len(rows) == len(rows[0]) == 1:
         return rows[0][0]
     return Matrix("matrix" if token.text in _MATRICES else token.text, tuple(map(tuple, rows)))
 

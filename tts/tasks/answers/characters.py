@@ -8,7 +8,8 @@ import unicodedata
 _COMMANDS = {
     "×": "times", "⨯": "times", "·": "cdot", "⋅": "cdot", "∙": "cdot", "•": "cdot", "÷": "div", "±": "pm", "∓": "mp",
     "≤": "le", "⩽": "le", "≦": "le", "≥": "ge", "⩾": "ge", "≧": "ge", "≠": "ne", "≈": "approx", "≡": "equiv",
-    "∈": "in", "∪": "cup", "∩": "cap", "∖": "setminus", "∅": "emptyset", "⌀": "emptyset", "∞": "infty", "∣": "mid",
+    "∈": "in", "∪": "cup", "∩": "cap", "∖": "setminus", "∅": "emptyset", "Ø": "emptyset",
+    "⌀": "emptyset", "∞": "infty", "∣": "mid",
     "√": "surd", "∛": "surd[3]", "∜": "surd[4]", "∑": "sum", "∫": "int", "∠": "angle", "△": "triangle", "→": "to",
     "⟨": "langle", "⟩": "rangle", "〈": "langle", "〉": "rangle", "⌊": "lfloor", "⌋": "rfloor", "⌈": "lceil",
     "⌉": "rceil", "‖": "|", "∥": "|", "…": "ldots", "⋯": "ldots", "ℓ": "ell", "ℏ": "hbar",

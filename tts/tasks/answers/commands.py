@@ -8,7 +8,7 @@ LAYOUT = words(
     "Huge small footnotesize tiny centering noindent mathop mathord mathrel mathbin mathopen mathclose mathinner "
     "rm sf tt cal mit boldmath bfseries itshape rmfamily upshape bf it boxed fbox framebox num ensuremath "
     "underline uline emph mathnormal mathit textit displaylines vcenter smash unboldmath selectfont nonumber "
-    "notag left right middle checkmark qed ! / ( ) [ ] allowbreak nobreak mathtt mathsf"
+    "notag underbrace overbrace therefore left right middle checkmark qed ! / ( ) [ ] allowbreak nobreak mathtt mathsf"
 )
 """Commands that say how something looks; their arguments stay where they stand."""
 BLANKS = words("quad qquad enspace thinspace medspace thickspace space nobreakspace , ; : > ~") | {

@@ -132,7 +132,7 @@ class Comparison:
     def _relation(self, relation: Relation, other: Node, any_name: bool) -> Verdict:
         described = interval(relation)
         if described != relation:
-            return self._same(described, other)
+            return self._same(_only(described), other)
         said = value(relation, any_name)
         if said is None:
             return self._unread(relation, other) if isinstance(other, Group | Opaque) or _is_set(other) else False

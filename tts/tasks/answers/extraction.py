@@ -29,16 +29,18 @@ _NAMES = (
     r"(?:final[ \t]+|correct[ \t]+)?answers?|correct[ \t]+(?:option|choice)"
     r"|final[ \t]+results?|r[ée]ponse(?:[ \t]+finale)?|respuesta(?:[ \t]+final)?"
     r"|resposta(?:[ \t]+final)?|risposta(?:[ \t]+finale)?|antwort|ответ|정답|답|答え|答(?=[:：])|(?:最终|最後の)?答案"
-    r"|最终结果"
+    r"|最终结果|उत्तर|الجواب|الإجابة|đáp án|jawaban|cevap|odpowiedź|odpověď|antwoord|svar|vastaus"
 )
 _VERBS = (
-    r"(?:is|are|est|es|è|é|ist|lautet|为|為|是|は|은|는)?[ \t]*(?:[:：=—–]|-(?=[ \t]))"
-    r"|is\b|are\b|(?:should|would|will|must|has to)[ \t]+be\b|equals\b|est\b|es\b|ist\b|lautet\b|[为為是は은는èé]"
+    r"(?:is|are|est|es|è|é|ist|lautet|应?为|為|应?该?是|等于|は|은|는)?[ \t]*(?:[:：=—–]|-(?=[ \t]))"
+    r"|is\b|are\b|(?:should|would|will|must|has to)[ \t]+be\b|equals\b|est\b|es\b|ist\b|lautet\b"
+    r"|应为|应该?是|等于|[为為是は은는èé]"
 )
 _STATEMENTS = (
     # The answer is 7; **Final Answer**: 7; 答案：7.
-    rf"(?<![^\W_])(?:{_NAMES}){_EMPHASIS}(?:[ \t]+(?:to|for|of)[ \t][^.:=\n]{{1,80}}?)?[ \t]*"
-    rf"(?:{_VERBS}){_EMPHASIS}[ \t]*[:：]?(?:[ \t]+(?:therefore|thus|then|hence|simply|just)\b,?)?{_OPENING}",
+    rf"(?<![a-zA-Z])(?:{_NAMES}){_EMPHASIS}(?:[ \t]*\([^()\n]{{1,40}}\))?"
+    r"(?:[ \t]+(?:to|for|of)[ \t][^.:=\n]{1,80}?)?[ \t]*"
+    rf"(?:{_VERBS}){_EMPHASIS}[ \t]*[:：]?(?:[ \t]+(?:therefore|thus|then|hence|simply|just)\b,?)?(?:,|\.\.\.|…)?{_OPENING}",
     # A heading of its own: ### Answer.
     rf"^[ \t#*_>]*(?:{_NAMES}|results?|solution){_EMPHASIS}[ \t]*[:：]?{_EMPHASIS}[ \t]*\n{_OPENING}",
     r"^[ \t*_]*(?:results?|ans)\.?[ \t]*[:：=]" + _OPENING,
@@ -56,6 +58,7 @@ _QUOTES = (
     ("$", "$"),
     ("“", "”"),
     ("‘", "’"),
+    ("«", "»"),
 )
 
 
@@ -115,7 +118,9 @@ def _bare(statement: str) -> str:
     while True:
         bare = (
             statement.strip()
-            .rstrip(".,;*` ")
+            .rstrip(".,;*` ✓✔✅☑\ufe0f．")
+            .removesuffix("です")
+            .removesuffix("입니다")
             .removesuffix(r"\)")
             .removesuffix(r"\]")
             .removesuffix("$$")

@@ -175,13 +175,15 @@ def _apart(token: Token) -> list[Token]:
 
 
 def _in_words(tokens: Sequence[Token], parse: _Parse) -> Node | None:
-    """Reads a number that is said again in words: 12 (twelve)."""
-    if len(tokens) < 4 or tokens[-1].text != ")" or not _is_plain(tokens[:1]):
-        return None
+    """Reads a number that is said again in words: 12 (twelve), twelve (12)."""
     opening = next((i for i, token in enumerate(tokens) if token.text == "("), 0)
-    words = [token.text for token in tokens[opening + 1 : -1]]
-    said = number_word(" ".join(words))
-    value = parse(tokens[:opening]) if opening and said is not None else None
+    if not opening or tokens[-1].text != ")":
+        return None
+    figures, words = tokens[:opening], tokens[opening + 1 : -1]
+    if not _is_plain(figures):
+        figures, words = words, figures
+    said = number_word(" ".join(token.text for token in words))
+    value = parse(figures) if said is not None and _is_plain(figures) else None
     return value if isinstance(value, Number) and value.value == said else None
 
 

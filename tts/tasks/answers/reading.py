@@ -178,7 +178,7 @@ def _element(tokens: Sequence[Token]) -> Node:
     cuts = [
         (place, sign)
         for place, (token, depth) in enumerate(zip(tokens, _depths(tokens), strict=True))
-        if depth == 0 and (sign := _sign(token)) is not None
+        if depth == 0 and (sign := _sign(token, tokens[:place])) is not None
     ]
     if not cuts:
         return _side(tokens)
@@ -199,7 +199,10 @@ def _element(tokens: Sequence[Token]) -> Node:
 _DOUBLE = {"<=": r"\le", ">=": r"\ge", "==": "=", ":=": "="}
 
 
-def _sign(token: Token) -> str | None:
+def _sign(token: Token, before: Sequence[Token]) -> str | None:
+    """Returns the relation sign that a token is; a colon is one where it stands behind words: Total: 12."""
+    if token.text == ":" and any(len(t.text) > 2 for t in before) and all(t.kind == "word" for t in before):
+        return "="
     table = {"mark": _SIGNS, "command": _SIGN_COMMANDS}.get(token.kind, {})
     return table.get(token.text)
 

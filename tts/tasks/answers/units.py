@@ -152,7 +152,7 @@ def known_unit(tokens: Sequence[Token], first: bool = True) -> str | None:
         first: Whether the number stands right before them.
     """
     parts: list[str] = []
-    power, per, place = "", False, 0
+    power, per, enclosed, place = "", False, False, 0
     tokens = _joined(tokens)
     while place < len(tokens):
         token = tokens[place]
@@ -160,8 +160,13 @@ def known_unit(tokens: Sequence[Token], first: bool = True) -> str | None:
         text = token.text
         if text in ("/", "per", "p", "每") and parts and not per and token.kind in ("mark", "word"):
             per = True
+            enclosed = tokens[place : place + 1] != [] and tokens[place].text == "("
+            place += enclosed
             continue
         if text == "*" and parts:
+            continue
+        if text == ")" and enclosed:
+            enclosed = False
             continue
         if token.kind == "word" and text.lower() in _POWERS:
             name = _POWERS[text.lower()]
@@ -185,19 +190,29 @@ def known_unit(tokens: Sequence[Token], first: bool = True) -> str | None:
         inverse = exponent.startswith("-")
         exponent = exponent.lstrip("-")
         parts.append(f"{'/' if per or inverse else ''}{found}{'' if exponent == '1' else f'^{exponent}'}")
-        power, per = "", False
+        power, per = "", enclosed
+    per = per and not enclosed and not parts
     return " ".join(sorted(parts, key=lambda part: part.startswith("/"))) if parts and not per and not power else None
 
 
 def _joined(tokens: Sequence[Token]) -> list[Token]:
     """Returns tokens without signs of products and full stops (`sq. ft.`), and the prefix of a micrometre in one."""
     made: list[Token] = []
-    for token in tokens:
+    for token in _in_line(tokens):
         if made and made[-1].text == "mu" and token.kind == "word":
             made[-1] = replace(token, text=f"μ{token.text}", upright=True)
         elif token.text != "." and (token.kind, token.text) not in (("command", "times"), ("command", "cdot")):
             made.append(token)
     return made
+
+
+def _in_line(tokens: Sequence[Token]) -> Sequence[Token]:
+    r"""Returns a unit in a fraction in one line: \frac{\text{km}}{\text{h}}."""
+    texts = [token.text for token in tokens]
+    if texts[:2] != ["frac", "{"] or texts[-1] != "}" or texts[2:].count("{") != 1 or texts.count("}") != 2:
+        return tokens
+    middle = texts.index("}")
+    return [*tokens[2:middle], Token("mark", "/"), *tokens[middle + 2 : -1]]
 
 
 def same_unit(one: str, other: str) -> bool:
