@@ -150,10 +150,15 @@ def _values(one: Expr, other: Expr) -> list[tuple[Expr, Expr]]:
     found = []
     for point in _POINTS:
         place = dict(zip(variables, point, strict=False))
-        first, second = (expression.subs(place).evalf(DIGITS) for expression in (one, other))
+        first, second = (_value(expression, place) for expression in (one, other))
         if all(value.is_number and value.is_finite for value in (first, second)):
             found.append((first, second))
     return found
+
+
+def _value(expression: Expr, place: dict[Symbol, Rational]) -> Expr:
+    """Returns a value; what has no variables is left as it is, since sympy would work out powers that were not to be."""
+    return (expression.subs(place) if expression.free_symbols else expression).evalf(DIGITS)
 
 
 _CLOSE = Float(10) ** -(DIGITS - 15)

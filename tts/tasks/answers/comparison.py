@@ -10,7 +10,7 @@ from typing import Protocol
 
 from tts.tasks.answers.alternatives import spelled_out
 from tts.tasks.answers.building import negative, product, total
-from tts.tasks.answers.exact import exact, rounded, written_decimal
+from tts.tasks.answers.exact import exact, rounded, terminates, written_decimal
 from tts.tasks.answers.logic import Verdict, either, every, matched
 from tts.tasks.answers.nodes import (
     Apply,
@@ -145,7 +145,7 @@ class Comparison:
         if isinstance(reference, Several) and isinstance(answer, Several):
             ones, others = _members(reference), _members(answer)
             if _names_differ(reference) != _names_differ(answer) or reference.labelled or answer.labelled:
-                return self._in_order(ones, others)
+                return not (reference.braces or answer.braces) and self._in_order(ones, others)
             return matched(ones, others, self._same)
         several, other = (reference, answer) if isinstance(reference, Several) else (answer, reference)
         assert isinstance(several, Several)
@@ -154,7 +154,9 @@ class Comparison:
             return every(self._same(item, other) for item in several.items)
         if isinstance(other, Group) and not several.braces:
             # A point or an interval may be given without its parentheses, in order.
-            return other.opening + other.closing == "()" and self._in_order(several.items, other.items)
+            named_alike = any(isinstance(item, Relation) for item in several.items) and not _names_differ(several)
+            round_ones = other.opening + other.closing == "()" and not named_alike
+            return round_ones and self._in_order(several.items, other.items)
         return self._unread(reference, answer) if isinstance(other, Opaque) else False
 
     def _quantities(self, reference: Node, answer: Node) -> Verdict:
@@ -208,7 +210,7 @@ class Comparison:
         """Returns whether a decimal is a formula's value, or rounds it where it has digits enough."""
         ends = rounded(decimal)
         if value is not None:
-            return not _is_integer(formula) and ends is not None and ends[0] <= value < ends[1]
+            return not terminates(value) and ends is not None and ends[0] <= value < ends[1]
         if ends is not None:
             return self.algebra.between(formula, *ends)
         return False if _differ_at_sight(decimal, formula) else self.algebra.equal(decimal, formula)
@@ -258,10 +260,6 @@ def _letter(name: Node) -> Node:
 
 def _is_set(node: Node) -> bool:
     return isinstance(node, Apply) and node.name in _SETS
-
-
-def _is_integer(node: Node) -> bool:
-    return isinstance(node, Number) and node.decimals == 0
 
 
 def _differ_at_sight(reference: Node, answer: Node) -> bool:

@@ -46,19 +46,25 @@ def written_decimal(node: Node) -> Number | None:
 def rounded(number: Number) -> tuple[Fraction, Fraction] | None:
     """Returns the values that a decimal may stand for, as a range; None where it has too few digits to tell.
 
-    It needs six significant digits and six decimals. With seven decimals it may be cut off instead of rounded, and with
-    sixteen digits it is a computer's, whose last one is not sure.
+    It needs six significant digits and six decimals. With seven decimals it may be cut off instead of rounded, unless it
+    ends in nines, and with sixteen digits it is a computer's, whose last one is not sure.
     """
     decimals, size = number.decimals or 0, abs(number.value)
-    digits = len(str(int(size * Fraction(10) ** decimals)))
-    if min(decimals, digits) < _ENOUGH_DIGITS:
+    digits = str(int(size * Fraction(10) ** decimals))
+    if min(decimals, len(digits)) < _ENOUGH_DIGITS:
         return None
     last = Fraction(1, 10**decimals)
-    below, above = last / 2, last if decimals > _ENOUGH_DIGITS else last / 2
-    if digits >= _DIGITS_OF_A_FLOAT:
+    cut_off = decimals > _ENOUGH_DIGITS and not digits.endswith("9" * _ENOUGH_DIGITS)
+    below, above = last / 2, last if cut_off else last / 2
+    if len(digits) >= _DIGITS_OF_A_FLOAT:
         below = above = 2 * last
     ends = size - below, size + above
     return ends if number.value >= 0 else (-ends[1], -ends[0])
+
+
+def terminates(value: Fraction) -> bool:
+    """Returns whether a number can be written as a decimal, exactly."""
+    return pow(10, value.denominator.bit_length(), value.denominator) == 0
 
 
 def _value(node: Node) -> Fraction:
