@@ -74,7 +74,7 @@ def equal(one: Formula, other: Formula, _: object) -> bool | None:
     """Returns whether two formulas are equal; None where that cannot be said."""
     if one.expression == other.expression:
         return True
-    if any(formula.expression.has(sympy.oo) for formula in (one, other)):
+    if any(formula.expression.has(sympy.oo, -sympy.oo) for formula in (one, other)):
         return False
     if one.number is not None and other.number is not None:
         return _equal_numbers(one, other)
@@ -131,15 +131,10 @@ def _equal_numbers(one: Formula, other: Formula) -> bool | None:
 
 
 def _agree(one: Expr, other: Expr) -> bool | None:
-    difference = one - other
-    if difference == 0:
-        return True
-    values = _values(one, other)
+    values = _values(one, other)  # before any arithmetic, which works out the largest powers
     if any(not _near(first, second) for first, second in values):
         return False
-    if len(values) >= _FEWEST_POINTS:
-        return True
-    return True if sympy.simplify(difference) == 0 else None
+    return True if len(values) >= _FEWEST_POINTS or sympy.simplify(one - other) == 0 else None
 
 
 def _values(one: Expr, other: Expr) -> list[tuple[Expr, Expr]]:

@@ -20,6 +20,7 @@ _MATRICES = frozenset(["pmatrix", "bmatrix", "matrix", "Bmatrix", "smallmatrix",
 _FENCES = {"lfloor": ("rfloor", "floor"), "lceil": ("rceil", "ceil"), "lvert": ("rvert", "abs")}
 _OPENING, _CLOSING = {"(": "(", "[": "[", "]": "("}, {")": ")", "]": "]", "[": ")"}
 """Brackets of points and intervals; open ones may be turned round: ]0, 1[."""
+_DIFFERENTIALS = frozenset(["dx", "dy", "dz", "dt", "du", "dr"])
 _ORDINALS = frozenset(["st", "nd", "rd", "th"])
 _REALS = Group("(", (negative(Symbol(r"\infty")), Symbol(r"\infty")), ")")
 _TEN = Number(Fraction(10))
@@ -72,6 +73,8 @@ def _word(parser: Expressions, token: Token) -> Node:
         return Symbol(CONSTANTS[name])
     if len(name) == 1:
         return _symbol(parser, rf"\mathbf{{{name}}}" if token.bold and name in AXES else name)
+    if name in _DIFFERENTIALS:
+        raise parser.refused()
     if name in _ORDINALS and not token.blank:
         raise RefusedError
     if token.upright or len(name) > 3 or not name.isascii() or name.startswith("pi") or name.endswith("pi"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tts.tasks.answers.building import negative
+from tts.tasks.answers.exact import exact
 from tts.tasks.answers.nodes import (
     ZERO,
     Apply,
@@ -59,7 +60,9 @@ def value(relation: Relation, any_name: bool) -> Node | None:
         return relation.sides[1]
     last = relation.sides[-1]
     whole = _VALUES.issuperset(relation.signs) and last != ZERO
-    return last if whole and (any_name or _is_closed(relation.sides[0])) else None
+    if _is_closed(relation.sides[0]):  # 3 + 4 = 7, but not 3 + 4 = 8
+        return last if whole and exact(relation.sides[0]) == exact(last) else None
+    return last if whole and any_name else None
 
 
 def interval(node: Node) -> Node:
@@ -77,11 +80,11 @@ def interval(node: Node) -> Node:
     sides = list(node.sides) if upwards else list(reversed(node.sides))
     closed = [_ORDERS[sign][1] for sign in (node.signs if upwards else reversed(node.signs))]
     if len(sides) == 2:
-        if is_name(sides[0]) and _is_closed(sides[1]):
+        if _is_variable(sides[0]) and _is_closed(sides[1]):
             sides, closed = [negative(INFINITY), *sides], [False, *closed]
-        elif is_name(sides[1]) and _is_closed(sides[0]):
+        elif _is_variable(sides[1]) and _is_closed(sides[0]):
             sides, closed = [*sides, INFINITY], [*closed, False]
-    if len(sides) != 3 or not is_name(sides[1]) or not _is_closed(sides[0]) or not _is_closed(sides[2]):
+    if len(sides) != 3 or not _is_variable(sides[1]) or not _is_closed(sides[0]) or not _is_closed(sides[2]):
         return node
     return Group("[" if closed[0] else "(", (sides[0], sides[2]), "]" if closed[1] else ")")
 
@@ -103,6 +106,10 @@ def larger_and_smaller(relation: Relation) -> tuple[Node, Node, bool | None] | N
 
 
 _NO_FORMULAS = (Opaque, Choice, Text, Group, Several, Quantity)
+
+
+def _is_variable(node: Node) -> bool:
+    return isinstance(node, Symbol) and is_name(node)
 
 
 def _is_capital(node: Node) -> bool:
