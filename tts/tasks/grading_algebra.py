@@ -99,6 +99,11 @@ def proportional(one: Formula, other: Formula, positive: bool) -> bool | None:
     return first != 0 and all(_near(first, factor) for factor in factors) and (not positive or bool(first > 0))
 
 
+def is_formula(expression: object) -> bool:
+    """Returns whether this has a value, which sets and relations have not."""
+    return isinstance(expression, Expr)
+
+
 def refuted(one: object, other: object) -> bool:
     """Returns whether two expressions have different values: math-verify compares some only to six decimals."""
     if not isinstance(one, Expr) or not isinstance(other, Expr):

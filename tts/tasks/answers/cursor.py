@@ -47,7 +47,7 @@ class Cursor:
         self._tokens = list(tokens)
         self._place = 0
         self._depth = 0
-        self.formula = all(map(_is_readable, tokens))
+        self.formula = all(map(_is_readable, tokens)) and _is_balanced(tokens)
 
     @property
     def ahead(self) -> Token | None:
@@ -107,6 +107,15 @@ class Cursor:
             raise RefusedError
         yield
         self._depth -= 1
+
+
+def _is_balanced(tokens: Sequence[Token]) -> bool:
+    depth = 0
+    for token in tokens:
+        depth += {"{": 1, "}": -1}.get(token.text, 0)
+        if depth < 0:
+            return False
+    return depth == 0
 
 
 def _is_readable(token: Token) -> bool:

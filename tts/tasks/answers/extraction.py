@@ -128,6 +128,7 @@ def _bare(statement: str) -> str:
             .lstrip("`")
             .rstrip("ˋ")
         )
+        bare = bare.removesuffix("}") if bare.count("}") > bare.count("{") else bare
         for opening, closing in _QUOTES:
             if bare.startswith(opening) and bare.endswith(closing) and len(bare) > len(opening) + len(closing):
                 bare = bare[len(opening) : -len(closing)]

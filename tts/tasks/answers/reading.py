@@ -54,6 +54,7 @@ _LABEL = re.compile(
     re.IGNORECASE,
 )
 _CLOCK = re.compile(r"(?<![a-zA-Z])([ap])\.\s?m\.?(?![a-zA-Z])", re.IGNORECASE)
+_ENDS = frozenset([("mark", "."), ("mark", ","), ("mark", ";"), ("command", "\\")])
 _SEPARATORS = frozenset([",", ";", "、", "&", "；"])
 _CONJUNCTIONS = frozenset(["and", "or", "和", "或", "与", "及", "或者", "以及", "und", "oder", "et", "ou", "y"])
 _OPENING, _CLOSING = frozenset(["(", "[", "{", r"\{"]), frozenset([")", "]", "}", r"\}"])
@@ -86,7 +87,7 @@ def _read(text: str) -> Node:
     for _ in range(2):
         text = _LABEL.sub("", _unmarked(_FULL_STOP.sub("", text).strip()))
     tokens = _unwrapped(tokenize(text))
-    while tokens and tokens[-1].kind == "mark" and tokens[-1].text in ".,;":
+    while tokens and (tokens[-1].kind, tokens[-1].text) in _ENDS:
         tokens = _unwrapped(tokens[:-1])
     parts = _split(tokens)
     if len(parts) == 1:
