@@ -53,5 +53,30 @@ SELECTIONS: dict[str, Callable[[Scores, Groups], int | None]] = {
 }
 
 
+VOTES = ("weighted_vote", "majority")
+"""Rules that choose an answer; the candidate only stands for it."""
+
+
+def right_choice(rule: str, chosen: int | None, groups: Groups, right: Sequence[bool]) -> bool:
+    """Returns whether what a rule chose is right.
+
+    Args:
+        rule: A key of `SELECTIONS`.
+        chosen: The candidate that it chose, None where it chose none.
+        groups: As for the rules.
+        right: One per candidate: whether it is.
+    """
+    if chosen is None:
+        return False
+    group = groups[chosen]
+    return right_answer(group, groups, right) if rule in VOTES and group is not None else right[chosen]
+
+
+def right_answer(group: int | None, groups: Groups, right: Sequence[bool]) -> bool:
+    """Returns whether an answer is right: where the labels of its candidates differ, whether more than half say so."""
+    members = [is_right for is_right, other in zip(right, groups, strict=True) if other == group]
+    return group is not None and 2 * sum(members) > len(members)
+
+
 Selection = Annotated[str, OneOf(SELECTIONS)]
 """The name of a rule, as a setting."""
