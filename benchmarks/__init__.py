@@ -1,1 +1,1 @@
-"""Programs that print the figures the documentation quotes."""
+"""Programs that print the figures quoted in the documentation."""

@@ -1,9 +1,9 @@
-"""What adaptive votes save: first-error F1 and verifier tokens against K = 8 on the same solutions, with the same votes.
+"""Savings of adaptive votes: first-error F1 and verifier tokens against K = 8 on the same solutions, with the same votes.
 
 `python -m benchmarks.adaptive_votes` (test split, seeds 0 to 2). First errors are scored on the embedded policy's own
 samples against exact labels, as in `benchmarks.embedded`. Intervals are bootstrap intervals over problems, all seeds
-together. Every way asks for the votes it needs of a verifier of its own and is charged for them; a bank generates each vote
-once for all ways.
+together. Every way has its own verifier and is charged for the votes it requests; a bank generates each vote once for all
+ways.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ from verifiers.adaptive_votes import AdaptiveVotes
 from verifiers.first_error_stop import FirstErrorStop
 from verifiers.voting import VotingVerifier
 
-ALL, STOPPED = "K = 8", "K = 8, no step behind an error"
+ALL, STOPPED = "K = 8", "K = 8, no step after an error"
 
 
 def ways(search: Composition, seed: int, confidences: Sequence[float]) -> dict[str, Verifier]:
-    """Returns the ways to judge, each with a verifier of its own."""
+    """Returns the ways to judge, each with its own verifier."""
 
     def inner(votes: int) -> VotingVerifier:
         return cast(VotingVerifier, verifier_of(search, search.engines["verifier"], seed=seed, votes=votes))
@@ -41,12 +41,12 @@ def ways(search: Composition, seed: int, confidences: Sequence[float]) -> dict[s
     for confidence in confidences:
         name = f"adaptive, confidence {confidence:g}"
         result[name] = AdaptiveVotes(inner(8), confidence=confidence)
-        result[f"{name}, no step behind an error"] = FirstErrorStop(AdaptiveVotes(inner(8), confidence=confidence))
+        result[f"{name}, no step after an error"] = FirstErrorStop(AdaptiveVotes(inner(8), confidence=confidence))
     return result
 
 
 async def study(search: Composition, problem: Problem, verifiers: dict[str, Verifier], labelled: int) -> Outcome:
-    """Judges samples of one problem in every way, one way after the other."""
+    """Judges samples of one problem in every way, one after another."""
     solutions = [solution async for solution in search.policy.solutions(problem, Solution(), labelled)]
     labels = [first_error(problem, solution.steps) for solution in solutions]
     outcome = Outcome()
@@ -61,12 +61,12 @@ async def study(search: Composition, problem: Problem, verifiers: dict[str, Veri
 
 
 def share_of_tokens(name: str, of: str) -> Figure:
-    """Returns the figure that is the ratio of two ways' tokens."""
+    """Returns the figure for the ratio of two ways' tokens."""
     return lambda outcomes: rate(name)(outcomes) / rate(of)(outcomes)
 
 
 def prepare(job: SearchJob, seed: int, confidences: Sequence[float], labelled: int) -> Study:
-    """Returns what studies a problem."""
+    """Returns the function that studies a problem."""
     verifiers = ways(job.search, seed, confidences)
     return lambda problem: study(job.search, problem, verifiers, labelled)
 
@@ -77,7 +77,7 @@ def main() -> None:
     parser.add_argument("--problems", type=int, default=300, help="per seed")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--split", default="test")
-    parser.add_argument("--labelled", type=int, default=1, help="samples a problem")
+    parser.add_argument("--labelled", type=int, default=1, help="samples per problem")
     parser.add_argument("--confidences", type=float, nargs="+", default=[0.8, 0.9, 0.95, 0.98, 1.0])
     parser.add_argument("overrides", nargs="*", help="as for python -m tts")
     arguments = parser.parse_args()

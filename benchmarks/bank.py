@@ -1,11 +1,10 @@
-"""How fast the bank is, beside what it costs to store: look-ups a second, samples stored a second, bytes a sample.
+"""Speed and size of the bank: look-ups per second, samples stored per second, bytes per sample.
 
 `python -m benchmarks.bank`
 
-A look-up is everything that a request costs: its key from the prompt, the query, and the completion as the engine would have
-given it. There are more samples than fit SQLite's page cache. What a token could have been instead is unpacked when it is
-read: the last line has the verdicts' tokens read, too. Times are those of the processor, not of the clock, so that it does
-not matter what else the machine is at.
+A look-up includes the whole cost of a request: computing its key from the prompt, the query, and decoding the completion.
+There are more samples than fit into SQLite's page cache. The alternatives of a token are unpacked when it is read: the last
+line also reads the verdicts' tokens. Times are CPU times, so that other load on the machine does not matter.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ _MODEL = b"m" * 16
 
 
 def sample(random_: random.Random, tokens: int, alternatives: int) -> Completion:
-    """Returns a sample of so many tokens of about four characters each, its log-probabilities as exact as in 32 bits."""
+    """Returns a sample of `tokens` tokens of about four characters each, with log-probabilities of 32-bit precision."""
     texts = [f"{random_.randrange(10**4):4} " for _ in range(tokens)]
 
     def token(text: str) -> Token:
@@ -43,7 +42,7 @@ def requests(count: int, seeds: int, sampling: Sampling) -> Iterator[Request]:
 
 
 async def measure(title: str, count: int, seeds: int, tokens: int, alternatives: int, reads: bool = False) -> None:
-    """Prints the figures of one kind of requests; `reads` has the tokens read."""
+    """Prints the figures for one kind of request; `reads` says whether the tokens are read."""
     random_ = random.Random(0)
     sampling = Sampling(top_logprobs=alternatives)
     made = [sample(random_, tokens, alternatives) for _ in range(64)]
@@ -74,7 +73,7 @@ async def measure(title: str, count: int, seeds: int, tokens: int, alternatives:
 
 
 def main() -> None:
-    """Measures samples of a policy, one at a time and many of a prompt, and verdicts with their alternatives."""
+    """Measures policy samples, one and many per prompt, and verdicts with their alternatives."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--samples", type=int, default=64_000)
     samples = parser.parse_args().samples

@@ -1,7 +1,7 @@
-"""What a search costs whose samples are all in the bank: `python -m benchmarks.banked`.
+"""Cost of a search whose samples are all in the bank: `python -m benchmarks.banked`.
 
-Searches a task twice with the same bank, as two commands would, each in a runtime of its own: the first generates, the
-second looks up. Prints both runs' `wall_s`, what they generated, and whether their records are the same.
+Searches a task twice with the same bank, each time in its own runtime, like two commands: the first generates, the second
+looks up. Prints both runs' `wall_s`, the tokens they generated, and whether their records are the same.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ def generated(run: Evaluation) -> int:
 
 
 def outcomes(run: Evaluation) -> list[dict[str, object]]:
-    """Returns a run's records without what differs from run to run: times, and where the samples came from."""
+    """Returns a run's records without the fields that differ between runs: times, and the origin of samples."""
     return [{key: value for key, value in record.items() if key not in ("wall_s", "usage")} for record in run.records]
 
 

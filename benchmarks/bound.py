@@ -1,4 +1,4 @@
-"""The time that a search needs at least, from what it asked its engines for."""
+"""A lower bound on the time of a search, from its engine requests."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from tts.engines.simulated.prefix_cache import PrefixCache, block_keys
 from tts.engines.simulated.tokens import CHARACTERS, count
 
 _BLOCK = 16
-"""Tokens of a block of the simulated engine's prefix cache."""
+"""Tokens per block of the simulated engine's prefix cache."""
 
 
 @dataclass(frozen=True)
 class Gpu:
-    """What a simulated GPU can do, see `SimulatedEngine`.
+    """The speed of a simulated GPU, see `SimulatedEngine`.
 
     Attributes:
         max_sequences: Sequences decoded together.
-        tick_base: Seconds of a tick, whatever the batch.
+        tick_base: Seconds of a tick, regardless of the batch.
         tick_per_sequence: Seconds that each sequence adds to it.
-        prefill: Seconds of a prompt token that no cache holds.
+        prefill: Seconds per uncached prompt token.
     """
 
     max_sequences: int
@@ -34,21 +34,21 @@ class Gpu:
     prefill: float
 
     def share(self, tokens: int, uncached: int) -> float:
-        """Returns the seconds of the whole GPU that a sample takes while all slots are taken: less is not possible.
+        """Returns a sample's share of the GPU's time with a full batch, in seconds: the minimum possible.
 
         Args:
-            tokens: Sampled.
+            tokens: Sampled tokens.
             uncached: Prompt tokens to compute.
         """
         return tokens * (self.tick_base / self.max_sequences + self.tick_per_sequence) + uncached * self.prefill
 
     def alone(self, tokens: int, uncached: int) -> float:
-        """Returns the seconds from a sample's request to its end on a GPU that has nothing else to do."""
+        """Returns the seconds from a sample's request to its end on an otherwise idle GPU."""
         return tokens * (self.tick_base + self.tick_per_sequence) + uncached * self.prefill
 
 
 class Log(MeteredGenerator):
-    """A gate that writes down every sample that landed, with the prompt tokens that the fullest of caches would not hold.
+    """A metered generator that records every finished sample, with the prompt tokens that an unlimited cache would lack.
 
     Args:
         engine: The engine.
@@ -64,7 +64,7 @@ class Log(MeteredGenerator):
     async def generate(self, request: Request) -> AsyncGenerator[Completion, None]:
         """As `MeteredGenerator.generate`."""
         blocks = block_keys(request.prompt, _BLOCK * CHARACTERS)
-        # The first sample computes the prompt for the others; what is left of it is no full block.
+        # The first sample computes the prompt for the others, except for the tokens after its last full block.
         first, rest = self._cache.match(blocks), len(blocks) * _BLOCK
         self._cache.store(blocks)
         async with aclosing(super().generate(request)) as completions:
@@ -75,19 +75,19 @@ class Log(MeteredGenerator):
                 yield completion
 
     def work(self, gpu: Gpu) -> float:
-        """Returns the seconds that all samples take on a GPU whose slots are never free."""
+        """Returns the seconds that all samples take on a GPU with an always full batch."""
         return sum(gpu.share(completion.completion_tokens, uncached) for completion, uncached in self.samples.values())
 
 
 class Alone:
-    """Gives each sample of a log again, as if it had a GPU to itself.
+    """Replays each sample of a log, as if it had a GPU to itself.
 
     A search in virtual time on such engines takes as long as its critical path: the longest chain of requests each of which
-    needs the one before.
+    depends on the one before.
 
     Args:
-        log: What was sampled.
-        gpu: How fast.
+        log: The recorded samples.
+        gpu: The GPU's speed.
     """
 
     parameters = None
@@ -103,15 +103,15 @@ class Alone:
         """Does nothing."""
 
     async def generate(self, request: Request) -> AsyncGenerator[Completion, None]:
-        """Yields the completions of a request that the log holds."""
-        landed: asyncio.Queue[Completion] = asyncio.Queue()
+        """Yields the logged completions of a request."""
+        finished: asyncio.Queue[Completion] = asyncio.Queue()
         loop = asyncio.get_running_loop()
         for index, seed in enumerate(request.seeds):
             completion, uncached = self._log.samples[request.prompt, request.sampling, seed]
             seconds = self._gpu.alone(completion.completion_tokens, uncached)
-            loop.call_later(seconds, landed.put_nowait, replace(completion, index=index))
+            loop.call_later(seconds, finished.put_nowait, replace(completion, index=index))
         for _ in request.seeds:
-            yield await landed.get()
+            yield await finished.get()
 
     async def count_tokens(self, text: str) -> int:
         """Returns the number of tokens of `text`, as the simulated engine counts."""

@@ -1,7 +1,7 @@
-"""What a sweep costs beside what its cells do: seconds a cell, the time to the first, and memory, of cells of one problem.
+"""Overhead of a sweep: seconds per cell, the time to the first cell, and memory, for cells of one problem.
 
-`python -m benchmarks.cells --cells 2000`: each searches one recorded sample with one recorded score. Memory is that of the
-sweep's process as cells end, the highest in the first tenth of them and in the last.
+`python -m benchmarks.cells --cells 2000`: each cell searches one recorded sample with one recorded score. Memory is that of
+the sweep's process as cells end: the maximum in the first and in the last tenth of them.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _SCORES = {"id": "a", "index": 0, "scores": [0.9, 0.8]}
 
 
 def sweep(folder: Path, cells: int) -> subprocess.Popen[str]:
-    """Starts a sweep over seeds, in a folder that is empty."""
+    """Starts a sweep over seeds in an empty folder."""
     samples, scores = folder / "samples.jsonl", folder / "scores.jsonl"
     samples.write_text(json.dumps({**_PROBLEM, "solutions": [_SOLUTION]}) + "\n", "utf-8")
     scores.write_text(json.dumps(_SCORES) + "\n", "utf-8")
@@ -37,7 +37,7 @@ def sweep(folder: Path, cells: int) -> subprocess.Popen[str]:
 
 
 def resident(process: int) -> float:
-    """Returns the memory of a process that is resident, in MB."""
+    """Returns the resident memory of a process in MB."""
     pages = int(Path(f"/proc/{process}/statm").read_text("ascii").split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
 
@@ -46,7 +46,7 @@ def measure(cells: int) -> tuple[list[float], list[float]]:
     """Runs a sweep.
 
     Returns:
-        The seconds from the start at which each cell ended, and the memory then.
+        The seconds from the start to the end of each cell, and the memory at that time.
     """
     ended, memory = [], []
     with tempfile.TemporaryDirectory() as name:

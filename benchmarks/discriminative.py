@@ -1,18 +1,18 @@
 """Speed of the discriminative verifiers' backend, as ratios within one run: `python -m benchmarks.discriminative`.
 
 64 solutions of 8 steps are judged by a random model in the layout of Qwen2.5-Math-PRM (float32, one thread; 3M parameters,
-others with `--hidden`)
-with the verifier on the batched backend, all at once, and one at a time with plain forward passes of the same model:
+others with `--hidden`), concurrently by the verifier on the batched backend, and one at a time with plain forward passes of
+the same model:
 
-- a step at a time: a pass over the conversation up to each step, as the official code of RLHFlow's PRMs, of Universal-PRM
-  and of TRL's PRMs judges a solution, and as a search over steps does that keeps nothing between its steps;
-- a solution at a time: a pass over each solution, read at all steps, as Qwen's official example does.
+- a step at a time: one pass over the conversation up to each step, as in the official code of RLHFlow's, Universal-PRM's and
+  TRL's PRMs, and in a search over steps that caches nothing between its steps;
+- a solution at a time: one pass over each solution, read at all steps, as in Qwen's official example.
 
-Three loads: 64 solutions of one problem, one solution each of 64 problems, and 64 beams of one problem that grow by a step
-at a time, every verdict going on from the last. Texts are new in each repetition, so that nothing is known from the last.
-What counts are steps judged in a second, one at a time measured on every eighth solution, whose scores must be the same. A
-ratio is the median of interleaved repetitions with the least and the largest; of wall-clock time, and of CPU time, which
-other processes on the machine do not reach.
+Three loads: 64 solutions of one problem, one solution each of 64 problems, and 64 beams of one problem that grow one step at
+a time, every verdict continuing from the last. Texts are new in each repetition, so that nothing is cached. The figure is
+steps judged per second; one at a time is measured on every eighth solution, whose scores must be the same. A ratio is the
+median of interleaved repetitions, with the minimum and maximum, of wall-clock time and of CPU time, which other processes
+on the machine do not affect.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ from verifiers.discriminative.verifier import DiscriminativeVerifier
 
 SOLUTIONS, STEPS, EVERY = 64, 8, 8
 QUESTION, STEP = (60, 100), (30, 70)
-"""Least and most tokens of a question and of a step."""
+"""Minimum and maximum tokens of a question and of a step."""
 
 SYSTEM = "Please reason step by step, and put your final answer within \\boxed{}."
 SEPARATOR = "<extra_0>"
@@ -54,7 +54,7 @@ Pair = tuple[Problem, Solution]
 
 
 def checkpoint(folder: str, hidden: int) -> Path:
-    """Writes the model and a tokenizer of characters, so that texts have as many tokens as wanted."""
+    """Writes the model and a character tokenizer, so that texts can have any number of tokens."""
     characters = [*map(chr, range(32, 127)), "\n"]
     backend = Tokenizer(models.BPE(vocab={character: i for i, character in enumerate(characters)}, merges=[]))
     backend.decoder = decoders.Fuse()
@@ -111,12 +111,12 @@ class OneAtATime:
         return scores
 
     def by_step(self, problem: Problem, steps: Sequence[str]) -> list[float]:
-        """Returns the steps' scores from a pass for each."""
+        """Returns the steps' scores from one pass per step."""
         return [self.whole(problem, steps[:count])[-1] for count in range(1, len(steps) + 1)]
 
 
 def pairs(problems: int, seed: int) -> list[Pair]:
-    """Returns `SOLUTIONS` solutions, shared out over that many problems."""
+    """Returns `SOLUTIONS` solutions, distributed over `problems` problems."""
     rng = random.Random(seed)
 
     def text(bounds: tuple[int, int]) -> str:
@@ -131,12 +131,12 @@ def pairs(problems: int, seed: int) -> list[Pair]:
 
 
 async def together(verifier: DiscriminativeVerifier, work: Sequence[Pair]) -> list[Verdict]:
-    """Judges all solutions at once."""
+    """Judges all solutions concurrently."""
     return await asyncio.gather(*(verifier.verify(problem, solution) for problem, solution in work))
 
 
 async def growing(verifier: DiscriminativeVerifier, work: Sequence[Pair]) -> list[Verdict]:
-    """Judges the solutions' first steps at once, then the second ones, and so on."""
+    """Judges all first steps concurrently, then all second steps, and so on."""
     verdicts: list[Verdict | None] = [None] * len(work)
     for count in range(1, STEPS + 1):
         parts = [(problem, Solution("", solution.steps[:count])) for problem, solution in work]
@@ -148,7 +148,7 @@ async def growing(verifier: DiscriminativeVerifier, work: Sequence[Pair]) -> lis
 
 
 class Clock:
-    """Wall-clock and CPU seconds of this process since it was made."""
+    """Wall-clock and CPU seconds of this process since the clock's creation."""
 
     def __init__(self) -> None:
         self._begin = time.perf_counter(), time.process_time()
@@ -159,7 +159,7 @@ class Clock:
 
 
 def check_same(verdicts: Sequence[Verdict], expected: Sequence[Sequence[float]]) -> None:
-    """Ends the benchmark where a score is not that of the plain passes."""
+    """Ends the benchmark if a score differs from that of the plain passes."""
     for verdict, scores in zip(verdicts, expected, strict=True):
         if not all(a is not None and abs(a - b) < 1e-4 for a, b in zip(verdict.scores, scores, strict=True)):
             raise SystemExit(f"scores differ: {verdict.scores} and {scores}")
@@ -208,11 +208,11 @@ async def measure(folder: Path, repetitions: int) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Measures."""
+    """Runs the benchmark."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--repetitions", type=int, default=5)
     parser.add_argument("--hidden", type=int, default=256, help="size of the model's hidden states")
-    parser.add_argument("--json", type=Path, help="where to write all ratios")
+    parser.add_argument("--json", type=Path, help="file for all ratios")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as folder:

@@ -1,4 +1,4 @@
-"""What the embedded models do on unseen problems: the figures that the README and the model cards quote.
+"""The embedded models on unseen problems: the figures quoted in the README and the model cards.
 
 `python -m benchmarks.embedded` (test split, seeds 0 to 2). First errors are scored on the policy's own samples against exact
 labels; single votes are scored one by one for K = 1. Intervals are bootstrap intervals over problems, all seeds together.
@@ -28,7 +28,7 @@ N = 16
 
 
 async def study(search: Composition, problem: Problem, verifiers: dict[str, Verifier], labelled: int) -> Outcome:
-    """Samples one problem, searches it every way, and judges the first `labelled` samples for their first errors."""
+    """Samples one problem, searches it in every way, and judges the first `labelled` samples for their first errors."""
     stream = search.policy.solutions(problem, Solution(), N)
     solutions = sorted([solution async for solution in stream], key=lambda solution: solution.index)
     groups = await search.grader.group([answer_of(solution) for solution in solutions])
@@ -67,7 +67,7 @@ def _best(solutions: Sequence[Solution], verdicts: Sequence[Verdict], groups: Se
 
 
 def prepare(job: SearchJob, seed: int, labelled: int) -> Study:
-    """Returns what studies a problem."""
+    """Returns the function that studies a problem."""
     engine = job.search.engines["verifier"]
     verifiers = {
         "K = 3": verifier_of(job.search, engine, seed=seed, votes=3),
@@ -83,7 +83,7 @@ def main() -> None:
     parser.add_argument("--problems", type=int, default=300, help="per seed")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--split", default="test")
-    parser.add_argument("--labelled", type=int, default=1, help="samples a problem whose first errors are scored")
+    parser.add_argument("--labelled", type=int, default=1, help="samples per problem whose first errors are scored")
     parser.add_argument("overrides", nargs="*", help="as for python -m tts")
     arguments = parser.parse_args()
     by_seed = [

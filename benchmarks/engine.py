@@ -1,6 +1,6 @@
 """Speed of the transformers engine as ratios within one run: `python -m benchmarks.engine`.
 
-Compares tokens per second with `model.generate`, and with the engine's own prefix cache switched off, on one thread
+Compares tokens per second with `model.generate`, and with the engine's own prefix cache disabled, on one thread
 in float32. Each ratio is the median of alternating repetitions.
 """
 
@@ -37,7 +37,7 @@ EMBEDDED = Path(__file__).parents[1] / "policies" / "embedded" / "checkpoint"
 
 
 def random_checkpoint(directory: str) -> Path:
-    """Writes a Llama of 0.75M random parameters and a tokenizer of 384 characters, so that any text keeps its tokens."""
+    """Writes a Llama with 0.75M random parameters and a tokenizer of 384 characters, so that any text keeps its tokens."""
     characters = [character for character in map(chr, range(32, 1000)) if character.isprintable()][:384]
     backend = Tokenizer(models.BPE(vocab={character: i for i, character in enumerate(characters)}, merges=[]))
     backend.decoder = decoders.Fuse()
@@ -59,7 +59,7 @@ def random_checkpoint(directory: str) -> Path:
 
 
 def endless(checkpoint: Path, directory: str) -> Path:
-    """Writes a copy of a checkpoint in which nothing ends a text, so that every sample runs to its token limit."""
+    """Writes a copy of a checkpoint without end-of-text tokens, so that every sample runs to its token limit."""
     shutil.copytree(checkpoint, directory, dirs_exist_ok=True)
     GenerationConfig(eos_token_id=[]).save_pretrained(directory)
     return Path(directory)
@@ -86,7 +86,7 @@ class Baseline:
         self.model.generation_config.pad_token_id = 0
 
     def run(self, texts: list[str], samples: int) -> int:
-        """Samples `NEW` tokens for each text `samples` times and returns how many tokens these were."""
+        """Samples `NEW` tokens for each text `samples` times and returns the total number of tokens."""
         encoded = [self.tokenizer(text, add_special_tokens=False)["input_ids"] for text in texts]
         width = max(map(len, encoded))
         ids = torch.tensor([[0] * (width - len(tokens)) + tokens for tokens in encoded])
@@ -104,19 +104,19 @@ async def complete(engine: TransformersEngine, request: Request) -> list[Complet
 
 
 def tokens(results: list[list[Completion]]) -> int:
-    """Returns how many tokens were sampled."""
+    """Returns the number of sampled tokens."""
     return sum(completion.completion_tokens for result in results for completion in result)
 
 
 async def together(engine: TransformersEngine, texts: list[str], samples: int, seed: int) -> int:
-    """Requests all texts at once and returns how many tokens were sampled."""
+    """Requests all texts concurrently and returns the number of sampled tokens."""
     sampling = Sampling(max_tokens=NEW)
     seeds = tuple(range(seed, seed + samples))
     return tokens(list(await asyncio.gather(*(complete(engine, Request(t, sampling, seeds)) for t in texts))))
 
 
 async def chains(engine: TransformersEngine, texts: list[str], seed: int, requests: int = 9) -> int:
-    """Runs a chain of requests for each text, each prompt being the last with its completion and 8 forced tokens."""
+    """Runs a chain of requests for each text; each prompt is the last one plus its completion and 8 forced tokens."""
 
     async def chain(text: str, number: int) -> int:
         total = 0
@@ -133,7 +133,7 @@ async def chains(engine: TransformersEngine, texts: list[str], seed: int, reques
 async def ratio(
     name: str, new: Callable[[int], Awaitable[int]], old: Callable[[int], Awaitable[int]], repetitions: int
 ) -> float:
-    """Prints and returns the median ratio of the two speeds, from alternating repetitions after one to warm up."""
+    """Prints and returns the median ratio of the two speeds, from alternating repetitions after a warm-up."""
 
     async def speed(run: Callable[[int], Awaitable[int]], repetition: int) -> float:
         begin = time.perf_counter()

@@ -1,10 +1,10 @@
-"""Throughput of GenPRM: 50 solutions at once against the same verifications one request at a time, on one engine.
+"""Throughput of GenPRM: 50 solutions concurrently against the same verifications one request at a time, on one engine.
 
 `python -m benchmarks.genprm`
 
 The solutions are 50 samples of one problem and 10 samples each of 5 problems, as best-of-N judges them, and then one sample
-each of 50 problems, which have no steps in common. What counts are votes on steps delivered in a second; one request at a
-time, every solution is judged for itself.
+each of 50 problems, which have no steps in common. The figure is votes on steps per second; with one request at a time,
+every solution is judged separately.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ Pair = tuple[Problem, Solution]
 
 
 class OneAtATime(WrappingGenerator):
-    """Lets one request through at a time, as a plain loop over steps would."""
+    """Passes on one request at a time, like a plain loop over steps."""
 
     def __init__(self, engine: Engine) -> None:
         super().__init__(engine)
@@ -39,7 +39,7 @@ class OneAtATime(WrappingGenerator):
 
 
 async def together(search: Composition, pairs: Sequence[Pair], votes: int, seed: int) -> float:
-    """Returns votes a second when all solutions are judged at once."""
+    """Returns votes per second if all solutions are judged concurrently."""
     verifier = verifier_of(search, search.engines["verifier"], seed=seed, votes=votes)
     started = time.monotonic()
     verdicts = await asyncio.gather(*(verifier.verify(problem, solution) for problem, solution in pairs))
@@ -47,7 +47,7 @@ async def together(search: Composition, pairs: Sequence[Pair], votes: int, seed:
 
 
 async def alone(search: Composition, pairs: Sequence[Pair], votes: int, seed: int) -> float:
-    """Returns votes a second when every solution is judged for itself, one request at a time."""
+    """Returns votes per second if every solution is judged separately, one request at a time."""
     engine = OneAtATime(generating(search.engines["verifier"]))
     started = time.monotonic()
     verdicts = [
@@ -74,7 +74,7 @@ async def compare(problems: int, samples: int, arguments: argparse.Namespace) ->
         print(f"{problems} problems x {samples} samples, K = {arguments.votes}")
         ratios = []
         for number in range(arguments.rounds):
-            # Seeds of their own, so that neither way finds the other's sequences in the engine's prefix cache.
+            # Different seeds, so that neither way finds the other's sequences in the engine's prefix cache.
             few = pairs[number :: len(pairs) // arguments.alone][: arguments.alone]
             slow = await alone(search, few, arguments.votes, 1000 * number + 1)
             fast = await together(search, pairs, arguments.votes, 1000 * number)

@@ -1,4 +1,4 @@
-"""What benchmarks on problems share: the loop over seeds and problems, figures of the outcomes and their intervals."""
+"""Shared by benchmarks on problems: the loop over seeds and problems, figures of the outcomes and their intervals."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _AT_ONCE = 32
 
 @dataclass
 class Outcome:
-    """What came of one problem: rates, and (label, prediction) pairs of first errors by kind of verification."""
+    """The outcome of one problem: rates, and (label, prediction) pairs of first errors by kind of verification."""
 
     rates: dict[str, float] = field(default_factory=dict)
     first_errors: dict[str, list[tuple[int | None, int | None]]] = field(default_factory=dict)
@@ -40,11 +40,11 @@ def outcomes_of(
     """Returns the outcomes of one seed, which has its own problems, samples and votes.
 
     Args:
-        seed: Of the problems and of the samples.
-        split: Of the embedded task.
-        problems: How many.
+        seed: Seed of the problems and of the samples.
+        split: Split of the embedded task.
+        problems: Number of problems.
         overrides: As for `python -m tts`.
-        prepare: Returns what studies a problem, given the job with its models loaded.
+        prepare: Returns the function that studies a problem, given the job with its models loaded.
     """
     chosen = [f"task.size={problems}", f"task.split={split}", f"task.seed={seed}", f"seed={seed}"]
 
@@ -62,7 +62,7 @@ def outcomes_of(
 
 
 def _failed(problem: Problem, message: str, _: Scope) -> NoReturn:
-    """Ends the benchmark: figures without the problem would be wrong."""
+    """Ends the benchmark, since figures without the problem would be wrong."""
     raise RunError(f"problem {problem.id}: {message}")
 
 
@@ -75,12 +75,12 @@ def interval(outcomes: Sequence[Outcome], figure: Figure) -> tuple[float, float]
 
 
 def rate(name: str) -> Figure:
-    """Returns the figure that is the mean of a rate."""
+    """Returns the figure for the mean of a rate."""
     return lambda outcomes: statistics.fmean(outcome.rates[name] for outcome in outcomes)
 
 
 def f1(name: str) -> Figure:
-    """Returns the figure that is a first-error F1."""
+    """Returns the figure for a first-error F1."""
 
     def figure(outcomes: Sequence[Outcome]) -> float:
         pairs = [pair for outcome in outcomes for pair in outcome.first_errors[name]]

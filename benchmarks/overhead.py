@@ -1,7 +1,7 @@
-"""What the runtime itself costs: `python -m benchmarks.overhead`.
+"""Overhead of the runtime: `python -m benchmarks.overhead`.
 
-CPU time per engine request with an engine that answers at once, through the whole stack: runner, strategy, policy, budget,
-gate, grading, record and tree. And memory over ten thousand problems: the resident size after each tenth of them.
+CPU time per engine request with an engine that answers immediately, through the whole stack: runner, strategy, policy,
+budget, metering, grading, record and tree. Also memory over ten thousand problems: the resident size after each tenth.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ from tts.tasks.grading import MathGrader
 from verifiers.base import BaseVerifier
 
 STEPS = 4  # of a solution
-IN_MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None  # what making a file costs is the file system's affair
-BUDGET = Budget(Limits(tokens=10**9), Limits(flops=1e30))  # some limits to check, none to reach
+IN_MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None  # excludes the file system's cost of creating files
+BUDGET = Budget(Limits(tokens=10**9), Limits(flops=1e30))  # limits to check that are never reached
 
 
 class NullEngine:
-    """Answers at once: a step that its stop string ends, the last one with an answer."""
+    """Answers immediately with steps that end at the stop string, the last one with an answer."""
 
     name = "null"
     parameters = 1
@@ -74,7 +74,7 @@ class NullEngine:
 
 
 class NullVerifier(BaseVerifier):
-    """Asks its engine once a step and finds every step half right."""
+    """Calls its engine once per step and scores every step 0.5."""
 
     def __init__(self, engine: MeteredGenerator) -> None:
         self._client = SeededSampler(engine)
@@ -89,14 +89,14 @@ class NullVerifier(BaseVerifier):
 
 
 class Memory:
-    """Notes the resident size after every so many problems."""
+    """Records the resident size after every `every` problems."""
 
     def __init__(self, every: int) -> None:
         self.sizes: list[int] = []
         self._every = every
 
     def heard(self, event: Event) -> None:
-        """Notes the size where it is due."""
+        """Records the size when it is due."""
         if isinstance(event, Progressed) and event.done % self._every == 0:
             gc.collect()
             self.sizes.append(resident())
@@ -134,7 +134,7 @@ async def searched(strategy: SearchStrategy, count: int) -> tuple[int, float]:
 
 
 async def client_alone(count: int) -> tuple[int, float]:
-    """Sends single requests through client, budget and gate."""
+    """Sends single requests through client, budget and metering."""
     engine = NullEngine()
     client = SeededSampler(MeteredGenerator(engine, "policy"))
     with scope("run", BUDGET.run), scope("problem", BUDGET.problem):
@@ -152,7 +152,7 @@ async def main(count: int, repetitions: int) -> None:
         "best of 16: a request a problem, one a step": lambda: searched(BestOfN(16), count),
         "beam of 16, width 4: a request an expansion, one a step": lambda: searched(Beam(16, 4, depth=STEPS), count),
     }
-    gc.freeze()  # as a run does once everything is loaded
+    gc.freeze()  # as a run does after loading
     print(f"CPU microseconds per engine request, medians of {repetitions}")
     for name, case in cases.items():
         await case()

@@ -1,4 +1,4 @@
-"""A rival schedule: a barrier after every phase, all problems' generations first, then all their verifications."""
+"""A competing schedule with a barrier after every phase: first all problems' generations, then all verifications."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ T = TypeVar("T")
 
 
 class Barrier:
-    """Gives nobody the result of his work before the work of all who came meanwhile is done."""
+    """Returns no result before all work that was started in the meantime is done."""
 
     def __init__(self) -> None:
         self._running = 0
         self._over = asyncio.Event()
 
     async def wait_for(self, work: Awaitable[T]) -> T:
-        """Does the work, and waits for the others'."""
+        """Does the work, and waits for all other work."""
         over = self._over
         self._running += 1
         try:
@@ -40,7 +40,7 @@ class Barrier:
 
 
 class PolicyInPhases(BasePolicy):
-    """A policy whose solutions land when those of all problems have."""
+    """A policy whose solutions are returned when those of all problems are finished."""
 
     traits = PolicyTraits(lacks=("revisions",))
     splits = True
@@ -57,17 +57,17 @@ class PolicyInPhases(BasePolicy):
         """As `Policy.steps`."""
         return self._together(self._policy.steps(problem, prefix, n, first))
 
-    async def _together(self, landing: AsyncGenerator[Solution, None]) -> AsyncGenerator[Solution, None]:
+    async def _together(self, stream: AsyncGenerator[Solution, None]) -> AsyncGenerator[Solution, None]:
         async def everything() -> list[Solution]:
-            async with aclosing(landing):
-                return [solution async for solution in landing]
+            async with aclosing(stream):
+                return [solution async for solution in stream]
 
         for solution in await self._barrier.wait_for(everything()):
             yield solution
 
 
 class VerifierInPhases(BaseVerifier):
-    """A verifier whose verdicts land when those of all problems have."""
+    """A verifier whose verdicts are returned when those of all problems are finished."""
 
     def __init__(self, verifier: Verifier) -> None:
         self._verifier = verifier

@@ -1,8 +1,8 @@
 """Counts how much of each strategy's file is algorithm: `python -m benchmarks.plumbing`.
 
-A line of code is a line with a token that is no comment and no part of a docstring. It is algorithm where it stands in a
-function, its `def` included; all else is plumbing: imports, class lines, settings, constants, decorators, and the functions
-that only say what a strategy is (`PLUMBING`: constructors, checks of settings, sample counts, token bounds, needs).
+A line of code is a line with a token outside comments and docstrings. It is algorithm if it is in a function, including its
+`def`; everything else is plumbing: imports, class lines, settings, constants, decorators, and functions that only describe a
+strategy (`PLUMBING`: constructors, checks of settings, sample counts, token bounds, needs).
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def _code_lines(source: str) -> set[int]:
 def _docstring_lines(tree: ast.Module) -> Iterator[int]:
     for node in ast.walk(tree):
         match node:
-            # Texts that stand alone: docstrings, and the descriptions of constants and attributes.
+            # String expressions: docstrings, and the descriptions of constants and attributes.
             case ast.Expr(value=ast.Constant(value=str()), lineno=first, end_lineno=int(last)):
                 yield from range(first, last + 1)
 
@@ -55,7 +55,7 @@ def _algorithm_lines(node: ast.Module | ast.ClassDef) -> Iterator[int]:
 
 
 def main() -> int:
-    """Prints the counts of every strategy in `conf/search`; returns 1 where one has no more algorithm than plumbing."""
+    """Prints the counts of every strategy in `conf/search`; returns 1 if one has no more algorithm than plumbing."""
     worst = False
     print(f"{'strategy':24}{'algorithm':>10}{'plumbing':>10}")
     for path in sorted((ROOT / "conf" / "search").glob("*.yaml")):

@@ -1,7 +1,7 @@
-"""How long a report takes: `python -m benchmarks.report`.
+"""Time of a report: `python -m benchmarks.report`.
 
 Writes synthetic run directories, with results and search trees, into a temporary folder and times `python -m tts.report` on
-them, in a process of its own: N of 1 to 16 candidates times K of 1 to 8 votes, times several settings.
+them in a separate process: N of 1 to 16 candidates times K of 1 to 8 votes, times several settings.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ def write_runs(folder: Path, runs: int, problems: int, trees: bool = True) -> No
     """Writes run directories.
 
     Args:
-        folder: Where to.
-        runs: How many.
-        problems: Problems of each run, the same for all.
+        folder: The folder to write to.
+        runs: Number of runs.
+        problems: Number of problems, the same in all runs.
         trees: Whether to write search trees too.
     """
     cells = product(range(runs), (1, 2, 4, 8, 16), (1, 2, 4, 8))
@@ -43,7 +43,7 @@ def write_runs(folder: Path, runs: int, problems: int, trees: bool = True) -> No
 
 
 def write_run(folder: Path, setting: int, n: int, k: int, problems: int, trees: bool) -> None:
-    """Writes a run directory: candidates as good as the problem is easy, votes that are mostly right about them."""
+    """Writes a run directory: candidates are right as often as the problem is easy, and votes are mostly right."""
     (folder / "trees").mkdir(parents=True)
     (folder / ".hydra").mkdir()
     rng = random.Random(f"{setting} {n} {k}")
@@ -98,7 +98,7 @@ def problem(name: str, ease: float, n: int, k: int, rng: random.Random) -> dict[
 
 
 def solution(index: int, right: bool, k: int, rng: random.Random) -> dict[str, Any]:
-    """Returns a candidate with k votes on each of its steps."""
+    """Returns a candidate with k votes on each step."""
     steps = [" ".join(rng.choices(WORDS, k=15)) for _ in range(STEPS)]
     votes = [[round(min(1.0, max(0.0, rng.gauss(0.75 if right else 0.45, 0.2))), 9) for _ in steps] for _ in range(k)]
     scores = [round(sum(step) / k, 9) for step in zip(*votes, strict=True)]

@@ -1,8 +1,8 @@
-"""Speed of the jail on one core, beside what others run model-written code with: `python -m benchmarks.sandbox`.
+"""Speed of the jail on one core, compared with other ways to run model-written code: `python -m benchmarks.sandbox`.
 
-Everything is pinned to one core, one piece of code at a time. The ways take turns, round after round, so that a busy machine
-slows all of them alike; figures are medians over the rounds, ratios are medians of the rounds' ratios. `per core` is what
-one core could do if nothing else ran on it: pieces over the CPU time of all processes that took part.
+Everything is pinned to one core, one piece of code at a time. The ways alternate in rounds, so that a busy machine slows all
+of them equally; figures are medians over the rounds, ratios are medians of the rounds' ratios. `per core` is the rate of an
+otherwise idle core: the number of pieces divided by the CPU time of all processes involved.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ CODES = {
     "sympy": ("import sympy\nx = sympy.Symbol('x')\nprint(sympy.solve(x**2 - 5 * x + 6, x))", "[2, 3]\n"),
 }
 PACKAGES = "numpy, scipy, mpmath, sympy"
-REPLAYED = 6  # pieces of history that are run again before the piece that counts
+REPLAYED = 6  # pieces of history that are replayed before the measured piece
 
 Run = Callable[[str], Awaitable[str]]
 Way = Callable[[str], "contextlib.AbstractAsyncContextManager[Run]"]
@@ -41,10 +41,10 @@ class Speed:
     """One way's speed with one code in one round.
 
     Attributes:
-        rate: Pieces a second.
-        median: Seconds.
-        slowest: Seconds, the 99th percentile.
-        cpu: CPU seconds a piece.
+        rate: Pieces per second.
+        median: Median seconds per piece.
+        slowest: 99th percentile of the seconds per piece.
+        cpu: CPU seconds per piece.
     """
 
     rate: float
@@ -54,7 +54,7 @@ class Speed:
 
 
 def family(root: int) -> list[int]:
-    """Returns a process and all that descend from it."""
+    """Returns a process and all its descendants."""
     with contextlib.suppress(OSError):
         children = Path(f"/proc/{root}/task/{root}/children").read_text().split()
         return [root, *(process for child in children for process in family(int(child)))]
@@ -62,18 +62,18 @@ def family(root: int) -> list[int]:
 
 
 def cpu_seconds() -> float:
-    """Returns the CPU time of this process and its descendants, those that have ended included."""
+    """Returns the CPU time of this process and its descendants, including ended ones."""
     ticks = 0
     for process in family(os.getpid())[1:]:
         with contextlib.suppress(OSError):
             fields = Path(f"/proc/{process}/stat").read_text().rsplit(")", 1)[1].split()
-            ticks += sum(map(int, fields[11:15]))  # user and system time, its own and of children it waited for
+            ticks += sum(map(int, fields[11:15]))  # user and system time, of itself and of awaited children
     ended = resource.getrusage(resource.RUSAGE_CHILDREN)
     return ticks / os.sysconf("SC_CLK_TCK") + ended.ru_utime + ended.ru_stime + time.process_time()
 
 
 def fresh_fork(jail: Jail) -> Way:
-    """A process of its own for each piece, forked from the zygote."""
+    """A separate process for each piece, forked from the zygote."""
 
     @asynccontextmanager
     async def way(code: str) -> AsyncIterator[Run]:
@@ -86,7 +86,7 @@ def fresh_fork(jail: Jail) -> Way:
 
 
 def live_chain(jail: Jail) -> Way:
-    """One chain whose process lives."""
+    """One chain whose process stays alive."""
 
     @asynccontextmanager
     async def way(code: str) -> AsyncIterator[Run]:
@@ -102,7 +102,7 @@ def live_chain(jail: Jail) -> Way:
 
 
 def replay(jail: Jail) -> Way:
-    """A chain whose history must be run again first."""
+    """A chain whose history has to be replayed first."""
 
     @asynccontextmanager
     async def way(code: str) -> AsyncIterator[Run]:
@@ -110,7 +110,7 @@ def replay(jail: Jail) -> Way:
 
         async def run(code: str) -> str:
             nonlocal count
-            count += 1  # another history each time, so that no living process fits
+            count += 1  # a different history each time, so that no live process matches
             chain = jail.chain((f"count = {count}", *[code] * (REPLAYED - 1)))
             try:
                 return (await chain.run(code)).stdout
@@ -124,7 +124,7 @@ def replay(jail: Jail) -> Way:
 
 @asynccontextmanager
 async def fresh_interpreter(code: str) -> AsyncIterator[Run]:
-    """A new `python -c` for each piece, the packages imported."""
+    """A new `python -c` for each piece, which imports the packages."""
 
     async def run(code: str) -> str:
         command = [sys.executable, "-c", f"import {PACKAGES}\n{code}"]
@@ -133,7 +133,7 @@ async def fresh_interpreter(code: str) -> AsyncIterator[Run]:
     yield run
 
 
-# A program that answers each piece of code on its input with the output, both as JSON. It isolates nothing.
+# A program that reads pieces of code and writes their outputs, both as JSON. It isolates nothing.
 SERVE = """
 import contextlib, io, json, multiprocessing, sys, PACKAGES
 def execute(code):
@@ -157,7 +157,7 @@ for line in sys.stdin:
 
 
 def program(function: str, packages: str = PACKAGES) -> Way:
-    """What `function` of `SERVE` does with each piece, in a process that has `packages` loaded."""
+    """Runs each piece with `function` of `SERVE`, in a process that has `packages` loaded."""
 
     @asynccontextmanager
     async def way(code: str) -> AsyncIterator[Run]:
@@ -209,11 +209,11 @@ async def main(rounds: int, count: int) -> None:
     """Prints the table and the ratios."""
     jail = Jail(workers=1, timeout=30.0)
     await jail.start()
-    ways: dict[str, tuple[Way, float]] = {  # with how much of `count` to run
+    ways: dict[str, tuple[Way, float]] = {  # with the share of `count` to run
         "fresh fork": (fresh_fork(jail), 1),
         "live chain": (live_chain(jail), 4),
         f"replay of {REPLAYED} pieces": (replay(jail), 0.25),
-        # From a process that has nothing else loaded, and from one that runs a search with models in it, as peers do.
+        # From a process with nothing else loaded, and from one that also holds torch, as in a search with local models.
         "forked multiprocessing": (program("fork"), 0.5),
         "the same, host with torch": (program("fork", f"torch, transformers, {PACKAGES}"), 0.25),
         "fresh python -c": (fresh_interpreter, 0.02),
@@ -239,7 +239,7 @@ async def main(rounds: int, count: int) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--count", type=int, default=200, help="pieces of a round of fresh forks")
+    parser.add_argument("--count", type=int, default=200, help="pieces per round of fresh forks")
     arguments = parser.parse_args()
     os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
     asyncio.run(main(arguments.rounds, arguments.count))

@@ -1,4 +1,4 @@
-"""What the scheduling benchmark searches: its cells on simulated engines, under each schedule, and their bound."""
+"""The searches of the scheduling benchmark: its cells on simulated engines, under each schedule, and their bound."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ from verifiers.base import BaseVerifier
 from verifiers.generative.genprm import GenPRM
 
 # The shape of the simulated engine's default GPU, whose tick takes three times as long with a full batch as with one
-# sequence, but with 64 and 48 sequences in place of 256, so that 32 problems are many. Texts are shorter than real ones, so
-# that a cell takes a minute: 24 tokens a step, 70 a judgement. Ticks are long, so that two cores keep up.
+# sequence, but with 64 and 48 sequences instead of 256, so that 32 problems fill it. Texts are shorter than real ones, so
+# that a cell takes a minute: 24 tokens per step, 70 per judgement. Ticks are long, so that two cores keep up.
 GPUS: dict[Role, Gpu] = {
     "policy": Gpu(max_sequences=64, tick_base=0.010, tick_per_sequence=0.00032, prefill=0.0001),
     "verifier": Gpu(max_sequences=48, tick_base=0.010, tick_per_sequence=0.00042, prefill=0.0001),
@@ -45,30 +45,30 @@ WRITERS: dict[Role, dict[str, float | str]] = {
     "verifier": {"analysis_tokens": 20.0, "code_tokens": 5.0, "conclusion_tokens": 5.0},
 }
 PROBLEMS = 64
-"""Worked on at once: all that a cell has."""
+"""Problems in flight: all of a cell's."""
 
 SCHEDULES = ("ours", "barrier", "loop")
 
 
 def overrides(role: Role) -> list[str]:
-    """Returns what configures a role's simulated engine, in this process or in a server."""
+    """Returns the overrides that configure a role's simulated engine, in this process or in a server."""
     writer = {f"writer.{key}": value for key, value in WRITERS[role].items()}
     return [f"{role}.engine.{key}={value}" for key, value in (vars(GPUS[role]) | writer).items()]
 
 
 class Reward(BaseVerifier):
-    """A cheap PRM: one forward pass of the verifier's GPU over question and solution, as the server's /score does."""
+    """A cheap PRM: one forward pass of the verifier's GPU over question and solution, like the server's /score."""
 
     def __init__(self, engine: Engine) -> None:
         self._client = SeededSampler(engine)
 
     async def verify(self, problem: Problem, solution: Solution, prior: Verdict | None = None) -> Verdict:
-        """Scores all steps, whatever was judged before: what the GPU still knows of the text, it does not compute again."""
+        """Scores all steps, regardless of `prior`: the GPU does not recompute the cached part of the text."""
         await self._client.complete(f"{problem.question}\n\n{solution.text}", Sampling(max_tokens=1), 0)
         return Verdict(tuple(scores(problem.question, solution.text)), (), "min")
 
     def token_bound(self, steps: int) -> int:
-        """Returns the token that the pass samples."""
+        """Returns 1: the pass samples one token."""
         return 1
 
 
@@ -84,12 +84,12 @@ STRATEGIES: dict[str, Callable[[int], SearchStrategy]] = {
 
 @dataclass(frozen=True)
 class Cell:
-    """What is searched.
+    """One combination of the benchmark.
 
     Attributes:
         strategy: A key of `STRATEGIES`.
         verifier: A key of `VERIFIERS`.
-        problems: P.
+        problems: P, the number of problems.
         n: N; a beam keeps a quarter.
     """
 
@@ -101,12 +101,12 @@ class Cell:
 
 @dataclass(frozen=True)
 class Run:
-    """What came of a search.
+    """The outcome of a search.
 
     Attributes:
         wall: Seconds of the event loop's clock.
-        answers: By problem.
-        logs: What was sampled.
+        answers: The answers by problem.
+        logs: The samples by role.
     """
 
     wall: float
@@ -118,10 +118,10 @@ async def search(cell: Cell, schedule: str, engines: Mapping[Role, Engine], limi
     """Runs a cell.
 
     Args:
-        cell: What to search.
-        schedule: How, one of `SCHEDULES`.
-        engines: Where.
-        limit: Samples in flight; None for twice what the GPU decodes together, as the openai engine's documentation advises.
+        cell: The cell.
+        schedule: One of `SCHEDULES`.
+        engines: The engine of each role.
+        limit: Samples in flight; None for twice the GPU's batch size, as the openai engine's documentation advises.
 
     Raises:
         RuntimeError: A problem ended with an error.
@@ -155,7 +155,7 @@ async def search(cell: Cell, schedule: str, engines: Mapping[Role, Engine], limi
 
 
 def virtually(cell: Cell, schedule: str, engines: Mapping[Role, Engine], limit: int | None = None) -> Run:
-    """Runs a cell in virtual time; arguments as of `search`."""
+    """Runs a cell in virtual time; arguments as for `search`."""
     with asyncio.Runner(loop_factory=VirtualLoop) as loop:
         return loop.run(search(cell, schedule, engines, limit))
 
@@ -172,18 +172,18 @@ def at_home(cell: Cell, schedule: str) -> Run:
 
 
 def critical_path(cell: Cell, logs: Mapping[Role, Log]) -> float:
-    """Returns the seconds that a cell takes if every sample has a GPU to itself."""
+    """Returns the seconds that a cell takes if each sample has a GPU to itself."""
     engines = {role: Alone(log, GPUS[role]) for role, log in logs.items()}
     return virtually(cell, "ours", engines, limit=1 << 30).wall
 
 
 @dataclass(frozen=True)
 class Bound:
-    """The time that a cell takes at least.
+    """The minimum time of a cell.
 
     Attributes:
         seconds: The time.
-        by: What it is that takes so long: `path`, or the work of `policy` or `verifier`.
+        by: The limiting factor: `path`, or the work of `policy` or `verifier`.
     """
 
     seconds: float
@@ -191,7 +191,7 @@ class Bound:
 
 
 def bound(cell: Cell, logs: Mapping[Role, Log]) -> Bound:
-    """Returns the bound for what was sampled."""
+    """Returns the bound for the recorded samples."""
     times: dict[str, float] = {role: log.work(GPUS[role]) for role, log in logs.items()}
     times["path"] = critical_path(cell, logs)
     by = max(times, key=lambda name: times[name])

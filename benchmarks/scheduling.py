@@ -1,18 +1,18 @@
-"""How close a search comes to the speed of its engines, beside other schedules: `python -m benchmarks.scheduling`.
+"""How close a search comes to the speed of its engines, compared with other schedules: `python -m benchmarks.scheduling`.
 
-Two simulated GPUs (`benchmarks.simserver`, a process each) serve a policy and a verifier over HTTP. The same strategies ask
-for the same samples in three ways: as this project's runtime runs them; with a barrier after every phase (all problems'
-generations are awaited, then all verifications, then the next step begins); and in a loop, problem by problem.
+Two simulated GPUs (`benchmarks.simserver`, one process each) serve a policy and a verifier over HTTP. The same strategies
+request the same samples in three ways: by this project's runtime; with a barrier after every phase (all problems'
+generations are awaited, then all verifications, then the next step begins); and in a loop, one problem at a time.
 
-The *bound* is the larger of two times, both from the samples that were asked for (`benchmarks.bound`):
+The *bound* is the larger of two times, both computed from the requested samples (`benchmarks.bound`):
 
-- work: for each engine the sum over its samples of tokens x (tick_base / max_sequences + tick_per_sequence), and prefill of
-  the prompt tokens that no cache can hold; the larger of the two engines' counts;
+- work: for each engine the sum over its samples of tokens x (tick_base / max_sequences + tick_per_sequence), plus prefill of
+  the prompt tokens that no cache can hold; the larger sum of the two engines counts;
 - critical path: the search's time if every sample had a GPU to itself; for a beam, each depth's choice waits for all of its
   judgements.
 
-No schedule reaches it in general: at the end of a run there is not enough left to fill the batch. `ideal` is our schedule in
-virtual time, where the runtime, HTTP and the machine take no time at all; what lies between it and `ours` they have lost.
+No schedule reaches it in general: at the end of a run too little work is left to fill the batch. `ideal` is our schedule in
+virtual time, where runtime, HTTP and machine take no time; its difference to `ours` is their overhead.
 
 Without options: three cells over HTTP, their loops in virtual time (marked ~), eight minutes. --virtual: all 36 cells in
 virtual time, without servers, minutes. --full: all cells over HTTP, hours.
@@ -43,13 +43,13 @@ class Servers:
     """The two servers.
 
     Args:
-        urls: Of each role's, up to and with `/v1`.
+        urls: Each role's URL, including `/v1`.
     """
 
     def __init__(self, urls: dict[Role, str]) -> None:
         self._urls = urls
         self.loads: list[tuple[float, ...]] = []
-        """Of every run the CPU seconds a second of this process, the policy's server and the verifier's."""
+        """For every run the CPU load of this process, the policy's server and the verifier's, in cores."""
 
     def run(self, cell: Cell, schedule: str) -> Run:
         """Runs a cell on idle servers with empty caches."""
@@ -69,7 +69,7 @@ class Servers:
 
 @contextmanager
 def servers() -> Iterator[Servers]:
-    """Starts the servers, and ends them."""
+    """Starts the servers, and stops them at the end."""
     with ExitStack() as stack:
         yield Servers({role: stack.enter_context(serving("--role", role, *overrides(role))) for role in GPUS})
 
@@ -80,7 +80,7 @@ def measure(cell: Cell, ways: Mapping[str, Callable[[Cell, str], Run]], repetiti
     Args:
         cell: The cell.
         ways: How to run each schedule: `at_home`, or on servers.
-        repetitions: How often each schedule is run; the median counts.
+        repetitions: Number of runs of each schedule; the median counts.
 
     Raises:
         RuntimeError: The schedules did not give the same answers from the same samples.
@@ -115,9 +115,9 @@ def main(cells: tuple[Cell, ...], over_http: tuple[str, ...], repetitions: int) 
     """Prints the table.
 
     Args:
-        cells: Its lines.
-        over_http: The schedules that are run on servers.
-        repetitions: Of ours over HTTP where the cell takes less than a minute.
+        cells: The cells, one per line.
+        over_http: The schedules to run on servers.
+        repetitions: Runs of ours over HTTP if the cell takes less than a minute.
     """
     for role, gpu in GPUS.items():
         print(f"{role}: {gpu}")

@@ -1,4 +1,4 @@
-"""What the benchmarks share: a configured search in a runtime of its own, without a run directory."""
+"""Shared by the benchmarks: a configured search in its own runtime, without a run directory."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from tts.runtime.composition import Composition
 from tts.runtime.runtime import Runtime
 from tts.sandbox.metered import MeteredSandbox
 
-# Half the time of float64, whose exact reproducibility figures do not need.
+# Takes half the time of float64, whose exact reproducibility the figures do not need.
 FASTER = ("policy.engine.dtype=float32", "verifier.engine.dtype=float32")
 
 
 @asynccontextmanager
 async def opened(*overrides: str) -> AsyncIterator[tuple[Runtime, SearchJob]]:
-    """Yields a runtime and what `tts search OVERRIDES` would run in it, with its models loaded and its sandbox started."""
+    """Yields a runtime and the job of `tts search OVERRIDES` in it, with its models loaded and its sandbox started."""
     async with Runtime(*overrides) as runtime:
         choices = runtime.chosen((), {})
         job = compose_job(*runtime.configured(choices), runtime.resources, choices)
@@ -28,7 +28,7 @@ async def opened(*overrides: str) -> AsyncIterator[tuple[Runtime, SearchJob]]:
 
 
 def verifier_of(search: Composition, engine: BaseEngine, *, seed: int, **changes: object) -> Verifier:
-    """Returns the search's verifier anew, on `engine`, with other settings."""
+    """Returns a new instance of the search's verifier on `engine`, with other settings."""
     config = {key: value for key, value in search.config["verifier"].items() if key != "engine"}
     sandbox = MeteredSandbox(search.sandbox, "verifier")
     verifier: Verifier = build({**config, **changes}, "verifier", {"engine": engine, "sandbox": sandbox, "seed": seed})

@@ -9,12 +9,12 @@ r"""An OpenAI-compatible server that serves the simulated engine in real time, f
         policy.engine.model=simulated-policy verifier=genprm engine@verifier.engine=openai \
         verifier.engine.base_url=http://127.0.0.1:8001/v1 verifier.engine.model=simulated-genprm
 
-The server must know the task (`task=...`) as the client does: right answers come from there.
+The server needs the same task (`task=...`) as the client, as the source of right answers.
 
-Routes: GET /v1/models, /health, /stats (what the GPUs did, and this process's CPU time); POST /v1/completions and
+Routes: GET /v1/models, /health, /stats (statistics of the GPUs, and this process's CPU time); POST /v1/completions and
 /v1/chat/completions (n, seed, stop, include_stop_str_in_output, max_tokens, logprobs, ...; no streams), /tokenize, /score (a
-cheap reward model: `prompts` and `answers` to a score a step, one forward pass an answer), /reset (idle GPUs, empty caches).
-Some of the requests to the POST routes under /v1 and to /score fail in the ways that the options name.
+cheap reward model: `prompts` and `answers` to a score per step, one forward pass per answer), /reset (idle GPUs, empty
+caches). The options set which share of the requests to the POST routes under /v1 and to /score fails, and how.
 """
 
 from __future__ import annotations
@@ -45,14 +45,14 @@ _LENGTH = re.compile(rb"\r\ncontent-length:\s*(\d+)", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class Faults:
-    """How the server misbehaves: the shares of requests that each fault strikes.
+    """The share of requests that each fault affects.
 
     Attributes:
         refuse: Answered with 429 and `Retry-After: 0`.
         fail: Answered with 500.
         hang: Never answered.
-        cut: The connection is closed in the middle of the answer.
-        seed: Which requests; the same for the same order of requests.
+        cut: The connection is closed in the middle of the response.
+        seed: Selects the requests; the same for the same order of requests.
     """
 
     refuse: float = 0.0
@@ -62,7 +62,7 @@ class Faults:
     seed: int = 0
 
     def draw(self) -> Iterator[str | None]:
-        """Yields for each request the fault that strikes it, or None."""
+        """Yields the fault of each request, or None."""
         rng = random.Random(self.seed)
         shares = {"refuse": self.refuse, "fail": self.fail, "hang": self.hang, "cut": self.cut}
         while True:
@@ -77,11 +77,11 @@ class Faults:
 
 
 class Connection(asyncio.Protocol):
-    """One connection: HTTP/1.1 with keep-alive, one request after the other, just enough of it to cost little.
+    """One connection: a minimal, cheap HTTP/1.1 with keep-alive and one request at a time.
 
     Args:
-        server: Answers.
-        faults: Of each request that may fail, the fault that strikes it, or None.
+        server: Answers the requests.
+        faults: The fault of each request that may fail, or None.
     """
 
     def __init__(self, server: SimulatedServer, faults: Iterator[str | None]) -> None:
@@ -91,18 +91,18 @@ class Connection(asyncio.Protocol):
         self._busy: asyncio.Task[None] | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Keeps the transport."""
+        """Stores the transport."""
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
         self._server.connections += 1
 
     def connection_lost(self, error: Exception | None) -> None:
-        """Drops the request of a client that has gone."""
+        """Cancels the request of a client that has disconnected."""
         if self._busy is not None:
             self._busy.cancel()
 
     def data_received(self, data: bytes) -> None:
-        """Takes what came; starts on a request when it is whole."""
+        """Buffers the data; starts a request when it is complete."""
         self._received += data
         if self._busy is None:
             self._next()
@@ -164,7 +164,7 @@ def configured_engine(role: str, overrides: list[str]) -> SimulatedEngine:
 
 
 async def listen(engine: SimulatedEngine, faults: Faults, host: str = "127.0.0.1", port: int = 0) -> asyncio.Server:
-    """Serves an engine on the running loop; port 0 takes any that is free."""
+    """Serves an engine on the running loop; port 0 takes any free port."""
     await engine.start()
     server, strikes = SimulatedServer(engine), faults.draw()
     return await asyncio.get_running_loop().create_server(lambda: Connection(server, strikes), host, port, backlog=4096)
@@ -172,7 +172,7 @@ async def listen(engine: SimulatedEngine, faults: Faults, host: str = "127.0.0.1
 
 @contextmanager
 def serving(*arguments: str) -> Iterator[str]:
-    """Runs the server in a process of its own and yields its URL, up to and with `/v1`; arguments as on the command line."""
+    """Runs the server in a separate process and yields its URL, including `/v1`; arguments as on the command line."""
     command = [sys.executable, "-m", "benchmarks.simserver", "--port", "0", *arguments]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
         try:
@@ -195,11 +195,11 @@ async def _main(arguments: argparse.Namespace, engine: SimulatedEngine) -> None:
 
 
 def main() -> None:
-    """Serves until it is interrupted."""
+    """Serves until interrupted."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument(
-        "--port", type=int, default=8000, help="0 takes any that is free; the URL is the first line printed"
+        "--port", type=int, default=8000, help="0 takes any free port; the URL is the first line printed"
     )
     parser.add_argument("--role", choices=("policy", "verifier"), default="policy", help="whose model is served")
     for name, does in (

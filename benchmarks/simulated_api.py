@@ -1,4 +1,4 @@
-"""What the server of the simulated engine answers on each of its routes; see `benchmarks.simserver`."""
+"""The routes of the simulated engine's server; see `benchmarks.simserver`."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _MARKED = re.compile(r"(?:\n\n)+")
 
 
 class SimulatedServer:
-    """What the routes answer.
+    """Answers requests by route.
 
     Args:
         engine: The model.
@@ -85,9 +85,9 @@ class SimulatedServer:
 
     async def _completions(self, body: Body) -> Answer:
         prompts = body["prompt"] if isinstance(body["prompt"], list) else [body["prompt"]]
-        landed = await asyncio.gather(*(self._sample(body, prompt, 16) for prompt in prompts))
-        choices = [{"text": completion.text, **_end(completion)} for several in landed for completion in several]
-        return HTTPStatus.OK, self._reply("text_completion", choices, landed)
+        sampled = await asyncio.gather(*(self._sample(body, prompt, 16) for prompt in prompts))
+        choices = [{"text": completion.text, **_end(completion)} for several in sampled for completion in several]
+        return HTTPStatus.OK, self._reply("text_completion", choices, sampled)
 
     async def _chat(self, body: Body) -> Answer:
         messages = body["messages"]
@@ -97,7 +97,7 @@ class SimulatedServer:
         return HTTPStatus.OK, self._reply("chat.completion", choices, [several])
 
     async def _sample(self, body: Body, prompt: str, max_tokens: int | None) -> list[Completion]:
-        """Returns the completions of one prompt; `max_tokens` is the protocol's default, None for the context's."""
+        """Returns the completions of one prompt; `max_tokens` is the protocol's default, None for the context limit."""
         if body.get("stream"):
             raise ValueError("this server does not stream")
         stop = body.get("stop") or ()
@@ -111,14 +111,14 @@ class SimulatedServer:
             include_stop=bool(body.get("include_stop_str_in_output")),
             top_logprobs=int(body.get("logprobs") or 0),
         )
-        # Without a seed, samples differ from request to request, and a server that does the same again says the same.
+        # Without a seed, samples differ between requests, but the same sequence of requests gives the same samples.
         first = self.requests << 8 if body.get("seed") is None else body["seed"]
         request = Request(prompt, sampling, tuple(range(first, first + (body.get("n") or 1))))
         return sorted([c async for c in self.engine.generate(request)], key=lambda c: c.index)
 
-    def _reply(self, kind: str, choices: list[Body], landed: list[list[Completion]]) -> Body:
-        prompt = sum(several[0].prompt_tokens for several in landed)
-        sampled = sum(completion.completion_tokens for several in landed for completion in several)
+    def _reply(self, kind: str, choices: list[Body], completions: list[list[Completion]]) -> Body:
+        prompt = sum(several[0].prompt_tokens for several in completions)
+        sampled = sum(completion.completion_tokens for several in completions for completion in several)
         return {
             "id": f"sim-{self.requests}",
             "object": kind,
@@ -139,7 +139,7 @@ class SimulatedServer:
 
 
 def scores(prompt: str, answer: str) -> list[float]:
-    """Returns a reward a paragraph, above one half where its mark says that it is right, or by chance without one."""
+    """Returns a reward per paragraph, above one half if its mark says that it is right; random without a mark."""
     found = []
     for number, step in enumerate(step for step in _MARKED.split(answer) if step.strip()):
         rng = dice("score", number, prompt, answer)
@@ -157,5 +157,5 @@ def _end(completion: Completion) -> Body:
 
 
 def refusal(status: HTTPStatus, message: str) -> Answer:
-    """Returns an answer that is an error."""
+    """Returns an error response."""
     return status, {"error": {"message": message, "type": status.phrase, "code": status.value}}

@@ -1,12 +1,12 @@
-"""What the strategies buy: accuracy at equal cost on the embedded models, the table of docs/strategies.md.
+"""Strategies at equal cost: accuracy on the embedded models, the table of docs/strategies.md.
 
-`python -m benchmarks.strategies` (test split, 300 problems for each of seeds 0 to 2, one vote a step). Every strategy runs
-in settings of growing cost. Its accuracy at a budget is that of tossing a coin, for every problem, between the two
-neighbouring settings so that the mean cost is the budget: no strategy is favoured by where its settings happen to lie.
+`python -m benchmarks.strategies` (test split, 300 problems for each of seeds 0 to 2, one vote per step). Every strategy runs
+with settings of increasing cost. Its accuracy at a budget is that of choosing at random, for every problem, between the two
+neighbouring settings such that the mean cost is the budget: this favours no strategy by the spacing of its settings.
 Intervals are 95 % bootstrap intervals over problems, all seeds together; differences are paired, on the same problems.
 
-All settings of a seed share a bank: what two of them draw alike is generated once and counted for each. With `--banks` it
-outlives the command, which then repeats in a fraction of the time.
+All settings of a seed share a bank: samples common to several are generated once and charged to each. With `--banks` the
+bank outlives the command, so that a repetition takes a fraction of the time.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ Figures = npt.NDArray[np.float64]
 
 @dataclass
 class Runs:
-    """What a strategy did: a row a setting, a column a problem.
+    """The results of a strategy: one row per setting, one column per problem.
 
     Attributes:
         correct: Whether the chosen answer is right.
@@ -75,12 +75,12 @@ class Runs:
         return self.policy + self.verifier
 
     def at(self, budget: float, cost: Figures, columns: npt.NDArray[np.intp]) -> Figures:
-        """Returns the accuracy at a mean cost over the problems in `columns`; nan where the settings do not enclose it.
+        """Returns the accuracy at a mean cost over the problems in `columns`; nan if it is outside the settings' range.
 
         Args:
             budget: The mean cost.
             cost: `total`, `policy` or another cost.
-            columns: The problems; a row for every figure to return.
+            columns: The problems; one row per figure to return.
         """
         costs, accuracies = cost[:, columns].mean(-1), self.correct[:, columns].mean(-1)
         figures = np.full(columns.shape[0], np.nan)
@@ -94,14 +94,14 @@ class Runs:
 
 
 Row = tuple[float, float, float, float]
-"""Of a problem: whether the answer is right, policy tokens, verifier tokens, policy samples."""
+"""For a problem: whether the answer is right, policy tokens, verifier tokens, policy samples."""
 
 
 def measure(
     strategies: Iterable[str], problems: int, seeds: int, split: str, banks: Path | None, overrides: Sequence[str]
 ) -> dict[str, Runs]:
-    """Runs every setting of every strategy on the same problems; each seed in a process of its own."""
-    # Tiny matrices: a second thread only gets into the way of another seed's.
+    """Runs every setting of every strategy on the same problems; each seed in its own process."""
+    # The matrices are tiny: a second thread only slows down another seed's process.
     os.environ["OMP_NUM_THREADS"] = "1"
     one = partial(_seed, list(strategies), problems, split, banks, list(overrides))
     with ProcessPoolExecutor(seeds, get_context("spawn")) as pool:
@@ -155,7 +155,7 @@ def interval(draws: Figures) -> str:
 
 
 def compare(runs: dict[str, Runs], kind: str, budgets: Sequence[float]) -> None:
-    """Prints, for every budget, each strategy's accuracy and its difference to the baseline."""
+    """Prints each strategy's accuracy and its difference to the baseline for every budget."""
     count = runs[BASELINE].correct.shape[1]
     everything = np.arange(count)[None]
     columns = np.random.default_rng(0).integers(0, count, (_RESAMPLES, count))
@@ -177,7 +177,7 @@ def compare(runs: dict[str, Runs], kind: str, budgets: Sequence[float]) -> None:
 
 
 def settings(runs: dict[str, Runs]) -> None:
-    """Prints what every setting came to."""
+    """Prints the means of every setting."""
     print(f"\n{'strategy':22s} {'setting':32s} accuracy  policy tokens  verifier tokens  policy samples")
     for name, own in runs.items():
         for row, setting in enumerate(LADDERS[name]):
@@ -187,7 +187,7 @@ def settings(runs: dict[str, Runs]) -> None:
 
 
 def control(runs: dict[str, Runs]) -> None:
-    """Prints refinement against its control, which draws as many solutions at most."""
+    """Prints refinement against its control, which draws at most as many solutions."""
     refine, resample = runs["critique_refine"], runs["resample"]
     count = refine.correct.shape[1]
     columns = np.random.default_rng(0).integers(0, count, (_RESAMPLES, count))
@@ -213,7 +213,7 @@ def main() -> None:
     parser.add_argument("--strategies", nargs="+", default=list(LADDERS), choices=list(LADDERS))
     parser.add_argument("--total", type=float, nargs="*", default=(250, 500, 1000), help="budgets in tokens of both")
     parser.add_argument("--policy", type=float, nargs="*", default=(150, 300, 600), help="budgets in policy tokens")
-    parser.add_argument("--banks", type=Path, help="folder that keeps the samples; a temporary one otherwise")
+    parser.add_argument("--banks", type=Path, help="folder that stores the samples; a temporary one by default")
     parser.add_argument("overrides", nargs="*", help="as for python -m tts")
     arguments = parser.parse_args()
     strategies = dict.fromkeys([BASELINE, *arguments.strategies])

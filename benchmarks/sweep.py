@@ -1,9 +1,9 @@
-"""What a grid over N and K costs beside its largest cell alone: tokens newly generated, with a bank.
+"""Cost of a grid over N and K compared with its largest cell: newly generated tokens, with a bank.
 
 `python -m benchmarks.sweep` (30 problems, N in 1 to 64, K in 1 to 8: 28 cells)
 
-The cells run in the order in which Hydra lays them out, smallest first, in one process, as `python -m tts -m` runs them. The
-largest cell alone runs first, with a bank of its own.
+The cells run in Hydra's order, smallest first, in one process, as with `python -m tts -m`. The largest cell alone runs
+first, with its own bank.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ def sweep(folder: Path, limit: int, n: str, k: str) -> float:
 
 
 def generated(folder: Path) -> tuple[int, int]:
-    """Returns how many cells a sweep has, and how many tokens they generated anew."""
+    """Returns the number of a sweep's cells, and of tokens that they newly generated."""
     summaries = [json.loads(path.read_text("utf-8")) for path in folder.glob("*/summary.json")]
     return len(summaries), sum(sum(summary["generated"].values()) for summary in summaries)
 
 
 def cost(folder: Path) -> int:
-    """Returns how many tokens the searches of a sweep cost, wherever their samples came from."""
+    """Returns the token cost of a sweep's searches, wherever their samples came from."""
     summaries = [json.loads(path.read_text("utf-8")) for path in folder.glob("*/summary.json")]
     return sum(summary[role]["completion_tokens"] for summary in summaries for role in ("policy", "verifier"))
 

@@ -1,4 +1,4 @@
-"""What most policies have in common."""
+"""The defaults shared by most policies."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tts.core.traits import PolicyTraits
 
 
 class BasePolicy:
-    """A policy of whole solutions; subclasses define `solutions`, and of the rest what they do otherwise.
+    """A policy of whole solutions; subclasses define `solutions` and override the rest as needed.
 
     The interface is `tts.core.policy.Policy`.
     """
@@ -20,7 +20,7 @@ class BasePolicy:
 
     def steps(self, problem: Problem, prefix: Solution, n: int, first: int = 0) -> AsyncGenerator[Solution, None]:
         """Raises ProblemError: this policy writes whole solutions."""
-        raise ProblemError(f"{type(self).__name__} does not go on from the beginning of a solution")
+        raise ProblemError(f"{type(self).__name__} cannot continue a partial solution")
 
     def revisions(
         self, problem: Problem, solution: Solution, critique: str, n: int, first: int = 0
@@ -33,4 +33,4 @@ class BasePolicy:
         return None
 
     def check(self) -> None:
-        """Nothing can be wrong."""
+        """Does nothing: there is no configuration to check."""

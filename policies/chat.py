@@ -1,4 +1,4 @@
-"""A chat model as policy: its prompt, its way to write steps, its sampling."""
+"""A chat model as a policy: its prompt, step format and sampling."""
 
 from __future__ import annotations
 
@@ -37,15 +37,15 @@ class ChatPolicy(BasePolicy):
     Args:
         engine: The model.
         chat: Chat format: a name in `tts.engines.chat_format.FORMATS`, or `template` for the model's own.
-        user: The user turn, with `{question}` in it; of a conversation, the last one.
-        system: The system turn, None for none. A conversation's own one follows in the same turn.
-        steps: Step format: a name in `policies.steps.FORMATS`, or any text that stands between steps.
+        user: The user turn, with `{question}` in it; for a conversation, the last one.
+        system: The system turn, None for none. A conversation's own system turn is appended to it.
+        steps: Step format: a name in `policies.steps.FORMATS`, or any text that separates steps.
         temperature: Sampling temperature; 0 is greedy.
-        top_p: Nucleus.
-        top_k: 0 switches it off.
-        repetition_penalty: 1 switches it off.
+        top_p: Nucleus sampling threshold.
+        top_k: 0 disables it.
+        repetition_penalty: 1 disables it.
         max_tokens: Bound of a whole solution. One that reaches it is not finished and has no answer.
-        max_step_tokens: Bound of a step where steps are sampled one at a time.
+        max_step_tokens: Bound of a step when steps are sampled one at a time.
         revise: The user turn that asks for a revision, with `{critique}` in it (GenPRM, App. A).
         seed: The run's seed.
     """
@@ -76,11 +76,11 @@ class ChatPolicy(BasePolicy):
         self._sampling = Sampling(max_tokens, temperature, top_p, top_k, repetition_penalty)
 
     def check(self) -> None:
-        """Raises UserError where the chat template that is asked for is not there."""
+        """Raises UserError if the model lacks the requested chat template."""
         self._prompt(Problem("", ""))
 
     def token_bound(self, n: int, steps: int | None = None) -> int | None:
-        """Returns n times the bound of a solution, or of so many steps."""
+        """Returns n times the bound of a solution, or of `steps` steps."""
         whole = self._sampling.max_tokens
         return n * (whole if steps is None else steps * min(whole, self._max_step_tokens))
 
@@ -133,13 +133,13 @@ class ChatPolicy(BasePolicy):
             "step" if completion.stop is not None else completion.finish_reason,
             completion.index,
         )
-        # What the prefix has cost may be unknown: then so is the sum.
+        # If the prefix's token count is unknown, so is the sum.
         known = prefix.tokens or not prefix.text
         return replace(written, tokens=prefix.tokens + completion.completion_tokens if known else 0)
 
 
 def _opened(system: str | None, turns: Conversation) -> list[Message]:
-    """Returns turns with a system turn in front; where they begin with one of their own, that goes on where it ends."""
+    """Returns turns preceded by a system turn; a system turn of their own is appended to it."""
     own = [turn["content"] for turn in turns[:1] if turn["role"] == "system"]
     said = [system, *own] if system else own
     return [*([{"role": "system", "content": "\n\n".join(said)}] if said else []), *turns[len(own) :]]

@@ -1,4 +1,4 @@
-"""How a policy is asked to criticise its own solution, and to write it anew after that."""
+"""The prompts that ask a policy to criticise its own solution and then to rewrite it."""
 
 FEEDBACK = (
     "Check your solution above step by step: there may be an error in it. Do not solve the problem again. "

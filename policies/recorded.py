@@ -1,4 +1,4 @@
-"""Recorded solutions as policy: strategies and verifiers over other people's samples, without a model."""
+"""Recorded solutions as a policy: strategies and verifiers over existing samples, without a model."""
 
 from __future__ import annotations
 
@@ -22,23 +22,23 @@ _ENDS: Final[Mapping[str, FinishReason]] = {
     **dict.fromkeys(("length", "max_tokens", "max_length", "content_filter", "abort"), "length"),
     "step": "step",
 }
-"""Finish reasons, as servers call them, by what they mean."""
+"""Meaning of the finish reasons that servers and our own results use."""
 
 
 @settings
 class RecordedPolicy(BasePolicy):
-    """Hands out the solutions of a file in their order.
+    """Returns the solutions of a file in order.
 
-    One JSON object a line: `{"id", "question", "answer", "solutions": [{"steps": [..]} or {"text": ".."}, ...]}`, each
-    solution optionally with `"correct"` (true or false, 1 or 0), `"finish_reason"` (one that was cut has no answer; without
-    it the solution counts as whole) and `"tokens"`, the completion tokens that it cost and costs again.
+    One JSON object per line: `{"id", "question", "answer", "solutions": [{"steps": [..]} or {"text": ".."}, ...]}`, each
+    solution optionally with `"correct"` (true or false, 1 or 0), `"finish_reason"` (a solution that was cut has no
+    answer; without the field it counts as finished) and `"tokens"`, the completion tokens it cost, which are charged again.
 
     Args:
         path: The file.
-        steps: Step format that cuts solutions that are given as text.
+        steps: Step format that splits solutions given as text.
     """
 
-    # It has nothing to read: whoever wrote the solutions did.
+    # Attachments do not matter: the solutions are already written.
     traits = PolicyTraits(lacks=("steps", "revisions"), attachments=True)
 
     def __init__(self, path: str | None = None, steps: Text = "blank_line") -> None:
@@ -53,14 +53,14 @@ class RecordedPolicy(BasePolicy):
         """Reads the file.
 
         Raises:
-            UserError: It is missing, or a row is wrong; names the line.
+            UserError: It is missing, or a row is invalid; the message names the line.
         """
         solutions: dict[str, tuple[Solution, ...]] = {}
         for place, row in read_lines(self._path):
             try:
                 key, rows = str(row["id"]), row["solutions"]  # type: ignore[index]
                 if key in solutions:
-                    raise UserError(f"{place}: the solutions of problem '{key}' stand further up already")
+                    raise UserError(f"{place}: duplicate id '{key}': put all solutions of a problem in one row")
                 solutions[key] = tuple(self._read(entry, index) for index, entry in enumerate(rows))
             except (LookupError, TypeError, AttributeError) as error:
                 raise UserError(
@@ -71,7 +71,7 @@ class RecordedPolicy(BasePolicy):
         self._most_tokens = max((each.tokens for row in solutions.values() for each in row), default=0)
 
     def _read(self, entry: Mapping[str, object], index: int) -> Solution:
-        """Raises TypeError or LookupError where the entry is no solution."""
+        """Raises TypeError or LookupError if the entry is not a solution."""
         ends, correct, tokens = _ends(entry, index), _correct(entry, index), _tokens(entry, index)
         if "steps" not in entry:
             whole = self._format.solution(_text(entry["text"], index), ends, index)
@@ -84,7 +84,7 @@ class RecordedPolicy(BasePolicy):
         return Solution(whole_text, given, ends, index, tokens, correct)
 
     def token_bound(self, n: int, steps: int | None = None) -> int | None:
-        """Returns what the solutions can have cost: nothing is generated."""
+        """Returns the largest recorded cost: nothing is generated."""
         return n * self._most_tokens
 
     async def solutions(
@@ -93,16 +93,16 @@ class RecordedPolicy(BasePolicy):
         """Yields recorded solutions `first` to `first + n - 1`.
 
         Raises:
-            UserError: The file holds fewer, or a prefix is to be continued.
-            LimitReached: A limit of the budget is used up.
+            UserError: The file has fewer solutions, or a non-empty prefix is given.
+            LimitReached: A budget limit is exhausted.
         """
         if prefix.text:
             raise UserError("recorded solutions cannot be continued: choose a strategy that works on whole solutions")
         held = self._solutions.get(problem.id, ())
         if first + n > len(held):
             raise UserError(
-                f"{self._path}: holds {len(held)} solutions of problem {problem.id}, {first + n} are asked for; "
-                "ask for fewer or record more"
+                f"{self._path}: holds {len(held)} solutions of problem {problem.id}, but {first + n} are needed; "
+                "sample fewer or record more"
             )
         for solution in held[first : first + n]:
             check(POLICY)

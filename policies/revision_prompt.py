@@ -1,4 +1,4 @@
-"""How a policy is asked to revise a solution: it reads the first wrong step and the verifier's analysis of it.
+"""The prompt that asks a policy to revise a solution: the first wrong step and the verifier's analysis of it.
 
 Source: `policy_refine.py` of RyanLiu112/GenPRM at cc80f47.
 """
@@ -18,4 +18,4 @@ Prompt = Annotated[
     str,
     Must(lambda text: "{critique}" in text, "the policy does not read the critique; put {critique} into it"),
 ]
-"""A setting that holds such a request."""
+"""A setting that holds such a prompt."""

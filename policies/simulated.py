@@ -1,4 +1,4 @@
-"""What a simulated policy writes: solutions in marked steps, right as often as it is told to be."""
+"""The text of a simulated policy: solutions in marked steps, with a configured accuracy."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tts.engines.simulated.writer import Draft, dice, greedy, last_mark, length,
 
 _GAP = "\n\n"
 _DELTAS = (1, 1, 1, 2, 2, 3, 10, 100)
-"""By how much wrong answers are off: some mistakes are commoner than others, as votes over answers have it."""
+"""Offsets of wrong answers: some mistakes are more frequent than others, as in real votes over answers."""
 
 _MARKS = Must(
     lambda marker: marker.count("{}") == 1 and marker != "{}", "it needs one {} for the step's number, and some text"
@@ -26,11 +26,11 @@ _MARKS = Must(
 
 @dataclass(frozen=True)
 class _Plan:
-    """What is settled about a problem before anybody solves it.
+    """The parameters of a problem, fixed before any solution is written.
 
     Attributes:
-        steps: Number of its solutions' steps.
-        survival: Probability that a step keeps a solution on the right way.
+        steps: Number of steps of its solutions.
+        survival: Probability that a step keeps a right solution right.
         answer: The right answer.
     """
 
@@ -43,19 +43,19 @@ class _Plan:
 class SolutionWriter:
     r"""Writes solutions: steps set off by blank lines, the last with `\boxed{answer}`.
 
-    Goes on from any beginning of a solution that it wrote: one that is on the right way stays there with the same
-    probability at every step, and one that is not never comes back, so that step-wise sampling and whole solutions are
-    right equally often. Problems differ: each has its own number of steps and its own probability of a right solution.
+    Continues any prefix of a solution that it wrote: a right prefix stays right with the same probability at every step,
+    and a wrong one never recovers, so that step-wise sampling and whole solutions are right equally often. Problems differ:
+    each has its own number of steps and its own probability of a right solution.
 
     Args:
-        task: Where right answers come from; a question that it does not hold gets a right answer made up. None: all do.
+        task: The source of right answers; a question that it lacks gets an invented right answer. None: all questions do.
         accuracy: Mean over problems of the probability of a right solution, in (0, 1]; 1 is always right. The
-            probabilities of the problems have density proportional to p^(a / (1 - a) - 1): uniform where `accuracy` is 0.5.
-        steps: Fewest and most steps of a problem, all equally likely.
+            probabilities of the problems have density proportional to p^(a / (1 - a) - 1): uniform if `accuracy` is 0.5.
+        steps: Minimum and maximum number of steps of a problem; uniform between them.
         step_tokens: Mean tokens of a step.
         spread: Standard deviation of the logarithm of a step's tokens.
-        chat: The policy's chat format, which tells where the solution begins.
-        marker: How a step begins, with `{}` for its number; for `policy.steps=heading` it is `## Step {}: `.
+        chat: The policy's chat format, which locates the beginning of the solution.
+        marker: The beginning of a step, with `{}` for its number; for `policy.steps=heading` it is `## Step {}: `.
     """
 
     def __init__(
@@ -79,7 +79,7 @@ class SolutionWriter:
         self._marker = marker
         self._marked = re.compile(re.escape(marker).replace(r"\{\}", r"(\d+)"))
         self._answers: Mapping[str, str] | None = None
-        # Where the last question that was found stood in its prompt: others stand at the same place.
+        # The position of the last question found in its prompt; other prompts have theirs at the same position.
         self._place = slice(0)
         self._plans: dict[str, _Plan] = {}
 
@@ -95,14 +95,14 @@ class SolutionWriter:
         return Draft(self._write(plan, before, dice(seed, prompt)))
 
     def _write(self, plan: _Plan, before: str, rng: random.Random) -> str:
-        """Goes on from `before`, wherever it was cut."""
+        """Continues from `before`, wherever it was cut."""
         if r"\boxed" in before:
             return ""
         right = last_mark(before) is not False
         found = max((int(match[1]) for match in self._marked.finditer(before)), default=0)
         step, marker = before.rpartition(_GAP)[2], self._marker.format(found + 1)
         if marker.startswith(step):
-            # Between two steps, or inside of the marker.
+            # Between two steps, or inside the marker.
             number, text = found + 1, marker[len(step) :]
         elif last_mark(step) is None:
             number, text = max(found, 1), ""
@@ -144,7 +144,7 @@ class SolutionWriter:
         return self._answers
 
     def _question(self, head: str) -> str | None:
-        """Returns the question that a prompt holds, None where the task does not have it."""
+        """Returns the question in a prompt, None if the task does not have it."""
         known = self._known()
         if head[self._place] in known:
             return head[self._place]

@@ -1,4 +1,4 @@
-"""Step formats: how a solution's text is cut into steps, and how a policy is made to write one more."""
+"""Step formats: how a solution's text is split into steps, and how a policy is made to write one more."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from itertools import pairwise
 from tts.core import FinishReason, Solution
 
 Cut = Iterator[tuple[str, int]]
-"""Steps, none of them empty, each with the offset behind it and its separator in the text that was cut."""
+"""Non-empty steps, each with the offset in the text after it and its separator."""
 
 
 @dataclass(frozen=True)
@@ -18,10 +18,10 @@ class StepFormat:
     """A way to write steps.
 
     Attributes:
-        cut: Cuts a solution's text. A step ends where it would have ended had it been sampled alone.
-        stop: Ends a step when steps are sampled one at a time.
-        keep_stop: Whether the stop string stays in the text, because the next step goes on behind it.
-        opening: Text that is put in front of step k (0-based), given the text before it; forces the policy into the format.
+        cut: Splits a solution's text. A step ends where it would have ended if sampled separately.
+        stop: The stop string when steps are sampled one at a time.
+        keep_stop: Whether the stop string stays in the text, because the next step continues after it.
+        opening: Text inserted before step k (0-based), given the text before it; forces the policy into the format.
     """
 
     cut: Callable[[str], Cut]
@@ -34,7 +34,7 @@ class StepFormat:
         return tuple(step for step, _ in self.cut(text))
 
     def solution(self, text: str, finish_reason: FinishReason, index: int = 0) -> Solution:
-        """Returns the solution of this text."""
+        """Returns the solution with this text."""
         cut = tuple(self.cut(text))
         return Solution(text, tuple(step for step, _ in cut), finish_reason, index, ends=tuple(end for _, end in cut))
 
@@ -44,7 +44,7 @@ def _no_opening(before: str, k: int) -> str:
 
 
 def separator_format(separator: str) -> StepFormat:
-    r"""Returns the format of steps that stand between occurrences of `separator`.
+    r"""Returns the format of steps separated by `separator`.
 
     Source: GenPRM judges every paragraph as a step, `response.split("\n\n")`.
     """
@@ -60,13 +60,13 @@ def separator_format(separator: str) -> StepFormat:
 
 
 def _cut_before(marker: str) -> Callable[[str], Cut]:
-    """Returns what cuts a text before each line that begins with `marker`, a pattern."""
+    """Returns a function that splits a text before each line that matches the pattern `marker`."""
     pattern = re.compile(rf"^(?={marker})", re.MULTILINE)
 
     def cut(text: str) -> Cut:
         starts = [0, *(match.start() for match in pattern.finditer(text)), len(text) + 1]
         for start, following in pairwise(starts):
-            # The line end before the marker is part of the stop string, which a step that is sampled alone does not keep.
+            # The line end before the marker belongs to the stop string, which a separately sampled step does not keep.
             end = max(start, following - 1)
             if text[start:end].strip():
                 yield text[start:end].strip("\n"), end
@@ -83,7 +83,7 @@ def _cut_numbered(text: str) -> Cut:
 
 
 def _open_heading(before: str, k: int) -> str:
-    # The first heading is the model's own: its prompt asks for it.
+    # The model writes the first heading itself: its prompt asks for it.
     return f"{_line_end(before)}## Step {k + 1}: " if k else ""
 
 
@@ -92,19 +92,19 @@ def _open_numbered(before: str, k: int) -> str:
 
 
 def _line_end(before: str) -> str:
-    """Returns what makes `before` end with a blank line."""
+    """Returns the newlines that make `before` end with a blank line."""
     return "\n" * max(0, 2 - (len(before) - len(before.rstrip("\n")))) if before else ""
 
 
 FORMATS = {
     "blank_line": separator_format("\n\n"),
-    # Llama-3's own habit, asked for by its official prompt.
+    # Llama-3's own format, requested by its official prompt.
     "heading": StepFormat(_cut_before("## Step "), "\n## Step", False, _open_heading),
-    # GenPRM's data generation: the answer is made to begin with `Step 1: ` and every step is renumbered.
+    # GenPRM's data generation: the answer is forced to begin with `Step 1: ` and every step is renumbered.
     "numbered": StepFormat(_cut_numbered, "\nStep ", False, _open_numbered),
 }
 
 
 def step_format(name: str) -> StepFormat:
-    """Returns the format called `name`; any other text is taken as a separator of its own."""
+    """Returns the format called `name`; any other text is used as a separator."""
     return FORMATS.get(name) or separator_format(name)

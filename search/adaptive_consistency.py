@@ -1,9 +1,9 @@
 """Adaptive consistency: majority vote that stops sampling when the leading answer is settled.
 
-Source: Aggarwal et al. 2023 (arXiv 2305.11860), sec. 3; Pranjal2041/AdaptiveConsistency at 55bd007. Different from the
-latter: the probabilities are computed and not estimated (the Dirichlet rule over all answers, not the commonest five), a
-sample without an answer is no vote, and samples are drawn some at a time but counted one by one in the order of their
-numbers, so that where the search stops does not depend on which of them arrives first.
+Source: Aggarwal et al. 2023 (arXiv 2305.11860), sec. 3; Pranjal2041/AdaptiveConsistency at 55bd007. Differences from the
+latter: the probabilities are computed exactly instead of estimated (the Dirichlet rule covers all answers, not the five
+most frequent); a sample without an answer does not vote; several samples are drawn concurrently but counted in index
+order, so that the stopping point does not depend on which of them arrives first.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ from search.dirichlet import confidence
 from tts.core.settings import OneOf, PositiveInt
 
 STOPPING_RULES: dict[str, int | None] = {"beta": 2, "dirichlet": None}
-"""How many of the commonest answers a rule compares; None for all."""
+"""How many of the most frequent answers a rule compares; None for all."""
 
 
 class AdaptiveConsistency(BaseStrategy):
     """Majority vote over as many samples as it takes.
 
     Args:
-        n: Most solutions; the paper's is 40.
+        n: Maximum number of solutions; 40 in the paper.
         rule: `beta` compares the leading answer with the next, `dirichlet` with all others.
-        threshold: Stop where the leading answer is the likeliest with at least this probability; 1 never stops. An answer
-            that was not drawn yet counts for nothing, so below 0.9 the rule is less often right than it says.
-        window: Samples drawn at a time: those that are unfinished when the search stops are cancelled. 1 is the paper's.
+        threshold: Stop when the leading answer is the most probable one with at least this probability; 1 never stops.
+            Answers not yet drawn are ignored, so below 0.9 the rule is right less often than this value says.
+        window: Samples in flight at a time; those unfinished when the search stops are cancelled. 1 in the paper.
     """
 
     n: PositiveInt
@@ -41,7 +41,7 @@ class AdaptiveConsistency(BaseStrategy):
     verifies = False
 
     async def search(self, problem: Problem, policy: Policy, verifier: Verifier, grader: Grader) -> SearchResult:
-        """Keeps a window of samples in work until the answer is settled; the verifier is not asked."""
+        """Keeps a window of samples in flight until the answer is settled; the verifier is not called."""
         tree = SearchTree(problem)
 
         async def draw(index: int) -> list[Solution]:
@@ -51,7 +51,7 @@ class AdaptiveConsistency(BaseStrategy):
         async with asyncio.TaskGroup() as sampling:
             tasks = [sampling.create_task(draw(index)) for index in range(min(self.window, self.n))]
             for index in range(self.n):
-                for solution in await tasks[index]:  # none where the budget is used up
+                for solution in await tasks[index]:  # none if the budget is used up
                     tree.add(ROOT, solution)
                 if self._settled(await grader.group(tree.answers(grader))):
                     break

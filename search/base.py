@@ -1,4 +1,4 @@
-"""What strategies are made of, and the names that they are written with.
+"""The base classes of strategies, and the names that strategies import.
 
 A strategy is a class with one method of straight-line asynchronous code; the interface is
 `tts.core.strategy.SearchStrategy`. Its settings are annotated attributes: every subclass of `BaseStrategy` is a dataclass
@@ -46,19 +46,19 @@ Selection = Annotated[str, OneOf(SELECTIONS)]
 
 @dataclass_transform(eq_default=False, field_specifiers=(field,))
 class BaseStrategy:
-    """A strategy over whole solutions that asks the verifier; subclasses define `search` and have a setting `n`."""
+    """A strategy over whole solutions that calls the verifier; subclasses define `search` and have a setting `n`."""
 
     n: int
     _written: ClassVar[bool] = False
-    """Whether the constructor was written by hand."""
+    """Whether the class or one of its bases defines its own constructor."""
 
     def __init_subclass__(cls) -> None:
-        """Makes a constructor of the annotated attributes, unless there is one already, and has it check its arguments."""
+        """Generates a constructor from the annotated attributes, unless there is one, and makes it check its arguments."""
         cls._written = cls._written or "__init__" in vars(cls)
         dataclass(eq=False, init=not cls._written)(cls)
         if not cls._written:
-            # An inherited setting's annotation means what it means in the module that declares it.
-            with suppress(NameError):  # an import for type checkers alone
+            # Resolves an inherited setting's annotation in the module that declares it.
+            with suppress(NameError):  # a name imported for type checkers only
                 hints = get_type_hints(cls, include_extras=True)
                 cls.__init__.__annotations__ = {name: hints.get(name) for name in cls.__init__.__annotations__}
         if "__init__" in vars(cls):
@@ -66,31 +66,31 @@ class BaseStrategy:
 
     @property
     def needs(self) -> Needs:
-        """What it needs beyond solutions from the start and scores for them."""
+        """The capabilities it needs beyond sampling whole solutions and scoring them."""
         return Needs()
 
     @property
     def verifies(self) -> bool:
-        """Whether it asks the verifier at all."""
+        """Whether it calls the verifier at all."""
         return True
 
     @property
     def samples(self) -> int:
-        """The most solutions that it samples for a problem."""
+        """The maximum number of solutions it samples for a problem."""
         return self.n
 
     def token_bound(self, policy: Policy) -> int | None:
-        """Returns the bound of as many whole solutions as it samples."""
+        """Returns the token bound of `samples` whole solutions."""
         return policy.token_bound(self.samples)
 
 
 class ScoredStrategy(BaseStrategy):
-    """A strategy that has solutions scored and chooses one of them by a rule.
+    """A strategy that scores solutions and selects one of them by a rule.
 
     Args:
-        aggregator: How step scores make a solution's score, a key of `tts.core.aggregate.AGGREGATORS`; None for the
-            verifier's published default.
-        selection: How one of the candidates is chosen in the end, a key of `tts.core.selection.SELECTIONS`.
+        aggregator: How step scores are combined into a solution's score, a key of `tts.core.aggregate.AGGREGATORS`;
+            None for the verifier's published default.
+        selection: How the final answer is selected from the candidates, a key of `tts.core.selection.SELECTIONS`.
     """
 
     aggregator: Aggregator | None = field(default=None, kw_only=True)

@@ -1,10 +1,10 @@
 """Beam search over steps: keep the best partial solutions, expand each, judge, keep the best again.
 
-Source: Snell et al. 2024 (arXiv 2408.03314), sec. 5.2, and its lookahead search; search-and-learn's `beam_search`. Different
-from the latter: a solution that was cut at a length limit is not finished and is kept only where there is nothing else,
-fewer solutions than the width are all kept, a finished solution keeps its place in the beam instead of being sampled
-again, partial solutions that say the same get different continuations, and where nothing in the beam is finished in the
-end, the finished solutions that it passed over are chosen from. Lookahead takes greedy steps, as in both.
+Source: Snell et al. 2024 (arXiv 2408.03314), sec. 5.2, and its lookahead search; search-and-learn's `beam_search`.
+Differences from the latter: a solution cut at a length limit is not finished and is kept only if there is nothing else;
+fewer solutions than the width are all kept; a finished solution keeps its place in the beam instead of being sampled
+again; partial solutions with the same text get different continuations; if nothing in the final beam is finished, the
+choice is among the finished solutions that it passed over. Lookahead takes greedy steps, as in both.
 """
 
 from __future__ import annotations
@@ -21,30 +21,29 @@ class Beam(WidthSearch):
     """Step-level beam search.
 
     Args:
-        lookahead: How many greedy steps a partial solution is rolled out by before it is ranked, with the score of where
-            that led.
+        lookahead: Number of greedy steps by which a partial solution is rolled out; it is ranked by the rollout's score.
     """
 
     lookahead: NonNegativeInt = field(default=0, kw_only=True)
 
     def token_bound(self, policy: Policy) -> int | None:
-        """Returns the bound of n continuations at every depth, each with its lookahead."""
+        """Returns the token bound of n continuations at every depth, each with its lookahead."""
         return policy.token_bound(self.samples, self.depth * (1 + self.lookahead))
 
     async def grow(self, tree: StepTree) -> list[int]:
-        """Grows one beam and returns its end."""
+        """Grows one beam and returns its final nodes."""
         return await self.grow_beam(tree, self.n, self.width)
 
     async def grow_beam(self, tree: StepTree, n: int, width: int, first: int = 0) -> list[int]:
-        """Grows a beam in a tree that other beams may share, and returns its end.
+        """Grows a beam in a tree that other beams may share, and returns its final nodes.
 
         Judges every continuation as soon as it is sampled; only the choice at a depth waits for all of its judgements.
 
         Args:
             tree: The tree.
-            n: Partial solutions that are judged at every depth.
+            n: Number of partial solutions judged at every depth.
             width: How many of them are kept.
-            first: Index of the beam's first sample of every text; beams that share a tree take different ones.
+            first: Index of the beam's first sample of every text; beams that share a tree must use different indices.
         """
         ends: dict[int, int] = {}
 

@@ -23,7 +23,7 @@ class BestOfN(ScoredStrategy):
     n: PositiveInt
 
     async def search(self, problem: Problem, policy: Policy, verifier: Verifier, grader: Grader) -> SearchResult:
-        """Judges every solution as soon as it is sampled and takes the best."""
+        """Judges every solution as soon as it is sampled and selects the best."""
         tree = SearchTree(problem, self.aggregator)
 
         async def judge(node: int) -> None:

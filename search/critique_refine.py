@@ -1,10 +1,10 @@
-"""Critique refinement: what the verifier says about the first wrong step goes back to the policy, for T turns.
+"""Critique refinement: the verifier's critique of the first wrong step goes back to the policy, for up to T turns.
 
 Source: GenPRM (arXiv 2504.00891), Table 2 and App. A; `policy_refine.py` of RyanLiu112/GenPRM at cc80f47. As there, the
 policy reads its whole solution, the first step with a score below 0.5 and the verifier's analysis of it without code and
-verdict; the new solution is judged from its beginning, and one without a wrong step is kept. Different from the official
-code: the quotation of the first step does not repeat the problem; a step may have several votes, and the policy reads the
-analysis of the one that is surest that the step is wrong; several chains run in parallel.
+verdict; the new solution is judged from its beginning, and one without a wrong step is kept. Differences from the official
+code: a quoted first step does not repeat the problem; a step may have several votes, and the policy reads the analysis of
+the vote with the lowest score; several chains run in parallel.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class CritiqueRefine(Resample):
     """Critique refinement in parallel chains.
 
     Args:
-        prompt: What the policy reads, with `{critique}` and, where it is to be quoted, `{step}` in it.
+        prompt: The message to the policy; contains `{critique}` and optionally `{step}`, which quotes the wrong step.
     """
 
     prompt: Prompt = PROMPT
@@ -39,16 +39,15 @@ class CritiqueRefine(Resample):
 
 
 def message(prompt: str, solution: Solution, verdict: Verdict, step: int) -> str:
-    """Returns what the policy reads about a step (0-based) of its solution."""
+    """Returns the message to the policy about a step (0-based) of its solution."""
     parts = {"step": "".join(solution.steps[step : step + 1]), "critique": critique_of(verdict, step)}
     return re.sub(r"\{(step|critique)\}", lambda place: parts[place[1]], prompt)
 
 
 def critique_of(verdict: Verdict, step: int) -> str:
-    """Returns what the vote that is surest that a step is wrong says of it; empty where no vote says anything.
+    """Returns the critique of a step by the vote with the lowest score for it; empty if no vote has a critique.
 
-    It is the text inside `<analyze>`, without the words up to the first colon that open it; where a critique has no such
-    part, all of it.
+    This is the text inside `<analyze>` after its first colon, or the whole critique if it has no such part.
     """
     said = [
         (score, vote.critiques[step])

@@ -1,8 +1,8 @@
-"""Diverse verifier tree search (DVTS): independent beams of width 1, so that one good beginning does not take all places.
+"""Diverse verifier tree search (DVTS): independent beams of width 1, so that one good prefix does not fill the whole beam.
 
-Source: Beeching, Tunstall and Rush 2024, "Scaling test-time compute with open models"; search-and-learn's `dvts`. Different
-from the latter: each subtree ends with its best solution alone and not with all continuations of its last expansion (its
-choice is the same under `argmax`), subtrees do not wait for each other, and what is said of `search.beam` holds here too.
+Source: Beeching, Tunstall and Rush 2024, "Scaling test-time compute with open models"; search-and-learn's `dvts`.
+Differences from the latter: each subtree ends with only its best solution instead of all continuations of its last
+expansion (the choice is the same under `argmax`), subtrees do not wait for each other, and those listed in `search.beam`.
 """
 
 from __future__ import annotations

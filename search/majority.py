@@ -17,8 +17,8 @@ class Majority(BaseStrategy):
 
     Args:
         n: Number of solutions.
-        stop_when_settled: Whether to cancel the samples that can no longer change the answer. The choice is the same; the
-            record then holds fewer candidates, and figures over all of them (pass@1, oracle) are of those that came first.
+        stop_when_settled: Whether to cancel samples that can no longer change the answer. The choice is the same, but the
+            record holds fewer candidates, and metrics over all candidates (pass@1, oracle) cover only those that came first.
     """
 
     n: PositiveInt
@@ -26,7 +26,7 @@ class Majority(BaseStrategy):
     verifies = False
 
     async def search(self, problem: Problem, policy: Policy, verifier: Verifier, grader: Grader) -> SearchResult:
-        """Samples and votes; the verifier is not asked."""
+        """Samples and votes; the verifier is not called."""
         tree = SearchTree(problem)
         async with aclosing(policy.solutions(problem, Solution(), self.n)) as solutions:
             async for solution in solutions:
@@ -36,7 +36,7 @@ class Majority(BaseStrategy):
         return await tree.result("majority", grader)
 
     def _settled(self, groups: tuple[int | None, ...]) -> bool:
-        """Whether the leading answer wins even if all other samples, the missing ones too, should agree on another."""
+        """Whether the leading answer wins even if all other samples, including missing ones, agree on another."""
         votes = Counter(group for group in groups if group is not None)
         lead = max(votes.values(), default=0)
         return lead > votes.total() - lead + self.n - len(groups)

@@ -1,11 +1,11 @@
 """Monte Carlo tree search over steps.
 
-Source: UCT, Kocsis & Szepesvari 2006; PUCT, AlphaZero (Silver et al. 2018), its prior the verifier's scores of the
-siblings; values mixed with rollouts, AlphaGo (Silver et al. 2016); virtual loss, Chaslot et al. 2008. A simulation
-descends, however deep the tree is, to a node that none ended in yet; a node's continuations are sampled when a
-second one comes to it, which then proceeds to the best of them. Different: results do not depend on the engines'
-speed, since simulation i begins when all up to i - `parallel` are counted, in their order; and in the end the
-solution that the search prefers is finished greedily, so that one simulation is greedy search.
+Source: UCT, Kocsis & Szepesvari 2006; PUCT, AlphaZero (Silver et al. 2018), with the verifier's scores of the siblings as
+its prior; values mixed with rollouts, AlphaGo (Silver et al. 2016); virtual loss, Chaslot et al. 2008. A simulation
+descends, however deep the tree is, to a node where none has ended yet; a node's continuations are sampled when a second
+simulation reaches it, which then moves on to the best of them. Differences: results do not depend on the engines' speed,
+since simulation i begins only when all up to i - `parallel` are counted, in order; at the end the preferred solution is
+completed greedily, so that one simulation is greedy search.
 """
 
 from __future__ import annotations
@@ -23,25 +23,25 @@ from tts.core.settings import NonNegativeFloat, OneOf, PositiveInt, Probability
 from tts.core.traits import STEP_SEARCH
 
 Outcome = tuple[dict[int, float] | None, int, float]
-"""Of a simulation: the new children's values where it expanded a node, the node that it came to, and what that is worth."""
+"""Of a simulation: the new children's values if it expanded a node, the node where it ended, and that node's worth."""
 
 
 class MCTS(StepSearch):
     """Monte Carlo tree search.
 
-    A node is worth (1 - rollout) * its score + rollout * the score of a solution that continues it; what cannot become an
-    answer (cut at a length limit, too deep) and what has no usable verdict is worth 0.
+    A node is worth (1 - rollout) * its score + rollout * the score of a solution that continues it; a node that cannot
+    become an answer (cut at a length limit, too deep) or has no usable verdict is worth 0.
 
     Args:
-        simulations: How many.
+        simulations: Number of simulations.
         width: Continuations of a node.
-        rule: What a child is selected by, a key of `search.uct.ACQUISITIONS`.
+        rule: The rule that selects a child, a key of `search.uct.ACQUISITIONS`.
         exploration: c in that rule, in the unit of the scores.
         rollout: Weight of the rollout in a node's worth: 0 for the verifier alone, 1 for rollouts alone.
-        parallel: Simulations in work at a time.
-        virtual_loss: As how many visits worth 0 a simulation in work counts.
-        final: What a finished solution is chosen by: the mean `value` of its simulations, or its `visits` (rollouts have
-            none and stand behind).
+        parallel: Simulations in flight at a time.
+        virtual_loss: A running simulation counts as this many visits of value 0.
+        final: What the final solution is selected by: the mean `value` of its simulations, or its `visits` (rollouts have
+            no visits and rank last).
     """
 
     simulations: PositiveInt
@@ -55,27 +55,27 @@ class MCTS(StepSearch):
 
     @property
     def needs(self) -> Needs:
-        """Rollouts alone need no verdict on what is not finished."""
+        """Rollouts alone need no verdict on partial solutions."""
         return STEP_SEARCH if self.rollout < 1 else Needs(policy=("steps",))
 
     @property
     def samples(self) -> int:
-        """The simulations."""
+        """The number of simulations."""
         return self.simulations
 
     def token_bound(self, policy: Policy) -> int | None:
-        """Returns the bound of an expansion and a rollout for each simulation, and of finishing a solution."""
+        """Returns the token bound of an expansion and a rollout per simulation, and of completing one solution."""
         grown = policy.token_bound((self.simulations + self.depth) * self.width, 1)
         rolled = policy.token_bound(self.simulations if self.rollout else 0)
         return None if grown is None or rolled is None else grown + rolled
 
     @property
     def chosen_by(self) -> str:
-        """The note that is called what the setting is."""
+        """The note with the same name as the setting's value."""
         return self.final
 
     async def grow(self, tree: StepTree) -> list[int]:
-        """Simulates and finishes the preferred solution."""
+        """Runs the simulations and completes the preferred solution."""
         visits = Visits(self.rule, self.exploration, self.virtual_loss)
         asked: Counter[str] = Counter()
 
@@ -92,7 +92,7 @@ class MCTS(StepSearch):
 
         async with OrderedTasks(self.parallel, count) as tasks:
             for number in range(self.simulations):
-                # Where another simulation is at work its outcome is waited for, and the path chosen anew.
+                # If another simulation is running at the same leaf, waits for an outcome and descends again.
                 while tasks.full or (leaf := (path := visits.descend())[-1]) in (key[-1] for key in tasks.keys):
                     await tasks.count_oldest()
                 visits.begin(path)
@@ -115,7 +115,7 @@ class MCTS(StepSearch):
         return not tree.is_open(node) or len(tree.path(node)) >= self.depth
 
     def _value(self, tree: StepTree, node: int) -> float:
-        """Returns what a node is worth by its score alone."""
+        """Returns a node's worth by its score alone."""
         useless = self._ends(tree, node) and not tree.solution(node).finished
         return 0.0 if useless else tree.score(node) or 0.0
 
@@ -125,7 +125,7 @@ class MCTS(StepSearch):
         Args:
             tree: The tree.
             node: The node.
-            asked: How many continuations of each text were asked for: nodes that read the same get different ones.
+            asked: How many continuations of each text were sampled: nodes with the same text get different ones.
         """
         text = tree.solution(node).text
         first = asked[text]
@@ -137,12 +137,12 @@ class MCTS(StepSearch):
         return {child: self._value(tree, child) for child in await tree.expand({node: self.width}, first, judge)}
 
     async def _worth(self, tree: StepTree, node: int, index: int) -> float:
-        """Returns what a node is worth, by a solution that continues it too if that is asked for.
+        """Returns a node's worth, including a rollout's if `rollout` is above 0.
 
         Args:
             tree: The tree.
             node: The node.
-            index: Which sample of its text that solution is; nodes that read the same need different ones.
+            index: Sample index of the rollout; nodes with the same text need different ones.
         """
         if not self.rollout or self._ends(tree, node):
             return self._value(tree, node)

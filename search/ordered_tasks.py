@@ -1,4 +1,4 @@
-"""Parallel tasks whose outcomes are counted in the order in which they began: the same result at any speed."""
+"""Parallel tasks whose outcomes are counted in the order in which the tasks began, so that timing cannot change results."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ T = TypeVar("T")
 
 
 class OrderedTasks(Generic[K, T]):
-    """An asynchronous context: what is begun in it has ended and is counted at its end.
+    """An asynchronous context manager: all tasks begun in it are finished and counted when it exits.
 
     Args:
-        most: How many may be in work.
-        count: What counts an outcome, given the key under which it was begun.
+        most: Maximum number of tasks in flight.
+        count: Called with each task's key and outcome.
     """
 
     def __init__(self, most: int, count: Callable[[K, T], object]) -> None:
@@ -27,12 +27,12 @@ class OrderedTasks(Generic[K, T]):
 
     @property
     def keys(self) -> list[K]:
-        """The keys of what is not yet counted, the oldest first."""
+        """The keys of the tasks not yet counted, the oldest first."""
         return [key for key, _ in self._running]
 
     @property
     def full(self) -> bool:
-        """Whether an outcome has to be counted before more can begin."""
+        """Whether an outcome has to be counted before another task can begin."""
         return len(self._running) >= self._most
 
     def begin(self, key: K, work: Coroutine[object, None, T]) -> None:
@@ -52,7 +52,7 @@ class OrderedTasks(Generic[K, T]):
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Counts all that is still in work; where something failed the rest is cancelled and the errors are raised."""
+        """Counts all remaining tasks; if one failed, cancels the rest and raises the errors."""
         try:
             while kind is None and self._running:
                 await self.count_oldest()

@@ -1,12 +1,11 @@
-"""Particle filtering over steps: sampling from the policy's solutions as the verifier reweights them.
+"""Particle filtering over steps: samples from the policy's distribution reweighted by the verifier.
 
 Source: Puri et al. 2025 (arXiv 2502.01618), Algorithm 1; its_hub's `ParticleFiltering`. n particles take a step,
-are weighted by exp(potential(score) / temperature) and resampled by that; a finished one stays and keeps its last
-weight. What this samples from is policy(x) * the product over t of those weights of x's first t steps. Different from
-its_hub: resampling is systematic; temperature falls by a fixed schedule instead of one that follows the
-particles, which would have no such target; nothing is resampled after the last weighting; the choice is by a
-solution's share of the weights, that of its copies together, which with `weighted_vote` makes it the most probable
-answer (its_hub takes the highest last score).
+are weighted by exp(potential(score) / temperature) and resampled by these weights; a finished particle stays and keeps
+its last weight. The target distribution is policy(x) times the product over t of the weights of x's first t steps.
+Differences from its_hub: resampling is systematic; the temperature falls by a fixed schedule, since one that depends on
+the particles would have no such target; nothing is resampled after the last weighting; a solution is selected by the
+summed weight of its copies, so that `weighted_vote` gives the most probable answer (its_hub takes the highest last score).
 """
 
 from __future__ import annotations
@@ -29,11 +28,11 @@ class ParticleFilter(StepSearch):
 
     Args:
         n: Number of particles.
-        potential: What a score's logarithmic weight is, a key of `search.particle_resampling.POTENTIALS`.
-        temperature: What potentials are divided by.
-        start_temperature: What they are divided by at the first step; None for `temperature`.
-        annealing: After how many steps the temperature has come from there to `temperature`, by as much at each.
-        selection: How one of the last particles is chosen by weight.
+        potential: Maps a score to a logarithmic weight, a key of `search.particle_resampling.POTENTIALS`.
+        temperature: Divides the potentials.
+        start_temperature: Temperature at the first step; None for `temperature`.
+        annealing: Number of steps over which the temperature changes linearly from `start_temperature` to `temperature`.
+        selection: How one of the last particles is selected by weight.
         seed: The run's seed.
     """
 
@@ -47,7 +46,7 @@ class ParticleFilter(StepSearch):
     chosen_by = "weight"
 
     async def grow(self, tree: StepTree) -> list[int]:
-        """Filters once."""
+        """Runs one filter."""
         rng = random.Random(f"{self.seed} {tree.problem.id}")
         found = await self.sweep(tree, lambda weights: systematic(weights, self.n, rng.random()))
         shares: dict[int, list[float]] = defaultdict(list)
@@ -56,9 +55,9 @@ class ParticleFilter(StepSearch):
         return self.weighed(tree, shares)
 
     def weighed(self, tree: StepTree, shares: Mapping[int, Sequence[float]]) -> list[int]:
-        """Notes what the copies of each particle weigh together, and returns the particles.
+        """Notes the summed weight of each particle's copies, and returns the particles.
 
-        Where none of them is finished, all that the tree holds is returned.
+        If none of them is finished, all leaves of the tree are returned.
         """
         for node, share in shares.items():
             tree.note(node, weight=math.fsum(share))
@@ -71,13 +70,13 @@ class ParticleFilter(StepSearch):
         kept: Sequence[int] = (),
         first: int = 0,
     ) -> tuple[list[int], list[float]]:
-        """Lets n particles grow to their ends and returns them with their weights; none where the budget allows no step.
+        """Grows n particles to their ends and returns them with their weights; none if the budget allows no step.
 
         Args:
-            tree: The tree of all that particles ever were.
-            resample: Draws n indices of what has these weights.
-            kept: The nodes on the path of a particle that is sure to be kept and comes first (conditional sequential Monte
-                Carlo, Andrieu et al. 2010); empty for none.
+            tree: The tree of all particles' steps, resampled away or not.
+            resample: Draws n particle indices given their weights.
+            kept: The path of a particle that survives every resampling and comes first (conditional sequential Monte Carlo,
+                Andrieu et al. 2010); empty for none.
             first: Index of the first sample of every text.
         """
         particles, moved, weights = [ROOT] * self.n, list[int](), list[float]()
@@ -86,7 +85,7 @@ class ParticleFilter(StepSearch):
             children = defaultdict[int, deque[int]](deque)
             for node in await tree.expand(Counter(filter(tree.is_open, free)), first):
                 children[next(tree.ancestors(node))].append(node)
-            # One that was not continued, as when the budget is used up, is gone.
+            # A particle that got no continuation, such as when the budget is used up, is dropped.
             steps = [kept[min(t, len(kept) - 1)]] if kept else []
             for node in free:
                 if not tree.is_open(node):
@@ -102,11 +101,11 @@ class ParticleFilter(StepSearch):
         return moved, weights
 
     def weights(self, scores: Sequence[float | None], t: int) -> list[float]:
-        """Returns weights that add up to 1; a particle without a usable score weighs nothing, unless none has one.
+        """Returns weights that sum to 1; a particle without a usable score has weight 0, unless none has a score.
 
         Args:
-            scores: Of each particle.
-            t: How many steps were taken before this one.
+            scores: One per particle.
+            t: Number of steps before this one.
         """
         start = self.temperature if self.start_temperature is None else self.start_temperature
         heat = self.temperature + (start - self.temperature) * max(0.0, 1 - t / self.annealing)

@@ -1,9 +1,9 @@
-"""Particle Gibbs over steps: particle filters in a row, each of which keeps a solution of the one before it.
+"""Particle Gibbs over steps: successive particle filters, each of which keeps one solution of the filter before it.
 
 Source: Andrieu et al. 2010 (particle Gibbs); Puri et al. 2025 (arXiv 2502.01618); its_hub's `ParticleGibbs`. After
-each filter one of its last particles is drawn by weight; in the next it is sure to survive every resampling. So the
-solutions kept come to be distributed as what the filter only approximates, however few its particles. Different from
-its_hub: the choice is by the weights of all iterations and not of the last alone.
+each filter one of its last particles is drawn by weight; in the next filter it survives every resampling. The kept
+solutions thus converge to the target distribution that a single filter only approximates, even with few particles.
+Difference from its_hub: the selection is by the weights of all iterations, not only the last.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ class ParticleGibbs(ParticleFilter):
     """Particle Gibbs.
 
     Args:
-        n: Number of particles in an iteration, the kept one among them.
-        iterations: How many filters.
+        n: Number of particles in an iteration, including the kept one.
+        iterations: Number of filters.
     """
 
     iterations: PositiveInt = 4
@@ -37,11 +37,11 @@ class ParticleGibbs(ParticleFilter):
 
     @property
     def samples(self) -> int:
-        """The particles of the first filter, and in each further one all but the one that is kept."""
+        """All particles of the first filter, and all but the kept one in each later filter."""
         return self.n + (self.iterations - 1) * (self.n - 1)
 
     async def grow(self, tree: StepTree) -> list[int]:
-        """Filters time and again."""
+        """Runs the filters one after another."""
         rng = random.Random(f"{self.seed} {tree.problem.id}")
         shares: dict[int, list[float]] = defaultdict(list)
         kept: Sequence[int] = ()
@@ -62,16 +62,16 @@ class ParticleGibbs(ParticleFilter):
 
 
 def conditional_systematic(weights: Sequence[float], n: int, rng: random.Random) -> list[int]:
-    """Draws n of what is weighted given that the first index is drawn; it stands first in what is returned.
+    """Draws n indices by weight, given that the first index is drawn; index 0 comes first in the result.
 
     Source: Chopin & Singh 2015 (Bernoulli 21), conditional systematic resampling: the offset is drawn in proportion to how
-    often it draws the first index, and the result is turned to begin with one of these, each as likely.
+    often it draws the first index, and the result is rotated to begin with one of these, chosen uniformly.
     """
     expected = n * weights[0]
     whole, rest = divmod(expected, 1.0)
     once_more = rng.random() * expected < rest * (whole + 1)
     offset = rng.uniform(0.0, rest) if once_more else rng.uniform(rest, 1.0)
     drawn = systematic(weights, n, offset)
-    # Weights this small can be lost to rounding.
+    # Rounding can lose a very small weight, and with it every 0.
     turn = rng.randrange(max(1, drawn.count(0)))
     return [0, *drawn[turn + 1 :], *drawn[:turn]]

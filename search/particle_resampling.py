@@ -1,4 +1,4 @@
-"""Systematic resampling, and what makes weights of scores."""
+"""Systematic resampling, and the functions that turn scores into weights."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ _LEAST = 1e-7
 
 def _probability(score: float) -> float:
     if not 0 <= score <= 1:
-        raise ProblemError(f"a score of {score} is no probability: set search.potential=linear for such a verifier")
+        raise ProblemError(f"a score of {score} is not a probability: set search.potential=linear for such a verifier")
     return min(max(score, _LEAST), 1 - _LEAST)
 
 
 POTENTIALS: dict[str, Callable[[float], float]] = {
-    # its_hub's: the weight is the odds that the solution is right so far.
+    # As in its_hub: the weight is the odds that the solution is right so far.
     "logit": lambda score: math.log(_probability(score) / (1 - _probability(score))),
-    # The weight is that probability itself.
+    # The weight is the probability itself.
     "log": lambda score: math.log(_probability(score)),
-    # The softmax of the scores as they are, whatever their unit.
+    # The weights are the softmax of the raw scores.
     "linear": lambda score: score,
 }
-"""A particle's logarithmic weight from its score; probabilities nearer to 0 or 1 than 1e-7 are that near."""
+"""Each maps a particle's score to its logarithmic weight; probabilities are clipped to [1e-7, 1 - 1e-7]."""
 
 
 def normalised(potentials: Sequence[float | None], temperature: float) -> list[float]:
-    """Returns exp(potential / temperature), adding up to 1; None weighs nothing, unless all do: then they weigh the same."""
+    """Returns exp(potential / temperature), normalised to sum to 1; None gets 0, but all None get equal weights."""
     known = [potential for potential in potentials if potential is not None]
     if not known:
         return [1 / len(potentials)] * len(potentials)
@@ -40,13 +40,13 @@ def normalised(potentials: Sequence[float | None], temperature: float) -> list[f
 
 
 def systematic(weights: Sequence[float], n: int, offset: float) -> list[int]:
-    """Draws n of what is weighted; each index i comes floor(n w_i) or ceil(n w_i) times.
+    """Draws n indices by weight; each index i is drawn floor(n w_i) or ceil(n w_i) times.
 
     Source: Kitagawa 1996; Carpenter et al. 1999.
 
     Args:
-        weights: They add up to 1.
-        n: How many.
+        weights: One per index; they sum to 1.
+        n: Number of draws.
         offset: Uniform in [0, 1).
 
     Returns:

@@ -2,8 +2,8 @@
 
 Source: Wu et al. 2024 (arXiv 2408.00724), sec. 3.1.2 and eq. 1; the allocation is the released code's (`select_softmax`
 of thu-wyz/inference_scaling, read in SqueezeAILab/ETS at ac937a7). Eq. 1 rounds every share to the nearest integer,
-which gives out more or less than there is, and nothing where all shares are below one half; the code proceeds from the best
-partial solution to the worst and gives each its share of what is left, rounded up, so that exactly all is given out.
+which can allocate more or less than the budget, and nothing if all shares are below one half; the code goes from the best
+partial solution to the worst and gives each its share of the remainder, rounded up, so that exactly the budget is spent.
 """
 
 from __future__ import annotations
@@ -23,8 +23,9 @@ class Rebase(StepSearch):
     """Reward-balanced search. The paper's aggregator is `last`.
 
     Args:
-        n: Number of solutions, and of continuations at the first depth; each solution that ends takes one from all later.
-        temperature: The balance temperature T_b of the softmax over scores: near 0 the best gets all, high all get the same.
+        n: Number of solutions, and of continuations at the first depth; each solution that ends reduces later depths by one.
+        temperature: The balance temperature T_b of the softmax over scores: near 0 the best gets all, if high all get equal
+            shares.
     """
 
     n: PositiveInt
@@ -51,8 +52,8 @@ def allocate(scores: Sequence[float | None], budget: int, temperature: float) ->
     """Returns how many continuations each partial solution gets, `budget` in all.
 
     Args:
-        scores: Their scores, best first; one without a score gets nothing as long as another has one.
-        budget: How many there are to give.
+        scores: Their scores, best first; one without a score gets nothing if another has one.
+        budget: Total number of continuations.
         temperature: T_b.
     """
     best = scores[0] if scores else None

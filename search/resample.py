@@ -1,9 +1,9 @@
-"""Resampling: a solution with a wrong step is drawn again, by a policy that reads no critique.
+"""Resampling: a solution with a wrong step is sampled again, without giving the policy a critique.
 
-Not a method of its own but the control for `critique_refine`, which is this with a critique put in. Chains, turns,
-judgements and the rules by which a chain ends and one is chosen are the same, so that both sample at most n (1 + T)
-solutions and have each of them judged; what `critique_refine` is better by is owed to what the policy reads. (GenPRM's
-Table 2 has no such control: it compares with the first solution alone.)
+This is the control for `critique_refine`, which is the same search with a critique added. Chains, turns, judgements,
+stopping rule and selection are the same, so that both sample at most n (1 + T) solutions and judge each of them; any gain
+of `critique_refine` is due to the critique. (GenPRM's Table 2 has no such control: it compares only with the first
+solution.)
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from tts.core.settings import PositiveInt, PositiveProbability
 
 
 class Resample(ScoredStrategy):
-    """Parallel chains of solutions: while one of a solution's steps is judged wrong, a further solution takes its place.
+    """Parallel chains of solutions: while a step of the latest solution is judged wrong, another solution is sampled.
 
     Args:
         n: Number of chains.
-        turns: T, how many solutions may follow a chain's first.
+        turns: T, the maximum number of solutions after a chain's first.
         threshold: A step with a score below it is wrong; a chain ends with a solution that has no such step.
-        keep: What a chain hands to the final choice: its `last` finished solution, or its `best` by score.
+        keep: The chain's candidate for the final selection: its `last` finished solution, or its `best` by score.
     """
 
     n: PositiveInt
@@ -35,17 +35,17 @@ class Resample(ScoredStrategy):
     keep: Literal["last", "best"] = "last"
 
     kind = ""
-    """How the tree tells a chain's next solution from its first; see `SearchTree.add`."""
+    """The kind of a chain's later solutions in the tree; see `SearchTree.add`."""
 
     @property
     def samples(self) -> int:
-        """The first solutions and their T successors each."""
+        """The first solutions and T successors of each."""
         return self.n * (1 + self.turns)
 
     def following(
         self, problem: Problem, policy: Policy, solution: Solution, verdict: Verdict, wrong: int, index: int
     ) -> AsyncGenerator[Solution, None]:
-        """Yields the solution that comes after `solution`, whose step `wrong` (0-based) is wrong; at most one.
+        """Yields at most one solution to follow `solution`, whose step `wrong` (0-based) is wrong.
 
         Args:
             problem: The problem.
@@ -53,12 +53,12 @@ class Resample(ScoredStrategy):
             solution: The chain's latest solution.
             verdict: The verdict on it.
             wrong: Its first wrong step.
-            index: A sample index that no other solution of the search has.
+            index: A sample index that no other solution of the search uses.
         """
         return policy.solutions(problem, Solution(), 1, index)
 
     async def search(self, problem: Problem, policy: Policy, verifier: Verifier, grader: Grader) -> SearchResult:
-        """Runs each chain on its own as soon as its first solution is sampled."""
+        """Runs each chain independently as soon as its first solution is sampled."""
         tree = SearchTree(problem, self.aggregator)
 
         async def run(node: int) -> int:
@@ -70,8 +70,8 @@ class Resample(ScoredStrategy):
                 wrong = verdict.first_error(self.threshold)
                 if wrong is None or turn > self.turns:
                     break
-                # Every turn of every chain has an index of its own: two chains that come to the same text diverge again,
-                # and one that is given its own text back does not stand still.
+                # Every turn of every chain has its own index: two chains that reach the same text diverge again, and a
+                # chain that gets the same text back does not repeat it forever.
                 index = turn * self.n + number
                 async with aclosing(self.following(problem, policy, solution, verdict, wrong, index)) as solutions:
                     async for new in solutions:
@@ -88,7 +88,7 @@ class Resample(ScoredStrategy):
         return await tree.result(self.selection, grader, [chain.result() for chain in chains])
 
     def _kept(self, tree: SearchTree, chain: list[int], grader: Grader) -> int:
-        """Returns what the chain hands on: a revision cut at a length limit does not replace a finished solution."""
+        """Returns the chain's candidate: a revision cut at a length limit does not replace a finished solution."""
         if self.keep == "last":
             return next((node for node in reversed(chain) if tree.solution(node).finished), chain[-1])
         answered = [None if grader.answer(tree.solution(node)) is None else 0 for node in chain]

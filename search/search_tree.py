@@ -1,4 +1,4 @@
-"""The search tree while it grows: what strategies write down as they go, and what listeners hear of it."""
+"""The growing search tree: strategies record their work in it, and it emits events to listeners."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _STATUSES: Mapping[FinishReason, Status] = {"stop": "finished", "length": "cut",
 
 @dataclass
 class _Growing:
-    """What is known of a node so far; the attributes are those of `tts.core.tree.Node`."""
+    """A node of the growing tree; the attributes are those of `tts.core.tree.Node`."""
 
     solution: Solution
     path: NodePath = ()
@@ -34,11 +34,11 @@ class _Growing:
 
 
 class SearchTree:
-    """The tree of a search while it grows; nodes are numbered in the order of arrival.
+    """The growing tree of one search; nodes are numbered in the order of arrival.
 
     Args:
         problem: The problem.
-        aggregator: How step scores make a node's score; None for the verifier's published default.
+        aggregator: How step scores are combined into a node's score; None for the verifier's published default.
     """
 
     def __init__(self, problem: Problem, aggregator: str | None = None) -> None:
@@ -52,10 +52,10 @@ class SearchTree:
         """Adds a node and returns it.
 
         Args:
-            parent: What the solution continues; `ROOT` for nothing.
-            solution: The solution, from its beginning.
-            kind: Tells samples apart that have the same parent and index, such as `rollout`; `revision` or `critique`
-                where the text does not continue its parent's.
+            parent: The node that the solution continues; `ROOT` if it starts from the problem.
+            solution: The whole solution, including its parent's text.
+            kind: Distinguishes samples with the same parent and index, such as `rollout`; `revision` or `critique` if the
+                text does not continue its parent's.
         """
         node, above, at_s = len(self._nodes), self._nodes[parent], self._now()
         if not above.children:
@@ -68,34 +68,34 @@ class SearchTree:
         return node
 
     def judge(self, node: int, verdict: Verdict) -> float | None:
-        """Notes the verdict on a node's whole solution and returns it as one number, None where it has no usable score."""
+        """Records the verdict on a node's whole solution and returns its aggregated score, None if there is none."""
         rule, judged = self._aggregator or verdict.aggregator, self._nodes[node]
         score, at_s = aggregate(verdict.scores, rule), self._now()
         judged.verdict, judged.score, judged.judged_s = verdict, score, at_s
-        if score is not None:  # a verdict without one, as where the budget is used up, need not know the rule
+        if score is not None:  # a verdict without scores (the budget is used up) may not name an aggregator
             self._used_aggregator = rule
         emit(lambda: Judged(self.problem.id, at_s, node, judged.path, verdict, score))
         self._emit_spent(at_s)
         return score
 
     def note(self, node: int, **notes: float) -> None:
-        """Saves what the strategy knows of a node under names of its own; `result` can choose by them."""
+        """Saves numbers about a node under names chosen by the strategy; `result` can select by them."""
         self._nodes[node].notes.update(notes)
 
     def solution(self, node: int) -> Solution:
-        """Returns a node's solution, from its beginning."""
+        """Returns a node's whole solution, including the text of the nodes above."""
         return self._nodes[node].solution
 
     def verdict(self, node: int) -> Verdict | None:
-        """Returns the verdict on a node's solution, None where it was not judged."""
+        """Returns the verdict on a node's solution, None if it was not judged."""
         return self._nodes[node].verdict
 
     def score(self, node: int) -> float | None:
-        """Returns a node's score, None where it has none."""
+        """Returns a node's score, None if it has none."""
         return self._nodes[node].score
 
     def path(self, node: int) -> NodePath:
-        """Returns what places a node in the tree, whenever it was added: kind and index of each node from the root on."""
+        """Returns a node's place in the tree, independent of arrival order: kind and index of each node from the root."""
         return self._nodes[node].path
 
     def ancestors(self, node: int) -> Iterator[int]:
@@ -105,7 +105,7 @@ class SearchTree:
             node = parent
 
     def leaves(self) -> list[int]:
-        """Returns the nodes that nothing hangs below, in the order of their paths."""
+        """Returns the nodes without children, in the order of their paths."""
         return sorted((i for i, node in enumerate(self._nodes) if i != ROOT and not node.children), key=self.path)
 
     def answers(self, grader: Grader) -> list[str | None]:
@@ -115,15 +115,15 @@ class SearchTree:
     async def result(
         self, selection: str, grader: Grader, candidates: Iterable[int] | None = None, by: str | None = None
     ) -> SearchResult:
-        """Chooses one of the candidates.
+        """Selects one of the candidates.
 
-        Neither the choice nor the numbers of candidates and nodes depend on the order in which nodes were added.
+        Neither the choice nor the numbering of candidates and nodes depends on the order in which nodes were added.
 
         Args:
             selection: A key of `tts.core.selection.SELECTIONS`.
-            grader: Says what the answers are, and which are equivalent.
+            grader: Extracts the answers and groups equivalent ones.
             candidates: Nodes; None for the leaves.
-            by: The note that stands for the score in the choice; None for the score.
+            by: The note to select by in place of the score; None for the score.
         """
         numbers = self.leaves() if candidates is None else sorted(set(candidates), key=self.path)
         nodes = [self._nodes[number] for number in numbers]

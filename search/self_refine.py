@@ -1,9 +1,9 @@
-"""Self-refinement: the policy criticises its own solution and writes it anew, for T turns; no verifier is asked.
+"""Self-refinement: the policy criticises its own solution and rewrites it, for up to T turns; no verifier is called.
 
-Source: Madaan et al. 2023 (arXiv 2303.17651), Algorithm 1; `src/gsm/run.py` of madaan/self-refine at e4fa926, whose words
-"it is correct" end the loop. Different from it: a request takes the place of its worked examples, which were for models
-without a chat format; critique and revision are two samples instead of one; a revision reads the latest solution and its
-critique and not those before, as in `critique_refine`; several chains run in parallel, and a vote chooses.
+Source: Madaan et al. 2023 (arXiv 2303.17651), Algorithm 1; `src/gsm/run.py` of madaan/self-refine at e4fa926, where the
+words "it is correct" end the loop. Differences: an instruction replaces the worked examples, which were for models
+without a chat format; critique and revision are two samples instead of one; a revision reads only the latest solution and
+its critique, as in `critique_refine`; several chains run in parallel, and a vote selects the answer.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ from tts.core.traits import Needs
 class SelfRefine(BaseStrategy):
     """Self-refinement in parallel chains.
 
-    A critique is sampled as the policy's answer to `feedback` behind its solution, the way a revision is: policies that
-    open every solution with fixed words (`policy.steps=numbered`) open critiques with them too.
+    A critique is sampled like a revision, as the policy's reply to `feedback` after its solution: a policy that opens every
+    solution with fixed words (`policy.steps=numbered`) opens critiques with them too.
 
     Args:
         n: Number of chains.
-        turns: T, the most revisions in a chain.
-        feedback: What asks the policy for a critique of the solution above it.
-        stop: Words, in upper or lower case, by which the critique says that the solution may stay as it is.
-        prompt: What asks for the revision, with `{critique}` in it.
-        selection: How one of the chains' last solutions is chosen, a key of `tts.core.selection.SELECTIONS`; with any other
-            than `majority` the verifier judges them.
+        turns: T, the maximum number of revisions in a chain.
+        feedback: The message that asks the policy for a critique of the solution above it.
+        stop: Words, matched case-insensitively, by which a critique accepts the solution and ends the chain.
+        prompt: The message that asks for the revision; contains `{critique}`.
+        selection: How one of the chains' last solutions is selected, a key of `tts.core.selection.SELECTIONS`; with any
+            rule other than `majority` the verifier judges them.
     """
 
     n: PositiveInt
@@ -46,27 +46,27 @@ class SelfRefine(BaseStrategy):
 
     @property
     def verifies(self) -> bool:
-        """Whether the choice needs scores."""
+        """Whether the selection needs scores."""
         return self.selection != "majority"
 
     @property
     def samples(self) -> int:
-        """The first solutions, and T critiques and revisions of each."""
+        """The first solutions, plus T critiques and T revisions of each."""
         return self.n * (1 + 2 * self.turns)
 
     async def search(self, problem: Problem, policy: Policy, verifier: Verifier, grader: Grader) -> SearchResult:
-        """Runs each chain on its own as soon as its first solution is sampled."""
+        """Runs each chain independently as soon as its first solution is sampled."""
         tree = SearchTree(problem)
 
         async def answer(node: int, solution: Solution, message: str, kind: str, index: int) -> int | None:
-            """Adds what the policy says to a message behind its solution, None where the budget is used up."""
+            """Adds the policy's reply to a message after its solution; None if the budget is used up."""
             async with aclosing(policy.revisions(problem, solution, message, 1, index)) as answers:
                 return next(iter([tree.add(node, new, kind) async for new in answers]), None)
 
         async def run(node: int) -> int:
             number, kept = tree.solution(node).index, node
             for turn in range(self.turns):
-                # No two chains or turns share a sample, also where they come to the same text.
+                # No two chains or turns share a sample, even if they reach the same text.
                 index, solution = turn * self.n + number, tree.solution(node)
                 critique = await answer(node, solution, self.feedback, "critique", index)
                 if critique is None or self.stop.lower() in (said := tree.solution(critique).text).lower():
@@ -75,7 +75,7 @@ class SelfRefine(BaseStrategy):
                 if new is None:
                     break
                 node = new
-                # What was cut at a length limit does not replace a finished solution.
+                # A revision cut at a length limit does not replace a finished solution.
                 kept = node if tree.solution(node).finished else kept
             if self.verifies:
                 tree.judge(kept, await verifier.verify(problem, tree.solution(kept)))

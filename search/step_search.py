@@ -1,4 +1,4 @@
-"""Searches over steps: they grow a tree of partial solutions that are judged as they are sampled."""
+"""Searches over steps: they grow a tree of partial solutions and judge each as it is sampled."""
 
 from __future__ import annotations
 
@@ -14,48 +14,48 @@ class StepSearch(ScoredStrategy, ABC):
     """A search over steps; subclasses define `grow`.
 
     Args:
-        depth: Most steps of a solution.
+        depth: Maximum number of steps of a solution.
     """
 
     depth: PositiveInt = field(default=40, kw_only=True)
 
     @property
     def needs(self) -> Needs:
-        """A policy that continues beginnings of solutions, and a verifier that judges them."""
+        """A policy that continues partial solutions, and a verifier that judges them."""
         return STEP_SEARCH
 
     def token_bound(self, policy: Policy) -> int | None:
-        """Returns the bound of as many continuations at every depth as it samples solutions."""
+        """Returns the token bound of `samples` continuations at every depth."""
         return policy.token_bound(self.samples, self.depth)
 
     @property
     def chosen_by(self) -> str | None:
-        """The note on nodes that one is chosen by, None for the score."""
+        """The name of the note to select by, None for the score."""
         return None
 
     async def search(self, problem: Problem, policy: Policy, verifier: Verifier, grader: Grader) -> SearchResult:
-        """Grows the tree and chooses; where nothing that it found is finished, among what else is."""
+        """Grows the tree and selects a solution; if none that it returned is finished, from the other finished ones."""
         tree = StepTree(problem, policy, verifier, self.aggregator)
         return await tree.result(self.selection, grader, tree.ends_of(await self.grow(tree)), self.chosen_by)
 
     @abstractmethod
     async def grow(self, tree: StepTree) -> list[int]:
-        """Grows a tree that holds the problem alone, and returns the nodes that one is to be chosen of."""
+        """Grows a tree that holds only the root, and returns the candidate nodes."""
 
 
 class WidthSearch(StepSearch):
-    """A search over steps that samples n continuations at a depth, n / width of each node that it keeps.
+    """A search over steps that samples n continuations at each depth, n / width for each node that it keeps.
 
     Args:
-        n: Continuations that are judged at a depth.
-        width: How many nodes they continue; n is a multiple of it.
+        n: Continuations judged at each depth.
+        width: Number of nodes kept; n is a multiple of it.
     """
 
     n: PositiveInt
     width: PositiveInt
 
     def __post_init__(self) -> None:
-        """Checks that every node gets as many continuations."""
+        """Checks that every node gets the same number of continuations."""
         if self.n % self.width:
             near = sorted({max(1, self.n // self.width) * self.width, (self.n // self.width + 1) * self.width})
             remedy = f"such as {' or '.join(map(str, near))}"
@@ -63,5 +63,5 @@ class WidthSearch(StepSearch):
 
     @property
     def each(self) -> int:
-        """How many continuations a node gets."""
+        """Number of continuations of each node."""
         return self.n // self.width

@@ -1,4 +1,4 @@
-"""The tree of a search over steps: its nodes grow by one step at a time, each judged as soon as it is sampled."""
+"""The tree of a search over steps: it grows one step at a time, and each node is judged as soon as it is sampled."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from tts.core.tree import ROOT
 from tts.core.verifier import Verifier
 
 Work = Callable[[int], Coroutine[object, None, object]]
-"""What is done with a node as soon as it is sampled."""
+"""A coroutine function that is called with each node as soon as it is sampled."""
 
 Rank = tuple[bool, float, NodePath]
 
 
 class StepTree(SearchTree):
-    """A search tree with the two who make it grow.
+    """A search tree together with the policy and verifier that grow it.
 
     Args:
         problem: The problem.
         policy: Proposes steps.
         verifier: Judges them.
-        aggregator: How step scores make a node's score; None for the verifier's published default.
+        aggregator: How step scores are combined into a node's score; None for the verifier's published default.
     """
 
     def __init__(self, problem: Problem, policy: Policy, verifier: Verifier, aggregator: str | None = None) -> None:
@@ -36,15 +36,15 @@ class StepTree(SearchTree):
         self._policy, self._verifier = policy, verifier
 
     async def expand(self, widths: Mapping[int, int], first: int = 0, work: Work | None = None) -> list[int]:
-        """Adds continuations by one step and returns them, those of nodes and of samples in their order.
+        """Adds continuations by one step and returns them, ordered by node and by sample index.
 
-        Nodes with the same text get different samples, as if they had been drawn independently: each continues the
-        numbers of the one before it.
+        Nodes with the same text get different samples, as if drawn independently: each takes the sample indices that follow
+        those of the node before it.
 
         Args:
             widths: How many continuations each node gets, in an order that does not depend on timing.
             first: Index of the first sample of every text.
-            work: What is done with each continuation as soon as it is sampled; None: it is judged.
+            work: Called with each continuation as soon as it is sampled; None to judge it.
         """
         asked: Counter[str] = Counter()
         async with asyncio.TaskGroup() as expanding:
@@ -68,17 +68,17 @@ class StepTree(SearchTree):
         return sorted(nodes, key=self.path)
 
     async def judge_step(self, node: int) -> None:
-        """Judges the steps by which a node is longer than the nearest judged node above it."""
+        """Judges the steps that a node adds to its nearest judged ancestor."""
         prior = next((verdict for above in self.ancestors(node) if (verdict := self.verdict(above)) is not None), None)
         self.judge(node, await self._verifier.verify(self.problem, self.solution(node), prior))
 
     async def roll_out(self, node: int, steps: int) -> int:
-        """Continues a node by so many greedy steps, or to its end, and returns where that led; judges nothing."""
+        """Continues a node by up to `steps` greedy steps and returns the last node; judges nothing."""
         for _ in range(steps):
             if not self.is_open(node):
                 break
             async with aclosing(self._policy.steps(self.problem, self.solution(node), 1, GREEDY)) as solutions:
-                # There are none where the budget is used up.
+                # There are none if the budget is used up.
                 grown = [self.add(node, solution, "rollout") async for solution in solutions]
             if not grown:
                 break
@@ -86,18 +86,18 @@ class StepTree(SearchTree):
         return node
 
     async def complete(self, node: int, index: int) -> list[int]:
-        """Continues a node to its end by sample `index` and returns the new node; none where the budget is used up."""
+        """Continues a node to its end with sample `index` and returns the new node; none if the budget is used up."""
         async with aclosing(self._policy.solutions(self.problem, self.solution(node), 1, index)) as solutions:
             return [self.add(node, solution, "rollout") async for solution in solutions]
 
     def lineage(self, node: int) -> list[int]:
-        """Returns the nodes from below the root to a node."""
+        """Returns the nodes on the path to a node, without the root."""
         return [above for above in (*reversed(list(self.ancestors(node))), node) if above != ROOT]
 
     def ends_of(self, found: list[int]) -> list[int]:
-        """Returns what a search found; where nothing of it is finished, the finished solutions that it had passed over.
+        """Returns what a search found; if none of it is finished, the finished solutions that it passed over.
 
-        As when the budget is used up, or the depth reached, while the best beginnings are not finished.
+        This happens when the budget is used up, or the depth reached, while the best prefixes are unfinished.
         """
         finished = [leaf for leaf in self.leaves() if self.solution(leaf).finished]
         return found if any(self.solution(node).finished for node in found) else finished or found
@@ -109,12 +109,12 @@ class StepTree(SearchTree):
     def rank(self, node: int, judged: int | None = None) -> Rank:
         """Returns a key that sorts the best nodes to the front.
 
-        What was cut at a length limit comes behind all that can still become an answer, what has no score behind all that
-        have one; of equals the one first in the tree is better.
+        Nodes cut at a length limit come after all that can still become an answer, and nodes without a score after all that
+        have one; ties go to the node that is first in the tree.
 
         Args:
             node: The node.
-            judged: The node whose score counts as its own; None for itself.
+            judged: The node whose score is used; None for the node itself.
         """
         cut = self.solution(node).finish_reason == "length"
         score = self.score(node if judged is None else judged)

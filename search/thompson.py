@@ -1,4 +1,4 @@
-"""What is believed of scores after some were seen, and how Thompson sampling descends a tree by that."""
+"""Posteriors of scores, and Thompson sampling's descent of a tree by them."""
 
 from __future__ import annotations
 
@@ -40,11 +40,11 @@ POSTERIORS: dict[str, Callable[[Sequence[float], random.Random], float]] = {"bet
 
 
 class Beliefs:
-    """What AB-MCTS-A believes of every node's GEN, CONT and of the node itself.
+    """The scores that AB-MCTS-A has observed for every node's GEN and CONT and for the node itself.
 
     Args:
         posterior: A key of `POSTERIORS`.
-        rng: Where chance comes from.
+        rng: The source of random numbers.
     """
 
     def __init__(self, posterior: str, rng: random.Random) -> None:
@@ -63,7 +63,7 @@ class Beliefs:
         return path
 
     def observe(self, path: Sequence[int], node: int, score: float | None) -> None:
-        """Adds a child to the path's last node; all that led there observe its score, None nobody does."""
+        """Adds a child to the path's last node; the whole path observes its score, unless that is None."""
         self._children[path[-1]].append(node)
         if score is not None:
             self._wider[path[-1]].append(score)

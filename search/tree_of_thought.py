@@ -1,12 +1,12 @@
-"""Tree of thoughts: search over steps, breadth first or depth first, that leaves states below a value alone.
+"""Tree of thoughts: search over steps, breadth first or depth first, that prunes states below a threshold.
 
 Source: Yao et al. 2023 (arXiv 2305.10601), algorithms 1 (ToT-BFS) and 2 (ToT-DFS); princeton-nlp/tree-of-thought-llm.
-Thoughts are the policy's steps, a state's value is the verifier's score, equal states are one state. Different from the
-paper: both orders prune at the threshold, where its BFS has none; a state at or below it is put off and continued only
-where nothing else is left, so that a verifier that likes nothing does not leave the problem without an answer; where none
-of the last states of BFS is finished, the answer is the best of the finished ones that it had passed over (the paper has an
-answer generated from the best state of the last depth); DFS is bounded by as many expanded states as BFS can expand (the
-paper's crosswords: 100) and by the number of solutions.
+Thoughts are the policy's steps, a state's value is the verifier's score, and states with equal text are merged.
+Differences from the paper: both orders prune at the threshold, while its BFS has none; a state at or below it is deferred
+and continued only if nothing else is left, so that low scores throughout do not leave the problem without an answer; if
+none of the last states of BFS is finished, the answer is the best finished state passed over (the paper generates an
+answer from the best state of the last depth); DFS expands at most as many states as BFS can (the paper's crosswords: 100)
+and stops after a given number of solutions.
 """
 
 from __future__ import annotations
@@ -24,18 +24,18 @@ class TreeOfThought(WidthSearch):
     """Tree-of-thoughts search.
 
     Args:
-        n: Thoughts that are judged at every depth, breadth first.
-        width: Breadth first, how many states are kept (the paper's b); depth first, how many solutions are enough. A
+        n: Thoughts judged at every depth, breadth first.
+        width: Breadth first, the number of states kept (the paper's b); depth first, the number of solutions to find. A
             state gets n / width thoughts (the paper's k).
         order: Breadth first or depth first.
-        threshold: States with a value not above it are put off (the paper's v_th).
+        threshold: States whose value is not above it are deferred (the paper's v_th).
     """
 
     order: Literal["bfs", "dfs"] = "bfs"
     threshold: Annotated[float, Interval(ge=0, lt=1)] = 0.5
 
     async def grow(self, tree: StepTree) -> list[int]:
-        """Judges every thought as soon as it is sampled and waits until all of its state, or depth, are judged."""
+        """Judges every thought as soon as it is sampled; waits until all thoughts of its state, or depth, are judged."""
         searches = {"bfs": self._breadth_first, "dfs": self._depth_first}
         return await searches[self.order](tree)
 
@@ -79,7 +79,7 @@ class TreeOfThought(WidthSearch):
 
 
 def _best_first(tree: StepTree, states: list[int]) -> list[int]:
-    """Returns the states without those that say the same as another one, the best first."""
+    """Returns the states best first, without duplicates by text."""
     unlike: dict[str, int] = {}
     for state in sorted(states, key=tree.rank):
         unlike.setdefault(tree.solution(state).text, state)

@@ -1,4 +1,4 @@
-"""What Monte Carlo tree search counts, and how it descends by that: UCT, PUCT, virtual loss."""
+"""Visit counts and values of Monte Carlo tree search, and its descent by them: UCT, PUCT, virtual loss."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ from collections.abc import Callable, Mapping, Sequence
 from tts.core.tree import ROOT
 
 ACQUISITIONS: dict[str, Callable[[float, float, float, float, float], float]] = {
-    # Kocsis & Szepesvari 2006: Q + c sqrt(ln N / n); each child once before any twice.
+    # Kocsis & Szepesvari 2006: Q + c sqrt(ln N / n); every child is visited once before any is visited twice.
     "uct": lambda q, c, p, total, n: q + c * math.sqrt(math.log(total) / n) if n else math.inf,
     # Silver et al. 2018: Q + c P sqrt(N) / (1 + n).
     "puct": lambda q, c, p, total, n: q + c * p * math.sqrt(total) / (1 + n),
 }
-"""What a child is selected by, from its value Q, c, its prior P, the visits N of its parent and its own, n."""
+"""Scores a child for selection from its value Q, the constant c, its prior P, its parent's visits N and its own, n."""
 
 
 class Visits:
     """Visits and values of a tree's nodes.
 
-    The root has been visited once before the first simulation, so every node with children has 1 + the sum of their visits.
+    The root counts as visited once before the first simulation, so a node with children has 1 + the sum of their visits.
 
     Args:
         rule: A key of `ACQUISITIONS`.
         exploration: c.
-        loss: As how many visits worth 0 a simulation in work counts.
+        loss: Virtual loss: a running simulation counts as this many visits of value 0.
     """
 
     def __init__(self, rule: str, exploration: float, loss: float) -> None:
@@ -36,7 +36,7 @@ class Visits:
         self._running: Counter[int] = Counter()
         self.count: Counter[int] = Counter({ROOT: 1})
         self.children: dict[int, Sequence[int]] = {}
-        """Of each node that was expanded; empty where nothing continued it."""
+        """The children of each expanded node; empty if nothing continued it."""
 
     @property
     def nodes(self) -> list[int]:
@@ -44,9 +44,9 @@ class Visits:
         return list(self._scores)
 
     def grow(self, node: int, scores: Mapping[int, float]) -> None:
-        """Gives a node its children with their scores, the best first; of equals the one first in the mapping.
+        """Adds a node's children with their scores, ordered best first; ties keep the order of the mapping.
 
-        A prior is a child's share of the siblings' scores; all are the same where no score is above 0.
+        A child's prior is its share of the sum of the siblings' scores; priors are uniform if no score is above 0.
         """
         self._scores.update(scores)
         shares = {child: max(score, 0.0) for child, score in scores.items()}
@@ -55,10 +55,10 @@ class Visits:
         self.children[node] = sorted(scores, key=lambda child: -scores[child])
 
     def descend(self, prefer: Callable[[int], float] | None = None) -> list[int]:
-        """Returns the path from the root to a node without children; of equals the first.
+        """Returns the path from the root to a node without children; ties go to the first child.
 
         Args:
-            prefer: What a child is selected by; None for the rule.
+            prefer: Scores a child for selection; None for the rule.
         """
         path = [ROOT]
         while children := self.children.get(path[-1]):
@@ -66,19 +66,19 @@ class Visits:
         return path
 
     def begin(self, path: Sequence[int]) -> None:
-        """Notes that a simulation takes this path: until it is counted it is lost."""
+        """Marks a simulation as running on this path: until it is counted it is a loss."""
         self._running.update(path)
 
     def count_simulation(self, path: Sequence[int], end: int, value: float) -> None:
-        """Undoes the loss and counts a simulation that came to `end`, which is the path's last node or a child of it."""
+        """Undoes the loss and counts a simulation that ended at `end`, the path's last node or a child of it."""
         self._running.subtract(path)
         for node in dict.fromkeys((*path, end)):
             self.count[node] += 1
             self._totals[node] += value
 
     def value(self, node: int) -> float:
-        """Returns the mean of the simulations that went through a node; its score where none did."""
-        # The root's first visit is no simulation.
+        """Returns the mean of the simulations that passed through a node; its score if none did."""
+        # The root's first visit is not a simulation.
         n = self.count[node] - (node == ROOT)
         return self._totals[node] / n if n else self._scores[node]
 

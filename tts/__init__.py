@@ -3,7 +3,7 @@
     import tts
     tts.search("What is 17 * 24?", search="best_of_n", n=8, votes=3).answer
 
-Names are imported when they are first used, so that importing this package takes no time.
+Names are imported on first use, so that importing this package is fast.
 """
 
 from __future__ import annotations
@@ -51,11 +51,11 @@ _PLACES = {
     "tts.runtime.result": ("Result",),
     "tts.runtime.runtime": ("Runtime",),
 }
-"""Names by the module that defines them."""
+"""From each module to the names that it defines."""
 
 
 def __getattr__(name: str) -> object:
-    """Imports a name when it is first used."""
+    """Imports a name on first use."""
     if name == "__version__":
         from importlib import metadata
 

@@ -19,14 +19,14 @@ CONFIG = "config"
 
 def main(arguments: Sequence[str]) -> int:
     """Runs the command and returns its exit status."""
-    # Only once it is settled which packages are found: `python -m` puts the current directory first.
+    # Only after the import order is fixed: `python -m` puts the current directory first.
     from tts.cli.command import command
 
     return command(CONFIG, run_job, arguments)
 
 
 def run_job(host: Host, config: Config, identity: str, folder: Path, console: Console) -> int:
-    """Runs one job; what that takes is imported once there is one."""
+    """Runs one job; its imports are done here, only when needed."""
     from tts.cli.search_command import run_search
 
     return run_search(host, config, identity, folder, console)

@@ -1,18 +1,18 @@
 """Votes only until the verdict on a step is settled.
 
-A step's verdict is settled when it can be said, with a given confidence, on which side of the threshold all K votes would
+A step's verdict is settled when it is known, with a given confidence, on which side of the threshold all K votes would
 put it. The test is exact for any number of votes and needs no model of the verifier:
 
-- Curtailment: the votes that are left cannot change the side, whatever they say.
+- Curtailment: the remaining votes cannot change the side, whatever their values.
 - Evidence: K votes that are cast independently of each other are exchangeable, so those seen are drawn from the K without
-  replacement. Were the K on the other side, their mean would be at most m (the threshold), and the next vote's expected
-  value at most c = (K m - sum of the n seen) / (K - n). So the wealth of a gambler who bets on higher values at these odds,
-  the product of 1 + f (x / c - 1), is a non-negative supermartingale: by Ville's inequality it ever reaches 1 / a with
-  probability at most a. (Betting, sampling without replacement: Waudby-Smith and Ramdas, arXiv 2010.09686.)
+  replacement. If the K votes were on the other side, their mean would be at most m (the threshold), and the next vote's
+  expected value at most c = (K m - sum of the n seen) / (K - n). So the wealth of a gambler who bets on higher values at
+  these odds, the product of 1 + f (x / c - 1), is a non-negative supermartingale: by Ville's inequality it ever reaches
+  1 / a with probability at most a. (Betting, sampling without replacement: Waudby-Smith and Ramdas, arXiv 2010.09686.)
 
-Hence for every step, whatever the K votes on it are, the probability over their order that the verdict is on another side
-than that of all K is at most 1 - confidence. It assumes that each vote has a score; votes without one have no part, as in
-the mean. With confidence 1 only curtailment is left, and the side is always that of all K.
+Hence for every step, whatever its K votes, the probability over their order that the verdict is on a different side than
+all K votes is at most 1 - confidence. This assumes that each vote has a score; votes without one are ignored, as in the
+mean. With confidence 1 only curtailment remains, and the side is always that of all K votes.
 """
 
 from __future__ import annotations
@@ -29,25 +29,25 @@ from verifiers.vote_rule import RULES, VoteRule, by_steps
 from verifiers.voting import VotingVerifier, mean
 
 _STAKE = 0.9
-"""What part of its wealth the gambler risks. All of it wins most where all votes agree, and is lost with the first that does
-not; the guarantee holds for any part."""
+"""The share of its wealth that the gambler bets. Betting all gains most if all votes agree but loses everything with the
+first that does not; the guarantee holds for any share."""
 
 
 @settings
 class AdaptiveVotes(VoteRule):
-    """Asks for no more votes on a step than its verdict needs, and for up to K.
+    """Casts only as many votes on a step as its verdict needs, at most K.
 
-    Votes are asked for in their order, as many at once as are needed at the least. Where they are chains that judge step
-    after step, each goes on only as far as a step needs it. What later steps then need of further chains changes no earlier
-    step's score, so that going on from a prior verdict and judging at once come to the same. Where votes judge solutions as
-    wholes, they are cast until every step is settled.
+    Votes are cast in order, each time the minimum number that could settle the verdict. Votes that judge step by step are
+    each continued only as far as a step needs them. Further votes for later steps do not change an earlier step's score, so
+    that continuing from a prior verdict gives the same result as judging everything at once. Votes that judge whole
+    solutions are cast until every step is settled.
 
     Args:
-        of: Whose votes.
-        votes: K, the most votes on a step; None for the other's own.
-        confidence: In [0, 1]: with which a step's verdict is the one of all K votes; see the module.
+        of: The verifier that votes.
+        votes: K, the maximum number of votes on a step; None for the verifier's own.
+        confidence: In [0, 1]: the confidence that a step's verdict is that of all K votes; see the module docstring.
         rule: As in `VoteRule`.
-        threshold: At which the verdict is to be settled.
+        threshold: The threshold at which the verdict is settled.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class AdaptiveVotes(VoteRule):
         self._test = SequentialTest(self.votes, self._rule.needed(threshold), confidence)
 
     async def verify(self, problem: Problem, solution: Solution, prior: Verdict | None = None) -> Verdict:
-        """Judges the steps behind those that `prior` judged; the state holds the votes' verdicts, some of them shorter."""
+        """Judges the steps after those that `prior` judged; the state holds the votes' verdicts, some of them shorter."""
         ballots: list[Verdict | None] = []
         if not self._of.by_step:
             return self._verdict(await self._settle(problem, solution, 0, ballots), ballots)
@@ -76,12 +76,12 @@ class AdaptiveVotes(VoteRule):
     async def _settle(
         self, problem: Problem, solution: Solution, first: int, ballots: list[Verdict | None]
     ) -> list[float | None]:
-        """Casts votes, and keeps them in `ballots`, until the steps from `first` on are settled; returns their scores.
+        """Casts votes, stored in `ballots`, until all steps from index `first` are settled; returns their scores.
 
-        A vote that the budget did not allow is one without a score.
+        A vote that the budget did not allow counts as a vote without a score.
 
         Raises:
-            LimitReached: It did not allow a single one of those that were wanted first.
+            LimitReached: The budget allowed none of the first votes.
         """
         cast = 0
         said: list[tuple[float | None, ...]] = [()]
@@ -98,8 +98,8 @@ class SequentialTest:
 
     Attributes:
         votes: K.
-        needed: The mean of the values of all K votes from which on a step is right.
-        confidence: One less the bound of the error.
+        needed: A step is right if the mean of all K votes' values reaches this.
+        confidence: 1 minus the bound on the probability of error.
     """
 
     votes: int
@@ -107,11 +107,11 @@ class SequentialTest:
     confidence: float
 
     def wanted(self, values: Sequence[float], cast: int) -> int:
-        """Returns the fewest further votes that could settle the verdict, 0 where it is settled.
+        """Returns the minimum number of further votes that could settle the verdict, 0 if it is settled.
 
         Args:
-            values: Of the votes that have one, in their order.
-            cast: How many votes were cast.
+            values: The values of the votes that have one, in order.
+            cast: Number of votes cast.
         """
         extremes = ([bit] * self.votes for bit in (0.0, 1.0))
         return min(
@@ -126,7 +126,7 @@ class SequentialTest:
         if left == 0 or now is None:
             return left == 0
         right = now >= self.needed
-        # The other side's best case; votes without a score would move the mean less.
+        # The best case of the other side; votes without a score would move the mean less.
         against = mean([*values, *[0.0 if right else 1.0] * left])
         if against is not None and (against >= self.needed) == right:
             return True
@@ -135,18 +135,18 @@ class SequentialTest:
 
 
 def wealth(values: Sequence[float], population: int, bound: float) -> float:
-    """Returns what a gambler has made of 1 who bets that the population's mean is above `bound`.
+    """Returns the wealth of a gambler who starts with 1 and bets that the population's mean is above `bound`.
 
     Args:
-        values: Those seen so far, each in [0, 1], drawn without replacement.
-        population: How many values there are.
-        bound: What the mean is at most, by the hypothesis that is bet against.
+        values: The values seen so far, each in [0, 1], drawn without replacement.
+        population: Size of the population.
+        bound: Upper bound of the mean under the hypothesis that is bet against.
     """
     made, total = 1.0, 0.0
     for number, value in enumerate(values):
         expected = (population * bound - total) / (population - number)
         if expected <= 0:
-            break  # the hypothesis is refuted by what was seen; curtailment has the say
+            break  # the values seen refute the hypothesis; curtailment decides
         made *= 1 + _STAKE * (value / expected - 1)
         total += value
     return made

@@ -1,4 +1,4 @@
-"""What most verifiers have in common."""
+"""The defaults shared by most verifiers."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from tts.core.traits import VerifierTraits
 
 
 class BaseVerifier:
-    """A verifier of one vote that generates nothing; subclasses define `verify`, and of the rest what they do otherwise.
+    """A verifier with one vote that generates nothing; subclasses define `verify` and override the rest as needed.
 
     The interface is `tts.core.verifier.Verifier`.
     """
@@ -20,7 +20,7 @@ class BaseVerifier:
         return 0
 
     def check(self) -> None:
-        """Nothing can be wrong."""
+        """Does nothing: there is no configuration to check."""
 
     def preview(self, problem: Problem, solution: Solution) -> str | None:
         """Returns None: no model reads anything."""

@@ -1,4 +1,4 @@
-"""A cheap verifier first, the next one where it is unsure."""
+"""A cascade: a cheap verifier first, then the next one for steps that it is unsure about."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ from verifiers.within_budget import gather_within_budget, require_any
 
 @settings
 class Cascade(Combinator):
-    """Stages of verifiers: each judges what those before it were unsure about.
+    """Stages of verifiers: each judges the steps that the stages before it were unsure about.
 
-    A step's score is that of the last stage that was asked about it. A stage is unsure about a step where its score is
-    inside the band or where it has none. The next stage then judges the solution's beginning up to the last such step, for
-    it has to know what comes before; its scores of steps that an earlier stage was sure about are not used, so that a
-    step's score never depends on the steps behind it. A stage that judged fewer steps stays with its last score.
+    A step's score is that of the last stage that was used for it. A stage is unsure about a step if its score lies in the
+    band or is missing. The next stage then judges the solution's prefix up to the last such step, since it needs the
+    context; its scores of steps that an earlier stage was sure about are ignored, so that a step's score never depends on
+    later steps. A stage that judged fewer steps keeps its last score for later steps.
 
-    Where the budget does not allow a later stage, what the stages before it said and was paid stands.
+    If the budget does not allow a later stage, the scores of the stages before it stand.
 
     Args:
         stages: The verifiers by name, the cheapest first.
-        unsure: The lowest and the highest score of the band, both inside it; None: unsure only where there is no score.
-            GenPRM's ladder with threshold tau is [tau, 1 - tau].
-        aggregator: How the step scores make a score of the solution.
+        unsure: The lowest and the highest score of the band, inclusive; None: unsure only if there is no score. GenPRM's
+            ladder with threshold tau is [tau, 1 - tau].
+        aggregator: How step scores are combined into the solution's score.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class Cascade(Combinator):
         self._unsure, self._aggregator = unsure, aggregator
 
     async def verify(self, problem: Problem, solution: Solution, prior: Verdict | None = None) -> Verdict:
-        """Returns the last asked stages' scores; the state holds each stage's verdict, None of one that was never asked.
+        """Returns each step's score by the last stage used for it; the state holds each stage's verdict, None if unused.
 
         Raises:
             LimitReached: The budget did not allow the first stage.
@@ -70,7 +70,7 @@ class Cascade(Combinator):
                     require_any([made])
                 if made is not None:
                     verdict = own[number] = made
-                else:  # of the steps that it has judged before, its scores stand
+                else:  # its scores of steps that it judged before stand
                     judged = 0 if verdict is None else len(verdict.scores)
                     open_steps = [step for step in open_steps if step < judged]
             for step in open_steps:

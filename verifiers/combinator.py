@@ -1,4 +1,4 @@
-"""Verifiers made of verifiers: what all of them have from their parts."""
+"""The base class of verifiers that combine other verifiers."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from verifiers.base import BaseVerifier
 
 
 class Combinator(BaseVerifier):
-    """A verifier that asks others.
+    """A verifier that calls other verifiers.
 
-    It lacks what any of its parts lacks and is told what any is told, is checked with them, and shows all that they show.
+    It lacks every ability that one of its parts lacks, has the other traits of any of them, and checks and previews all.
 
     Args:
-        parts: The verifiers that it asks, by name.
-        group: The setting that holds them all, None where each has a setting of its own.
+        parts: The verifiers that it calls, by name.
+        group: The setting that holds them all, None if each has its own setting.
     """
 
     def __init__(self, parts: Mapping[str, Verifier], group: str | None = None) -> None:
@@ -33,25 +33,25 @@ class Combinator(BaseVerifier):
         )
 
     def token_bound(self, steps: int) -> int | None:
-        """Returns the sum of the parts' bounds, None where one has none."""
+        """Returns the sum of the parts' bounds, None if one has none."""
         bounds = [part.token_bound(steps) for part in self.parts.values()]
         return None if None in bounds else sum(bound for bound in bounds if bound is not None)
 
     def check(self) -> None:
-        """Raises UserError where the configuration of a part cannot work."""
+        """Raises UserError if the configuration of a part cannot work."""
         for name, part in self.parts.items():
             with inside(name if self._group is None else f"{self._group}.{name}"):
                 part.check()
 
     def preview(self, problem: Problem, solution: Solution) -> str:
-        """Returns what the model of each part would read, one after the other, with the parts' names."""
+        """Returns the input of each part's model, one after the other, with the parts' names."""
         return "\n\n".join(f"{name}:\n{_preview(part, problem, solution)}" for name, part in self.parts.items())
 
 
 def score_at(verdict: Verdict | None, step: int) -> float | None:
-    """Returns a verdict's score of a step, None where there is no verdict.
+    """Returns a verdict's score of a step, None if there is no verdict.
 
-    One that judged fewer steps, as it stopped at an error or rewards solutions as wholes, stays with its last score.
+    A verdict on fewer steps (it stopped at an error, or scores whole solutions) keeps its last score for later steps.
     """
     scores = () if verdict is None else verdict.scores
     return scores[min(step, len(scores) - 1)] if scores else None

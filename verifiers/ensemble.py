@@ -22,14 +22,13 @@ from verifiers.within_budget import gather_within_budget, require_any
 class Ensemble(Combinator):
     """Scores every step by the weighted mean over its members.
 
-    A member that has no score for a step has no part in it, and the others' weights count alone; where none has, there is
-    none. A member that judged fewer steps, as it stopped at an error or rewards solutions as wholes, stays with its last
-    score.
+    A member without a score for a step is left out of its mean; if all are, the step has no score. A member that judged
+    fewer steps (it stopped at an error, or scores whole solutions) keeps its last score for later steps.
 
     Args:
         members: The verifiers, by name.
-        weights: A positive weight for every member; None for equal ones. Only their ratios matter.
-        aggregator: How the step scores make a score of the solution.
+        weights: A positive weight for every member; None for equal weights. Only their ratios matter.
+        aggregator: How step scores are combined into the solution's score.
     """
 
     def __init__(
@@ -43,10 +42,10 @@ class Ensemble(Combinator):
         self._aggregator = aggregator
 
     async def verify(self, problem: Problem, solution: Solution, prior: Verdict | None = None) -> Verdict:
-        """Returns the weighted mean of the members' verdicts, which are made concurrently and held by the state.
+        """Returns the weighted mean of the members' verdicts, which are computed concurrently and stored in the state.
 
         Raises:
-            LimitReached: The budget did not allow a single member's verdict; where it allowed some, those count.
+            LimitReached: The budget did not allow a single member's verdict; if it allowed some, those count.
         """
         priors = parts_of(prior, len(self.parts))
         verdicts = await gather_within_budget(
@@ -61,10 +60,10 @@ class Ensemble(Combinator):
 
 
 def _weights(members: list[str], weights: Mapping[str, float] | None) -> list[float]:
-    """Returns the members' weights, which add up to 1.
+    """Returns the members' weights, normalised to sum to 1.
 
     Raises:
-        SettingError: A member has none, or one is nobody's.
+        SettingError: A member has no weight, or a weight names no member.
     """
     if weights is None:
         return [1 / len(members)] * len(members)
@@ -73,7 +72,7 @@ def _weights(members: list[str], weights: Mapping[str, float] | None) -> list[fl
             raise SettingError(f"weights.{name}", "set the weight of that member")
         if name not in members:
             raise SettingError(f"weights.{name}", f"no such member; there are {', '.join(members)}")
-    largest = max(weights.values())  # first, for the sum of what is finite need not be
+    largest = max(weights.values())  # divides first, since the sum of finite weights may overflow
     total = math.fsum(weight / largest for weight in weights.values())
     return [weights[name] / largest / total for name in members]
 

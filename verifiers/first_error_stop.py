@@ -1,4 +1,4 @@
-"""Judging no further once a step failed."""
+"""Stops judging a solution at its first wrong step."""
 
 from __future__ import annotations
 
@@ -14,30 +14,29 @@ from verifiers.stepwise import FALLING, until_first_error
 
 _ASKED_EARLY = Must(
     lambda verifier: "prefixes" not in verifier.traits.lacks,
-    "it judges finished solutions only, but first_error_stop asks step by step",
+    "it judges finished solutions only, but first_error_stop judges step by step",
 )
 _EXACT = Must(
     lambda name: name in FALLING,
-    f"a step behind the first error could still change it; choose one of {', '.join(FALLING)}",
+    f"a step after the first error could still change it; choose one of {', '.join(FALLING)}",
 )
 
 
 @settings
 class FirstErrorStop(Combinator):
-    """Judges a solution step by step and leaves the steps behind the first wrong one unjudged.
+    """Judges a solution step by step and leaves the steps after the first wrong one unjudged.
 
-    It saves where the other judges step by step as well. One that judges beginnings as wholes is asked about each of them.
+    This saves work if the inner verifier judges step by step; one that judges prefixes as wholes is called for each prefix.
 
-    The first error is the same as without. The solution's score can be used where no later step could lift it again: for
-    scores in [0, 1], `min` and `prod` only fall with every step, so that a score that reaches the threshold is exact, and
-    one that does not would not have reached it either. It then is an upper bound, and only the order among solutions below
-    the threshold can change. With `last`, `mean`, `max` and `sum` a later step can make up for an error, and stopping
-    would change what they mean.
+    The first error does not change. The solution's score is usable only if later steps cannot raise it: for scores in
+    [0, 1], `min` and `prod` fall with every step, so that a score that reaches the threshold is exact, and a score below it
+    is an upper bound that would not have reached it either; only the order among solutions below the threshold can change.
+    With `last`, `mean`, `max` and `sum` a later step can make up for an error, and stopping would change their meaning.
 
     Args:
         of: The verifier.
         threshold: A step with a score below it is wrong.
-        aggregator: How the step scores make a score, a key of `FALLING`.
+        aggregator: How step scores are combined, one of `FALLING`.
     """
 
     def __init__(
@@ -51,7 +50,7 @@ class FirstErrorStop(Combinator):
         self._of, self._threshold, self._aggregator = of, threshold, aggregator
 
     async def verify(self, problem: Problem, solution: Solution, prior: Verdict | None = None) -> Verdict:
-        """Returns the verdict up to the first error; the state holds the other's verdict."""
+        """Returns the verdict up to the first error; the state holds the inner verifier's verdict."""
         known = None if prior is None else cast(Verdict, prior.state)
         inner = await until_first_error(self._of.verify, problem, solution, known, self._threshold)
         return Verdict(inner.scores, inner.votes, self._aggregator, inner)

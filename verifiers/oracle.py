@@ -1,4 +1,4 @@
-"""The oracle: it knows the reference answers. For analysis alone, as the bound of what any verifier can reach."""
+"""The oracle: it knows the reference answers. For analysis only, as the upper bound of any verifier."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from verifiers.base import BaseVerifier
 
 @settings
 class OracleVerifier(BaseVerifier):
-    """Scores 1 where a solution is right, as the run's grader has it, else 0.
+    """Scores 1 if the run's grader finds a solution right, else 0.
 
-    With it best-of-N has the accuracy "any of N". Summary and console mark such a run.
+    With it, best-of-N has the accuracy "any of N". Summary and console mark such a run.
 
     Args:
-        grader: The run's grader; given by the command.
+        grader: The run's grader; passed by the command.
 
     Raises:
-        UserError: The command has none: it judges steps, of which a reference answer says nothing.
+        UserError: The command has no grader, because it judges steps, which a reference answer cannot judge.
     """
 
     traits = VerifierTraits(lacks=("prefixes", "steps", "critiques"), reads_answers=True)
@@ -31,7 +31,7 @@ class OracleVerifier(BaseVerifier):
         self._grader = grader
 
     async def verify(self, problem: Problem, solution: Solution, prior: Verdict | None = None) -> Verdict:
-        """Returns one score, of the whole solution.
+        """Returns one score for the whole solution.
 
         Raises:
             UserError: The problem has no reference answer.

@@ -1,4 +1,4 @@
-"""Verdicts that are made of other verdicts: of votes, of an ensemble's members, of a cascade's stages."""
+"""Verdicts composed of other verdicts: of votes, an ensemble's members or a cascade's stages."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import cast
 from tts.core import Verdict
 
 Parts = Sequence[Verdict | None]
-"""The state of such a verdict: what it was made of, None where the budget did not allow it or nobody was asked."""
+"""The state of such a verdict: its parts, None where the budget did not allow one or it was not needed."""
 
 
 def parts_of(verdict: Verdict | None, count: int = 0) -> Parts:
-    """Returns what a verdict was made of; `count` times None where there is no verdict."""
+    """Returns the parts of a verdict; `count` times None if there is no verdict."""
     return (None,) * count if verdict is None else cast(Parts, verdict.state)

@@ -1,4 +1,4 @@
-"""Recorded step scores as verifier: strategies and metrics over other people's scores, without a model."""
+"""Recorded step scores as a verifier: strategies and metrics over existing scores, without a model."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from verifiers.base import BaseVerifier
 
 @settings
 class RecordedVerifier(BaseVerifier):
-    """Looks scores up by problem and solution index.
+    """Looks up scores by problem and solution index.
 
-    One JSON object a line: `{"id", "index", "scores": [..]}`; any finite numbers, one per step or one for the whole.
+    One JSON object per line: `{"id", "index", "scores": [..]}`; any finite numbers, one per step or one for the whole.
 
     Args:
         path: The file.
-        aggregator: How the scores' source makes one score of them.
+        aggregator: The aggregator published by the scores' source.
     """
 
     traits = VerifierTraits(lacks=("prefixes", "critiques"))
@@ -38,7 +38,7 @@ class RecordedVerifier(BaseVerifier):
         """Reads the file.
 
         Raises:
-            UserError: It is missing, or a row is wrong; names the line.
+            UserError: It is missing, or a row is invalid; the message names the line.
         """
         for place, row in read_lines(self._path):
             try:
@@ -56,7 +56,7 @@ class RecordedVerifier(BaseVerifier):
         """Returns the recorded scores.
 
         Raises:
-            UserError: The file does not hold the solution.
+            UserError: The file has no scores of the solution.
         """
         try:
             scores = self._scores[problem.id, solution.index]

@@ -1,4 +1,4 @@
-r"""What a simulated GenPRM writes: analyses, code and verdicts in the wire format, as right as it is told to be."""
+r"""The text of a simulated GenPRM: analyses, code and verdicts in the wire format, with a configured accuracy."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ from verifiers.generative import genprm_format as wire
 _VERDICT_END = "}$\n" + wire.OUTPUT_STOP
 _ANALYSIS_BEGUN = wire.ANALYZE_START.rpartition("{}")[2]
 _SURE = 0.001
-"""How sure of itself the model is at most: the least probability of either verdict."""
+"""The lowest probability of either verdict: a bound on the model's confidence."""
 
 
 @settings
 class GenPRMWriter:
     """Judges the last step of a conversation in GenPRM's format, wherever in the judgement the prompt ends.
 
-    A verdict looks at the mark that `policies.simulated` leaves in steps and reads it rightly with probability `accuracy`,
-    independently each time, so that more votes judge better. It is surer of itself where it is right, on average. Text
-    that has no mark is judged at random.
+    A verdict reads the mark that `policies.simulated` leaves in steps, correctly with probability `accuracy` and
+    independently each time, so that more votes judge better. On average it is more confident when it is right. Text
+    without a mark is judged at random.
 
     Args:
         accuracy: Probability that a verdict is right, in [0.5, 1].
-        analysis_tokens: Mean tokens of an analysis; some 250 in published transcripts of GenPRM-7B.
+        analysis_tokens: Mean tokens of an analysis; about 250 in published transcripts of GenPRM-7B.
         code_tokens: Mean tokens of a piece of code.
-        conclusion_tokens: Mean tokens of what is said about the code's output.
+        conclusion_tokens: Mean tokens of the comment on the code's output.
         spread: Standard deviation of the logarithm of these lengths.
-        more_code: Probability that the output of a piece of code is followed by another piece and not by the verdict.
-        chat: The verifier's chat format, which tells where the step begins.
+        more_code: Probability that the output of a piece of code is followed by another piece instead of the verdict.
+        chat: The verifier's chat format, which locates the beginning of the step.
     """
 
     def __init__(
@@ -52,7 +52,7 @@ class GenPRMWriter:
         self._means = {"analysis": analysis_tokens, "code": code_tokens, "conclusion": conclusion_tokens}
         self._spread = spread
         self._more_code = more_code
-        # Both roles' turns end where the next user turn begins, whatever stands between.
+        # Both roles' turns end where the next user turn begins, whatever lies between.
         self._user = FORMATS["chatml" if chat == TEMPLATE else chat].user.split("{}")[0]
 
     def write(self, prompt: str, seed: int, sampling: Sampling) -> Draft:
@@ -63,7 +63,7 @@ class GenPRMWriter:
         return self._with_verdict(text, last_mark(judged), rng)
 
     def _before_verdict(self, prompt: str, rng: random.Random) -> str:
-        """Returns all that comes before the verdict's word."""
+        """Returns the text before the verdict's word."""
         if prompt.endswith(wire.OUTPUT_START):
             return "{"
         if prompt.endswith(wire.CODE_OUTPUT_START):
@@ -77,12 +77,12 @@ class GenPRMWriter:
         return f"{opened}{self._prose('analysis', rng)}.\n{wire.ANALYZE_STOP}{wire.VERIFY_START}{checked}"
 
     def _code(self, rng: random.Random) -> str:
-        """Returns the inside of a code block and its end: real Python, which some sandbox may run."""
+        """Returns the inside of a code block and its end: valid Python, which a sandbox may run."""
         a, b = rng.randrange(10, 1000), rng.randrange(10, 1000)
         return f"# {self._prose('code', rng)}\nx = {a} + {b}\nprint(x, x == {a + b}){wire.CODE_STOP}"
 
     def _output(self, rng: random.Random) -> str:
-        """Returns what the model makes up where nobody runs its code."""
+        """Returns the output that the model invents when its code is not run."""
         return f"{rng.randrange(2000)} True\n```\n"
 
     def _conclusion(self, rng: random.Random) -> str:
@@ -95,7 +95,7 @@ class GenPRMWriter:
         return prose(int(length(self._means[part] * CHARACTERS, self._spread, rng)), rng)
 
     def _with_verdict(self, text: str, right: bool | None, rng: random.Random) -> Draft:
-        """Appends the verdict: the word that the judge holds for likelier, with how sure it is."""
+        """Appends the verdict: the word that the judge finds more likely, with its probability."""
         if right is None:
             right = rng.random() < 0.5
         seen = right if rng.random() < self._accuracy else not right

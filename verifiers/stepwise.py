@@ -1,4 +1,4 @@
-"""Judging a solution step by step, for those who may stop before its end."""
+"""Judging a solution step by step, for verifiers that may stop before its end."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from collections.abc import Awaitable, Callable
 from tts.core import Problem, Solution, Verdict
 
 FALLING = ("min", "prod")
-"""The aggregators that no further step can lift: those that allow to stop at the first error."""
+"""The aggregators whose value no later step can raise: they allow stopping at the first error."""
 
 Verify = Callable[[Problem, Solution, Verdict | None], Awaitable[Verdict]]
 
 
 def judged_steps(solution: Solution) -> tuple[str, ...]:
-    """Returns the steps that are judged: all but blank ones behind the last."""
+    """Returns the steps that are judged: all but trailing blank ones."""
     steps = solution.steps
     while steps and not steps[-1].strip():
         steps = steps[:-1]
@@ -21,21 +21,21 @@ def judged_steps(solution: Solution) -> tuple[str, ...]:
 
 
 def beginning(solution: Solution, steps: int) -> Solution:
-    """Returns a solution's first `steps` steps as one that is not finished; the solution itself where no more are judged."""
+    """Returns a solution's first `steps` steps as an unfinished solution; the solution itself if it has no more steps."""
     return solution if steps >= len(judged_steps(solution)) else solution.prefix(steps)
 
 
 async def until_first_error(
     verify: Verify, problem: Problem, solution: Solution, prior: Verdict | None, threshold: float
 ) -> Verdict:
-    """Judges one step after the other and ends with the first whose score is below `threshold`.
+    """Judges one step after another up to the first whose score is below `threshold`.
 
     Args:
-        verify: What judges a beginning of the solution, given its verdict on a shorter one.
+        verify: Judges a prefix of the solution, given its verdict on a shorter one.
         problem: The problem.
         solution: The solution.
-        prior: The verdict to go on from.
-        threshold: From which score on a step counts as right.
+        prior: The verdict to continue from.
+        threshold: The lowest score of a right step.
 
     Returns:
         The verdict, with scores up to the first error.

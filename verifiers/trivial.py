@@ -1,4 +1,4 @@
-"""Verifiers that know nothing: what every figure has to be compared with."""
+"""Verifiers without information: the baselines for every figure."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ class AlwaysCorrect(BaseVerifier):
 
 @settings
 class Random(BaseVerifier):
-    """Scores every step with a random number from [0, 1), so that a threshold is the rate of steps that it finds wrong.
+    """Scores every step with a random number from [0, 1), so that a threshold is the rate of steps judged wrong.
 
-    A step's score depends on nothing but the seed, the question and the steps up to it.
+    A step's score depends only on the seed, the question and the steps up to it.
 
     Args:
         seed: The run's seed.

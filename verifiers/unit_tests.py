@@ -1,4 +1,4 @@
-"""Unit tests as verifier of code: a solution scores 1 where its code passes them, else 0."""
+"""Unit tests as a verifier of code: a solution scores 1 if its code passes them, else 0."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from verifiers.base import BaseVerifier
 
 @settings
 class UnitTestVerifier(BaseVerifier):
-    """Runs a solution's code with tests in the sandbox; see `tts.tasks.code` for what tests look like.
+    """Runs a solution's code with tests in the sandbox; see `tts.tasks.code` for the form of tests.
 
     Args:
-        sandbox: Where they run.
-        tests: The field of a problem's metadata that holds the test program (`task.keep` keeps it): tests that a solver may
-            know, such as the examples of the question. None for the reference answer itself, with which this is the
-            oracle of code tasks; summary and console then mark the run.
+        sandbox: Runs the code.
+        tests: The field of a problem's metadata that holds the test program (kept by `task.keep`): tests that a solver may
+            know, such as the examples of the question. None for the reference answer itself, which makes this the oracle
+            of code tasks; summary and console then mark the run.
 
     Raises:
         UserError: The sandbox runs no code.
@@ -33,11 +33,11 @@ class UnitTestVerifier(BaseVerifier):
         self.traits = VerifierTraits(("prefixes", "steps", "critiques"), reads_answers=tests is None, runs_code=True)
 
     async def verify(self, problem: Problem, solution: Solution, prior: Verdict | None = None) -> Verdict:
-        """Returns one score, of the whole solution; 0 where it has no code or is not finished.
+        """Returns one score for the whole solution; 0 if it has no code or is not finished.
 
         Raises:
             UserError: The problem has no tests.
-            ProblemError: They cannot be run.
+            ProblemError: The tests cannot be run.
         """
         program = problem.answer if self._field is None else problem.metadata.get(self._field)
         if not isinstance(program, str):

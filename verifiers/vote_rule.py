@@ -1,4 +1,4 @@
-"""How the votes on a step make its score: by their mean, by their majority, or by the harshest of them."""
+"""Rules that combine the votes on a step into its score: mean, majority, or minimum."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from verifiers.within_budget import gather_within_budget, require_any
 class Rule:
     """A rule that turns the votes on a step into its score.
 
-    The step is right where the mean of the votes' values reaches what is needed; the score is on the same side of the
-    threshold (`majority`: of one half).
+    The step is right if the mean of the votes' values reaches `needed`; its score is then on the same side of the threshold
+    (`majority`: of one half).
 
     Attributes:
-        value: A vote's value in [0, 1], of its score and the threshold.
-        needed: The mean that the values must reach, of the threshold.
-        score: The step's score, of the votes' scores and their values.
+        value: Maps a vote's score and the threshold to its value in [0, 1].
+        needed: Maps the threshold to the mean that the values must reach.
+        score: Maps the votes' scores and values to the step's score.
     """
 
     value: Callable[[float, float], float]
@@ -45,14 +45,14 @@ RULES = {
 
 @settings
 class VoteRule(Combinator):
-    """Judges by the votes of another verifier, by a rule of its own.
+    """Combines the votes of another verifier by a different rule.
 
     Args:
-        of: Whose votes.
-        votes: K; None for the other's own.
+        of: The verifier that votes.
+        votes: K; None for the verifier's own.
         rule: `mean` of the votes' scores (paper, eq. 7); `majority`: the share of the votes whose score reaches the
             threshold; `min`: the lowest score.
-        threshold: From which score on a vote holds a step for right.
+        threshold: The lowest score with which a vote counts a step as right.
     """
 
     def __init__(
@@ -74,10 +74,10 @@ class VoteRule(Combinator):
         return None if bound is None else -(-bound * self.votes // self._of.votes)
 
     async def verify(self, problem: Problem, solution: Solution, prior: Verdict | None = None) -> Verdict:
-        """Returns what the rule makes of K votes, which are cast concurrently; the state holds their verdicts.
+        """Applies the rule to K votes, which are cast concurrently; the state holds their verdicts.
 
         Raises:
-            LimitReached: The budget did not allow a single vote; where it allowed some, those make the verdict.
+            LimitReached: The budget did not allow a single vote; if it allowed some, those count.
         """
         ballots = await self._cast(problem, solution, range(self.votes), parts_of(prior))
         return self._verdict([self._score(said) for said in by_steps(ballots)], ballots)
@@ -85,9 +85,9 @@ class VoteRule(Combinator):
     async def _cast(
         self, problem: Problem, solution: Solution, numbers: Iterable[int], priors: Sequence[Verdict | None]
     ) -> list[Verdict | None]:
-        """Returns the votes of these numbers, each going on from its own earlier verdict where there is one.
+        """Returns the votes with these numbers, each continued from its own prior verdict if there is one.
 
-        One that the budget did not allow is None.
+        A vote that the budget did not allow is None.
         """
         own = dict(enumerate(priors))
         return await gather_within_budget(
@@ -95,7 +95,7 @@ class VoteRule(Combinator):
         )
 
     def _score(self, said: Sequence[float | None]) -> float | None:
-        """Returns the score of a step of which the votes said this."""
+        """Returns a step's score from the votes' scores."""
         scores = [score for score in said if score is not None]
         return self._rule.score(scores, self._values(said)) if scores else None
 
@@ -108,10 +108,10 @@ class VoteRule(Combinator):
 
 
 def by_steps(ballots: Sequence[Verdict | None]) -> list[tuple[float | None, ...]]:
-    """Returns for every step what each vote says of it; one that ends before, as it found an error, stays with that.
+    """Returns each vote's score for every step; a vote that ended earlier, at an error, keeps its last score.
 
     Raises:
-        LimitReached: The budget did not allow a single one of the votes.
+        LimitReached: The budget did not allow a single vote.
     """
     cast = require_any(ballots)
     steps = max((len(ballot.scores) for ballot in cast), default=0)

@@ -1,4 +1,4 @@
-"""Verifiers whose verdict is the mean of independent votes, each of which can be asked for alone."""
+"""Verifiers whose verdict is the mean of independent votes, each of which can be requested separately."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from verifiers.within_budget import gather_within_budget, require_any
 
 @settings
 class VotingVerifier(BaseVerifier, ABC):
-    """Judges by K votes; the score of a step is the mean over the votes that have one.
+    """Judges by K votes; a step's score is the mean over the votes that score it.
 
     Attributes:
-        by_step: Whether a vote judges step after step, so that going on from a prior verdict costs the new steps alone; else
-            it judges solutions as wholes, and a longer one from its beginning.
+        by_step: Whether a vote judges step by step, so that continuing from a prior verdict costs only the new steps;
+            otherwise it judges whole solutions, a longer one again from its beginning.
 
     Args:
         votes: K.
-        aggregator: The verifier's published way to make one score of the steps' scores.
+        aggregator: The verifier's published aggregator of step scores.
     """
 
     by_step: bool = True
@@ -36,30 +36,30 @@ class VotingVerifier(BaseVerifier, ABC):
 
     @abstractmethod
     async def vote(self, problem: Problem, solution: Solution, number: int, prior: Verdict | None = None) -> Verdict:
-        """Returns the verdict of one vote alone.
+        """Returns the verdict of a single vote.
 
-        It depends on nothing but the problem, the solution and `number`: votes may be asked for in any order and any number
-        of them, more than K included.
+        It depends only on the problem, the solution and `number`: votes may be requested in any order and in any number,
+        even more than K.
 
         Args:
             problem: The problem.
             solution: The solution, finished or not.
-            number: Which vote, from 0.
+            number: Index of the vote, from 0.
             prior: This vote's own verdict on a solution whose steps are the first steps of this one.
 
         Returns:
-            A verdict with exactly one `Vote`, its scores, and as `state` what this vote needs to go on.
+            A verdict with exactly one `Vote`, its scores, and as `state` what this vote needs to continue.
         """
 
     @abstractmethod
     def token_bound(self, steps: int) -> int | None:
-        """Returns the most completion tokens that K votes on `steps` steps can take, None where there is no bound."""
+        """Returns the maximum completion tokens of K votes on `steps` steps, None if there is no bound."""
 
     async def verify(self, problem: Problem, solution: Solution, prior: Verdict | None = None) -> Verdict:
         """Returns the mean of all K votes, which are cast concurrently; the state holds their verdicts.
 
         Raises:
-            LimitReached: The budget did not allow a single vote; where it allowed some, those make the verdict.
+            LimitReached: The budget did not allow a single vote; if it allowed some, the verdict is their mean.
         """
         votes = await gather_within_budget(
             *(self.vote(problem, solution, number, own) for number, own in enumerate(parts_of(prior, self.votes)))
@@ -68,15 +68,15 @@ class VotingVerifier(BaseVerifier, ABC):
 
 
 def merged(votes: Sequence[Verdict | None], aggregator: str) -> Verdict:
-    """Returns the verdict that single votes make together.
+    """Merges single votes into one verdict.
 
     Args:
-        votes: One verdict each, None where the budget did not allow it; those that end early have no part in the steps
-            behind.
+        votes: One verdict per vote, None if the budget did not allow it; a vote that ends early does not count for later
+            steps.
         aggregator: The verdict's aggregator.
 
     Returns:
-        Step scores are the means over the votes that have one, None where none has; the state is `votes`.
+        A verdict whose step scores are the means over the votes that have one, None if none has; its state is `votes`.
 
     Raises:
         LimitReached: There is no vote.
@@ -87,6 +87,6 @@ def merged(votes: Sequence[Verdict | None], aggregator: str) -> Verdict:
 
 
 def mean(scores: Sequence[float | None]) -> float | None:
-    """Returns the mean of the scores that are there, None where none is."""
+    """Returns the mean of the scores that are not None, None if all are."""
     usable = [score for score in scores if score is not None]
     return math.fsum(usable) / len(usable) if usable else None

@@ -1,4 +1,4 @@
-"""What a used-up budget leaves of verifications that are asked for at once: those that were finished and paid count."""
+"""Concurrent verifications under a budget: those that finished before it was used up count."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from tts.core import Verdict
 
 
 async def gather_within_budget(*verifications: Awaitable[Verdict]) -> list[Verdict | None]:
-    """Awaits verifications at once; one that ran into a limit of the budget is None, and takes none of the others with it.
+    """Awaits verifications concurrently; one that reaches a limit of the budget gives None and does not affect the others.
 
-    Where one fails otherwise, the others are cancelled and its error is raised in a group.
+    If one fails for another reason, the others are cancelled and its error is raised in a group.
     """
     async with asyncio.TaskGroup() as tasks:
         running = [tasks.create_task(_unless_limited(verification)) for verification in verifications]

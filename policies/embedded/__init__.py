@@ -1,1 +1,1 @@
-"""The embedded policy: how its checkpoint is made."""
+"""The embedded policy: the script that creates its checkpoint."""

@@ -26,9 +26,9 @@ class PolicyExamples:
 
     Args:
         tokenizer: The tokenizer.
-        problems: What is solved.
-        drills: Share of drills, before 45 % of the run and after.
-        revisions: Share of revisions in what is no drill.
+        problems: The problems to solve.
+        drills: Share of drills, before and after 45 % of the run.
+        revisions: Share of revisions among the examples that are not drills.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class PolicyExamples:
         return self._example([user(story.question())], solve(story, rng, HABITS))
 
     def revision(self, rng: random.Random) -> Example:
-        """Returns a wrong solution, what `critique_refine` says of it, and its revision, on which the loss is."""
+        """Returns a wrong solution, its critique as in `critique_refine`, and its revision; the loss is on the revision."""
         wrong = None
         while wrong is None:
             story = rng.choice(self.problems)
@@ -85,7 +85,7 @@ class PolicyExamples:
             total, operand = rng.randint(2, 120), rng.randint(3, 59) if operation in "+-" else 2
             result = compute(total, operation, operand, rng, HABITS)
             text = write_sum(total, operation, operand, result)
-            # The result and its full stop: one token a digit.
+            # The result and its full stop: one token per digit.
             counted = len(str(result)) + 1
             step = encode(self.tokenizer, text) + encode(self.tokenizer, STEP_SEPARATOR)
             ids += step
@@ -101,7 +101,7 @@ def user(content: str) -> dict[str, str]:
 def main() -> None:
     """Reads the command line, trains in two phases and saves.
 
-    The second phase, in which revisions are learnt, comes when solutions can be written: learnt together, solutions were
+    The second phase teaches revisions after the first has taught solutions: when both were trained together, solutions
     still copied badly from the question after 20 million tokens.
     """
     parser = argparse.ArgumentParser(description=__doc__)
@@ -110,7 +110,7 @@ def main() -> None:
     parser.add_argument(
         "--revision-tokens", type=float, default=4e6, help="length of the second phase: revisions as well"
     )
-    parser.add_argument("--revisions", type=float, default=0.35, help="their share in what is no drill")
+    parser.add_argument("--revisions", type=float, default=0.35, help="share of revisions among non-drills")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--device", default=DEVICE)
     parser.add_argument("--out", type=Path, default=CHECKPOINT)

@@ -136,7 +136,7 @@ def test_a_full_disk_is_told_and_what_was_stored_is_intact(tmp_path: Path) -> No
     said, _ = process.communicate(timeout=60)
     *_, last, message = said.splitlines()
     assert message.startswith(f"bank {path}: "), said
-    assert "what was stored is intact" in message
+    assert "the stored results are intact" in message
     assert len(stored(path)) >= 3 * int(last) > 0
 
 
@@ -183,11 +183,11 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        (damage_header, "it is no bank"),
-        (some_text, "it is no bank"),
+        (damage_header, "it is not a bank"),
+        (some_text, "it is not a bank"),
         (damage_pages, "damaged; move it away"),
         (another_database, "another program's database"),
-        (of_another_version, "its format has number 99, this program reads 2 and older ones"),
+        (of_another_version, "its format is 99, but this program reads 2 and older"),
         (a_folder, "cannot be opened"),
     ],
 )
@@ -234,7 +234,7 @@ def test_a_bank_that_may_not_be_written_is_refused_with_a_remedy() -> None:
             with pytest.raises(BankError, match=r"may not be written.*copy it") as told:
                 Bank(path)
             assert str(path) in str(told.value)
-            with pytest.raises(BankError, match="a folder that can be written"):
+            with pytest.raises(BankError, match="a writable folder"):
                 Bank(folder / "other.sqlite")
             with pytest.raises(BankError, match="Permission denied"):
                 Bank(folder / "new" / "other.sqlite")

@@ -166,7 +166,7 @@ def test_other_people_s_files_are_in_nobody_s_way(form: str, crowded: Path, scri
     assert "jsonl: MyStrategy, N = 1" in said
     status, said = run(crowded, *command, *recorded, "search._target_=search.MyStrategy")
     assert status == 2
-    assert f"so {crowded / 'search.py'} is not looked at: give it another name" in said
+    assert f"so {crowded / 'search.py'} is not imported: give it another name" in said
     assert len(said.splitlines()) == 1
 
 

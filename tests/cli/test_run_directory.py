@@ -84,7 +84,7 @@ def test_a_status_that_is_not_there_or_torn_is_no_status(tmp_path: Path, text: s
 
 def test_two_processes_do_not_run_in_one_directory(tmp_path: Path) -> None:
     first, second = RunDirectory(tmp_path, "h"), RunDirectory(tmp_path, "h")
-    with first.alone(), pytest.raises(UserError, match="another process is at work there"), second.alone():
+    with first.alone(), pytest.raises(UserError, match="another process is running there"), second.alone():
         pass
     with second.alone():
         pass

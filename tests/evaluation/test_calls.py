@@ -134,7 +134,7 @@ def test_a_task_of_one_s_own_and_a_folder(tmp_path: Path) -> None:
 def test_a_folder_with_results_is_resumed_or_left_alone(tmp_path: Path) -> None:
     tts.evaluate(*PLANNED, limit=2, n=2, folder=tmp_path)
     before = (tmp_path / "results.jsonl").read_bytes()
-    with pytest.raises(tts.UserError, match="it holds results; 'resume=true' goes on from them"):
+    with pytest.raises(tts.UserError, match="it holds results; set 'resume=true' to resume from them"):
         tts.evaluate(*PLANNED, limit=4, n=2, folder=tmp_path)
     assert (tmp_path / "results.jsonl").read_bytes() == before
     assert (tmp_path / "summary.json").exists()

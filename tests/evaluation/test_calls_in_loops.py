@@ -61,7 +61,7 @@ def test_virtual_time_is_exact_also_within_a_running_loop() -> None:
 
 async def test_virtual_time_in_a_loop_of_real_time_is_one_message() -> None:
     with pytest.raises(
-        tts.UserError, match=r"clock=virtual: this event loop goes by real time; tts.search and tts.evaluate"
+        tts.UserError, match=r"clock=virtual: this event loop runs in real time; tts.search and tts.evaluate"
     ):
         await tts.aevaluate(*PLANNED, limit=3)
 
@@ -72,7 +72,7 @@ def test_what_is_in_memory_is_what_a_folder_holds(tmp_path: Path) -> None:
     assert held.records == written.records == tts.load(tmp_path / "run").records
     assert held.summary == written.summary == json.loads((tmp_path / "run" / "summary.json").read_text())
     assert written.tree(written.records[0]["id"]).problem == written.records[0]["id"]
-    with pytest.raises(tts.UserError, match="trees are kept in a run directory alone"):
+    with pytest.raises(tts.UserError, match="trees are only saved in a run directory"):
         held.tree("0")
 
 

@@ -54,7 +54,7 @@ async def test_any_fault_costs_its_problem_alone(tmp_path: Path) -> None:
     assert [(r["id"], r["error"]) for r in records(tmp_path)] == [
         ("fails", "RuntimeError: a plug-in's fault"),
         ("first", None),
-        ("cancels", "a part of the search was cancelled from inside"),
+        ("cancels", "a part of the search cancelled itself"),
         ("second", None),
     ]
     assert (outcome.summary["n_errors"], outcome.summary["accuracy"], outcome.summary["seed"]) == (2, 1.0, 7)

@@ -66,7 +66,7 @@ def test_it_costs_ten_problems_and_is_one_message(tmp_path: Path, name: str, mes
     status, said = run(tmp_path, name)
     assert status == 2, said
     assert said.count("error:") == 1
-    assert "the first 10 problems all ended with the same error" in said
+    assert "the first 10 problems all failed with the same error" in said
     assert message in said
     found = errors(tmp_path)
     assert len(found) == 10

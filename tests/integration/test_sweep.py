@@ -210,7 +210,7 @@ def test_a_full_disk_ends_a_run_with_one_message_and_costs_nothing(
     assert cut.run("search.n=4", largest_file=150_000) == 2
     message = cut.said.partition("of the sweep's runs failed")[2]
     assert f"bank {cut.folder / 'bank.sqlite'}: " in message
-    assert "what was stored is intact" in message
+    assert "the stored results are intact" in message
     assert 0 < len(server.bodies) < len(once)
     assert cut.run("search.n=4") == 0, cut.said
     assert cut.results() == whole.results()

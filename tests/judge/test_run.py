@@ -156,7 +156,7 @@ def test_more_of_the_task_and_another_threshold_take_the_verdicts_that_are_there
     assert {row["prediction"] for row in results(tmp_path / "run")} == {0}
     status, said = judge(tmp_path / "run", f"task.path={data}", *TOLD, "task.limit=2")
     assert status == 2
-    assert "'p2' is not in this task (other data, or a smaller task.limit); give this run a folder of its own" in said
+    assert "'p2' is not in this task (other data, or a smaller task.limit); give this run its own folder" in said
     assert len(results(tmp_path / "run")) == 6
 
 
@@ -310,12 +310,12 @@ def test_a_finished_run_keeps_what_its_code_ran_in(tmp_path: Path, data: Path) -
     [
         (["threshold.rule=median"], "threshold.rule=median: choose one of fixed, tuned, greedy"),
         (["threshold.value=high"], "threshold.value=high: a number is needed, not a text"),
-        (["threshold.rule=tuned"], "needs the subset to tune on"),
-        (["threshold.subset=easy"], "needs the subset to tune on"),
+        (["threshold.rule=tuned"], "takes, and needs, a subset to tune on"),
+        (["threshold.subset=easy"], "takes, and needs, a subset to tune on"),
         (["threshold.rule=tuned", "threshold.subset=easi"], "threshold.subset=easi: no such subset; the task has easy"),
         (["threshold.rule=tuned", "threshold.subset=easy"], "is the only subset"),
         (["+threshold.valve=1"], "threshold.valve: no such setting; did you mean 'value'?"),
-        (["threshold.rule=greedy", "verifier._target_=tests.judge.helpers.Whole"], "Whole) cannot be"),
+        (["threshold.rule=greedy", "verifier._target_=tests.judge.helpers.Whole"], "Whole) cannot do"),
         (
             ["verifier=unit_tests", "sandbox=unsafe", "verifier._target_=verifiers.unit_tests.UnitTestVerifier"],
             "have none",
@@ -324,7 +324,7 @@ def test_a_finished_run_keeps_what_its_code_ran_in(tmp_path: Path, data: Path) -
         (["in_flight.problems=0"], "in_flight.problems=0"),
         (["+in_flight.policy=1"], "in_flight.policy: no such setting"),
         (["+verifier.vote=3"], "verifier.vote: no such setting"),
-        (["task=arithmetic", "task.path=null"], "no labelled solutions; choose processbench, prmbench or labelled"),
+        (["task=arithmetic", "task.path=null"], "not labelled solutions; choose processbench, prmbench or labelled"),
         (["task.path=/none.jsonl"], "/none.jsonl"),
         (["task.labels=grades"], "task.labels=grades: choose one of first_error"),
         (["task.fields.steps=thoughts"], "easy.jsonl:1: no steps: looked for the field 'thoughts'"),

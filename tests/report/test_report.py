@@ -87,7 +87,7 @@ def test_failed_problems_are_counted_and_left_out_of_rates(grid: Path, tmp_path:
     assert (status, run["errors"], run["problems"]) == (0, "1", "19")
     assert float(run["value"]) == pytest.approx((len(right) - 1) / 19, rel=1e-4)
     assert float(run["accuracy_errors_wrong"]) == pytest.approx((len(right) - 1) / 20)
-    assert "counted as wrong ones the accuracy is: n4k1" not in printed
+    assert "if counted as wrong, the accuracy is: n4k1" not in printed
     assert f"{(len(right) - 1) / 20:.3f}" in printed
 
 
@@ -110,8 +110,8 @@ def test_what_is_torn_or_missing_is_said_and_the_rest_goes_on(grid: Path, tmp_pa
     (tmp_path / "empty").mkdir()
     status, printed = report(tmp_path, tmp_path / "empty")
     assert status == 0
-    assert "n1k1: results.jsonl, line 19: left out, line 1 has its problem already" in printed
-    assert "n1k1: results.jsonl, line 20: left out, it is not a whole record" in printed
+    assert "n1k1: results.jsonl, line 19: left out, line 1 already has its problem" in printed
+    assert "n1k1: results.jsonl, line 20: left out, it is not a complete record" in printed
     assert "n2k1: left out, it has no readable summary.json" in printed
     assert "empty: no further run below it" in printed
     assert {row["run"] for row in table(tmp_path) if row["kind"] == "run"} == {"n1k1", "n4k1"}
@@ -180,7 +180,7 @@ def test_a_run_of_no_problems_is_no_comparison(grid: Path, tmp_path: Path, repor
     shutil.copytree(grid / "n1k1", tmp_path / "run")
     rewrite(tmp_path / "run", [])
     status, printed = report(tmp_path)
-    assert (status, "no run holds a whole record" in printed) == (2, True)
+    assert (status, "no run holds a complete record" in printed) == (2, True)
 
 
 def test_curves_are_of_the_largest_run_wherever_it_stands(grid: Path, tmp_path: Path, report: Report) -> None:

@@ -115,7 +115,7 @@ def test_problems_that_only_one_run_has_are_left_out_and_told(grid: Path, tmp_pa
     for name in ("n1k1", "n2k1"):
         rewrite(tmp_path / name, records(tmp_path / name)[:14])
     _, printed = report(tmp_path)
-    assert "Problems beyond the 14 are left out of every figure: BestOfN n=4 has 6 more." in printed
+    assert "Problems other than the 14 are left out of every figure: BestOfN n=4 has 6 more." in printed
     runs = {row["run"]: row for row in rows(tmp_path, "run")}
     assert {name: row["note"] for name, row in runs.items()} == {"n1k1": "", "n2k1": "", "n4k1": "beyond"}
     held = [row["correct"] for row in records(tmp_path / "n4k1")[:14]]
@@ -164,7 +164,7 @@ def test_a_search_that_was_told_the_answers_is_marked_and_wins_nothing(
     change(tmp_path / "n4k1" / "summary.json", reads_answers=True)
     _, printed = report(tmp_path)
     assert "BestOfN n=4 [told the answers]" in printed
-    assert "they are bounds and no results" in printed
+    assert "they are upper bounds, not results" in printed
     told = next(row for row in rows(tmp_path, "run") if row["run"] == "n4k1")
     assert (told["value"], told["on_front"], told["note"]) == ("1", "", "told")
     [comparison] = compared(tmp_path)
@@ -208,7 +208,7 @@ def test_a_run_of_the_judge_is_named_as_one(grid: Path, tmp_path: Path, report: 
 def test_a_run_that_was_interrupted_says_so(grid: Path, tmp_path: Path, report: Report) -> None:
     shutil.copytree(grid / "n1k1", tmp_path / "run")
     (tmp_path / "run" / "status.json").write_text('{"state": "running"}')
-    assert "its run did not come to its end" in report(tmp_path)[1]
+    assert "its run did not finish" in report(tmp_path)[1]
 
 
 def test_a_cell_without_results_is_named_with_its_error(grid: Path, tmp_path: Path, report: Report) -> None:
@@ -219,4 +219,4 @@ def test_a_cell_without_results_is_named_with_its_error(grid: Path, tmp_path: Pa
     status, printed = report(tmp_path)
     assert status == 0
     assert "failed: left out, it has no results: no such model" in printed
-    assert "cut: left out, it has no results: its run did not come to its end" in printed
+    assert "cut: left out, it has no results: its run did not finish" in printed

@@ -109,12 +109,12 @@ class Anonymous:
         ({"verifier": Synchronous()}, "verifier (Synchronous): verify is not `async def`;"),
         ({"verifier": Bare()}, "verifier (Bare): traits is missing; votes is missing; token_bound is missing; check is"),
         ({"verifier": Broken()}, "verifier (Broken): votes cannot be read (KeyError: 'votes');"),
-        ({"verifier": Older()}, "verifier (Older): lacks: not read any more; say it in `traits`"),
+        ({"verifier": Older()}, "verifier (Older): lacks: no longer read; declare it in `traits`"),
         ({"verifier": Judge}, "verifier: Judge is a class, and an object is needed: Judge(...)"),
         ({"verifier": 7}, "verifier (int): verify is missing"),
         ({"policy": Eager()}, "policy (Eager): solutions is not `async def`;"),
         ({"policy": Returning()}, "policy (Returning): solutions is a coroutine, and must yield"),
-        ({"search": Uncounted()}, "search (Uncounted): samples is missing; search.base.BaseStrategy has what few need"),
+        ({"search": Uncounted()}, "search (Uncounted): samples is missing; derive from search.base.BaseStrategy"),
         ({"search": BestOfN}, "search: BestOfN is a class, and an object is needed: BestOfN(...)"),
         ({"seed": "7"}, "seed=7: a whole number is needed, not a text"),
         ({"grading": object()}, "grading (object): runs_code is missing"),
@@ -167,9 +167,9 @@ async def test_an_argument_that_cannot_be(changes: dict[str, Any], says: str) ->
         (["search=mcts"], {"search": None, "n": 4}, "search.n: no such setting; "),
         (["search=beem"], {"search": None}, "search=beem: no such option; did you mean beam?"),
         (["sandbox=nne"], {"sandbox": None}, "sandbox=nne: no such option; did you mean none?"),
-        (["search.n=1,2"], {"search": None}, "'search.n=1,2': a sweep over several values is for the command line alone"),
+        (["search.n=1,2"], {"search": None}, "'search.n=1,2': a sweep over several values is only for the command line"),
         (["search.n=[1"], {"search": None}, "'search.n=[1': not an override; they are written as"),
-        (["clock=virtual"], {}, "clock=virtual: this event loop goes by real time; tts.search and"),
+        (["clock=virtual"], {}, "clock=virtual: this event loop runs in real time; tts.search and"),
         (["clock=slow"], {}, "clock=slow: choose one of real, virtual"),
         (["verifier=cascade", "verifier.unsure=some"], {"verifier": None}, "verifier.unsure=some: a list of 2 numbers"),
     ],
@@ -181,7 +181,7 @@ async def test_arguments_that_contradict_each_other_or_name_nothing(
 
 
 async def test_an_override_that_is_no_text() -> None:
-    assert "an override is a text such as 'search.n=8'; objects go by keyword" in await refused(Judge())  # type: ignore[arg-type]
+    assert "an override is a text such as 'search.n=8'; pass objects by keyword" in await refused(Judge())  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("problem", ["", "  ", 7, None, ["What?"]])
@@ -278,13 +278,13 @@ async def test_what_only_looks_synchronous_is_taken() -> None:
 
 async def test_a_runtime_is_entered_once_and_used_while_it_is_open() -> None:
     runtime = Runtime()
-    unopened = "this Runtime is not entered yet: use it inside of `async with"
+    unopened = "this Runtime is not entered yet: use it inside `async with"
     with pytest.raises(UserError, match=unopened):
         await runtime.search(QUESTION, **arguments())
     with pytest.raises(UserError, match=unopened):
         await tts.aevaluate(runtime=runtime, **arguments())
     async with runtime:
-        with pytest.raises(UserError, match="this Runtime is open and cannot be entered again: make another one"):
+        with pytest.raises(UserError, match="this Runtime is open and cannot be entered again: create another one"):
             await runtime.__aenter__()
         assert (await runtime.search(QUESTION, **arguments())).answer == "408"
     policy = Writer()
@@ -294,7 +294,7 @@ async def test_a_runtime_is_entered_once_and_used_while_it_is_open() -> None:
         lambda: tts.aevaluate(runtime=runtime, **arguments(policy=policy)),
         lambda: runtime.batch([1], None, None, None, failed=None),  # type: ignore[arg-type]
     ):
-        with pytest.raises(UserError, match="this Runtime is closed: use it inside of"):
+        with pytest.raises(UserError, match="this Runtime is closed: use it inside"):
             await call()
     with pytest.raises(UserError, match="this Runtime is closed and cannot be entered again"):
         async with runtime:
@@ -324,7 +324,7 @@ def test_a_virtual_clock_goes_with_a_virtual_loop() -> None:
 
     with asyncio.Runner(loop_factory=CLOCKS["virtual"]) as loop:
         assert loop.run(search()) == "408"
-    with pytest.raises(UserError, match="clock=virtual: this event loop goes by real time"):
+    with pytest.raises(UserError, match="clock=virtual: this event loop runs in real time"):
         asyncio.run(search())
 
 

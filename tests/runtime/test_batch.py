@@ -68,7 +68,7 @@ async def test_a_record_an_item_in_their_order_and_never_too_many_at_once(
     turns: list[int], in_flight: int, faults: set[int]
 ) -> None:
     work, told = Work(lambda number: number in faults), list[Ended]()
-    records = await run(turns, work, in_flight=in_flight, told=told.append)
+    records = await run(turns, work, in_flight=in_flight, on_record=told.append)
     assert [record["item"] for record in records] == turns
     assert work.most <= in_flight
     assert work.begun == len(turns)
@@ -97,7 +97,7 @@ async def test_going_on_gives_what_a_whole_run_gives_duplicates_included(
                 file.write('{"item": 1, "err')
         work, ended = Work(), list[Ended]()
         with JsonlLog(path, kept) as log:
-            await run(now, work, log, in_flight=in_flight, told=ended.append)
+            await run(now, work, log, in_flight=in_flight, on_record=ended.append)
             log.sort()
         assert [record["item"] for record in lines(path)] == now
     # Each record of before stands for one item, and nothing is done twice.
@@ -146,7 +146,7 @@ async def test_the_first_ten_that_fail_alike_end_it_and_keep_their_records(in_fl
 
     with pytest.raises(RunError) as caught:
         await run(range(200), work, log, in_flight=in_flight)
-    assert "the first 10 problems all ended with the same error" in str(caught.value)
+    assert "the first 10 problems all failed with the same error" in str(caught.value)
     assert "ZeroDivisionError: the plug-in is broken" in str(caught.value)
     assert [record["error"] for record in log.records] == ["ZeroDivisionError: the plug-in is broken"] * 10
     assert len(begun) <= 10 + in_flight
@@ -260,7 +260,7 @@ async def test_what_can_be_gone_through_once_only_is_refused_where_records_are_k
     path = tmp_path / "log.jsonl"
     with JsonlLog(path) as log:
         await run(iter(range(3)), done, log)
-    with JsonlLog(path, kept) as log, pytest.raises(UserError, match="the problems can be gone through once only"):
+    with JsonlLog(path, kept) as log, pytest.raises(UserError, match="the problems can be iterated only once"):
         await run(iter(range(3)), done, log)
     assert len(lines(path)) == 3
 

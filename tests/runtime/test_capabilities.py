@@ -52,8 +52,8 @@ def test_what_a_strategy_needs_is_there_by_default(tmp_path: Path, search: str) 
 @pytest.mark.parametrize(
     ("overrides", "says"),
     [
-        (["search=beam", "policy=recorded"], "search (Beam) needs a policy that goes on from"),
-        (["search=beam", "verifier=recorded"], "search (Beam) needs a verifier that judges solutions before"),
+        (["search=beam", "policy=recorded"], "search (Beam) needs a policy that continues"),
+        (["search=beam", "verifier=recorded"], "search (Beam) needs a verifier that judges unfinished"),
         (["search=critique_refine", "policy=recorded"], "search (CritiqueRefine) needs a policy that revises"),
         (["search=critique_refine", "verifier=recorded"], "verifier (RecordedVerifier) is not; choose a verifier such"),
         (["search=critique_refine", "verifier=thinkprm"], "search (CritiqueRefine) needs a verifier that judges every step"),
@@ -124,4 +124,4 @@ def test_a_run_says_how_it_ranks_beginnings(tmp_path: Path, verifier: str, told:
         config: dict[str, Any] = OmegaConf.to_container(hydra_compose("config", chosen.split()), resolve=True)  # type: ignore[assignment]
     console = Console(record=True, width=200)
     assert search_job(config, "", tmp_path, console) == 0
-    assert ("has one reward for a solution as a whole" in console.export_text()) == told
+    assert ("gives one reward for a whole solution" in console.export_text()) == told

@@ -39,7 +39,7 @@ async def test_an_evaluation_ends_after_the_first_ten_alike(tmp_path: Path) -> N
     policy = Writer()
     async with opened(policy=policy) as runtime:
         with pytest.raises(
-            RunError, match=r"the first 10 problems all ended .* the verifier Returning returned \[0\.5\]"
+            RunError, match=r"the first 10 problems all failed .* the verifier Returning returned \[0\.5\]"
         ):
             await aevaluate(
                 "in_flight.problems=1", folder=tmp_path, runtime=runtime, task="arithmetic", verifier=Returning([0.5])

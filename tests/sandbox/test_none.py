@@ -11,8 +11,8 @@ async def test_nothing_is_run() -> None:
     await sandbox.start()
     assert not sandbox.executes
     assert sandbox.layers == ()
-    with pytest.raises(UserError, match="'sandbox=none' runs none"):
+    with pytest.raises(UserError, match="'sandbox=none' cannot run code"):
         await sandbox.run("print(1)")
-    with pytest.raises(UserError, match="'sandbox=none' runs none"):
+    with pytest.raises(UserError, match="'sandbox=none' cannot run code"):
         sandbox.chain()
     await sandbox.close()

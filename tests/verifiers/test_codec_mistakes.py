@@ -21,7 +21,7 @@ from verifiers.discriminative.readout import Softmax
     [
         # One token by itself, but not behind a full stop.
         ("\n\n", {}, r"found 0 times in a solution of 2 steps: it becomes part of other tokens"),
-        ("\n", {"chat": "template"}, r"found 8 times .* or the chat template holds it"),
+        ("\n", {"chat": "template"}, r"found 8 times .* or the chat template contains it"),
         ("<extra_0>", {"between": "<extra_0>"}, r"found 3 times in a solution of 2 steps"),
         (".", {}, r"step 1 holds '\.', which marks the ends of steps"),
     ],

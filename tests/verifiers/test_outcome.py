@@ -82,7 +82,7 @@ def planned(*overrides: str) -> str:
 
 
 def test_a_plan_says_what_is_for_analysis_only() -> None:
-    mark = "for analysis only: the verifier is told the reference answers"
+    mark = "for analysis only: the verifier reads the reference answers"
     assert mark in planned("verifier=oracle")
     assert mark in planned("verifier=ensemble", "verifier@verifier.members.b=oracle")
     assert mark not in planned("verifier=embedded")

@@ -1,4 +1,4 @@
-"""The bank: samples, scores and outputs of code that were computed once and are not computed again."""
+"""The bank: stores samples, scores and outputs of code, so that none is computed twice."""
 
 from tts.bank.bank import Bank
 from tts.bank.banked import BankedEngine, BankedScorer, banked

@@ -1,4 +1,4 @@
-"""Looks after banks: `tts bank list|size|export|prune BANK ...`. A sweep's is `multirun/tts/bank.sqlite`.
+"""Inspects and maintains banks: `tts bank list|size|export|prune BANK ...`. A sweep's is `multirun/tts/bank.sqlite`.
 
 Examples:
     tts bank list multirun/tts/bank.sqlite
@@ -58,17 +58,15 @@ def parser() -> argparse.ArgumentParser:
         added.set_defaults(command=command)
         return added
 
-    add("list", _list, "shows the models and sandboxes of which results are kept, and how many there are of each")
+    add("list", _list, "shows the models and sandboxes with stored results, and the number of results of each")
     add("size", _size, "shows how large the bank is")
     exporting = add("export", _export, "writes the samples to a file: recorded requests (.jsonl) or a table (.parquet)")
-    exporting.add_argument("file", type=Path, metavar="FILE", help="ends in .jsonl or .parquet")
-    exporting.add_argument("--model", metavar="TEXT", help="only of models whose name holds this text")
-    pruning = add("prune", _prune, "deletes results, and makes the file smaller")
-    pruning.add_argument("--model", metavar="TEXT", help="only of models whose name holds this text")
-    pruning.add_argument("--older-than", type=float, metavar="DAYS", help="only those made longer ago")
-    pruning.add_argument(
-        "--to-size", type=float, metavar="MB", help="only as many, the oldest first, as brings it down to this"
-    )
+    exporting.add_argument("file", type=Path, metavar="FILE", help="file name ending in .jsonl or .parquet")
+    exporting.add_argument("--model", metavar="TEXT", help="only of models whose name contains this text")
+    pruning = add("prune", _prune, "deletes results and shrinks the file")
+    pruning.add_argument("--model", metavar="TEXT", help="only of models whose name contains this text")
+    pruning.add_argument("--older-than", type=float, metavar="DAYS", help="only those older than this")
+    pruning.add_argument("--to-size", type=float, metavar="MB", help="only the oldest, until the results fit this size")
     return parser
 
 
@@ -81,7 +79,7 @@ def _list(store: Store, _: argparse.Namespace, console: Console) -> None:
 
 def _size(store: Store, _: argparse.Namespace, console: Console) -> None:
     found = models(store)
-    # SQLite keeps what was written last in files of their own.
+    # SQLite keeps the latest writes in separate files.
     parts = (store.path.with_name(store.path.name + ending) for ending in ("", "-wal", "-shm"))
     size = sum(part.stat().st_size for part in parts if part.is_file())
     console.print(_amount(found, size), highlight=False)
@@ -94,7 +92,7 @@ def _amount(found: Sequence[Model], size: int) -> str:
 
 
 def _others(found: Sequence[Model]) -> list[str]:
-    """Returns how much there is of each other kind of results."""
+    """Returns the number of results of each other kind."""
     counts: Counter[str] = Counter()
     for model in found:
         counts.update(model.entries)
@@ -105,7 +103,7 @@ def _export(store: Store, given: argparse.Namespace, console: Console) -> None:
     count, damaged = export(store, given.file, given.model)
     left = f"; {damaged:,} are damaged and left out" if damaged else ""
     others = _others([model for model in models(store) if (given.model or "") in model.name])
-    left += f"; {' and '.join(others)} are no samples and left out" if others else ""
+    left += f"; {' and '.join(others)} are not samples and left out" if others else ""
     console.print(f"{count:,} samples in {given.file}{left}", highlight=False, soft_wrap=True)
 
 

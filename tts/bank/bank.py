@@ -1,4 +1,4 @@
-"""The bank as engines use it: look-ups at once, storing on a thread of its own.
+"""The bank as engines use it: look-ups are immediate, a separate thread stores.
 
 Samples belong to a request and a seed; all other results are entries, each under one key (`tts.bank.shelf`).
 """
@@ -26,18 +26,18 @@ from tts.engines.base import Identity
 from tts.engines.generating import Completion, Request, Sampling
 
 _MOST = 1000
-"""Results stored in one transaction."""
+"""Maximum number of results stored in one transaction."""
 _REAL = ("temperature", "top_p", "repetition_penalty")
-"""Parameters for which a configuration may give a whole number."""
+"""Float parameters that a configuration may give as integers."""
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where the samples of a request belong.
+    """The location of a request's samples.
 
     Attributes:
         model: The model's key.
-        request: The request's key: model, prompt and sampling parameters, the seeds left out.
+        request: The request's key: model, prompt and sampling parameters, without the seeds.
     """
 
     model: bytes
@@ -47,14 +47,14 @@ class Place:
 class Bank:
     """A store of samples and other results in a file that several processes may share.
 
-    What is put is written at once by a thread, together with whatever came in the meantime, so that a process that is killed
-    loses the results of some milliseconds. When writing fails, the next use raises the reason.
+    A thread writes results as they are put, several per transaction, so that a killed process loses only the results of
+    some milliseconds. When writing fails, the next use raises the reason.
 
     Args:
-        path: The file; made where there is none.
+        path: The file; created if missing.
 
     Raises:
-        BankError: The file is not a bank, damaged, or cannot be written.
+        BankError: The file is not a bank, is damaged, or cannot be written.
     """
 
     def __init__(self, path: Path) -> None:
@@ -67,15 +67,15 @@ class Bank:
         self.path = path
         self._failure: BankError | None = None
         self._putting: queue.SimpleQueue[_Sample | _Entry | Future[None] | None] = queue.SimpleQueue()
-        self._unwritten: dict[bytes, bytes] = {}  # entries that are on their way
+        self._unwritten: dict[bytes, bytes] = {}  # entries not yet stored
         self._thread = threading.Thread(target=self._write, args=(Store(path),), name="tts-bank", daemon=True)
         self._thread.start()
 
     def register(self, name: str, identity: Identity) -> bytes:
-        """Returns the key of a model; reads its checkpoint where `identity` names one and it was not read before.
+        """Returns the key of a model; reads its checkpoint if `identity` names one that was not read before.
 
         Args:
-            name: What it is called, for whoever looks into the bank.
+            name: Its name, for display.
             identity: See `tts.engines.base.Identified` and `tts.sandbox.base.IdentifiedSandbox`.
         """
         store = Store(self.path)
@@ -89,13 +89,13 @@ class Bank:
         return key
 
     def place(self, model: bytes, request: Request) -> Place:
-        """Returns where a request's samples belong."""
+        """Returns the location of a request's samples."""
         text = f"{sampling_key(request.sampling)}\0{request.prompt}"
         digest = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16, key=model)
         return Place(model, digest.digest())
 
     def get(self, place: Place, seeds: Sequence[int]) -> dict[int, Completion]:
-        """Returns the samples of these seeds that are there.
+        """Returns the stored samples of these seeds.
 
         Raises:
             BankError: The file is damaged, or an earlier write failed.
@@ -107,9 +107,9 @@ class Bank:
             raise BankError(f"bank {self.path}: {error}: the file is damaged; move it away") from None
 
     def claim(self, place: Place, seed: int) -> bool:
-        """Whether the caller shall generate this sample; if not, somebody is at work on it.
+        """Whether the caller must generate this sample; if not, another worker is generating it.
 
-        Who claims it puts it or releases it. What is claimed may have been stored since it was last looked up.
+        The claimer must put or release it. A claimed sample may have been stored since it was last looked up.
         """
         return self._claims.take(place.request, seed)
 
@@ -118,7 +118,7 @@ class Bank:
         self._claims.release(place.request, seed)
 
     def put(self, place: Place, request: Request, seed: int, completion: Completion) -> None:
-        """Stores a sample that was claimed, soon, and then gives up the claim.
+        """Queues a claimed sample for storage; the claim is released when it is stored.
 
         Raises:
             BankError: An earlier write failed.
@@ -127,7 +127,7 @@ class Bank:
         self._check()
 
     def entries(self, keys: Sequence[bytes]) -> dict[bytes, bytes]:
-        """Returns those entries that were put, packed, by their keys.
+        """Returns the packed entries that were put, by key.
 
         Raises:
             BankError: The file is damaged, or an earlier write failed.
@@ -142,7 +142,7 @@ class Bank:
         return self._store.has_entries(model)
 
     def claim_entry(self, key: bytes) -> bool:
-        """Does for an entry what `claim` does for a sample."""
+        """Claims an entry; see `claim`."""
         return self._claims.take(key)
 
     def release_entry(self, key: bytes) -> None:
@@ -150,11 +150,11 @@ class Bank:
         self._claims.release(key)
 
     def put_entry(self, entry: Entry, *, claimed: bool = False) -> None:
-        """Stores an entry, soon; it can be had at once.
+        """Queues an entry for storage; `entries` returns it immediately.
 
         Args:
             entry: The entry.
-            claimed: Whether there is a claim on it to give up when it is stored.
+            claimed: Whether it was claimed; the claim is then released when it is stored.
 
         Raises:
             BankError: An earlier write failed.
@@ -164,10 +164,10 @@ class Bank:
         self._check()
 
     async def flush(self) -> None:
-        """Returns when all that was put is stored.
+        """Waits until everything that was put is stored.
 
         Raises:
-            BankError: It could not be.
+            BankError: It could not be stored.
         """
         done: Future[None] = Future()
         self._putting.put(done)
@@ -176,7 +176,7 @@ class Bank:
         self._check()
 
     def close(self) -> None:
-        """Stores what was put and closes the file."""
+        """Stores pending results and closes the file."""
         self._putting.put(None)
         self._thread.join()
         self._store.close()
@@ -187,7 +187,7 @@ class Bank:
             raise self._failure
 
     def _write(self, store: Store) -> None:
-        """Stores what comes, until None does: the thread's work."""
+        """Stores queued results until None arrives; runs on the thread."""
         while True:
             items: list[_Sample | _Entry | Future[None] | None] = [self._putting.get()]
             while len(items) < _MOST and not self._putting.empty():
@@ -198,9 +198,9 @@ class Bank:
                     store.put([item.row() for item in results])
             except BankError as error:
                 self._failure = error
-            except Exception as error:  # whoever waits for this thread must not wait for ever
+            except Exception as error:  # or callers would wait for this thread forever
                 self._failure = BankError(
-                    f"bank {self.path}: what an engine gave cannot be stored: {error!r}; run with bank.path=null"
+                    f"bank {self.path}: an engine's result cannot be stored: {error!r}; run with bank.path=null"
                 )
             for result in results:
                 if isinstance(result, _Entry):
@@ -217,7 +217,7 @@ class Bank:
 
 @dataclass(frozen=True)
 class _Sample:
-    """A sample to store; it is packed by the thread that stores it."""
+    """A sample to store; the storing thread packs it."""
 
     place: Place
     request: Request
@@ -251,6 +251,6 @@ class _Entry:
 
 @lru_cache(4096)
 def sampling_key(sampling: Sampling) -> str:
-    """Returns the parameters as JSON, the same for equal ones: 1 and 1.0 are one temperature."""
+    """Returns the parameters as JSON, identical for equal values: 1 and 1.0 are the same temperature."""
     real = {key: float(getattr(sampling, key)) for key in _REAL}
     return json.dumps({**sampling.kept(), **real})

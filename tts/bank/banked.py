@@ -1,4 +1,4 @@
-"""Engines whose results are kept: what the bank has is not computed again."""
+"""Engines with stored results: what the bank holds is not computed again."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from tts.engines.scoring import ScoreRequest, ScoreRows, ScoringEngine
 from tts.engines.wrapping import E, WrappingEngine, WrappingGenerator, WrappingScorer
 
 _PAUSE, _LONGEST_PAUSE = 0.005, 0.2
-"""Seconds between looks for a sample that somebody else is at work on; doubled each time, up to the second."""
+"""Seconds between polls for a sample that another worker generates; doubled each time, up to the second value."""
 
 
 class Banked(WrappingEngine[E]):
-    """What banked engines of both kinds have in common: they know which model of the bank they are.
+    """Base of banked engines of both kinds: registers the engine's model with the bank.
 
     Args:
-        engine: The engine, which tells its identity.
+        engine: The engine, which reports its identity.
         bank: The bank.
     """
 
@@ -36,23 +36,23 @@ class Banked(WrappingEngine[E]):
 
     @property
     def follows_clock(self) -> bool:
-        """Never: other processes, which may be at work on a result, know nothing of virtual time."""
+        """Always False: other processes may be computing a result, in real time."""
         return False
 
     async def start(self) -> None:
-        """Starts the engine and finds out which model it is; what becomes of its files later does not change that."""
+        """Starts the engine and registers its model; later changes to its files have no effect."""
         await super().start()
         if self._model is None:
             self._model = await asyncio.to_thread(self._bank.register, self.name, self.identity())
 
     async def close(self) -> None:
-        """Closes the engine, failing those who wait, too; the bank stays open for others."""
+        """Closes the engine and fails waiting requests; the bank stays open for other engines."""
         self._closings += 1
         self._model = None
         await super().close()
 
     async def _registered(self) -> bytes:
-        """Returns the model's key; starts the engine if need be."""
+        """Returns the model's key; starts the engine if necessary."""
         if self._model is None:
             await self.start()
             assert self._model is not None
@@ -60,18 +60,18 @@ class Banked(WrappingEngine[E]):
 
 
 class BankedEngine(Banked[Engine], WrappingGenerator):
-    """Answers from the bank what the bank has, generates the rest, and stores it.
+    """Returns samples that the bank holds, and generates and stores the rest.
 
-    A sample that is being generated already, for another coroutine or by another process, is waited for. When whoever
-    generates it fails or is killed, the first who waits takes over.
+    If another coroutine or process is already generating a sample, this one waits for it. If that worker fails or is
+    killed, the first waiter takes over.
     """
 
     async def generate(self, request: Request) -> AsyncGenerator[Completion, None]:
-        """Yields first what the bank has, then what is generated, each as it lands.
+        """Yields first the stored samples, then the generated ones, each as it finishes.
 
         Raises:
-            EngineError: The request failed for good.
-            BankError: The bank cannot be read or written any more.
+            EngineError: The request failed permanently.
+            BankError: The bank can no longer be read or written.
         """
         place = self._bank.place(await self._registered(), request)
         missing: dict[int, list[int]] = {}
@@ -100,11 +100,11 @@ class BankedEngine(Banked[Engine], WrappingGenerator):
     async def _generated(
         self, place: Place, request: Request, seeds: Sequence[int]
     ) -> AsyncGenerator[tuple[int, Completion], None]:
-        """Yields the samples of those seeds that nobody is at work on, as pairs of seed and sample."""
+        """Claims the seeds that no other worker has claimed, and yields their samples as pairs of seed and sample."""
         claimed = {seed for seed in seeds if self._bank.claim(place, seed)}
         generating = None
         try:
-            # Until they were claimed, somebody may have stored some.
+            # Some may have been stored before they were claimed.
             for seed, completion in self._bank.get(place, sorted(claimed)).items() if claimed else ():
                 self._bank.release(place, seed)
                 claimed.remove(seed)
@@ -112,11 +112,11 @@ class BankedEngine(Banked[Engine], WrappingGenerator):
             mine = [seed for seed in seeds if seed in claimed]
             if not mine:
                 return
-            landed: asyncio.Queue[tuple[int, Completion] | Exception] = asyncio.Queue()
-            # On its own, so that those who wait for these samples do not depend on how fast this one takes them.
-            generating = asyncio.create_task(self._generate(place, request, mine, claimed, landed))
+            finished: asyncio.Queue[tuple[int, Completion] | Exception] = asyncio.Queue()
+            # In a separate task, so that other waiters do not depend on how fast this caller consumes the samples.
+            generating = asyncio.create_task(self._generate(place, request, mine, claimed, finished))
             for _ in mine:
-                item = await landed.get()
+                item = await finished.get()
                 if isinstance(item, Exception):
                     raise item
                 yield item
@@ -133,36 +133,36 @@ class BankedEngine(Banked[Engine], WrappingGenerator):
         request: Request,
         seeds: Sequence[int],
         claimed: set[int],
-        landed: asyncio.Queue[tuple[int, Completion] | Exception],
+        finished: asyncio.Queue[tuple[int, Completion] | Exception],
     ) -> None:
         """Generates samples, stores them, and passes them on."""
         try:
             async with aclosing(self.inside.generate(replace(request, seeds=tuple(seeds)))) as completions:
                 async for completion in completions:
                     seed = seeds[completion.index]
-                    claimed.discard(seed)  # given up when it is stored
+                    claimed.discard(seed)  # released when it is stored
                     self._bank.put(place, request, seed, completion)
-                    landed.put_nowait((seed, completion))
+                    finished.put_nowait((seed, completion))
         except Exception as error:
-            landed.put_nowait(error)
+            finished.put_nowait(error)
         else:
             if claimed:
-                landed.put_nowait(EngineError(f"the engine '{self.name}' gave fewer samples than it was asked for"))
+                finished.put_nowait(EngineError(f"the engine '{self.name}' returned fewer samples than requested"))
 
 
 class BankedScorer(Banked[ScoringEngine], WrappingScorer):
-    """Answers from the bank what the bank has, scores the rest, and stores it: each position once, see `Shelf`."""
+    """Returns scores that the bank holds, and computes and stores the rest: each position once, see `Shelf`."""
 
     def __init__(self, engine: ScoringEngine, bank: Bank) -> None:
         super().__init__(engine, bank)
         self._shelf: Shelf[Row] | None = None
 
     async def score(self, request: ScoreRequest) -> ScoreRows:
-        """Returns the scores; the engine is asked for those positions alone that the bank has not.
+        """Returns the scores; the engine computes only the positions that the bank lacks.
 
         Raises:
-            EngineError: The request failed for good.
-            BankError: The bank cannot be read or written any more.
+            EngineError: The request failed permanently.
+            BankError: The bank can no longer be read or written.
         """
         model = await self._registered()
         if self._shelf is None:
@@ -176,7 +176,7 @@ class BankedScorer(Banked[ScoringEngine], WrappingScorer):
         return tuple(await self._shelf.get(keys, compute))
 
     async def close(self) -> None:
-        """Closes the engine, failing those who wait, too."""
+        """Closes the engine and fails waiting requests."""
         shelf, self._shelf = self._shelf, None
         if shelf is not None:
             shelf.close()
@@ -184,7 +184,7 @@ class BankedScorer(Banked[ScoringEngine], WrappingScorer):
 
 
 def banked(engine: Identified, bank: Bank) -> BankedEngine | BankedScorer:
-    """Returns an engine of either kind with its results kept in a bank."""
+    """Returns an engine of either kind that stores its results in a bank."""
     if isinstance(engine, ScoringEngine):
         return BankedScorer(engine, bank)
     return BankedEngine(generating(engine), bank)

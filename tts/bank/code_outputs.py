@@ -1,4 +1,4 @@
-"""A sandbox whose outcomes are kept: code that was run before is not run again."""
+"""A sandbox with stored outcomes: code that was run before is not run again."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ _KEPT = ("stdout", "stderr", "error_type", "error_message", "exit_status", "trun
 
 
 class BankedSandbox(Sandbox):
-    """Takes outcomes from the bank where it has them, runs the rest, and stores what will come again.
+    """Returns outcomes that the bank holds, runs the other code, and stores reproducible outcomes.
 
-    An outcome is stored under the code, the pieces that made its namespace, and the sandbox's identity (kind, limits,
-    versions). Not stored is what another moment could change: timeouts, want of memory, a process that was killed, failures
-    of the sandbox. Nor are times and memory; a recorded outcome has none and says so (`recorded`).
+    The key of an outcome is the code, the pieces that made its namespace, and the sandbox's identity (kind, limits,
+    versions). Outcomes that may differ next time are not stored: timeouts, lack of memory, killed processes, failures
+    of the sandbox. Neither are times and memory; a recorded outcome has none and says so (`recorded`).
 
-    Code whose output varies (by the time of day, or a random number outside of the jail) keeps its first output: a run that
-    is repeated reads the same. Within a process the same code is not run twice at once; two processes that do so in the same
-    moment may each see an output of their own, of which one is stored.
+    Code whose output varies (with the time of day, or random numbers outside the jail) keeps its first output, so that
+    a repeated run reads the same. Within a process the same code does not run twice at once; two processes that run it
+    at the same moment may see different outputs, of which one is stored.
 
-    Where the bank has outcomes of the same sandbox, this is started by the first code that is not known, else at once.
+    If the bank holds outcomes of the same sandbox, the sandbox is started only when unknown code arrives; else at once.
 
     Args:
         sandbox: The sandbox.
@@ -54,10 +54,10 @@ class BankedSandbox(Sandbox):
         return self._sandbox.layers
 
     async def start(self) -> None:
-        """Makes sure that the sandbox can be started, and finds out what outcomes depend on; starts it where none is known.
+        """Checks that the sandbox can be started and registers its identity; starts it if no outcome is stored.
 
         Raises:
-            UserError: It cannot.
+            UserError: It cannot be started.
         """
         if not self._model:
             await self._sandbox.probe()
@@ -68,23 +68,23 @@ class BankedSandbox(Sandbox):
             self._model = model
 
     async def run(self, code: str) -> Execution:
-        """Runs one piece of code in a namespace of its own, if it is not known."""
+        """Runs one piece of code in a new namespace, unless its outcome is stored."""
         return await self._known("run", code, self._sandbox.run)
 
     async def complete(self, code: str) -> Execution:
-        """Runs one piece of code, if it is not known, and finds out whether it runs to its end."""
+        """Runs one piece of code, unless its outcome is stored, and determines whether it runs to its end."""
         return await self._known("complete", code, self._sandbox.complete)
 
     def chain(self, history: tuple[str, ...] = ()) -> Chain:
-        """Returns a chain that has no process until a piece of it is not known; then the pieces before it are replayed."""
+        """Returns a chain without a process until a piece's outcome is not stored; then earlier pieces are replayed."""
         return BankedChain(self, self._sandbox, history)
 
     async def close(self) -> None:
-        """Closes the sandbox; the bank stays open for others."""
+        """Closes the sandbox; the bank stays open for its other users."""
         await self._sandbox.close()
 
     def key(self, kind: str, history: tuple[str, ...], code: str) -> bytes:
-        """Returns what an outcome is stored under."""
+        """Returns the key of an outcome."""
         digest = hashlib.blake2b(kind.encode(), digest_size=16, key=self._model)
         for piece in (*history, code):
             text = piece.encode("utf-8", "surrogatepass")
@@ -93,14 +93,14 @@ class BankedSandbox(Sandbox):
 
     @asynccontextmanager
     async def alone(self, key: bytes) -> AsyncIterator[Execution | None]:
-        """Yields an outcome, None where it is not known: then whoever asks for the same next waits until this is left."""
+        """Yields an outcome, or None if it is not stored: later callers with the same key then wait for the exit."""
         lock = self._running.setdefault(key, asyncio.Lock())
         async with lock:
             body = self._bank.entries([key]).get(key)
             yield None if body is None else _unpack(body)
 
     def keep(self, key: bytes, execution: Execution) -> None:
-        """Stores an outcome if another run would have the same."""
+        """Stores an outcome if it is reproducible."""
         killed = execution.exit_status is not None and execution.exit_status < 0
         short = execution.error_type == "MemoryError"
         if not (execution.timed_out or execution.failure is not None or killed or short):
@@ -123,7 +123,7 @@ class BankedChain(Chain):
         self._outputs = outputs
         self._sandbox = sandbox
         self._history = history
-        self._chain: Chain | None = None  # its history may end before that of this one
+        self._chain: Chain | None = None  # its history may be shorter than this one's
         self._turn = asyncio.Lock()
 
     @property
@@ -132,7 +132,7 @@ class BankedChain(Chain):
         return self._history
 
     async def run(self, code: str) -> Execution:
-        """Runs `code` in the chain's namespace, if it is not known what comes of that."""
+        """Runs `code` in the chain's namespace, unless the outcome is stored."""
         async with self._turn:
             await self._outputs.start()
             key = self._outputs.key("chain", self._history, code)
@@ -140,21 +140,21 @@ class BankedChain(Chain):
                 if execution is not None:
                     self._history = (*self._history, code)
                     return execution
-                chain = await self._behind_history()
+                chain = await self._after_history()
                 execution = await chain.run(code)
-                if chain.history != self._history:  # the piece ended, and its namespace is what the next one finds
+                if chain.history != self._history:  # the piece ended, and the next one runs in its namespace
                     self._history = chain.history
                     self._outputs.keep(key, execution)
                 return execution
 
     async def close(self) -> None:
-        """Closes the chain that code was run in, if there is one. Closing twice does nothing."""
+        """Closes the underlying chain, if there is one. Closing twice does nothing."""
         chain, self._chain = self._chain, None
         if chain is not None:
             await chain.close()
 
-    async def _behind_history(self) -> Chain:
-        """Returns a chain whose namespace is that of this one."""
+    async def _after_history(self) -> Chain:
+        """Returns a chain with this one's namespace."""
         if self._chain is not None and self._chain.history != self._history:
             await self.close()
         if self._chain is None:
@@ -168,7 +168,7 @@ def _pack(execution: Execution) -> bytes:
 
 
 def _unpack(body: bytes) -> Execution | None:
-    """Returns the outcome, None where the bytes are damaged or of a later program: it is then run again."""
+    """Returns the outcome; None if the bytes are damaged or from a later version, so that the code is run again."""
     if body[:1] != bytes([_LAYOUT]):
         return None
     try:

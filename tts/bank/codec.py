@@ -1,14 +1,14 @@
-"""Completions as bytes: exact to the last bit, small, and quick to look up.
+"""Completions as bytes: bit-exact, small, and fast to look up.
 
-Layout: its number (1 byte), the head (JSON), and where there are tokens, their part, each compressed with zlib on its own.
-What a verdict's tokens could have been is nearly all of it, and read for few of them: so that part is unpacked when it is
-read. The head has its checksum, since damage is to be noticed with the look-up.
+Layout: a format number (1 byte), the head (JSON), and the tokens' part if there are tokens, each compressed separately
+with zlib. The token alternatives of verdicts take most of the space and are rarely read, so that part is unpacked on
+first use. The head has a checksum, so that the look-up detects damage.
 
-The tokens' part: the length of the table (4 bytes), the table (JSON, with the distinct texts), indices of texts (32 bits
-each), and the log-probabilities. Those are kept in 32 bits where that loses nothing, as for models that compute in 32 bits
-or fewer, else in 64. All numbers are little-endian.
+The tokens' part: the length of the table (4 bytes), the table (JSON, with the distinct texts), indices of texts (32
+bits each), and the log-probabilities. These have 32 bits if that loses nothing, as for models that compute in 32 bits
+or fewer, else 64. All numbers are little-endian.
 
-Banks of format 1 hold it in one compressed stream, the table's fields behind the head's; that begins with zlib's own byte.
+Banks of format 1 hold one compressed stream, the table's fields after the head's; it begins with zlib's own byte.
 """
 
 from __future__ import annotations
@@ -23,20 +23,20 @@ from typing import Any, TypeAlias, overload
 from tts.engines.generating import Completion, Token
 
 Fields: TypeAlias = list[Any]
-"""What the JSON of a packed completion holds; where it is of another form, unpacking fails."""
+"""The JSON of a packed completion; unpacking fails if it has another form."""
 
 _LAYOUT, _ONE_STREAM = 2, 0x78
-_LEVEL = 1  # a third larger than with 9, at a tenth of the time
+_LEVEL = 1  # a third larger than level 9, in a tenth of the time
 _SAME = 0xFFFFFFFF
-"""Stands for the number of entries of `Token.sampled` where its texts are those of `Token.top`."""
+"""Replaces the number of entries of `Token.sampled` if its texts are those of `Token.top`."""
 
 
 class PackedTokens(Sequence[Token]):
     """A completion's tokens, unpacked when one of them is first read.
 
     Args:
-        packed: Their part of a packed completion.
-        count: How many they are.
+        packed: The tokens' part of a packed completion.
+        count: Number of tokens.
     """
 
     def __init__(self, packed: bytes, count: int) -> None:
@@ -63,7 +63,7 @@ class PackedTokens(Sequence[Token]):
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Sequence) and self._tokens == tuple(other)
 
-    __hash__ = None  # type: ignore[assignment]  # as tokens have none
+    __hash__ = None  # type: ignore[assignment]  # tokens have none either
 
     def __repr__(self) -> str:
         return repr(self._tokens)
@@ -79,11 +79,11 @@ def pack(completion: Completion) -> bytes:
 
 
 def unpack(body: bytes, index: int = 0) -> Completion:
-    """Returns the completion that `pack` made the bytes of, marked as recorded.
+    """Returns the completion that `pack` encoded, marked as recorded.
 
     Args:
         body: The bytes.
-        index: Its `index`.
+        index: The completion's `index`.
 
     Raises:
         ValueError: The bytes are damaged.
@@ -96,17 +96,17 @@ def unpack(body: bytes, index: int = 0) -> Completion:
 
 
 def _unpack(body: bytes) -> tuple[Fields, Sequence[Token] | None]:
-    """Returns the fields of the head and the tokens."""
+    """Returns the head's fields and the tokens."""
     stream = zlib.decompressobj()
     head = stream.decompress(memoryview(body)[1:])
     *fields, count, checksum = json.loads(head.decode("utf-8", "surrogatepass"))
     if not stream.eof or zlib.crc32(stream.unused_data) != checksum:
-        raise ValueError("it is cut off, or its checksum is wrong")
+        raise ValueError("it is truncated, or its checksum is wrong")
     return fields, None if count is None else PackedTokens(stream.unused_data, count)
 
 
 def _unpack_one_stream(body: bytes) -> tuple[Fields, Sequence[Token] | None]:
-    """Does so for format 1."""
+    """Unpacks format 1."""
     fields, tail = _cut(zlib.decompress(body))
     return fields[:5], _tokens(fields[5:], tail) if fields[5:] else None
 
@@ -120,7 +120,7 @@ def _json(value: object) -> bytes:
 
 
 def _cut(data: bytes) -> tuple[Fields, bytes]:
-    """Returns what the JSON at the beginning holds, and what follows it."""
+    """Returns the value of the JSON at the beginning, and the bytes after it."""
     end = 4 + int.from_bytes(data[:4], "little")
     return json.loads(data[4:end].decode("utf-8", "surrogatepass")), data[end:]
 
@@ -144,7 +144,7 @@ def _packed_tokens(tokens: Sequence[Token]) -> bytes:
 
 
 def packed_numbers(numbers: Sequence[float]) -> tuple[str, bytes]:
-    """Returns numbers as bytes, and their width as `struct` calls it: `f` where that loses nothing, else `d`."""
+    """Returns numbers as bytes, and their `struct` format: `f` if that loses nothing, else `d`."""
     try:
         narrow = struct.pack(f"<{len(numbers)}f", *numbers)
     except OverflowError:

@@ -1,4 +1,4 @@
-"""A bank's samples as files that others read."""
+"""Exports a bank's samples to files."""
 
 from __future__ import annotations
 
@@ -9,32 +9,32 @@ from itertools import groupby
 from pathlib import Path
 
 from tts.bank.codec import unpack
-from tts.bank.store import Store, told
+from tts.bank.store import Store, explaining_errors
 from tts.core.errors import UserError, missing_extra
 from tts.engines.generating import Completion
 from tts.engines.replay import completion_row
 
 _ROWS = 10_000
-"""Samples held in memory at a time."""
+"""Maximum number of samples in memory."""
 
 Samples = Iterator[tuple[dict[str, str], int, Completion]]
-"""Requests as rows, with a seed and its sample."""
+"""Rows with a request, a seed and its sample."""
 
 
 def export(store: Store, path: Path, model: str | None = None) -> tuple[int, int]:
-    """Writes samples to a file; returns how many, and how many could not be read, being damaged.
+    """Writes samples to a file; returns how many were written, and how many were damaged.
 
     Args:
         store: The bank.
-        path: `.jsonl`: recorded requests, which `engine=replay` reads; it tells no models apart. `.parquet`: a row a sample,
-            without log-probabilities.
+        path: `.jsonl`: recorded requests for `engine=replay`, which does not distinguish models. `.parquet`: one row
+            per sample, without log-probabilities.
         model: Text in the names of the models whose samples are written; None for all.
 
     Raises:
         UserError: The file is of another kind, cannot be written, or needs a package that is not installed.
     """
     if path.suffix not in _WRITERS:
-        raise UserError(f"{path}: can be written as {' or '.join(_WRITERS)}; name such a file")
+        raise UserError(f"{path}: only {' or '.join(_WRITERS)} can be written; name such a file")
     damaged: list[int] = []
     try:
         return _WRITERS[path.suffix](_samples(store, model or "", damaged), path), len(damaged)
@@ -43,8 +43,8 @@ def export(store: Store, path: Path, model: str | None = None) -> tuple[int, int
 
 
 def _samples(store: Store, model: str, damaged: list[int]) -> Samples:
-    """Yields samples, those of a request together; leaves out what is damaged, and notes its seed."""
-    with told(store.path):
+    """Yields samples grouped by request; skips damaged ones and adds their seeds to `damaged`."""
+    with explaining_errors(store.path):
         rows = store.connection.execute(
             """
             SELECT models.name, identity, requests.key, sampling, prompt, seed, body
@@ -105,7 +105,7 @@ def _parquet(found: Samples, path: Path) -> int:
 
 
 def _clean(value: object) -> object:
-    """Returns a value that Arrow takes: it has no lone surrogates."""
+    """Returns a value without lone surrogates, which Arrow refuses."""
     return value.encode("utf-8", "replace").decode() if isinstance(value, str) else value
 
 

@@ -1,8 +1,8 @@
-"""What a checkpoint in a directory is: a digest of its contents.
+"""The identity of a checkpoint in a directory: a digest of its contents.
 
-All of every file is read, since nothing less is safe: training that touches a few rows of an embedding leaves the sizes, the
-headers and most of any excerpt as they were. That takes about a second for a gigabyte, once: the bank remembers the digest
-of a file that keeps its place, size and time of change.
+All files are read completely, since nothing less is safe: training that changes a few rows of an embedding leaves the
+sizes, the headers and most excerpts unchanged. This takes about a second per gigabyte, once: the bank stores the digest
+of a file as long as its path, size and change time stay the same.
 """
 
 from __future__ import annotations
@@ -12,18 +12,18 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from tts.bank.store import Store, plain, told
+from tts.bank.store import Store, explaining_errors, plain
 from tts.core.errors import UserError
 
-_NO_PART = (".md", ".lock")  # what describes a checkpoint is no part of it
+_NO_PART = (".md", ".lock")  # descriptions are not part of a checkpoint
 
 
 def contents(folder: Path, store: Store) -> str:
-    """Returns a digest of the files in `folder`: equal ones hold the same model.
+    """Returns a digest of the files in `folder`; equal digests mean the same model.
 
     Args:
-        folder: The checkpoint. Its place and its subdirectories do not count, nor its README.
-        store: Remembers the digests of files.
+        folder: The checkpoint. Its path, its subdirectories and its README do not count.
+        store: Stores the digests of files.
 
     Raises:
         UserError: A file cannot be read.
@@ -32,11 +32,11 @@ def contents(folder: Path, store: Store) -> str:
         files = sorted(file for file in folder.iterdir() if file.is_file() and file.suffix not in _NO_PART)
         known = {file: _remembered(file, store) for file in files}
         unknown = [file for file in files if known[file] is None]
-        with ThreadPoolExecutor(8) as pool:  # hashing lets other threads run
+        with ThreadPoolExecutor(8) as pool:  # hashing releases the GIL
             digests = dict(zip(unknown, pool.map(_read, unknown), strict=True))
     except OSError as error:
         raise UserError(f"{error.filename}: cannot be read: {error.strerror}") from None
-    with told(store.path), store.transaction():
+    with explaining_errors(store.path), store.transaction():
         for digest, (path, size, changed) in digests.values():
             store.connection.execute("INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?)", (path, size, changed, digest))
     whole = hashlib.blake2b(digest_size=16)
@@ -47,12 +47,12 @@ def contents(folder: Path, store: Store) -> str:
 
 def _state(file: Path) -> tuple[str, int, int]:
     state = file.stat()
-    # The time of modification can be set, as copying programs do; that of change cannot.
+    # Copying programs can set the modification time, but not the change time.
     return plain(str(file.resolve())), state.st_size, state.st_ctime_ns
 
 
 def _remembered(file: Path, store: Store) -> str | None:
-    with told(store.path):
+    with explaining_errors(store.path):
         row = store.connection.execute(
             "SELECT digest FROM files WHERE path = ? AND size = ? AND changed = ?", _state(file)
         ).fetchone()
@@ -60,6 +60,6 @@ def _remembered(file: Path, store: Store) -> str | None:
 
 
 def _read(file: Path) -> tuple[str, tuple[str, int, int]]:
-    state = _state(file)  # before it is read: a change meanwhile is then noticed the next time
+    state = _state(file)  # before reading, so that a change during it is noticed next time
     with file.open("rb") as stream:
         return hashlib.file_digest(stream, lambda: hashlib.blake2b(digest_size=16)).hexdigest(), state

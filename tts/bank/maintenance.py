@@ -1,4 +1,4 @@
-"""What a bank holds, and making it smaller."""
+"""Lists the contents of a bank, and prunes it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from tts.bank.store import Store, told
+from tts.bank.store import Store, explaining_errors
 
 _DAY = 86400
 _KEPT = """
@@ -23,17 +23,17 @@ WHERE instr(models.name, ?) AND made <= ?
 
 @dataclass(frozen=True)
 class Model:
-    """A model or a sandbox of which results are kept.
+    """A model or a sandbox with stored results.
 
     Attributes:
-        name: What it is called.
+        name: Its name.
         identity: What its samples depend on, JSON.
-        requests: How many prompts it was asked, with different sampling parameters counted apart.
-        samples: How many samples there are.
-        entries: How many other results there are, by what they are called.
-        bytes: What all of them take, with the prompts.
-        first: When the first of them was generated; None where there are none.
-        last: When the last was.
+        requests: Number of prompts, counted separately for different sampling parameters.
+        samples: Number of samples.
+        entries: Number of other results by kind.
+        bytes: Size of all of them, including prompts.
+        first: When the first was generated; None if there are none.
+        last: When the last was generated.
     """
 
     name: str
@@ -48,7 +48,7 @@ class Model:
 
 def models(store: Store) -> list[Model]:
     """Returns the models, by name."""
-    with told(store.path):
+    with explaining_errors(store.path):
         rows = store.connection.execute(
             f"""
             SELECT models.key, name, identity, coalesce(requests, 0), coalesce(samples, 0),
@@ -77,24 +77,24 @@ def _date(seconds: float | None) -> datetime | None:
 
 
 def prune(store: Store, model: str | None = None, older_than: float | None = None, to_size: int | None = None) -> int:
-    """Deletes results, and gives their room back to the file system. Runs may be under way.
+    """Deletes results and returns their space to the file system. Runs may be in progress.
 
     Args:
         store: The bank.
-        model: Text in the names of the models whose results go; None for all.
-        older_than: Days since they were made; None for all.
-        to_size: Bytes of them that may stay: of those that the above names the oldest go, and no more than needed. None
-            deletes all of them.
+        model: Text in the names of the models whose results are deleted; None for all.
+        older_than: Minimum age in days; None for all.
+        to_size: Target size in bytes of all results: of those selected above only the oldest are deleted until it is
+            reached. None deletes all of them.
 
     Returns:
-        How many were deleted.
+        The number of deleted results.
     """
     made = int(time.time() - (older_than or 0) * _DAY)
-    with told(store.path):
+    with explaining_errors(store.path):
         with store.transaction():
             store.connection.execute(f"CREATE TEMP TABLE doomed AS {_SELECTED}", (model or "", made))
             if to_size is not None:
-                # A result stays where all up to and with it need not go for the rest to fit.
+                # A result stays if deleting the older ones already suffices.
                 whole = store.connection.execute(f"SELECT coalesce(sum(size), 0) FROM ({_KEPT})").fetchone()[0]
                 running = "SELECT part, id, sum(size) OVER (ORDER BY made, part, id) - size AS before FROM doomed"
                 staying = f"SELECT part, id FROM ({running}) WHERE before >= ?"

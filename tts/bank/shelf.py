@@ -1,7 +1,7 @@
-"""Results by key: what the bank has is not computed again, in this process or in another.
+"""Results by key: what the bank holds is not computed again, in this process or another.
 
-Every kind of result but samples is kept so. A further kind needs a shelf: the name of the kind, the key of what gives such
-results (`Bank.register`), and how one is packed.
+All kinds of results except samples are stored this way. A new kind needs a shelf: the name of the kind, the key of the
+model or program that produces it (`Bank.register`), and functions that pack and unpack a result.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ from tts.core.errors import EngineError
 V = TypeVar("V")
 
 _PAUSE, _LONGEST_PAUSE = 0.005, 0.2
-"""Seconds between looks for a result that somebody else is at work on; doubled each time, up to the second."""
+"""Seconds between polls for a result that another worker computes; doubled each time, up to the second value."""
 
 
 class Shelf(Generic[V]):
     """Results of one kind, of one model or program.
 
     Args:
-        bank: Where they are kept.
-        model: The key of what gives them.
-        kind: What they are called, in the plural.
-        pack: Returns the bytes of a result, None where it is not to be kept.
-        unpack: Returns the result of bytes; raises ValueError where they are damaged.
+        bank: The bank that stores them.
+        model: The key of the model or program.
+        kind: Their name, in the plural.
+        pack: Returns the bytes of a result, or None to not store it.
+        unpack: Returns the result from bytes; raises ValueError if they are damaged.
     """
 
     def __init__(
@@ -45,22 +45,22 @@ class Shelf(Generic[V]):
         self._closed = False
 
     def digest(self) -> hashlib.blake2b:
-        """Returns what makes a key of the contents that it is updated with: of this model and kind alone."""
+        """Returns a digest that turns the contents it is updated with into a key of this model and kind."""
         return hashlib.blake2b(digest_size=16, key=self._model, person=self._kind.encode()[:16])
 
     async def get(self, keys: Sequence[bytes], compute: Callable[[Sequence[bytes]], Awaitable[Sequence[V]]]) -> list[V]:
         """Returns a result for each key.
 
-        Results that somebody else is computing are waited for; when that one fails or is killed, the first who waits takes
+        Waits for results that another worker is computing; if that worker fails or is killed, the first waiter takes
         over.
 
         Args:
             keys: The keys.
-            compute: Returns the results of some of the keys, which come in the order of `keys` and once each.
+            compute: Returns the results of some of the keys, given in the order of `keys` and once each.
 
         Raises:
-            BankError: The bank cannot be read or written any more.
-            EngineError: The shelf was closed while a result was waited for.
+            BankError: The bank can no longer be read or written.
+            EngineError: The shelf was closed while waiting for a result.
         """
         wanted = dict.fromkeys(keys)
         values: dict[bytes, V] = {}
@@ -75,14 +75,14 @@ class Shelf(Generic[V]):
             pause = min(2 * pause, _LONGEST_PAUSE) if len(values) == before else _PAUSE
             await asyncio.sleep(pause)
             if self._closed:
-                raise EngineError(f"what gives these {self._kind} was closed")
+                raise EngineError(f"the source of these {self._kind} was closed")
 
     def close(self) -> None:
-        """Fails those who wait for somebody else's results."""
+        """Fails all who wait for another worker's results."""
         self._closed = True
 
     def _stored(self, keys: Sequence[bytes]) -> dict[bytes, V]:
-        """Returns the results of those keys that the bank has."""
+        """Returns the stored results of these keys."""
         try:
             return {key: self._unpack(body) for key, body in self._bank.entries(keys).items()}
         except ValueError as error:
@@ -91,17 +91,17 @@ class Shelf(Generic[V]):
     async def _computed(
         self, keys: Sequence[bytes], compute: Callable[[Sequence[bytes]], Awaitable[Sequence[V]]]
     ) -> dict[bytes, V]:
-        """Returns the results of those keys that nobody else is at work on."""
+        """Computes the results of the keys that no other worker has claimed."""
         claimed = {key for key in keys if self._bank.claim_entry(key)}
         try:
-            # Until they were claimed, somebody may have stored some.
+            # Some may have been stored before they were claimed.
             values = self._stored([key for key in keys if key in claimed])
             mine = [key for key in keys if key in claimed and key not in values]
             for key, value in zip(mine, await compute(mine) if mine else (), strict=True):
                 values[key] = value
                 body = self._pack(value)
                 if body is not None:
-                    claimed.discard(key)  # given up when it is stored
+                    claimed.discard(key)  # released when it is stored
                     self._bank.put_entry(Entry(self._model, self._kind, key, body), claimed=True)
             return values
         finally:

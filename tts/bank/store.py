@@ -1,8 +1,8 @@
-"""The bank's file: an SQLite database in WAL mode, which several processes may read and write at once.
+"""The bank's file: an SQLite database in WAL mode, which several processes may read and write at the same time.
 
-`models` are who was asked, `requests` what was asked (model, prompt, sampling), `samples` what was answered. Keys
-are digests of contents. `files` remembers the digests of checkpoints' files. `entries` are what a model or a sandbox gave
-for an input without a seed (a score, what code printed), each under a key that stands for that input.
+Tables: `models`; `requests` (model, prompt, sampling); `samples`, the completions of requests; `files`, the digests of
+checkpoints' files; `entries`, a model's or sandbox's results for inputs without a seed (a score, the output of code),
+each under a key of its input. Keys are digests of contents.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ from pathlib import Path
 
 from tts.core.errors import RunError
 
-_APPLICATION = 0x74747342  # "ttsB", in the file's header: what tells a bank from other databases
+_APPLICATION = 0x74747342  # "ttsB", in the file's header: distinguishes banks from other databases
 _VERSION = 2
 _READABLE = (1, 2)
-"""Formats that can be read; they differ in how samples are packed (`tts.bank.codec`), and one file may hold both kinds."""
+"""Readable formats; they differ in the packing of samples (`tts.bank.codec`), and one file may hold both."""
 _WAIT = 60.0
-"""Seconds for which a lock of another process is waited for; each is held for milliseconds."""
+"""Seconds to wait for another process's lock; each is held for milliseconds."""
 
 _AT_ONCE = 900
-"""Seeds or keys in one query; SQLite takes 999 parameters or more, which depends on its version and how it was built."""
+"""Seeds or keys per query; SQLite accepts at least 999 parameters, depending on its version and build."""
 
 _SCHEMA = f"""
 CREATE TABLE models (key BLOB PRIMARY KEY, name TEXT NOT NULL, identity TEXT NOT NULL) WITHOUT ROWID;
@@ -48,23 +48,22 @@ CREATE TABLE IF NOT EXISTS entries (
     body BLOB NOT NULL
 )
 """
-"""What banks that were made before do not have; programs of that time do not mind it."""
+"""A table that older banks lack; older versions of the program ignore it."""
 
 _REMEDIES = {
-    "NOTADB": "it is no bank; name another file in bank.path",
+    "NOTADB": "it is not a bank; name another file in bank.path",
     "CORRUPT": "the file is damaged; move it away (what can still be read: python -m tts.bank export) or name another "
     "file in bank.path",
-    # A prune would need room itself, for SQLite's journal.
-    "FULL": "there is no more room on its disk; what was stored is intact: delete other files there and run the same "
-    "command again",
-    "IOERR": "the disk cannot be written or read, or is full; what was stored is intact: mend that and run the same "
+    # Pruning would itself need space, for SQLite's journal.
+    "FULL": "its disk is full; the stored results are intact: delete other files there and run the same command again",
+    "IOERR": "the disk cannot be written or read, or is full; the stored results are intact: fix that and run the same "
     "command again",
     "TOOBIG": "a sample is larger than the database allows; run with bank.path=null",
-    "BUSY": f"another program has held it locked for more than {_WAIT:.0f} seconds; end that or name another file in "
+    "BUSY": f"another program has held it locked for more than {_WAIT:.0f} seconds; end it or name another file in "
     "bank.path",
-    "READONLY": "the file or its folder may not be written, which reading needs, too; mend the permissions, copy it to "
-    "a folder of yours, or name another file in bank.path",
-    "CANTOPEN": "it cannot be opened; name a file in a folder that can be written in bank.path",
+    "READONLY": "the file or its folder may not be written, which reading needs too; fix the permissions, copy it to "
+    "your own folder, or name another file in bank.path",
+    "CANTOPEN": "it cannot be opened; set bank.path to a file in a writable folder",
 }
 
 
@@ -74,13 +73,13 @@ class BankError(RunError):
 
 @dataclass(frozen=True)
 class Row:
-    """A sample with all that it is stored under.
+    """A sample with the keys and data that it is stored under.
 
     Attributes:
         model: The model's key.
         request: The request's key.
         sampling: The request's sampling parameters, JSON.
-        prompt: Its prompt, packed.
+        prompt: The request's prompt, packed.
         seed: The sample's seed.
         body: The sample, packed.
     """
@@ -93,7 +92,7 @@ class Row:
     body: bytes
 
     def insert(self, connection: sqlite3.Connection, made: int) -> None:
-        """Stores it, unless it is there already."""
+        """Inserts it unless it is already stored."""
         connection.execute(
             "INSERT OR IGNORE INTO requests VALUES (?, ?, ?, ?)", (self.request, self.model, self.sampling, self.prompt)
         )
@@ -105,12 +104,12 @@ class Row:
 
 @dataclass(frozen=True)
 class Entry:
-    """What came of an input without a seed.
+    """A result for an input without a seed.
 
     Attributes:
-        model: The key of the model or sandbox that it is of.
-        kind: What such results are called, in the plural: `scores`.
-        key: What stands for the input, for the model and for the kind.
+        model: The key of the model or sandbox.
+        kind: The name of such results, in the plural: `scores`.
+        key: A digest of the input, the model and the kind.
         body: The result, packed.
     """
 
@@ -120,7 +119,7 @@ class Entry:
     body: bytes
 
     def insert(self, connection: sqlite3.Connection, made: int) -> None:
-        """Stores it, unless it is there already."""
+        """Inserts it unless it is already stored."""
         connection.execute(
             "INSERT OR IGNORE INTO entries (key, model, kind, made, body) VALUES (?, ?, ?, ?, ?)",
             (self.key, self.model, self.kind, made, self.body),
@@ -128,7 +127,7 @@ class Entry:
 
 
 @contextmanager
-def told(path: Path) -> Iterator[None]:
+def explaining_errors(path: Path) -> Iterator[None]:
     """Turns SQLite's errors into ones that name the file and the remedy."""
     try:
         yield
@@ -139,27 +138,27 @@ def told(path: Path) -> Iterator[None]:
 
 
 def plain(name: str) -> str:
-    """Returns a name as SQLite takes it: bytes of a path that are no text, lone surrogates in Python, are spelled out."""
+    """Returns a name that SQLite accepts: lone surrogates, from undecodable bytes of a path, are escaped."""
     return name.encode("utf-8", "backslashreplace").decode()
 
 
 class Store:
-    """A connection to a bank's file, which is made where there is none. To be used by one thread at a time.
+    """A connection to a bank's file. To be used by one thread at a time.
 
     Args:
         path: The file.
-        create: Whether to make it.
+        create: Whether to create it if missing.
 
     Raises:
-        BankError: It is not a bank, of another version, or cannot be read and written.
+        BankError: It is not a bank, has another version, or cannot be read and written.
     """
 
     def __init__(self, path: Path, create: bool = True) -> None:
         self.path = path
         if not create and not path.is_file():
             raise BankError(f"bank {path}: no such file")
-        with told(path):
-            # Every statement is a transaction of its own unless one is begun.
+        with explaining_errors(path):
+            # Every statement is a separate transaction unless one is begun.
             self.connection = sqlite3.connect(path, timeout=_WAIT, isolation_level=None, check_same_thread=False)
             try:
                 self._open()
@@ -168,13 +167,13 @@ class Store:
                 raise
 
     def _open(self) -> None:
-        # In this order: another process may be making the bank between the two.
+        # In this order: another process may create the bank in between.
         if not self._is_blank() and self._pragma("application_id") != _APPLICATION:
             raise BankError(f"bank {self.path}: another program's database; name another file in bank.path")
         self._use_wal()
-        # In WAL mode this loses nothing when the process is killed, and at most the last moments in a power cut.
+        # In WAL mode this loses nothing when the process is killed, and only the last moments in a power cut.
         self._pragma("synchronous = NORMAL")
-        with self.transaction():  # of several processes that come at once, one makes the tables
+        with self.transaction():  # of several processes that arrive at once, one creates the tables
             if self._is_blank():
                 for statement in filter(None, map(str.strip, _SCHEMA.split(";"))):
                     self.connection.execute(statement)
@@ -182,10 +181,10 @@ class Store:
             version = self._pragma("user_version")
             if version not in _READABLE:
                 raise BankError(
-                    f"bank {self.path}: its format has number {version}, this program reads {_VERSION} and older ones; name "
-                    "another file in bank.path, or use the program's version that wrote it"
+                    f"bank {self.path}: its format is {version}, but this program reads {_VERSION} and older; name "
+                    "another file in bank.path, or use the version of the program that wrote it"
                 )
-            if version != _VERSION:  # a program that cannot read what is added from now on shall refuse the file
+            if version != _VERSION:  # programs that cannot read the new format must refuse the file
                 self._pragma(f"user_version = {_VERSION}")
 
     def _is_blank(self) -> bool:
@@ -198,7 +197,7 @@ class Store:
             try:
                 mode = self._pragma("journal_mode = WAL")
             except sqlite3.OperationalError as error:
-                # SQLite does not itself wait here for others who are just opening the file.
+                # SQLite itself does not wait here for other processes that are opening the file.
                 if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > end:
                     raise
                 time.sleep(0.01)
@@ -213,7 +212,7 @@ class Store:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """All of it or nothing."""
+        """Runs its body in one transaction."""
         self.connection.execute("BEGIN IMMEDIATE")
         try:
             yield
@@ -224,9 +223,9 @@ class Store:
             raise
 
     def get(self, request: bytes, seeds: Sequence[int]) -> list[tuple[int, bytes]]:
-        """Returns those of a request's samples that are there, as pairs of seed and packed sample."""
+        """Returns a request's stored samples of these seeds, as pairs of seed and packed sample."""
         rows: list[tuple[int, bytes]] = []
-        with told(self.path):
+        with explaining_errors(self.path):
             for first in range(0, len(seeds), _AT_ONCE):
                 some = seeds[first : first + _AT_ONCE]
                 wanted = ",".join("?" * len(some))
@@ -236,16 +235,16 @@ class Store:
         return rows
 
     def put(self, rows: Iterable[Row | Entry]) -> None:
-        """Stores samples and entries in one transaction; those that are there already stay as they are."""
+        """Stores samples and entries in one transaction; existing ones are unchanged."""
         now = int(time.time())
-        with told(self.path), self.transaction():
+        with explaining_errors(self.path), self.transaction():
             for row in rows:
                 row.insert(self.connection, now)
 
     def entries(self, keys: Sequence[bytes]) -> dict[bytes, bytes]:
-        """Returns those entries that are there, packed, by their keys."""
+        """Returns the stored entries, packed, by key."""
         found: dict[bytes, bytes] = {}
-        with told(self.path):
+        with explaining_errors(self.path):
             for first in range(0, len(keys), _AT_ONCE):
                 some = keys[first : first + _AT_ONCE]
                 wanted = ",".join("?" * len(some))
@@ -254,16 +253,16 @@ class Store:
 
     def has_entries(self, model: bytes) -> bool:
         """Whether there is any entry of a model or sandbox."""
-        with told(self.path):
+        with explaining_errors(self.path):
             found = self.connection.execute("SELECT 1 FROM entries WHERE model = ? LIMIT 1", (model,)).fetchone()
         return found is not None
 
     def put_model(self, key: bytes, name: str, identity: str) -> None:
-        """Stores who is asked."""
-        with told(self.path):
+        """Stores a model or sandbox."""
+        with explaining_errors(self.path):
             self.connection.execute("INSERT OR REPLACE INTO models VALUES (?, ?, ?)", (key, plain(name), identity))
 
     def close(self) -> None:
         """Closes the connection."""
-        with told(self.path):
+        with explaining_errors(self.path):
             self.connection.close()

@@ -1,9 +1,9 @@
-"""Metering and limits: what a search costs is charged where it arises, added up per scope, and held against its limits.
+"""Metering and limits: costs are charged where they arise, summed per scope, and checked against its limits.
 
 A scope travels with the task context (`contextvars`), so strategies, policies and verifiers need no accounting: metered
 engines, metered sandboxes and judgements charge the scope that they run in, and every charge also counts in the scopes
-around it. They ask `check` before they spend; what is in flight when a limit is reached is finished and paid, so a search
-exceeds a limit by no more than that. Only a time limit cuts what is in flight.
+around it. They call `check` before they spend; work in flight when a limit is reached is finished and charged, so a
+search exceeds a limit by no more than that. Only a time limit cancels work in flight.
 """
 
 from tts.budget.judgements import Judgements

@@ -1,4 +1,4 @@
-"""Judgements: made once for all who ask for the same, and counted as they begin."""
+"""Judgements: computed once for all equal requests, and counted when they begin."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ T = TypeVar("T")
 
 
 class Judgements(Generic[T]):
-    """The judgements of one verifier, which are charged as verifications: a vote on a step each.
+    """The judgements of one verifier, charged as verifications: one vote on one step each.
 
-    They are kept as long as somebody holds the problem, or one that equals it.
+    They are kept as long as the problem, or an equal one, is referenced.
 
     Args:
-        role: Whom to charge.
+        role: The role to charge.
     """
 
     def __init__(self, role: Role = VERIFIER) -> None:
@@ -33,14 +33,14 @@ class Judgements(Generic[T]):
 
         Args:
             problem: The problem.
-            key: What tells the judgement from others of the problem.
-            judge: Makes it; called only where it is neither made nor under way.
-            count: How many verifications it is; 0 where the verifier counts them itself (`count`).
+            key: Identifies the judgement among those of the problem.
+            judge: Computes it; called only if it is neither done nor in progress.
+            count: Number of verifications; 0 if the verifier counts them itself (`count`).
         """
         return await self._shared[problem].get(key, partial(self._begin, judge, count))
 
     def count(self, verifications: int = 1) -> None:
-        """Counts judgements that are not shared: those of a computation, or of rows that are read together."""
+        """Counts judgements that are not shared: those of a computation, or of rows that are scored together."""
         charge(self._role, Usage(verifications=verifications))
 
     async def _begin(self, judge: Callable[[], Awaitable[T]], count: int) -> T:

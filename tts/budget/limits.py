@@ -1,4 +1,4 @@
-"""What a run and its problems may spend."""
+"""The limits of a run and its problems."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from tts.core.settings import PositiveFloat, PositiveInt, refused, settings
 @settings
 @dataclass(frozen=True)
 class Limits:
-    """What a scope may spend, all roles but the grader together unless the name says whose; None for no limit.
+    """The limits of a scope, over all roles except the grader unless the name says which; None for no limit.
 
     Attributes:
         tokens: Completion tokens.
-        policy_tokens: The policy's.
-        verifier_tokens: The verifier's.
+        policy_tokens: The policy's completion tokens.
+        verifier_tokens: The verifier's completion tokens.
         calls: Requests to engines.
         code_executions: Pieces of model-written code.
         flops: As in `Usage`.
-        dollars: By the engines' prices.
+        dollars: Cost at the engines' prices.
         seconds: Wall-clock time.
 
     Raises:
-        UserError: A limit is not above 0, or one could never be reached since a wider one is reached before it.
+        UserError: A limit is not above 0, or can never be reached because a wider one is reached first.
     """
 
     tokens: PositiveInt | None = None
@@ -36,13 +36,13 @@ class Limits:
     seconds: PositiveFloat | None = None
 
     def __post_init__(self) -> None:
-        """Checks them against each other."""
+        """Checks the limits against each other."""
         for part in ("policy_tokens", "verifier_tokens"):
             check_part(part, getattr(self, part), "tokens", self.tokens)
 
 
 def check_part(part: str, inner: float | None, whole: str, outer: float | None) -> None:
-    """Raises UserError where the limit called `part` is above the limit called `whole`, which always comes first."""
+    """Raises UserError if the limit `part` is above the limit `whole`, which is always reached first."""
     if inner is not None and outer is not None and inner > outer:
         raise refused(
             part, inner, f"it can never be reached: {whole}={outer} comes first; lower the one or raise the other"
@@ -54,8 +54,8 @@ class Budget:
     """The limits of a run.
 
     Args:
-        problem: Of each problem.
-        run: Of all of them together.
+        problem: Limits of each problem.
+        run: Limits of all problems together.
 
     Raises:
         UserError: A problem's limit is above the run's.

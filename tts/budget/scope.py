@@ -1,4 +1,4 @@
-"""Scopes: the meters that everything is charged to, and that limits are held against."""
+"""Scopes: meters that costs are charged to and limits are checked against."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from tts.budget.usage import GRADER, POLICY, ROLES, VERIFIER, Role, Usage
 T = TypeVar("T")
 
 
-class LimitReached(Exception):  # noqa: N818  no fault
-    """A limit does not allow to spend more; the search ends with what it has. Holds the limit's name."""
+class LimitReached(Exception):  # noqa: N818  not a fault
+    """A limit is used up; the search ends with what it has. Holds the limit's name."""
 
 
 @dataclass
@@ -26,13 +26,13 @@ class Scope:
     """The meter of one piece of work (a problem, a run) and of everything inside it.
 
     Attributes:
-        parent: The scope around it.
-        name: What its limits are called by.
-        limits: What it may spend.
-        order: Its place among those who compete for an engine: lower ones go first.
-        usage: What it has spent so far, by role; those of every search first.
-        hit: The limits, its own and those around it, that something in it ran into.
-        started: Time of the event loop.
+        parent: The enclosing scope.
+        name: The prefix of its limits' names.
+        limits: Its limits.
+        order: Its priority among those who compete for an engine: lower ones go first.
+        usage: Its usage so far, by role; the roles of every search come first.
+        hit: The limits, its own and those of enclosing scopes, that were reached inside it.
+        started: Start time of the event loop's clock.
     """
 
     parent: Scope | None = None
@@ -44,14 +44,14 @@ class Scope:
     started: float = field(default_factory=lambda: now())
 
     def __post_init__(self) -> None:
-        """Lays out what `check` has to compare, so that it is quick where there are no limits."""
+        """Prepares the comparisons of `check`, so that it is fast without limits."""
         bounds = ((key, getattr(self.limits, key)) for key in _MEASURES)
         own = [(f"{self.name}.{key}", self, _MEASURES[key], bound) for key, bound in bounds if bound is not None]
         self._bounds: list[_Bound] = own + (self.parent._bounds if self.parent else [])
         ends = [self.parent.deadline] if self.parent and self.parent.deadline else []
         if self.limits.seconds is not None:
             ends.append((self.started + self.limits.seconds, f"{self.name}.seconds"))
-        # The first end of its time, with the name of the limit that sets it.
+        # Its earliest deadline, with the name of the limit that sets it.
         self.deadline: tuple[float, str] | None = min(ends, default=None)
 
     @property
@@ -60,28 +60,28 @@ class Scope:
         return now() - self.started
 
     def add(self, role: Role, usage: Usage) -> None:
-        """Adds to what this scope alone has spent."""
+        """Adds to the usage of this scope only."""
         spent = self.usage.get(role)
         if spent is None:
             spent = self.usage[role] = Usage()
         spent.add(usage)
 
     def reached(self) -> str | None:
-        """Returns the name of a limit, its own or one around it, that is used up, None where there is none."""
+        """Returns the name of a used-up limit, its own or an enclosing scope's, None if there is none."""
         for name, scope, measure, bound in self._bounds:
             if measure(scope) >= bound:
                 return name
         return None
 
     def check(self) -> None:
-        """Raises LimitReached where a limit is used up, and notes which."""
+        """Raises LimitReached if a limit is used up, and notes which."""
         name = self.reached() if self._bounds else None
         if name is not None:
             self.note(name)
             raise LimitReached(name)
 
     def note(self, name: str) -> None:
-        """Notes, here and in the scopes around, that a limit was run into."""
+        """Notes, here and in the enclosing scopes, that a limit was reached."""
         scope: Scope | None = self
         while scope is not None:
             scope.hit.add(name)
@@ -96,7 +96,7 @@ def _of_all(amount: str) -> Callable[[Scope], float]:
 
     def spent(scope: Scope) -> float:
         total = 0.0
-        for role, usage in scope.usage.items():  # no generator: every request asks
+        for role, usage in scope.usage.items():  # not a generator, for speed: called for every request
             if role != GRADER:
                 total += amount_of(usage)
         return total
@@ -115,7 +115,7 @@ _MEASURES: dict[str, Callable[[Scope], float]] = {
     "seconds": lambda scope: scope.wall_s,
 }
 
-_nowhere = Scope(started=0.0)  # stands in where no scope is open, and is never charged
+_nowhere = Scope(started=0.0)  # used when no scope is open; never charged
 _current: ContextVar[Scope | None] = ContextVar("scope", default=None)
 
 
@@ -129,7 +129,7 @@ def now() -> float:
 
 @contextmanager
 def scope(name: str = "", limits: Limits | None = None, order: int | None = None) -> Iterator[Scope]:
-    """Opens a scope inside the current one, whose order it has unless it is given one."""
+    """Opens a scope inside the current one, inheriting its order unless one is given."""
     outer = _current.get()
     if order is None:
         order = outer.order if outer else 0
@@ -142,12 +142,12 @@ def scope(name: str = "", limits: Limits | None = None, order: int | None = None
 
 
 def current() -> Scope:
-    """Returns the scope that the caller runs in; an empty one where none is open."""
+    """Returns the scope that the caller runs in; an empty one if none is open."""
     return _current.get() or _nowhere
 
 
 def charge(role: Role, usage: Usage) -> None:
-    """Adds `usage` to the current scope and to those around it; without a scope it is dropped."""
+    """Adds `usage` to the current scope and all enclosing ones; without a scope it is dropped."""
     inner = _current.get()
     while inner is not None:
         inner.add(role, usage)
@@ -155,7 +155,7 @@ def charge(role: Role, usage: Usage) -> None:
 
 
 def check(role: Role) -> None:
-    """Raises LimitReached where a limit of the current scope is used up that holds for `role`."""
+    """Raises LimitReached if a limit of the current scope that applies to `role` is used up."""
     if role != GRADER:
         current().check()
 
@@ -164,7 +164,7 @@ async def in_time(items: AsyncIterator[T], inside: Scope) -> AsyncIterator[T]:
     """Yields the items until the scope's time is up.
 
     Raises:
-        LimitReached: It was up before the items ended; what was under way is cancelled.
+        LimitReached: It was up before the items ended; work in progress is cancelled.
     """
     end, name = inside.deadline or (None, "")
     while True:

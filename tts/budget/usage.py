@@ -1,19 +1,19 @@
-"""What can be spent, and by whom."""
+"""Usage, and the roles that it is charged to."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 Role = str
-"""Who spends, by name: `policy`, `verifier`, or any other part of a program that asks engines or runs code."""
+"""Name of a spender: `policy`, `verifier`, or any other part of a program that uses engines or runs code."""
 
 POLICY: Role = "policy"
 VERIFIER: Role = "verifier"
 ROLES: tuple[Role, ...] = (POLICY, VERIFIER)
-"""The roles of every search, which records always show."""
+"""The roles of every search, always present in records."""
 
 GRADER: Role = "grader"
-"""The role that says how good the outcome of a search is: it is metered like others, and no limit holds for it."""
+"""The role that grades the outcome of a search: metered like others, but not limited."""
 
 
 @dataclass
@@ -23,15 +23,15 @@ class Usage:
     Attributes:
         calls: Requests to an engine.
         samples: Completions that engines returned.
-        prompt_tokens: Tokens of the prompts sent, counted once a request however many samples it asked for. A prompt
-            that repeats an earlier one counts again, whatever the engine's cache saves.
+        prompt_tokens: Tokens of the prompts sent, counted once per request whatever the number of samples. A repeated
+            prompt counts again, whatever the engine's cache saves.
         completion_tokens: Tokens sampled.
-        flops: 2 x the model's parameters x (prompt tokens + completion tokens); an upper bound where prefixes are cached.
-        dollars: By the engine's prices.
-        generated_tokens: The completion tokens that this run sampled itself; recorded ones are not among them.
-        verifications: Judgements: one vote on one step.
+        flops: 2 x the model's parameters x (prompt tokens + completion tokens); an upper bound if prefixes are cached.
+        dollars: Cost at the engine's prices.
+        generated_tokens: The completion tokens that this run sampled itself, excluding recorded ones.
+        verifications: Judgements, each one vote on one step.
         code_executions: Pieces of model-written code that were run.
-        seconds: Time that requests and executions were in flight, added up; more than wall-clock where they overlap.
+        seconds: Total time that requests and executions were in flight; more than wall-clock time if they overlap.
     """
 
     calls: int = 0

@@ -1,1 +1,1 @@
-"""The command line: one command, single runs and sweeps, what the terminal shows."""
+"""The command line: one command, single runs and sweeps, terminal output."""

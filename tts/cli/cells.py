@@ -1,4 +1,4 @@
-"""One cell of a sweep in this process: as Hydra's `run_job`, which copies the configuration five times."""
+"""Runs a cell of a sweep in this process, like Hydra's `run_job`, which copies the configuration five times."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from tts.config.build import Config
 
 
 def run_cell(number: int, config: DictConfig, callbacks: Callbacks, task_function: TaskFunction) -> JobReturn:
-    """Runs a cell in its directory, with Hydra's files in it; returns what it came to, without the configuration.
+    """Runs a cell in its directory, with Hydra's files in it; returns its result, without the configuration.
 
     Args:
-        number: Which of the sweep's cells it is.
-        config: Its configuration, with Hydra's.
-        callbacks: Hydra's, who are told.
-        task_function: Runs it.
+        number: The cell's number in the sweep.
+        config: Its configuration, including Hydra's.
+        callbacks: Hydra's callbacks, which are notified.
+        task_function: Runs the job.
     """
     hydra, state = config.hydra, HydraConfig.instance()
     before, state.cfg = state.cfg, cast(HydraConf, config)
@@ -65,6 +65,6 @@ def _save(config: DictConfig, folder: Path) -> None:
     hydra = task.pop("hydra")
     parts = {"config": task, "hydra": {"hydra": hydra}, "overrides": hydra["overrides"]["task"]}
     for name, part in parts.items():
-        # As OmegaConf.to_yaml, which makes another container of each.
+        # Like OmegaConf.to_yaml, which creates another container of each.
         text = yaml.dump(part, allow_unicode=True, sort_keys=False, Dumper=get_omega_conf_dumper())
         (folder / f"{name}.yaml").write_text(text, "utf-8")

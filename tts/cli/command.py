@@ -22,7 +22,7 @@ from tts.config.keys import top_level
 from tts.config.refusals import refusal
 from tts.core.errors import UserError
 
-# By its place: as a package, a `conf` of the user's in the current directory may go before it (editable installs).
+# A path, not a package: with editable installs a user's `conf` in the current directory might be found first.
 CONF = Path(__file__).resolve().parents[2] / "conf"
 
 
@@ -36,7 +36,7 @@ def command(config_name: str, run_job: RunJob, arguments: Sequence[str]) -> int:
     """
     jobs = Jobs(run_job, top_level(CONF / f"{config_name}.yaml"))
     _register()
-    # Lets Hydra's own errors through to here, where they become one message.
+    # Lets Hydra's own errors propagate to here, where they become one message.
     os.environ["HYDRA_FULL_ERROR"] = "1"
     sys.argv[1:] = arguments  # Hydra reads them there
     try:
@@ -50,28 +50,26 @@ def command(config_name: str, run_job: RunJob, arguments: Sequence[str]) -> int:
         jobs.sweep.end()
         return 130
     except Exception as error:
-        # No cell raises in a sweep: this is the launcher's or the sweeper's, as where a process of theirs died.
+        # No cell raises in a sweep: the error is the launcher's or the sweeper's, for example a dead process.
         if not jobs.sweep.on:
             raise
-        _tell_stopped(jobs.sweep, error)
+        _report_stop(jobs.sweep, error)
         jobs.statuses.append(1)
     finally:
         jobs.host.close()
-    # A launcher may have run the jobs of a sweep elsewhere.
+    # A launcher may have run the jobs in other processes.
     failures = jobs.sweep.end()
     if failures:
-        print_error(
-            Console(), f"{len(failures)} of the sweep's runs failed; the same command runs them again, and only them"
-        )
+        print_error(Console(), f"{len(failures)} of the sweep's runs failed; the same command runs only these again")
         for folder, (_, reason) in failures.items():
             Console().print(f"  {folder.name}: {reason}", markup=False, highlight=False, soft_wrap=True)
     return max((*jobs.statuses, *(status for status, _ in failures.values())), default=0)
 
 
 def _register() -> None:
-    """Puts our sweeper and launcher into the places of Hydra's basic ones, which configurations go on naming."""
+    """Replaces Hydra's basic sweeper and launcher by ours; configurations keep the basic names."""
     known = Plugins.instance().class_name_to_class
-    # Hydra executes the modules of its plug-ins as it looks for them: a class that is derived earlier has another base.
+    # Hydra executes its plug-ins' modules when it searches for them: a class derived earlier has another base.
     from tts.cli.grid import PLUG_INS
 
     known.update({f"{basic.__module__}.{basic.__qualname__}": ours for basic, ours in PLUG_INS.items()})
@@ -81,7 +79,7 @@ def _rounds(launch: Callable[[], None], sweep: Sweep) -> None:
     """Runs the job, or the sweep in as many rounds as it takes.
 
     Raises:
-        BrokenProcessPool: A process of the launcher's pool died, and there is nothing to go on with.
+        BrokenProcessPool: A process of the launcher's pool died, and no cells are left to continue with.
     """
     again = True
     while again:
@@ -91,11 +89,11 @@ def _rounds(launch: Callable[[], None], sweep: Sweep) -> None:
         except BrokenProcessPool as error:
             if not (sweep.on and sweep.another_round(broken=True)):
                 raise
-            _tell_stopped(sweep, error, "; the sweep goes on with other cells")
+            _report_stop(sweep, error, "; the sweep continues with other cells")
 
 
-def _tell_stopped(sweep: Sweep, error: Exception, then: str = "") -> None:
-    """Says that the launcher or the sweeper stopped, rather than a cell; what it said goes to a file."""
+def _report_stop(sweep: Sweep, error: Exception, then: str = "") -> None:
+    """Reports that the launcher or the sweeper stopped, rather than a cell; its message goes to a file."""
     reason = f"{type(error).__name__}: {next(iter(str(error).splitlines()), '')}"
     log = sweep.note("".join(traceback.format_exception(error)))
-    print_error(Console(stderr=True), f"what runs the sweep's cells stopped ({reason}); see {log}{then}")
+    print_error(Console(stderr=True), f"the sweep's launcher or sweeper stopped ({reason}); see {log}{then}")

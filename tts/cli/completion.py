@@ -1,4 +1,4 @@
-"""Completion in shells: `eval "$(tts completion bash)"`, in ~/.bashrc or, with zsh, in ~/.zshrc."""
+"""Shell completion: `eval "$(tts completion bash)"` in ~/.bashrc, or for zsh in ~/.zshrc."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ _HYDRA = ("--cfg", "--help", "--multirun", "--resolve", "-m")
 def parser() -> argparse.ArgumentParser:
     """Returns the command's parser."""
     parser = argparse.ArgumentParser(prog="tts completion", description=__doc__)
-    parser.add_argument("shell", choices=[*_SCRIPTS, "query"], help="query: answers the script")
+    parser.add_argument("shell", choices=[*_SCRIPTS, "query"], help="query: used by the script")
     return parser
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Prints a shell's script, or what completes the line that the script tells in the environment."""
+    """Prints a shell's script, or the completions of the line that the script passes in the environment."""
     shell = parser().parse_args(arguments).shell
     if shell == "query":
         line, breaks = os.environ["COMP_LINE"][: int(os.environ["COMP_POINT"])], os.environ["COMP_WORDBREAKS"]
@@ -43,18 +43,18 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def choices(line: str, breaks: str = "") -> list[str]:
-    """Returns what the last word of a line can be completed to, with a space where it is then whole.
+    """Returns the completions of a line's last word, followed by a space if they are complete.
 
     Args:
-        line: The command line as far as the cursor.
-        breaks: At which characters the shell begins a new word; only what comes behind the last one is returned.
+        line: The command line up to the cursor.
+        breaks: Characters at which the shell begins a new word; only the part after the last one is returned.
     """
     from tts.cli.main import COMMANDS
 
     words = line.split()[1:]
     word = words.pop() if words and not line[-1].isspace() else ""
-    behind = max((word.rfind(mark) + 1 for mark in breaks if not mark.isspace()), default=0)
-    # A command of two words is another argument of the first.
+    begin = max((word.rfind(mark) + 1 for mark in breaks if not mark.isspace()), default=0)
+    # A two-word command is also an argument of the one-word command.
     given = " ".join(words)
     following = [name.removeprefix(given).strip() for name in COMMANDS if name.startswith(given)]
     found = [name for name in following if name and " " not in name]
@@ -62,14 +62,14 @@ def choices(line: str, breaks: str = "") -> list[str]:
     if name is not None:
         found += _arguments(COMMANDS[name][0], words[len(name.split()) :], word)
     return [
-        choice[behind:] + ("" if choice.endswith(("=", ".", "/")) else " ")
+        choice[begin:] + ("" if choice.endswith(("=", ".", "/")) else " ")
         for choice in sorted(set(found))
         if choice.startswith(word)
     ]
 
 
 def _arguments(module: str, before: Sequence[str], word: str) -> Iterable[str]:
-    """Returns what a command may be given: of its parser, or of the configuration that it has."""
+    """Returns a command's possible arguments, from its parser or its configuration."""
     command = import_module(module)
     if hasattr(command, "CONFIG"):
         return [*_HYDRA, *_overrides(command.CONFIG, before, word)] if word[:1] != "-" else _HYDRA
@@ -96,7 +96,7 @@ def _overrides(config: str, before: Sequence[str], word: str) -> Iterable[str]:
 
     with initialize_config_dir(str(CONF), version_base="1.3"):
         loader = GlobalHydra.instance().config_loader()
-        # Hydra completes no group whose option goes to a place of its own, as `engine@policy.engine`.
+        # Hydra does not complete groups with a package, such as `engine@policy.engine`.
         placed = [name for name in groups(CONF / f"{config}.yaml") if "@" in name]
         group, is_one, _ = word.partition("=")
         if is_one and group in placed:

@@ -1,7 +1,7 @@
-"""The configurations of a sweep's cells, composed when their turn comes.
+"""The configurations of a sweep's cells, composed when needed.
 
-Hydra composes every cell from the files of `conf` anew. Cells of a sweep mostly choose the same options and differ in
-values: what the options come to is composed once, and each cell is a copy of it with its values set.
+Hydra composes every cell from the files of `conf`. Cells of a sweep mostly choose the same options and differ in
+values: each choice of options is composed once, and each cell is a copy of it with its values set.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ class Composer:
     """Composes cells as Hydra's `load_sweep_config` does.
 
     Args:
-        context: Hydra's, with its loader.
-        sweep: The configuration of the sweep.
+        context: Hydra's context, with its loader.
+        sweep: The sweep's configuration.
     """
 
     def __init__(self, context: HydraContext, sweep: DictConfig) -> None:
@@ -34,7 +34,7 @@ class Composer:
         assert isinstance(loader, ConfigLoaderImpl)  # Hydra has no other
         self._loader = loader
         self._sweep = sweep
-        # With the places of `hydra.searchpath`, which only a composition knows.
+        # Including `hydra.searchpath`, which only a composition knows.
         _, self._repository = loader._parse_overrides_and_create_caching_repo(
             sweep.hydra.job.config_name, list(sweep.hydra.overrides.hydra)
         )
@@ -42,18 +42,18 @@ class Composer:
         self._options = lru_cache(maxsize=_KEPT)(self._load)
 
     def samples(self, grid: Sequence[Sequence[str]]) -> Iterator[DictConfig]:
-        """Yields the configurations of as few cells as have every option, and every setting, that a grid's overrides name.
+        """Yields configurations of few cells that together have every option and setting named by a grid's overrides.
 
         Args:
             grid: The product of the overrides: for each cell one value of each of them.
 
         Raises:
-            HydraException: There is no such option or setting.
+            HydraException: An option or setting does not exist.
         """
         first = list(grid[0])
         yield self.compose(first)
         for place, values in enumerate(zip(*grid, strict=True)):
-            # Where a setting is there, it takes any value.
+            # An existing setting takes any value.
             for value in dict.fromkeys(values) if not self._is_value(self._parsed(first[place])) else ():
                 yield self.compose([*first[:place], value, *first[place + 1 :]])
 
@@ -61,7 +61,7 @@ class Composer:
         """Returns the configuration of a cell.
 
         Raises:
-            HydraException: There is no such option or setting.
+            HydraException: An option or setting does not exist.
         """
         parsed = [self._parsed(override) for override in overrides]
         options = [override.input_line for override in parsed if not self._is_value(override)]
@@ -73,7 +73,7 @@ class Composer:
         config.hydra.job.override_dirname = get_overrides_dirname(
             own, list(naming.exclude_keys), naming.item_sep, naming.kv_sep
         )
-        # Times, among others, are those of the sweep.
+        # Resolved values such as times are those of the sweep.
         OmegaConf.copy_cache(self._sweep, config)
         return config
 
@@ -81,6 +81,6 @@ class Composer:
         return self._loader.load_sweep_config(self._sweep, list(options))
 
     def _is_value(self, override: Override) -> bool:
-        """Whether it sets a value, rather than chooses an option of a group or something of Hydra's."""
+        """Whether it sets a value, rather than a group's option or a Hydra setting."""
         chooses = self._repository.group_exists(override.key_or_group) and not isinstance(override.value(), dict)
         return not chooses and not override.is_hydra_override()

@@ -1,4 +1,4 @@
-"""What the user is told of mistakes and failures, and that it was told."""
+"""Error messages on the terminal, and a record of those printed."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ def print_error(console: Console, message: str) -> None:
 
 
 @dataclass
-class Told(RenderHook):
-    """Remembers the error messages that a console prints."""
+class ErrorLog(RenderHook):
+    """Records the error messages that a console prints."""
 
     messages: list[str] = field(default_factory=list)
 
     def process_renderables(self, renderables: list[ConsoleRenderable]) -> list[ConsoleRenderable]:
-        """Rich's hook: is shown what is about to be printed."""
+        """Rich's hook: receives everything about to be printed."""
         self.messages += [shown.message for shown in renderables if isinstance(shown, Failure)]
         return renderables

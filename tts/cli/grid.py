@@ -1,6 +1,6 @@
-"""How Hydra runs a sweep by default: its basic sweeper and launcher, for thousands of cells.
+"""The default sweeper and launcher: Hydra's basic ones, adapted for thousands of cells.
 
-Hydra's own compose every cell before the first is run, then again, and keep all that they composed.
+Hydra's own compose every cell before the first is run, then again, and keep all compositions.
 """
 
 from __future__ import annotations
@@ -26,28 +26,28 @@ _log = logging.getLogger(__name__)
 
 
 class Grid(BasicSweeper):
-    """Runs the product of the overrides' values; what they name is looked at before the first cell is run."""
+    """Runs the product of the overrides' values; the names in them are checked before the first cell is run."""
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
-        """Is told of the sweep."""
+        """Prepares the sweep."""
         super().setup(hydra_context=hydra_context, task_function=task_function, config=config)
-        assert isinstance(task_function, Jobs)  # the command's, which has these classes registered
+        assert isinstance(task_function, Jobs)  # the command's, which registered these classes
         self._check = task_function.check
 
     def validate_batch_is_legal(self, batch: Sequence[Sequence[str]]) -> None:
-        """Raises UserError or HydraException where an override names nothing that there is."""
-        assert self.config is not None  # set up, and the rest with it
+        """Raises UserError or HydraException if an override names something unknown."""
+        assert self.config is not None  # set by `setup`, like the rest
         assert self.hydra_context is not None
         for config in Composer(self.hydra_context, self.config).samples(batch):
             self._check({str(key): config[key] for key in config if key != "hydra"})
 
 
 class InTurn(BasicLauncher):
-    """Runs cells one after the other in this process, and keeps nothing of them."""
+    """Runs cells one after the other in this process, keeping no results."""
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> list[JobReturn]:
-        """Runs cells; one that cannot be composed keeps no other from running."""
-        assert self.config is not None  # set up, and the rest with it
+        """Runs cells; one that cannot be composed does not stop the others."""
+        assert self.config is not None  # set by `setup`, like the rest
         assert self.hydra_context is not None
         assert self.task_function is not None
         setup_globals()
@@ -69,4 +69,4 @@ class InTurn(BasicLauncher):
 
 
 PLUG_INS: dict[type[Plugin], type[Plugin]] = {BasicSweeper: Grid, BasicLauncher: InTurn}
-"""By whose places they take."""
+"""From the class that each replaces."""

@@ -1,4 +1,4 @@
-"""What a process of the command line holds: an event loop and a runtime, for the job or all cells of a sweep in it."""
+"""The event loop and the runtime of a command-line process, shared by all of its jobs."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ T = TypeVar("T")
 
 
 class Host:
-    """Runs jobs one after the other; engines, sandbox and grader stay for those that follow.
+    """Runs jobs one after the other; later jobs reuse engines, sandbox and grader.
 
-    A launcher of Hydra's may send copies of it to processes of its own: there it is that process's one host.
+    A Hydra launcher may send copies to its own processes; a copy becomes its process's only host.
     """
 
     def __init__(self) -> None:
@@ -31,8 +31,8 @@ class Host:
         """Runs a job.
 
         Args:
-            clock: `real`, or `virtual` for an event loop and a runtime of its own, in which time begins at 0.
-            job: Is given what the runtime owns.
+            clock: `real`, or `virtual` for a separate event loop and runtime, whose time begins at 0.
+            job: Receives the runtime's resources.
         """
         if clock == "virtual":
             with asyncio.Runner(loop_factory=CLOCKS[clock]) as loop:
@@ -62,5 +62,5 @@ async def _alone(job: Callable[[Resources], Awaitable[T]]) -> T:
 
 @cache
 def _host_of_this_process() -> Host:
-    """Returns the host that cells share which a launcher sends to this process: there is nobody else who could hold it."""
+    """Returns the host shared by the cells that a launcher sends to this process, which nothing else could hold."""
     return Host()

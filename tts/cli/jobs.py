@@ -1,4 +1,4 @@
-"""The jobs of a command: each takes the configuration that Hydra composed to a run in its directory."""
+"""The jobs of a command: each runs the configuration that Hydra composed in its directory."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
-from tts.cli.failures import Told, print_error
+from tts.cli.failures import ErrorLog, print_error
 from tts.cli.host import Host
 from tts.cli.objective import Objective
 from tts.cli.run_directory import RunDirectory
@@ -21,45 +21,45 @@ from tts.config.resolvers import sweeping
 from tts.core.errors import UserError
 
 RunJob = Callable[[Host, Config, str, Path, Console], int]
-"""From what the process holds, a resolved configuration, its hash, the run directory and the terminal to the exit status."""
+"""Takes the host, a resolved configuration, its hash, the run directory and the console; returns the exit status."""
 
 _log = logging.getLogger(__name__)
 
 
 class Jobs:
-    """Hydra's task function. A launcher may take a copy of it to a process of its own.
+    """Hydra's task function. A launcher may copy it to its own process.
 
     Args:
         run_job: Runs one job.
-        settings: The settings and groups that a configuration may have.
+        settings: The valid settings and groups.
     """
 
     def __init__(self, run_job: RunJob, settings: Sequence[str]) -> None:
         self.host = Host()
         self.sweep = Sweep()
         self.statuses: list[int] = []
-        """The exit statuses of the jobs that were run in this process."""
+        """The exit statuses of the jobs that ran in this process."""
         self._run_job = run_job
         self._settings = settings
 
     def __call__(self, config: DictConfig) -> float | None:
-        """Runs a job; returns what an optimising sweeper is told of it."""
+        """Runs a job; returns the objective for an optimising sweeper."""
         status, objective = self._run(config)
         self.statuses.append(status)
         return objective
 
     def check(self, config: Mapping[str, object]) -> None:
-        """Raises UserError where a configuration sets something that there is not."""
+        """Raises UserError if a configuration sets an unknown setting."""
         check_top_level(config, self._settings)
 
     def _run(self, config: DictConfig) -> tuple[int, float | None]:
-        """Runs a job unless it was finished before; returns its exit status and what a sweeper is told of it."""
-        console, told = Console(), Told()
-        console.push_render_hook(told)
+        """Runs a job unless it was finished before; returns its exit status and its objective for a sweeper."""
+        console, errors = Console(), ErrorLog()
+        console.push_render_hook(errors)
         plain: Config = OmegaConf.to_container(config, resolve=True, throw_on_missing=False)  # type: ignore[assignment]
         identity = config_hash(OmegaConf.to_container(config, resolve=False))  # type: ignore[arg-type]
         folder = Path(HydraConfig.get().runtime.output_dir)
-        if self.sweep.on and not plain["dry_run"]:  # one that is only planned leaves no status
+        if self.sweep.on and not plain["dry_run"]:  # a dry run leaves no status
             self.sweep.add(folder)
         cell = RunDirectory(folder, identity)
         try:
@@ -77,21 +77,21 @@ class Jobs:
                         console.print(f"[dim]finished before: {folder}[/dim]", soft_wrap=True)
                         return 0, cell.objective(objective)
                 cell.begin()
-                status = self._guarded(plain, identity, folder, console, told)
-                cell.end(status, told.messages)
-                # What is known of the problems that did not fail is no measure of the run.
+                status = self._guarded(plain, identity, folder, console, errors)
+                cell.end(status, errors.messages)
+                # Results of only the problems that did not fail do not measure the run.
                 return status, None if status else cell.objective(objective)
         except UserError as error:
             print_error(console, str(error))
             return 2, None
 
-    def _guarded(self, config: Config, identity: str, folder: Path, console: Console, told: Told) -> int:
-        """Runs a job; in a sweep, no fault of it keeps the others from being run."""
+    def _guarded(self, config: Config, identity: str, folder: Path, console: Console, errors: ErrorLog) -> int:
+        """Runs a job; in a sweep, its failure does not stop the others."""
         try:
             return self._run_job(self.host, config, identity, folder, console)
         except Exception as error:
             if not sweeping():
                 raise
             _log.exception("%s", folder)
-            told.messages.append(f"{type(error).__name__}: {error}")
+            errors.messages.append(f"{type(error).__name__}: {error}")
             return 1

@@ -1,4 +1,4 @@
-"""One job of `tts judge`: composes, checks and has labelled solutions judged, and tells the user."""
+"""One job of `tts judge`: composes, checks, judges labelled solutions, and reports to the user."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ from tts.tasks.labelled import LabelledSolution
 
 
 def run_judge(host: Host, config: Config, identity: str, folder: Path, console: Console) -> int:
-    """Composes, checks and runs one job, tells the user, and returns the exit status.
+    """Composes, checks and runs one job, reports to the user, and returns the exit status.
 
     Returns:
-        0; 1 where a solution ended with an error; 2 where the user made a mistake.
+        0; 1 if a solution ended with an error; 2 if the user made a mistake.
     """
 
     async def run(resources: Resources) -> int:
@@ -50,7 +50,7 @@ def run_judge(host: Host, config: Config, identity: str, folder: Path, console: 
 
 
 def plan(job: JudgeJob) -> Table:
-    """Returns what the run would do, with its upper bounds."""
+    """Returns a table of what the run would do, with upper bounds."""
     subsets: dict[str, list[LabelledSolution]] = {}
     for item in job.items:
         subsets.setdefault(item.subset, []).append(item)
@@ -72,28 +72,28 @@ def plan(job: JudgeJob) -> Table:
 
 
 def _report(job: JudgeJob, judging: Judging, summary: Summary, folder: Path, console: Console) -> int:
-    """Tells what the run came to, and returns its exit status."""
+    """Reports the outcome of the run, and returns its exit status."""
     console.print(tables(summary, job.title))
     console.print(str(folder), style="dim", markup=False, highlight=False, soft_wrap=True)
-    # With a threshold of its own, or asked for one step more at a time, it may end with any score.
+    # With its own threshold, or judging step by step, it may stop after any score.
     traits = job.verifier.traits
     ends_early = job.threshold.stops is not None or traits.aggregators is not None
     if not ends_early and (wholes := count_wholes(judging, summary["threshold"]["value"], "steps" in traits.lacks)):
         console.print(
-            f"{wholes:,} solutions have one score for all of their steps: of their figures, solution F1 and AUC mean "
-            "something (docs/judge.md)"
+            f"{wholes:,} solutions have one score for all of their steps: of their figures, only solution F1 and AUC are "
+            "meaningful (docs/judge.md)"
         )
     if judging.stopped:
         console.print(
             f"the limit {judging.stopped} ended the run after {judging.n_problems:,} of {len(job.items):,} solutions; the "
-            "same command with a higher one goes on"
+            "same command with a higher limit continues"
         )
     failed = [row for row in judging.records.values() if row["error"] is not None]
     if not failed:
         return 0
     print_error(
         console,
-        f"{len(failed)} of {judging.n_problems} solutions ended with an error; the same command tries them again",
+        f"{len(failed)} of {judging.n_problems} solutions ended with an error; the same command retries them",
     )
     for row in failed[:3]:
         console.print(f"  solution {row['id']}: {row['error']}", markup=False, highlight=False, soft_wrap=True)

@@ -15,11 +15,11 @@ COMMANDS = {
     "judge": ("tts.judge.__main__", "measures a verifier on solutions whose steps are labelled"),
     "judge curve": ("tts.judge.curve.__main__", "the table of a sweep of judge"),
     "report": ("tts.report.__main__", "compares finished runs: tables and a page"),
-    "trace": ("tts.trace.__main__", "shows how a search came to its choice"),
-    "bank": ("tts.bank.__main__", "looks after kept samples: list, size, export, prune"),
-    "completion": ("tts.cli.completion", "prints what has a shell complete this command"),
+    "trace": ("tts.trace.__main__", "shows how a search made its choice"),
+    "bank": ("tts.bank.__main__", "manages stored samples: list, size, export, prune"),
+    "completion": ("tts.cli.completion", "prints a shell's completion script for this command"),
 }
-"""The module of each, and what it does."""
+"""The module of each command, and a description."""
 
 _HELP = """\
 Test-time-scaling search: a policy proposes solutions, a verifier judges their
@@ -29,12 +29,12 @@ usage: tts COMMAND ...
 
 {commands}
 
-tts COMMAND --help tells more; tts --version tells the version. First of all:
+tts COMMAND --help shows more; tts --version shows the version. To begin:
 
     tts search                                tiny models, on the CPU, a minute
     tts search search.n=64 verifier.votes=8   more samples, more votes
     tts search -m search.n=1,4,16             a sweep
-    tts report multirun/tts                   what came of it"""
+    tts report multirun/tts                   its results"""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -59,11 +59,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _version() -> str:
-    from importlib import metadata  # takes longer to import than all the rest
+    from importlib import metadata  # slower to import than everything else
 
     try:
         return metadata.version("tts-search")
-    except metadata.PackageNotFoundError:  # run from its sources, without an installation
+    except metadata.PackageNotFoundError:  # run from the sources, not installed
         return "(not installed)"
 
 

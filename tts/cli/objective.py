@@ -1,4 +1,4 @@
-"""What a sweeper that optimises is told of a run: one number, the larger the better."""
+"""The objective of a run for an optimising sweeper: one number, larger is better."""
 
 from __future__ import annotations
 
@@ -6,20 +6,20 @@ from tts.core.json import Summary
 from tts.core.settings import PositiveInt, refused, settings
 
 _ROLES = ("policy", "verifier")
-_AMOUNTS = ("dollars", "wall_s")  # real numbers in `summary.json` that are no rates
+_AMOUNTS = ("dollars", "wall_s")  # floats in `summary.json` that are not rates
 
 
 @settings
 class Objective:
-    """A rate, as far as the run keeps to a budget.
+    """A rate, with a penalty if the run exceeds a budget.
 
-    A run that costs more than the budget comes to less than 0, the less the more it costs: it never beats one within, and
-    still tells a sweeper in which direction to go. Unlike `budget.problem.tokens`, which ends every search there, this is
-    about the mean: hard problems may have what easy ones leave.
+    A run over the budget has a negative objective, lower for a higher cost: it never beats a run within the budget, but
+    still shows a sweeper the direction. Unlike `budget.problem.tokens`, which ends every search at the limit, this
+    limits the mean: hard problems may use what easy ones leave.
 
     Args:
         metric: A rate in `summary.json`, such as `accuracy`, `rules_mean`, `f1`.
-        tokens: The most completion tokens of policy and verifier that a problem may cost in the mean; None for any number.
+        tokens: Maximum mean completion tokens of policy and verifier per problem; None for no limit.
     """
 
     def __init__(self, metric: str, tokens: PositiveInt | None = None) -> None:
@@ -27,13 +27,13 @@ class Objective:
         self._tokens = tokens
 
     def of(self, summary: Summary) -> float | None:
-        """Returns the objective of a run; None where the rate is undefined, as without reference answers.
+        """Returns the objective of a run; None if the rate is undefined, for example without reference answers.
 
         Args:
             summary: The contents of its `summary.json`.
 
         Raises:
-            SettingError: It has no such rate.
+            SettingError: The summary has no such rate.
         """
         rates = {
             key: value

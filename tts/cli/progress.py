@@ -11,11 +11,11 @@ from tts.core.events import Event, Progressed, listening
 
 
 class ProgressBar:
-    """Shows problems done, tokens a second and the figure to watch.
+    """Shows finished problems, tokens per second and the main figure.
 
     Args:
-        console: Where to show it; on anything but a terminal nothing is shown, and nothing listened to.
-        total: Number of problems, None where unknown.
+        console: The console; if it is not a terminal, nothing is shown and events are ignored.
+        total: Number of problems, None if unknown.
     """
 
     def __init__(self, console: Console, total: int | None) -> None:

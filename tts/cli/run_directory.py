@@ -1,8 +1,8 @@
-"""The cells of a sweep: named by what they are, each finished once.
+"""The run directories of a sweep's cells: named by configuration, each finished once.
 
-A cell is a run directory. Its name ends in the hash of its configuration: equal ones have one directory, in whatever
-order and by whatever sweep they come, and different ones never do. `status.json` tells how far it came. What is known of
-cells is known from files alone, so that it does not matter which launcher runs them, and in which process.
+A cell is a run directory whose name ends in the hash of its configuration: equal configurations share a directory,
+across sweeps and in any order, and different ones never do. `status.json` holds its progress. The state of cells is
+only in files, so that any launcher can run them in any process.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ _LONGEST = 100
 
 
 def cell(*, _root_: DictConfig) -> str:
-    """Returns the name of a cell's directory, `${cell:}`: what was overridden, for the eye, and the configuration's hash.
+    """Returns the name of a cell's directory, `${cell:}`: its overrides, for readability, and the configuration's hash.
 
-    A directory of the same configuration is taken whatever it is called: it may have been overridden otherwise.
+    An existing directory with the same hash is used whatever its name: its overrides may have been written differently.
     """
     plain: Config = OmegaConf.to_container(_root_, resolve=False)  # type: ignore[assignment]
     identity = config_hash({key: value for key, value in plain.items() if key != "hydra"})
@@ -42,23 +42,23 @@ OmegaConf.register_new_resolver("cell", cell, replace=True)
 
 
 def cell_name(overrides: Sequence[str], identity: str) -> str:
-    """Returns the name of a new directory: the overrides that shape results, and the hash.
+    """Returns the name of a new directory: the overrides that affect results, and the hash.
 
-    Those with short keys come first: what is swept is rather among them than where a server is found.
+    Those with short keys come first: they are more likely to be swept than, say, a server's address.
     """
     shown = []
     for key, _, value in sorted(
         (override.partition("=") for override in overrides), key=lambda parts: (len(parts[0]), parts)
     ):
         if re.split(r"[.@]", key.lstrip("+~"))[0] not in NOT_SHAPING:
-            # Of a path, the file's name tells enough.
+            # For a path, the file name is enough.
             shown.append(f"{key.lstrip('+')}={value.rsplit('/', 1)[-1]}")
     text = re.sub(r"[^\w.,=@~-]+", "_", ",".join(shown), flags=re.ASCII)[:_LONGEST]
     return f"{text}-{identity}" if text else identity
 
 
 class _Status(TypedDict, total=False):
-    """`status.json`; empty where there is none."""
+    """`status.json`; empty if there is none."""
 
     config_hash: str
     state: Literal["running", "failed", "finished"]
@@ -67,11 +67,11 @@ class _Status(TypedDict, total=False):
 
 
 class RunDirectory:
-    """A run directory and how far it came.
+    """A run directory and its progress.
 
     Args:
         folder: The directory.
-        identity: The hash of the configuration that is to be run in it.
+        identity: The hash of the configuration to run in it.
     """
 
     def __init__(self, folder: Path, identity: str) -> None:
@@ -81,62 +81,62 @@ class RunDirectory:
 
     @contextmanager
     def alone(self) -> Iterator[None]:
-        """Keeps other processes from running in the same directory.
+        """Prevents other processes from running in the same directory.
 
         Raises:
-            UserError: One does.
+            UserError: Another process is running in it.
         """
-        with (self.folder / ".lock").open("w") as file:  # given back when the process ends, however it does
+        with (self.folder / ".lock").open("w") as file:  # released when the process ends, even if killed
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                raise UserError(f"{self.folder}: another process is at work there; wait for it or end it") from None
+                raise UserError(f"{self.folder}: another process is running there; wait for it or end it") from None
             yield
 
     @property
     def finished(self) -> bool:
-        """Whether this configuration was run here to its end, and every problem without an error."""
+        """Whether this configuration was run here to its end, without an error in any problem."""
         status = self._read()
         same = status.get("config_hash") == self._identity
         return same and status["state"] == "finished" and (self.folder / "summary.json").is_file()
 
     def check(self) -> None:
-        """Raises UserError where the directory holds results of another configuration, or of one that is not known."""
+        """Raises UserError if the directory holds results of another or an unknown configuration."""
         if (self.folder / "results.jsonl").exists() and self._read().get("config_hash") != self._identity:
             raise UserError(
-                f"{self.folder}: holds the results of another configuration, which cannot be gone on with; give this run a "
-                "directory of its own (hydra.run.dir, hydra.sweep.dir) or set resume=false to overwrite them"
+                f"{self.folder}: holds the results of another configuration, which cannot be resumed; give this run its "
+                "own directory (hydra.run.dir, hydra.sweep.dir) or set resume=false to overwrite them"
             )
 
     def begin(self) -> None:
-        """Notes that the run has begun."""
+        """Records that the run has begun."""
         self._write({"state": "running", "errors": []})
 
     def end(self, status: int, errors: Sequence[str]) -> None:
-        """Notes how the run ended.
+        """Records how the run ended.
 
         Args:
-            status: Its exit status.
-            errors: What the user was told.
+            status: The exit status.
+            errors: The printed error messages.
         """
         self._write({"state": "failed" if status else "finished", "exit_status": status, "errors": list(errors)})
 
     @property
     def cut(self) -> bool:
-        """Whether a run was begun here, or about to be, that has not come to its end, by an error or without."""
+        """Whether a run was begun here, or about to be, that did not end, neither with an error nor without."""
         return self._read().get("state") not in ("finished", "failed")
 
     def failure(self) -> tuple[int, str] | None:
-        """Returns the exit status of a run that was not finished, and why; None where it was."""
+        """Returns the exit status of an unfinished run, and the reason; None if it was finished."""
         status = self._read()
         if status.get("state") == "finished":
             return None
         if status.get("state") == "failed":
             return status["exit_status"], "; ".join(status["errors"]) or "see the directory"
-        return 1, "did not come to its end: its process was killed, or another one is still at it"
+        return 1, "did not finish: its process was killed, or another process is still running it"
 
     def objective(self, objective: Objective) -> float | None:
-        """Returns what a sweeper that optimises is told of the run; None where the run came to nothing.
+        """Returns the run's objective for an optimising sweeper; None if the run has no summary.
 
         Raises:
             UserError: The run has no such rate.

@@ -1,4 +1,4 @@
-"""One job of `tts search`: composes, checks and runs a search over a task, and tells the user."""
+"""One job of `tts search`: composes, checks and runs a search over a task, and reports to the user."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from tts.runtime.resources import Resources
 
 
 def run_search(host: Host, config: Config, identity: str, folder: Path, console: Console) -> int:
-    """Composes, checks and runs one job, tells the user, and returns the exit status.
+    """Composes, checks and runs one job, reports to the user, and returns the exit status.
 
     Returns:
-        0; 1 where a problem ended with an error or the steps' separator was never seen; 2 where the user made a mistake.
+        0; 1 if a problem ended with an error or the step separator never occurred; 2 if the user made a mistake.
     """
 
     async def job(resources: Resources) -> int:
@@ -33,8 +33,8 @@ def run_search(host: Host, config: Config, identity: str, folder: Path, console:
         search = made.search
         if ranks_by_wholes(search.strategy, search.verifier):
             console.print(
-                f"verifier ({type(search.verifier).__name__}) has one reward for a solution as a whole: "
-                f"search ({type(search.strategy).__name__}) ranks beginnings of solutions by theirs"
+                f"verifier ({type(search.verifier).__name__}) gives one reward for a whole solution: "
+                f"search ({type(search.strategy).__name__}) ranks prefixes of solutions by it"
             )
         if config["dry_run"]:
             console.print(plan(made))
@@ -51,7 +51,7 @@ def run_search(host: Host, config: Config, identity: str, folder: Path, console:
 
 
 def plan(job: SearchJob) -> Table:
-    """Returns what the run would do, with its upper bounds."""
+    """Returns a table of what the run would do, with upper bounds."""
     search, problems, n = job.search, job.task.count(), job.search.strategy.samples
     result = Table(title="plan", title_justify="left", box=None, show_header=False, pad_edge=False)
     number = "unknown number of" if problems is None else problems
@@ -63,7 +63,7 @@ def plan(job: SearchJob) -> Table:
                 result.add_row(place, _class_name(part) + on)
     result.add_row("search", f"{type(search.strategy).__name__}, {n} samples a problem")
     if search.reads_answers:
-        result.add_row("", "for analysis only: the verifier is told the reference answers")
+        result.add_row("", "for analysis only: the verifier reads the reference answers")
     bound = search.strategy.token_bound(search.policy)
     if problems is not None and bound is not None:
         result.add_row("at most", f"{problems * n:,} samples, {problems * bound:,} policy tokens")
@@ -84,11 +84,11 @@ def _class_name(config: Config) -> str:
 
 
 def _report(job: SearchJob, outcome: Outcome, folder: Path, console: Console) -> int:
-    """Tells what the run came to, and returns its exit status."""
+    """Reports the outcome of the run, and returns its exit status."""
     search, tally = job.search, outcome.tally
     console.print(table(tally, outcome.summary, escape(job.title)))
     if search.reads_answers:
-        console.print("the verifier was told the reference answers: what the search reached is a bound, and no result")
+        console.print("the verifier read the reference answers: the figures are upper bounds, not results")
     console.print(str(folder), style="dim", markup=False, highlight=False, soft_wrap=True)
     status = 0
     if outcome.stopped:

@@ -1,4 +1,4 @@
-"""A sweep: the list of its cells, all of them accounted for at the end, and its rounds where a pool of processes breaks."""
+"""A sweep: the list of its cells, all accounted for at the end, and further rounds if a process pool breaks."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from tts.core.well_formed import well_formed
 
 
 class Sweep:
-    """Keeps a list of a sweep's cells in a file; a copy of it travels to wherever the launcher runs them.
+    """Keeps a list of a sweep's cells in a file; the launcher's processes receive copies of this object.
 
-    A pool of processes ends all of them where one dies, and gives up the cells that had not been begun. So the sweep is run
-    in rounds: each leaves alone the cells that were begun before. Which of the cells that were cut together brought the pool
-    down is not known; each of them then has a round of its own, in which it can harm no other.
+    When one process of a pool dies, the pool ends all of them and drops the cells not yet begun. So the sweep runs in
+    rounds, each of which skips the cells begun before. It is unknown which of the interrupted cells broke the pool, so
+    each of them then runs in a separate round, in which it cannot affect others.
     """
 
     def __init__(self) -> None:
@@ -31,34 +31,34 @@ class Sweep:
 
     @property
     def on(self) -> bool:
-        """Whether it was begun and has not ended; a single run is no sweep."""
+        """Whether it has begun and not ended; a single run is not a sweep."""
         return self._list is not None
 
     def begin(self, folder: Path) -> None:
-        """Begins the list, in the sweep's directory, or goes on with it in a further round."""
+        """Begins the list in the sweep's directory, or continues it in a further round."""
         if self._list is None:
             folder.mkdir(parents=True, exist_ok=True)
             self._list = folder.absolute() / f".cells-{uuid4().hex}"
             self._list.touch()
 
     def add(self, folder: Path) -> None:
-        """Adds a cell that is about to be run, in whichever process."""
+        """Adds a cell that is about to run, in any process."""
         with self._file.open("a", encoding="utf-8") as file:
             file.write(f"{folder}\n")
 
     def leaves(self, folder: Path) -> bool:
-        """Whether a cell is left as it is in this round."""
+        """Whether a cell is skipped in this round."""
         return folder in self._over
 
     def another_round(self, broken: bool) -> bool:
-        """Settles what the next round leaves alone, and returns whether there is one.
+        """Determines the cells that the next round skips, and returns whether there is a next round.
 
         Args:
-            broken: Whether a process died in the round that is over, and with it the pool.
+            broken: Whether a process, and so the pool, died in the last round.
         """
         begun = self._begun()
         new = [folder for folder in begun if folder not in self._over]
-        if broken and not new:  # the processes do not come as far as a cell
+        if broken and not new:  # the processes die before they reach a cell
             return False
         if broken and not self._alone:
             cut = [folder for folder in new if RunDirectory(folder, "").cut]
@@ -73,13 +73,13 @@ class Sweep:
         return True
 
     def note(self, text: str) -> Path:
-        """Writes what ended the sweep or a round itself, rather than a cell, into its directory and returns the file."""
+        """Writes the error that ended the sweep or a round, rather than a cell, to a file and returns its path."""
         path = self._file.with_name("stopped.txt")
         path.write_text(well_formed(text), "utf-8")
         return path
 
     def end(self) -> dict[Path, tuple[int, str]]:
-        """Ends the sweep, and returns the cells that were not finished, each with its exit status and why."""
+        """Ends the sweep, and returns the unfinished cells, each with its exit status and the reason."""
         if self._list is None:
             return {}
         failed = ((folder, RunDirectory(folder, "").failure()) for folder in self._begun())
@@ -103,7 +103,7 @@ _expected: ContextVar[Sweep] = ContextVar("expected")
 
 @contextmanager
 def expected(sweep: Sweep) -> Iterator[None]:
-    """Has Hydra begin this sweep, if it begins any: where a sweep's directory is Hydra tells its callbacks alone."""
+    """Lets Hydra begin this sweep, if any: only Hydra's callbacks learn a sweep's directory."""
     token = _expected.set(sweep)
     try:
         yield

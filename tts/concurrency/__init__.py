@@ -1,1 +1,1 @@
-"""Asynchronous helpers: virtual time, work that is shared between those who wait for it."""
+"""Asynchronous helpers: virtual time, and work shared between its waiters."""

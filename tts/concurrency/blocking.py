@@ -1,4 +1,4 @@
-"""Waiting for asynchronous work in a synchronous call, wherever that is made."""
+"""Waiting for asynchronous work in a synchronous call, also inside a running event loop."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ LoopFactory = Callable[[], asyncio.AbstractEventLoop]
 
 
 def blocking(call: Callable[[], Awaitable[T]], loop_factory: LoopFactory | None = None) -> T:
-    """Awaits a call in an event loop of its own, in another thread where this one has a running loop.
+    """Awaits a call in a new event loop, in another thread if this one has a running loop.
 
-    It runs in the context of the caller: who listens to events here hears those of the call. An interruption (SIGINT)
-    cancels the call and is raised once everything is freed.
+    It runs in the caller's context, so listeners here receive the call's events. An interruption (SIGINT) cancels the
+    call and is raised after everything is freed.
 
     Args:
-        call: Begins the work.
-        loop_factory: Makes the event loop; None for asyncio's own.
+        call: Starts the work.
+        loop_factory: Creates the event loop; None for asyncio's default.
     """
     try:
         asyncio.get_running_loop()
@@ -35,7 +35,7 @@ def blocking(call: Callable[[], Awaitable[T]], loop_factory: LoopFactory | None 
 
     async def awaited() -> T:
         task = asyncio.current_task()
-        assert task is not None  # it runs
+        assert task is not None  # the loop is running
         loop = asyncio.get_running_loop()
         begun.set_result(lambda: loop.call_soon_threadsafe(task.cancel))
         return await call()
@@ -47,7 +47,7 @@ def blocking(call: Callable[[], Awaitable[T]], loop_factory: LoopFactory | None 
             result.set_exception(error)
 
     def cancel(begun: Future[Callable[[], object]]) -> None:
-        with suppress(RuntimeError):  # it has just ended
+        with suppress(RuntimeError):  # the loop has just ended
             begun.result()()
 
     thread = threading.Thread(target=copy_context().run, args=(work,), name="tts-blocking")
@@ -69,9 +69,9 @@ def _run(call: Callable[[], Awaitable[T]], loop_factory: LoopFactory | None) -> 
 
 @contextmanager
 def _on_interruption(act: Callable[[], object]) -> Iterator[None]:
-    """Acts on SIGINT before whoever handles it otherwise.
+    """Acts on SIGINT before its previous handler.
 
-    asyncio's own handler only cancels its main task, which notices nothing while it waits here.
+    asyncio's own handler only cancels its main task, which does not notice while it waits here.
     """
     before = signal.getsignal(signal.SIGINT)
     if threading.current_thread() is not threading.main_thread() or not callable(before):

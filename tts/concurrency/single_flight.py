@@ -1,4 +1,4 @@
-"""Work that several coroutines wait for is done once."""
+"""Runs work that several coroutines wait for only once."""
 
 from __future__ import annotations
 
@@ -10,10 +10,9 @@ T = TypeVar("T")
 
 
 class SingleFlight(Generic[T]):
-    """Runs the work behind each key once and gives its result to everybody who asks for it, then and later.
+    """Runs the work of each key once and returns its result to all callers, then and later.
 
-    Work that failed or was cancelled is forgotten and done again when next asked for. Work is cancelled when the last one
-    who waits for it is.
+    Failed or cancelled work is forgotten and run again on the next request. Work is cancelled when its last waiter is.
     """
 
     def __init__(self) -> None:
@@ -21,11 +20,11 @@ class SingleFlight(Generic[T]):
         self._waiting: dict[Hashable, int] = {}
 
     async def get(self, key: Hashable, work: Callable[[], Awaitable[T]]) -> T:
-        """Returns the result of the work behind `key`.
+        """Returns the result of the work of `key`.
 
         Args:
-            key: What identifies the work.
-            work: Starts it; called only where it is neither done nor under way.
+            key: Identifies the work.
+            work: Starts it; called only if it is neither done nor in progress.
         """
         task = self._tasks.get(key)
         if task is None:

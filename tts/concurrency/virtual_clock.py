@@ -1,12 +1,11 @@
 """Virtual time: an event loop whose clock jumps to the next timer instead of waiting for it.
 
 `asyncio.Runner(loop_factory=VirtualLoop)` runs any program whose delays are the loop's timers (`asyncio.sleep`,
-`call_later`, `asyncio.timeout`) in as much real time as its computing takes, with `loop.time()` telling the virtual seconds
-since the loop was made. A program that is itself deterministic gives the same times to the last bit, however fast the
-machine is.
+`call_later`, `asyncio.timeout`) in only the real time of its computations, with `loop.time()` giving the virtual
+seconds since the loop was created. A deterministic program gives the same times to the last bit on any machine.
 
-Work outside of the loop (a process, a thread) takes real time that the clock knows nothing of. It has to be done inside of
-`async with real_work():`, which stops the clock until the work is done: it takes no virtual time.
+Work outside the loop (a process, a thread) takes real time that the clock does not see. It must be done inside `async
+with real_work():`, which stops the clock until the work is done: it takes no virtual time.
 """
 
 from __future__ import annotations
@@ -30,11 +29,11 @@ Ts = TypeVarTuple("Ts")
 
 
 class DeadlockError(RuntimeError):
-    """Everybody waits, and nothing is left that could end the waiting."""
+    """All tasks wait, and nothing can wake them."""
 
 
 class _Hold:
-    """Something real that the clock waits for; `release` is called when it is over and its turn has come."""
+    """Real work that the clock waits for; `release` is called when it is over and its turn has come."""
 
     def __init__(self) -> None:
         self.release: Callable[[], None] | None = None
@@ -47,8 +46,8 @@ _held: ContextVar[_Hold | None] = ContextVar("held", default=None)
 class VirtualLoop(asyncio.SelectorEventLoop):
     """An event loop in virtual time, which begins at 0.
 
-    Timers that are set inside of `real_work` are real. Real work that is over is gone on from only when nothing else is
-    ready, in the order in which it was begun: how long each piece took makes no difference.
+    Timers set inside `real_work` are real. Tasks waiting for finished real work resume only when nothing else is ready,
+    in the order in which the work was begun, so its durations make no difference.
     """
 
     def __init__(self) -> None:
@@ -59,13 +58,13 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         self._set(0.0)
 
     def time(self) -> float:
-        """Returns the virtual seconds since the loop was made."""
+        """Returns the virtual seconds since the loop was created."""
         return self._now
 
     def call_at(
         self, when: float, callback: Callable[[*Ts], object], *args: *Ts, context: Context | None = None
     ) -> asyncio.TimerHandle:
-        """Sets a timer, a real one inside of `real_work`."""
+        """Sets a timer, a real one inside `real_work`."""
         if _held.get() is None:
             return super().call_at(when, callback, *args, context=context)
         timer = asyncio.TimerHandle(time.monotonic() + when - self._now, callback, args, self, context)
@@ -89,9 +88,9 @@ class VirtualLoop(asyncio.SelectorEventLoop):
             await super().shutdown_default_executor(*timeout)
 
     async def create_connection(self, *args: object, **kwargs: object) -> NoReturn:
-        """Raises UserError: the other end lives in real time."""
+        """Raises UserError: a server runs in real time."""
         raise UserError(
-            "a server cannot be asked in virtual time: its answers take real time; set clock=real, or use simulated engines"
+            "a server cannot be used in virtual time: its responses take real time; set clock=real, or use simulated engines"
         )
 
     def hold(self) -> _Hold:
@@ -101,17 +100,17 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         return hold
 
     def finish(self, hold: _Hold, release: Callable[[], None]) -> None:
-        """Says that what a hold stands for is over; `release` is called when its turn has come."""
+        """Reports that a hold's work is over; `release` is called when its turn has come."""
         hold.release = release
 
     def pass_time(self, timeout: float | None) -> float | None:
-        """Called when nothing is ready: makes something ready if that is possible.
+        """Called when nothing is ready: makes something ready if possible.
 
         Args:
-            timeout: Virtual seconds to the next timer, None where there is none.
+            timeout: Virtual seconds to the next timer, None if there is none.
 
         Returns:
-            Real seconds to wait for something real, 0 where something is ready now, None where there is no bound.
+            Real seconds to wait for real work, 0 if something is ready now, None for no bound.
 
         Raises:
             DeadlockError: Nothing can happen any more.
@@ -133,20 +132,20 @@ class VirtualLoop(asyncio.SelectorEventLoop):
             return max(0.0, self._real_timers[0].when() - time.monotonic()) if self._real_timers else None
         if timeout is None:
             raise DeadlockError(
-                "every task waits and no timer is set, so that nothing can ever happen: the tasks wait for each other, or "
-                "for work outside of the event loop that is not inside of `async with real_work()`"
+                "every task waits and no timer is set, so nothing can ever happen: the tasks wait for each other, or "
+                "for work outside the event loop that is not inside `async with real_work()`"
             )
         self._set(self._scheduled[0].when())  # type: ignore[attr-defined]
         return 0.0
 
     def _set(self, now: float) -> None:
         self._now = now
-        # asyncio runs a timer that is less than this far ahead: just those of this instant, however late it is.
+        # asyncio runs timers that are less than this far ahead: only those of this instant, however late it is.
         self._clock_resolution = math.ulp(now)
 
 
 class _Selector(selectors.DefaultSelector):
-    """Polls what is real; where the loop would wait, time passes."""
+    """Polls real events; instead of waiting, lets virtual time pass."""
 
     def __init__(self, loop: VirtualLoop) -> None:
         super().__init__()
@@ -162,9 +161,9 @@ class _Selector(selectors.DefaultSelector):
 
 @asynccontextmanager
 async def real_work() -> AsyncIterator[None]:
-    """Stops virtual time for work outside of the event loop; does nothing on an ordinary loop.
+    """Stops virtual time for work outside the event loop; does nothing on an ordinary loop.
 
-    Nothing inside may wait for anything that takes virtual time, such as a simulated engine.
+    Code inside must not wait for anything that takes virtual time, such as a simulated engine.
     """
     loop = asyncio.get_running_loop()
     if not isinstance(loop, VirtualLoop) or _inside():

@@ -1,4 +1,4 @@
-"""What is made once for equal keys, and forgotten with the last of them."""
+"""Values that are created once for equal keys, and dropped with the last of them."""
 
 from __future__ import annotations
 
@@ -12,28 +12,28 @@ V = TypeVar("V")
 
 
 class WhileHeld(Generic[K, V]):
-    """Gives all equal keys one value, which is kept as long as somebody holds any of the keys that it was given for.
+    """Maps all equal keys to one value, which is kept as long as any of the keys it was looked up with is referenced.
 
-    So it can hold what is known of a problem without growing with the number of problems, and a problem that was made again
-    (read a second time, or sent by another process) finds what is known. A `WeakKeyDictionary` would lose that as soon as
-    the very key dies that it was first given.
+    So it can hold data about a problem without growing with the number of problems, and a recreated problem (read a
+    second time, or sent by another process) finds the data. A `WeakKeyDictionary` would lose it when the first key
+    object dies.
 
     Args:
-        make: Makes a value; it must be of a class that can be weakly referenced.
+        make: Creates a value; its class must support weak references.
     """
 
     def __init__(self, make: Callable[[], V]) -> None:
         self._make = make
-        # By identity, which holds the values; and by copies of the keys, which finds them.
+        # By identity, which keeps the values alive; and by copies of the keys, for look-ups.
         self._holders: dict[int, tuple[ref[K], V]] = {}
         self._values: WeakValueDictionary[K, V] = WeakValueDictionary()
 
     def __len__(self) -> int:
-        """Number of values that are kept."""
+        """Number of values."""
         return len(self._values)
 
     def __getitem__(self, key: K) -> V:
-        """Returns the value of a key, made now if none that equals it has one."""
+        """Returns the value of a key, creating it if no equal key has one."""
         place = id(key)
         held = self._holders.get(place)
         if held is not None:
@@ -41,6 +41,6 @@ class WhileHeld(Generic[K, V]):
         value = self._values.get(key)
         if value is None:
             value = self._values[copy.copy(key)] = self._make()
-        holders = self._holders  # not through `self`, which the key would then keep
+        holders = self._holders  # not through `self`, which the key would keep alive
         self._holders[place] = ref(key, lambda _: holders.pop(place, None)), value
         return value

@@ -1,1 +1,1 @@
-"""From names and overrides to a configuration, and from a configuration to objects."""
+"""Composes configurations from names and overrides, and builds objects from configurations."""

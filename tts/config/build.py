@@ -1,4 +1,4 @@
-"""From a configuration to the objects it names: every mistake in it is found here, before anything is loaded."""
+"""Builds the objects that a configuration names: finds every mistake in it before anything is loaded."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 
 from hydra.utils import get_object
 
-import tts.config.resolvers  # noqa: F401  configurations are written with them
+import tts.config.resolvers  # noqa: F401  configurations use them
 from tts.config.moved import first_names, present_name
 from tts.config.packages import theirs
 from tts.core.annotations import fit
@@ -23,39 +23,39 @@ from tts.core.signature import accepted
 from tts.engines.base import BaseEngine
 
 Config = Mapping[str, Any]
-"""A node of a configuration: what YAML has, or objects in its place."""
+"""A node of a configuration: YAML values, or objects in their place."""
 
 Built = Any
-"""Whatever a configuration names; who asks for it checks that it has the members of what it needs."""
+"""Any object that a configuration names; the caller checks that it has the required members."""
 
 MakeEngine = Callable[[Config, str], BaseEngine]
-"""Makes an engine of its node and the node's place."""
+"""Creates an engine from its node and the node's path."""
 
 NOT_SHAPING = ("dry_run", "in_flight", "clock", "bank", "resume", "objective")
-"""Settings that do not shape a result: what is worked on at once, where samples are taken from, what a sweeper is told."""
+"""Settings that do not affect results: concurrency, sources of stored samples, a sweeper's objective."""
 PRICES = ("prompt_price", "completion_price")
-"""What an engine's node holds beside the arguments of its class: dollars for a million tokens."""
+"""Keys of an engine's node besides the arguments of its class: dollars per million tokens."""
 
 
 def build(config: Config, where: str, provided: Config | None = None, engines: MakeEngine | None = None) -> Built:
     """Creates the object that a configuration node describes.
 
-    Nodes inside it that have a `_target_` are created first, also those in a mapping without one.
+    Nested nodes with a `_target_` are created first, including those in a mapping without one.
 
     Args:
-        config: `_target_` and the arguments, each as YAML has it or an object that is already there.
-        where: The node's place in the configuration, for messages.
-        provided: Objects that the node's class, and those of the nodes inside, receive where they have a parameter of that
-            name that the configuration does not set.
-        engines: Makes the engines of nodes called `engine` inside it from their configuration and their place; None makes
-            them as all else.
+        config: `_target_` and the arguments, each a YAML value or an existing object.
+        where: The node's path in the configuration, for messages.
+        provided: Objects for parameters of these names that the configuration does not set, of the node's class and
+            those of nested nodes.
+        engines: Creates the engines of nested nodes called `engine` from their configuration and path; None creates
+            them like all other objects.
 
     Raises:
-        SettingError: A setting is unknown, missing, of the wrong type, or refused by its class; with its whole path.
+        SettingError: A setting is unknown, missing, of the wrong type, or refused by its class; names its full path.
     """
     target = _target(config, where)
     takes = accepted(target)
-    # A group keeps the engine that it was given for another class, which this one has no use for.
+    # A group keeps an engine that was set for another class, which this one does not use.
     own = {key: value for key, value in config.items() if key != "_target_" and (key in takes or key != "engine")}
     _check_keys(own, takes, where)
     parts = _Parts(provided or {}, engines)
@@ -85,18 +85,18 @@ def takes(config: Config, key: str, where: str) -> bool:
 
 @dataclass(frozen=True)
 class _Parts:
-    """Makes what stands inside a node.
+    """Creates the objects nested in a node.
 
     Attributes:
-        provided: As in `build`.
-        engines: As in `build`.
+        provided: As for `build`.
+        engines: As for `build`.
     """
 
     provided: Config
     engines: MakeEngine | None
 
     def made(self, key: str, value: object, place: str) -> object:
-        """Returns the value with every node in it made."""
+        """Returns the value with every nested node created."""
         if not isinstance(value, Mapping):
             return value
         if "_target_" not in value:
@@ -107,10 +107,10 @@ class _Parts:
 
 
 def config_hash(config: Config) -> str:
-    """Returns what identifies a run's configuration: 16 hexadecimal digits over all of it that can shape a result.
+    """Returns the hash of a run's configuration: 16 hexadecimal digits over all settings that can affect results.
 
     Args:
-        config: The configuration with its interpolations unresolved, so that the project's place does not matter.
+        config: The configuration with unresolved interpolations, so that the project's location does not matter.
     """
     shaping = {key: value for key, value in config.items() if key not in NOT_SHAPING}
     return hashlib.sha256(json.dumps(first_names(shaping), sort_keys=True).encode()).hexdigest()[:16]
@@ -129,11 +129,11 @@ def _target(config: Config, where: str) -> Callable[..., object]:
 
 
 def _meant(path: str) -> str:
-    """Returns which class of the same module is likely meant, empty where none is like it."""
+    """Returns a hint at the class of the same module that is probably meant; empty if none is similar."""
     module, _, name = path.rpartition(".")
     try:
         held = vars(importlib.import_module(module))
-    except Exception:  # whatever happens in other people's modules; the caller has told it
+    except Exception:  # any error of a foreign module; the caller has reported it
         return ""
     near = nearest(name, (key for key, value in held.items() if inspect.isclass(value)))
     return "" if near is None else f"; did you mean '{module}.{near}'?"

@@ -1,4 +1,4 @@
-"""From overrides, as the command line takes them, to a configuration: for programs."""
+"""Composes configurations from command-line overrides, for programs."""
 
 from __future__ import annotations
 
@@ -21,23 +21,23 @@ from tts.config.refusals import refusal
 from tts.core.errors import UserError
 
 CONF = Path(__file__).resolve().parents[2] / "conf"
-"""By its place: as a package, a `conf` of the user's in the current directory may go before it (editable installs)."""
+"""A path, not a package: with editable installs a user's `conf` in the current directory might be found first."""
 
 
 def configuration(name: str, overrides: Sequence[str], folder: str | Path | None = None) -> tuple[Config, str]:
-    """Composes a configuration, whatever Hydra is at elsewhere in the process.
+    """Composes a configuration, independent of other uses of Hydra in the process.
 
     Args:
         name: The primary configuration in `conf`: `config` for searches, `judge` for judging.
-        overrides: Such as `search=beam` and `search.n=8`.
-        folder: A folder of the caller's own with further options, as the command line's `--config-dir`.
+        overrides: For example `search=beam` and `search.n=8`.
+        folder: The caller's folder with further options, like the command line's `--config-dir`.
 
     Returns:
         The resolved configuration, and its hash.
 
     Raises:
-        UserError: An override names nothing, or something of the command line alone; a value cannot be; or another package
-            has the name of one of ours.
+        UserError: An override names something unknown or only for the command line; a value is invalid; or another
+            package shadows one of this project's.
     """
     packages.check()
     for override in overrides:
@@ -57,19 +57,19 @@ def configuration(name: str, overrides: Sequence[str], folder: str | Path | None
         raise UserError(refusal(error)) from None
     check_top_level(plain, top_level(CONF / f"{name}.yaml"))
     if plain.get("dry_run"):
-        raise UserError("dry_run=true: for the command line alone; a program checks by Runtime.composed(...)")
+        raise UserError("dry_run=true: only for the command line; a program checks with Runtime.composed(...)")
     return plain, identity
 
 
 def _check(override: str) -> None:
-    """Raises UserError where an override is none, or one that only the command line can follow."""
+    """Raises UserError if an override is malformed or only for the command line."""
     try:
         parsed = OverridesParser.create().parse_override(override)
     except HydraException:
         raise UserError(f"{override!r}: not an override; they are written as 'search.n=8' or 'search=beam'") from None
     if parsed.is_sweep_override():
         raise UserError(
-            f"{override!r}: a sweep over several values is for the command line alone (-m); a list is written [a,b]"
+            f"{override!r}: a sweep over several values is only for the command line (-m); a list is written [a,b]"
         )
     if parsed.is_hydra_override():
-        raise UserError(f"{override!r}: for the command line alone; a program names the directory by folder=")
+        raise UserError(f"{override!r}: only for the command line; a program names the directory by folder=")

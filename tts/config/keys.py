@@ -1,4 +1,4 @@
-"""The names of settings: which there are, and which one was meant."""
+"""The names of settings, and suggestions for unknown ones."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from tts.core.errors import UserError
 
 
 def top_level(primary: Path) -> list[str]:
-    """Returns the settings and groups that a configuration may have: those of the command's primary configuration.
+    """Returns the valid settings and groups: those of the command's primary configuration.
 
     Args:
-        primary: Its file.
+        primary: The configuration's file.
     """
     content = _content(primary)
-    # An option goes to where the group's name says, `engine@policy.engine: ...`, and that of a group without one nowhere.
+    # The group's name says where an option goes, `engine@policy.engine: ...`; without one it goes nowhere.
     places = (name.rpartition("@")[2].split(".")[0] for name in groups(primary))
     return list(dict.fromkeys([*places, *(name for name in content if name not in ("defaults", "hydra"))]))
 
 
 def groups(primary: Path) -> list[str]:
-    """Returns the groups of which a configuration has an option, `task` and `engine@policy.engine` among them.
+    """Returns the groups in a configuration's defaults, such as `task` and `engine@policy.engine`.
 
     Args:
         primary: The file of the command's primary configuration.
@@ -35,7 +35,7 @@ def groups(primary: Path) -> list[str]:
 
 
 def check_top_level(config: Mapping[str, object], settings: Collection[str]) -> None:
-    """Raises UserError where a configuration sets something that there is not; `null` sets nothing."""
+    """Raises UserError if a configuration sets an unknown setting; `null` sets nothing."""
     for key, value in config.items():
         if value is not None and key not in settings:
             *_, last = names({key: value})
@@ -43,11 +43,11 @@ def check_top_level(config: Mapping[str, object], settings: Collection[str]) -> 
 
 
 def unknown(key: str, settings: Collection[str]) -> str:
-    """Returns what to say of a setting that there is not.
+    """Returns the message for an unknown setting.
 
     Args:
         key: Its name, such as `serch.n`.
-        settings: The names that there are.
+        settings: The known names.
     """
     first, _, rest = key.partition(".")
     near = difflib.get_close_matches(key, settings, 1) or difflib.get_close_matches(first, settings, 1)
@@ -59,7 +59,7 @@ def unknown(key: str, settings: Collection[str]) -> str:
 
 
 class _Primary(TypedDict):
-    """A primary configuration; it has settings and groups beside its options."""
+    """A primary configuration; it also has settings and groups."""
 
     defaults: list[str | dict[str, str | None]]
 
@@ -70,7 +70,7 @@ def _content(primary: Path) -> _Primary:
 
 
 def names(config: object, place: str = "") -> Iterator[str]:
-    """Yields the settings of a configuration, such as `search.n`, the groups among them."""
+    """Yields the settings and groups of a configuration, such as `search.n`."""
     if isinstance(config, Mapping):
         for key, value in config.items():
             name = f"{place}.{key}" if place else str(key)

@@ -1,6 +1,6 @@
-"""Classes that configurations know by an earlier place.
+"""Classes that configurations may name by an earlier location.
 
-People's own YAML files go on working, and what identifies a configuration does not change when a class moves.
+Users' own YAML files continue to work, and a configuration's hash does not change when a class moves.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ MOVED = {
     "tts.tasks.grading.Grader": "tts.tasks.grading.MathGrader",
     "tts.bootstrap.Bootstrap": "tts.statistics.bootstrap.Bootstrap",
 }
-"""From a class's first public place to where it is now."""
+"""From a class's first public name to its current one."""
 
 _FIRST = {now: first for first, now in MOVED.items()}
 
 
 def present_name(target: str) -> str:
-    """Returns where the class that a configuration names is now."""
+    """Returns the current name of a class that a configuration names."""
     return MOVED.get(target, target)
 
 
 def first_names(config: object) -> object:
-    """Returns a configuration with every class by its first name, which is what its identity is made of."""
+    """Returns a configuration with every class under its first name, from which its hash is computed."""
     if isinstance(config, Mapping):
         return {
             key: _FIRST.get(value, value) if key == "_target_" else first_names(value) for key, value in config.items()

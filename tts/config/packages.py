@@ -1,4 +1,4 @@
-"""The packages beside `tts`, whose names are common words: which files of those names are found first."""
+"""Import order of the packages besides `tts`, whose names are common words that other files may have."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ _ROOT = Path(__file__).resolve().parents[2]
 
 
 def order() -> None:
-    """Has this project's packages found before files of the current directory, which are found last.
+    """Makes imports find this project's packages before files of the current directory.
 
     Raises:
-        UserError: Another package of one of the names goes before this project's.
+        UserError: Another package of one of these names shadows this project's.
     """
     here = Path.cwd()
     if here != _ROOT:
@@ -25,24 +25,24 @@ def order() -> None:
 
 
 def check() -> None:
-    """Raises UserError where another package of one of the names goes before this project's."""
+    """Raises UserError if another package of one of these names shadows this project's."""
     for name in NAMES:
         found = _place(name)
         if found != _ROOT / name:
-            raise UserError(_told(name, found))
+            raise UserError(_message(name, found))
 
 
 def theirs(target: str) -> str:
-    """Returns what to add where a class cannot be imported: that a file of the user's has the name of a package here."""
+    """Returns a hint for a failed import: a user's file has the name of a package of this project."""
     name, here = target.partition(".")[0], Path.cwd()
     mine = [path for path in (here / name, here / f"{name}.py") if path.exists()]
     if name not in NAMES or here == _ROOT or not mine:
         return ""
-    return f"; {name} is a package of this project, so {mine[0]} is not looked at: give it another name"
+    return f"; {name} is a package of this project, so {mine[0]} is not imported: give it another name"
 
 
 def _place(name: str) -> Path | None:
-    """Returns the file or folder that is imported by a name."""
+    """Returns the file or folder that a name imports."""
     spec = util.find_spec(name)
     if spec is None:
         return None
@@ -50,15 +50,15 @@ def _place(name: str) -> Path | None:
     return Path(places[0]).resolve()
 
 
-def _told(name: str, found: Path | None) -> str:
+def _message(name: str, found: Path | None) -> str:
     if found is None:
-        return f"{name}: this project's package is not there; install tts-search anew (pip install --force-reinstall)"
+        return f"{name}: this project's package is missing; reinstall tts-search (pip install --force-reinstall)"
     from importlib import metadata  # takes longer to import than all the rest
 
     others = [one for one in metadata.packages_distributions().get(name, ()) if one != "tts-search"]
     remedy = (
-        f"pip uninstall {others[0]}, or install tts-search into an environment of its own (python -m venv)"
+        f"pip uninstall {others[0]}, or install tts-search into its own environment (python -m venv)"
         if others
-        else "give it another name, or take its directory out of PYTHONPATH"
+        else "give it another name, or remove its directory from PYTHONPATH"
     )
     return f"{name}: another package of this name is found before this project's: {found}; {remedy}"

@@ -1,4 +1,4 @@
-"""What to say where Hydra refuses a configuration."""
+"""Messages for configurations that Hydra refuses."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _PLUG_INS = {
     "submitit_local": "hydra-submitit-launcher",
     "submitit_slurm": "hydra-submitit-launcher",
 }
-"""Hydra's sweepers and launchers that are packages of their own, by option, and what to install."""
+"""Hydra's sweepers and launchers in separate packages: from option to package."""
 
 
 def refusal(error: Exception) -> str:
@@ -24,17 +24,15 @@ def refusal(error: Exception) -> str:
 
 
 def _plug_in(error: str) -> str | None:
-    """Where a sweeper or launcher was not found that is a package of its own."""
+    """Handles a missing sweeper or launcher from a separate package."""
     missing = re.search(r"Could not find '(hydra/(?:launcher|sweeper))/(\w+)'", error)
     if missing is None or missing[2] not in _PLUG_INS:
         return None
-    return (
-        f"{missing[1]}={missing[2]} is a plug-in of Hydra's that is not installed: pip install {_PLUG_INS[missing[2]]}"
-    )
+    return f"{missing[1]}={missing[2]} is a Hydra plug-in that is not installed: pip install {_PLUG_INS[missing[2]]}"
 
 
 def _option(error: str) -> str | None:
-    """Where a group has no such option."""
+    """Handles an unknown option of a group."""
     missing = re.search(r"Could not find '([^']+)/([^'/]+)'\s+Available options in '[^']+':\n((?:\t\S+\n)+)", error)
     if missing is None:
         return None
@@ -45,13 +43,13 @@ def _option(error: str) -> str | None:
 
 
 def _unknown(error: Exception) -> str | None:
-    """Where a setting was not found; OmegaConf's error knows the configuration in which it was looked for."""
+    """Handles an unknown setting; OmegaConf's error holds the configuration that was searched."""
     key = re.match(r"Could not override '([^'@]+)'\.", str(error))
     node = getattr(error.__cause__, "parent_node", None)
     if key is None or not isinstance(node, DictConfig):
         return None
     whole = node._get_root()
     OmegaConf.set_readonly(whole, False)
-    # OmegaConf may have put an empty one of that name into it.
+    # OmegaConf may have added an empty setting of that name.
     settings = [name for name in names(OmegaConf.to_container(whole, resolve=False)) if name != key[1]]
     return unknown(key[1], [name for name in settings if key[1].startswith("hydra") or not name.startswith("hydra")])

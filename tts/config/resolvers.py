@@ -1,4 +1,4 @@
-"""What a configuration can say with `${name:argument}` beside what Hydra knows."""
+"""Resolvers for `${name:argument}` in configurations, in addition to Hydra's."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from omegaconf import OmegaConf
 
 
 def package(name: str) -> str:
-    """Returns the folder of a package, wherever the project lies: `${package:policies.embedded}`."""
+    """Returns the folder of a package, wherever the project is installed: `${package:policies.embedded}`."""
     return str(resources.files(name))
 
 
@@ -31,7 +31,7 @@ def sweep_file(name: str) -> str | None:
 
 
 def options(group: str) -> str:
-    """Returns a line of help texts, what can be chosen in a group, as lines of a terminal: `${options:sandbox}`."""
+    """Returns the options of a group for help texts, wrapped for terminals: `${options:sandbox}`."""
     chosen = ", ".join(GlobalHydra.instance().config_loader().get_group_options(group))
     lines = textwrap.wrap(f"{group}: {chosen}", 76, subsequent_indent="    ", break_on_hyphens=False)
     return "\n    ".join(lines)

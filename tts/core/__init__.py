@@ -1,6 +1,6 @@
-"""What everybody speaks: problems, solutions, verdicts, search trees, and the interfaces of the parts.
+"""The shared vocabulary: problems, solutions, verdicts, search trees, and the interfaces of the parts.
 
-The values are imported from here. Importing this package loads nothing but the standard library.
+Import the values from here. Importing this package loads only the standard library.
 """
 
 from tts.core.problem import Attachment, Conversation, Message, Problem

@@ -1,4 +1,4 @@
-"""Named ways to make one score of a solution's step scores."""
+"""Named aggregators: from a solution's step scores to one score."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ AGGREGATORS: dict[str, Callable[[Sequence[float]], float]] = {
 
 
 Aggregator = Annotated[str, OneOf(AGGREGATORS)]
-"""The name of one, as a setting."""
+"""A setting that names an aggregator."""
 
 
 def aggregate(scores: Sequence[float | None], name: str) -> float | None:
     """Returns one score for a solution.
 
     Args:
-        scores: One per judged step; None where there is no usable verdict.
+        scores: One per judged step; None without a usable verdict.
         name: A key of `AGGREGATORS`.
 
     Returns:
-        The aggregate of the usable scores; None where there is none, and for `last` where the last step has none.
+        The aggregate of the usable scores; None if there is none, or if the last step has none for `last`.
     """
     usable = [score for score in scores if score is not None]
     if not usable or (name == "last" and scores[-1] is None):

@@ -1,4 +1,4 @@
-"""From an annotation to a check: whether a value fits, and what to tell the user who gave another one."""
+"""Checks of values against annotations, with messages for users."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ _PLAIN = (str, int, float, list, tuple, dict, types.NoneType)
 
 
 def fit(value: object, annotation: object, setting: str) -> object:
-    """Returns the value, with lists as tuples where these are annotated.
+    """Returns the value, with lists converted to tuples where the annotation says so.
 
-    Looks at plain types, at what is inside lists and mappings, at choices and bounds, and at abstract base classes. Who
-    implements a protocol or stands in for a class need not say so, but a plain value never does.
+    Checks plain types, the contents of lists and mappings, choices and bounds, and abstract base classes. An object may
+    implement a protocol or replace a class without declaring it; a plain value never does.
 
     Args:
-        value: What was given.
-        annotation: What it has to fit.
+        value: The given value.
+        annotation: The annotation to check it against.
         setting: The setting's path, for the message.
 
     Raises:
@@ -33,7 +33,7 @@ def fit(value: object, annotation: object, setting: str) -> object:
     form = typing.get_origin(annotation) or annotation
     try:
         reader = _READERS.get(form, _object)
-    except TypeError:  # not hashable, so none of ours
+    except TypeError:  # not hashable, so not one of ours
         return value
     return reader(value, annotation, setting)
 
@@ -51,7 +51,7 @@ def _union(value: object, annotation: object, setting: str) -> object:
             return fit(value, member, setting)
         except SettingError as error:
             errors.append(error)
-    # What is wrong inside of a value of the right type says more than all the types that it could have had.
+    # An error inside a value of the right type says more than a list of all allowed types.
     close = [error for error in errors if not isinstance(error, _TypeError) or error.setting != setting]
     if not close:
         raise _mistyped(setting, value, annotation)
@@ -150,7 +150,7 @@ _READERS: Mapping[object, Callable[[object, object, str], object]] = {
 
 
 class _TypeError(SettingError):
-    """The value is of another type altogether."""
+    """The value has another type."""
 
 
 def _mistyped(setting: str, value: object, annotation: object) -> _TypeError:
@@ -167,7 +167,7 @@ _KINDS: Mapping[object, str] = {
     str: "a text",
     tuple: "a list",
 }
-"""What a value is, in words."""
+"""Descriptions of values' types."""
 
 _WORDS: Mapping[object, str] = {
     **_KINDS,
@@ -177,7 +177,7 @@ _WORDS: Mapping[object, str] = {
     float: "a number",
     types.NoneType: "null",
 }
-"""What is needed, in words."""
+"""Descriptions of the required types."""
 
 
 def _words(annotation: object) -> str:

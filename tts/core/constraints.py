@@ -1,4 +1,4 @@
-"""Demands on a single value that stand in `Annotated[...]`: bounds of `annotated_types`, choices, and any other."""
+"""Constraints on a single value in `Annotated[...]`: bounds of `annotated_types`, choices, and any others."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from tts.core.setting_error import choice, refused
 
 @dataclass(frozen=True, eq=False)
 class OneOf:
-    """Allows the names in a registry, in `Annotated[str, OneOf(REGISTRY)]`.
+    """Allows the names in a registry: `Annotated[str, OneOf(REGISTRY)]`.
 
     Attributes:
-        names: Them; a mapping allows its keys.
+        names: The names; a mapping allows its keys.
     """
 
     names: Collection[str]
@@ -25,11 +25,11 @@ class OneOf:
 
 @dataclass(frozen=True, eq=False)
 class Must:
-    """Demands what no bound can say, in `Annotated[...]`.
+    """Any other constraint in `Annotated[...]`.
 
     Attributes:
-        hold: Whether a value is right.
-        problem: What to tell the user where it is not.
+        hold: Whether a value is valid.
+        problem: The message if it is not.
     """
 
     hold: Callable[..., object]
@@ -38,11 +38,11 @@ class Must:
 
 @dataclass(frozen=True)
 class Bound:
-    """A demand that is told together with the others on the same value: `more than 0 and at most 1 is needed`.
+    """A bound, reported together with others on the same value: `more than 0 and at most 1 is needed`.
 
     Attributes:
-        holds: Whether a value is right.
-        words: What is needed.
+        holds: Whether a value is valid.
+        words: The requirement in words.
     """
 
     holds: Callable[..., bool]
@@ -50,7 +50,7 @@ class Bound:
 
 
 def check_constraints(value: object, metadata: Iterable[object], setting: str) -> None:
-    """Raises SettingError where a value does not keep to what stands in its annotation behind the type."""
+    """Raises SettingError if a value violates the constraints in its annotation."""
     constraints = list(_flat(metadata))
     named = [bound for bound in map(_bound, constraints) if bound is not None]
     if not all(bound.holds(value) for bound in named):
@@ -60,14 +60,14 @@ def check_constraints(value: object, metadata: Iterable[object], setting: str) -
 
 
 def _flat(metadata: Iterable[object]) -> Iterator[object]:
-    """Yields single constraints; an interval is two."""
+    """Yields single constraints; an interval gives two."""
     for each in metadata:
         yield from each if isinstance(each, bounds.GroupedMetadata) else (each,)
 
 
 @singledispatch
 def _bound(constraint: object) -> Bound | None:
-    """Returns the bound that a constraint is, None where it is none: what others write into `Annotated` is their affair."""
+    """Returns the bound that a constraint expresses; None for any other metadata in `Annotated`."""
     return None
 
 
@@ -98,7 +98,7 @@ def _(constraint: bounds.Predicate) -> Bound | None:
 
 @singledispatch
 def _check(constraint: object, value: object, setting: str) -> None:
-    """Raises SettingError where a constraint that has words of its own does not hold."""
+    """Raises SettingError if a constraint with its own message does not hold."""
 
 
 @_check.register

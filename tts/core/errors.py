@@ -4,33 +4,33 @@ from __future__ import annotations
 
 
 class UserError(Exception):
-    """A mistake that the user can mend: the message names the thing, the place and the remedy.
+    """A mistake that the user can fix: the message names the thing, the place and the remedy.
 
-    The command line prints it without a traceback and exits with status 2. Raise it before any compute is spent
-    wherever that is possible.
+    The command line prints it without a traceback and exits with status 2. Raise it before any compute is spent, if
+    possible.
     """
 
 
 class RunError(UserError):
-    """Something that no further problem can do without is gone, such as room on the disk; ends the run.
+    """Something that all further problems need is gone, such as disk space; ends the run.
 
-    What was finished is kept, and the same command goes on from there.
+    Finished records are kept, and the same command resumes the run.
     """
 
 
 class ProblemError(Exception):
-    """Something went wrong that ends the problem it happened to, with the message recorded, and never the run."""
+    """An error that ends only the current problem; its message is recorded and the run continues."""
 
 
 class EngineError(ProblemError):
-    """An engine could not answer a request."""
+    """An engine failed to answer a request."""
 
 
 def missing_extra(package: str, extra: str) -> UserError:
     """Returns the error for an optional dependency that is not installed.
 
     Args:
-        package: The import name that was not found.
-        extra: The extra of this project that brings it.
+        package: The missing import name.
+        extra: The extra of this project that installs it.
     """
     return UserError(f"this needs the package '{package}': pip install 'tts-search[{extra}]'")

@@ -1,12 +1,12 @@
-"""What a search does while it does it, for whoever listens.
+"""Live events of a search, for listeners.
 
-The listener travels with the task context (`contextvars`), as scopes do (`tts.budget`), so strategies need no argument for
-it, and what they start in tasks of their own is heard too. Of one problem, and whatever the engines' speed:
+The listener is stored in the task context (`contextvars`), like scopes (`tts.budget`), so strategies need no argument
+for it, and events of the tasks that they start are included. For each problem, whatever the engines' speed:
 
 - A node is sampled before it is judged, and after its parent.
 - A node is expanded once, before the first of its children is sampled.
-- What was spent is told behind the node that it was spent on, as totals, and only where they have changed.
-- The choice comes last, and only where the search ended without an error.
+- Spending is reported after the node that it was spent on, as totals, and only if they have changed.
+- The choice comes last, and only if the search ended without an error.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ if TYPE_CHECKING:
     from tts.budget import Usage
 
 NodePath = tuple[tuple[str, int], ...]
-"""What places a node in its tree, whenever it arrives: kind and sample index of each node from below the root to it."""
+"""A node's place in its tree, independent of timing: kind and sample index of each node on its path below the root."""
 
 
 @dataclass(frozen=True)
 class Event:
-    """Something that a search did.
+    """An action of a search.
 
     Attributes:
         problem: The problem's id.
-        at_s: When, in seconds after the problem was begun.
+        at_s: Time in seconds since the start of the problem.
     """
 
     problem: str
@@ -42,14 +42,14 @@ class Event:
 
 @dataclass(frozen=True)
 class Sampled(Event):
-    """The policy wrote a solution, or a further part of one.
+    """The policy wrote a solution, or the next part of one.
 
     Attributes:
-        node: Its number in the order of arrival; 0 is the problem itself.
-        path: Its place in the tree.
-        parent: The number of the node that it hangs below.
+        node: The node's number in order of arrival; 0 is the problem itself.
+        path: The node's place in the tree.
+        parent: The number of its parent node.
         solution: The solution from its beginning.
-        kind: Empty where it continues its parent, else `revision`, `critique`, `rollout` or a word of the strategy's own.
+        kind: Empty if it continues its parent, else `revision`, `critique`, `rollout` or the strategy's own word.
     """
 
     node: int
@@ -67,7 +67,7 @@ class Judged(Event):
         node: As in `Sampled`.
         path: As in `Sampled`.
         verdict: The verdict on the node's whole solution.
-        score: It as one number, None where there is no usable one.
+        score: The verdict as one number, None if there is no usable one.
     """
 
     node: int
@@ -91,10 +91,10 @@ class Expanded(Event):
 
 @dataclass(frozen=True)
 class Spent(Event):
-    """What the problem has cost so far.
+    """The cost of the problem so far.
 
     Attributes:
-        usage: By role; a copy that does not change any more.
+        usage: By role; a copy that no longer changes.
     """
 
     usage: Mapping[str, Usage]
@@ -102,13 +102,13 @@ class Spent(Event):
 
 @dataclass(frozen=True)
 class Progressed(Event):
-    """A problem of a run has its record.
+    """A problem of a run has finished.
 
     Attributes:
-        done: How many have.
-        errors: How many of them ended with an error.
-        generated_tokens: Completion tokens that the run sampled itself so far.
-        headline: The figure to watch, in a few words.
+        done: Number of finished problems.
+        errors: Number of them that ended with an error.
+        generated_tokens: Completion tokens that the run has sampled itself so far.
+        headline: The main figure, in a few words.
     """
 
     done: int
@@ -122,9 +122,9 @@ class Chosen(Event):
     """The search ended with a choice.
 
     Attributes:
-        node: The chosen node as in `Sampled`, None where there is none to choose.
-        path: Its place in the tree, empty where there is none.
-        answer: Its answer, None where it has none.
+        node: The chosen node as in `Sampled`, None if there is none to choose.
+        path: Its place in the tree, empty if there is none.
+        answer: Its answer, None if it has none.
     """
 
     node: int | None
@@ -133,16 +133,16 @@ class Chosen(Event):
 
 
 Sink = Callable[[Event], object]
-"""Takes events at once and in order; what it raises ends the search."""
+"""Receives events synchronously and in order; its exceptions end the search."""
 
 _sink: ContextVar[Sink | None] = ContextVar("sink", default=None)
 
 
 @contextmanager
 def listening(sink: Sink) -> Iterator[None]:
-    """Gives `sink` the events of what runs in this context.
+    """Sends `sink` the events of the code that runs in this context.
 
-    Inside another one both hear them, the inner first, just as scopes are charged together with those around them.
+    If nested, both sinks receive them, the inner first, just as enclosing scopes are charged too.
     """
     outer = _sink.get()
 
@@ -159,12 +159,12 @@ def listening(sink: Sink) -> Iterator[None]:
 
 
 def heard() -> bool:
-    """Whether anybody listens."""
+    """Whether there is a listener."""
     return _sink.get() is not None
 
 
 def emit(make: Callable[[], Event]) -> None:
-    """Gives an event to whoever listens; it is made only where somebody does."""
+    """Sends an event to the listener; the event is created only if there is one."""
     sink = _sink.get()
     if sink is not None:
         sink(make())

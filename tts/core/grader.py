@@ -1,4 +1,4 @@
-"""The interfaces of graders: what an answer is, which answers are the same, and which are right."""
+"""The interfaces of graders: they extract answers, compare them, and decide which are correct."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ from tts.core.solution import Solution
 
 
 class Answers(Protocol):
-    """Says what answers are and which are the same: all that a search strategy may ask."""
+    """Extracts and compares answers: the part of a grader that search strategies may use."""
 
     def answer(self, solution: Solution) -> str | None:
-        """Returns a solution's final answer, None where it has none or is not finished."""
+        """Returns a solution's final answer, None if it has none or is not finished."""
 
     async def group(self, answers: Sequence[str | None]) -> tuple[int | None, ...]:
         """Numbers the groups of equivalent answers.
 
         Args:
-            answers: One per candidate, None where it has no answer.
+            answers: One per candidate, None if it has no answer.
 
         Returns:
-            For each answer the number of its group, counted by first appearance; None for None.
+            For each answer the number of its group, numbered by first appearance; None for None.
         """
 
 
 class Grader(Answers, Protocol):
-    """Says which answers are right. May be used from any number of coroutines.
+    """Decides which answers are correct. May be used from any number of coroutines.
 
     Attributes:
         runs_code: Whether it runs code in the sandbox, which is then started.
@@ -36,23 +36,23 @@ class Grader(Answers, Protocol):
     runs_code: bool = False
 
     def check(self, reference: str) -> None:
-        """Raises UserError where it can do nothing with a reference answer like this one."""
+        """Raises UserError if it cannot handle a reference answer like this one."""
 
     async def right(self, solution: Solution, problem: Problem) -> bool | None:
-        """Returns whether a solution is right: what its source says of it or, where that says nothing, its answer."""
+        """Returns whether a solution is correct: as its source says, or if that says nothing, by its answer."""
         if solution.correct is not None:
             return solution.correct
         return await self.correct(self.answer(solution), problem.answer)
 
     async def correct(self, answer: str | None, reference: str | None) -> bool | None:
-        """Returns whether an answer is right, None where there is no reference. No answer is a wrong answer.
+        """Returns whether an answer is correct, None if there is no reference. A missing answer is wrong.
 
         Raises:
-            ProblemError: This reference cannot be compared with anything.
+            ProblemError: This reference cannot be compared.
         """
 
     async def equivalent(self, a: str, b: str) -> bool:
         """Returns whether two answers are equivalent; symmetric."""
 
     async def close(self) -> None:
-        """Ends what was started. Closing twice does nothing."""
+        """Stops everything it started. Closing twice does nothing."""

@@ -11,12 +11,13 @@ def plurality(groups: Sequence[int | None], weights: Sequence[float] | None = No
     """Returns the group with the largest total weight.
 
     Args:
-        groups: Each candidate's group, None where it has no answer and so no vote. Groups are numbered by first appearance.
-        weights: Each candidate's weight; 1 each where not given.
+        groups: Each candidate's group, None if it has no answer and so no vote. Groups are numbered by first
+            appearance.
+        weights: Each candidate's weight; 1 by default.
 
     Returns:
-        The group, None where nobody votes. Of groups with equal weight the one whose first member comes first in the list
-        wins, so a tie is settled by sample index and never by the order of arrival.
+        The group, None if there are no votes. Of groups with equal weight the one whose first member comes first in the
+        list wins, so ties are broken by sample index, never by order of arrival.
     """
     members: dict[int, list[float]] = defaultdict(list)
     for group, weight in zip(groups, weights or [1.0] * len(groups), strict=True):
@@ -24,5 +25,5 @@ def plurality(groups: Sequence[int | None], weights: Sequence[float] | None = No
             members[group].append(weight)
     if not members:
         return None
-    # fsum is exact, so that the order of the members does not matter either.
+    # fsum is exact, so the order of the members does not matter either.
     return min(members, key=lambda group: (-math.fsum(members[group]), group))

@@ -1,4 +1,4 @@
-"""What is to be solved."""
+"""Problems."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ Conversation = Sequence[Message]
 
 @dataclass(frozen=True)
 class Attachment:
-    """Something that belongs to a problem and is no text.
+    """A part of a problem that is not text.
 
     Attributes:
-        kind: What a model takes it for, such as `image`.
-        path: Where it is; a relative path is relative to the current directory. Whoever reads the problem opens it.
+        kind: Its type for a model, such as `image`.
+        path: Its path; a relative path is relative to the current directory. The policy or verifier opens it.
     """
 
     kind: str
@@ -37,15 +37,15 @@ class Problem:
 
     Attributes:
         id: Unique within the task.
-        question: The problem; of a conversation its last turn, which need not be given then.
-        answer: The reference answer, or None where the task has none.
-        metadata: Whatever else the row held (level, subject, step labels); never shown to a model.
-        messages: The conversation that ends with the question, where there is one: turns of users and assistants, the last
-            one a user's, the first one possibly the system's.
-        attachments: What is shown beside the question.
+        question: The problem; for a conversation its last turn, which can then be omitted.
+        answer: The reference answer, None if the task has none.
+        metadata: The row's other fields (level, subject, step labels); never shown to a model.
+        messages: The conversation that ends with the question, if any: user and assistant turns, the last one the
+            user's, the first one possibly the system's.
+        attachments: Shown together with the question.
 
     Raises:
-        UserError: The messages are no such conversation, or end with another question.
+        UserError: The messages are not such a conversation, or end with another question.
     """
 
     id: str
@@ -56,7 +56,7 @@ class Problem:
     attachments: tuple[Attachment, ...] = ()
 
     def __post_init__(self) -> None:
-        """Makes the texts well-formed, and brings the messages into the form in which they can be compared."""
+        """Makes the texts well-formed and converts the messages to a form that can be compared."""
         for name in ("id", "question", "answer"):
             text = getattr(self, name)
             if isinstance(text, str) and not text.isascii():
@@ -75,20 +75,20 @@ class Problem:
 
     @property
     def turns(self) -> Conversation:
-        """The problem as a conversation, for whoever reads text only: its messages, or the question as the only turn.
+        """The problem as a conversation, for text-only readers: its messages, or the question as the only turn.
 
         Raises:
-            ProblemError: Attachments belong to it, without which it is another problem.
+            ProblemError: It has attachments, which text would omit.
         """
         require_text(self, "what is asked")
         return self.messages or ({"role": "user", "content": self.question},)
 
     @property
     def text(self) -> str:
-        """The problem as one text: the question, or every turn of the conversation behind the name of its role.
+        """The problem as one text: the question, or every turn of the conversation after the name of its role.
 
         Raises:
-            ProblemError: As `turns`.
+            ProblemError: As for `turns`.
         """
         turns = self.turns
         if len(turns) == 1:
@@ -96,7 +96,7 @@ class Problem:
         return "\n\n".join(f"{turn['role'].capitalize()}: {turn['content']}" for turn in turns)
 
     def to_json(self) -> JsonObject:
-        """Returns the problem, without its metadata, as a row of a file of problems; plain problems have three fields."""
+        """Returns the problem without its metadata as a row of a problem file; plain problems have three fields."""
         row: JsonObject = {"id": self.id, "question": self.question, "answer": self.answer}
         if self.messages is not None:
             row["messages"] = [dict(message) for message in self.messages]
@@ -106,17 +106,17 @@ class Problem:
 
 
 def require_text(problem: Problem, reader: str) -> None:
-    """Raises ProblemError where attachments belong to a problem, which `reader` would leave aside."""
+    """Raises ProblemError if a problem has attachments, which `reader` would ignore."""
     if problem.attachments:
         shown = ", ".join(map(str, problem.attachments))
         raise ProblemError(f"problem {problem.id} comes with {shown}, but {reader} reads text only")
 
 
 def read_conversation(value: object) -> Conversation:
-    """Returns the conversation that a value is: turns of users and assistants, the last one a user's question.
+    """Returns a value as a conversation: user and assistant turns, the last one the user's question.
 
     Raises:
-        ValueError: It is none.
+        ValueError: It is not a conversation.
     """
     messages = tuple(map(_message, value if isinstance(value, list | tuple) else [value]))
     if any(message["role"] == "system" for message in messages[1:]):
@@ -127,10 +127,10 @@ def read_conversation(value: object) -> Conversation:
 
 
 def read_attachments(value: object) -> tuple[Attachment, ...]:
-    """Returns what a row says of attachments.
+    """Returns a row's attachments.
 
     Args:
-        value: A list, or its only member: the path of an image, or an object with `kind` and `path`.
+        value: An attachment or a list of them: the path of an image, or an object with `kind` and `path`.
 
     Raises:
         ValueError: It is something else.

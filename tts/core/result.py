@@ -1,4 +1,4 @@
-"""What a search strategy returns."""
+"""The result of a search strategy."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ class Candidate:
 
     Attributes:
         solution: The solution.
-        answer: Its extracted final answer, None where it has none.
-        verdict: The verifier's verdict, None where the strategy asked for none.
-        score: The verdict as one number, None where there is no usable one.
+        answer: Its extracted final answer, None if it has none.
+        verdict: The verifier's verdict, None if the strategy requested none.
+        score: The verdict as one number, None if there is no usable one.
     """
 
     solution: Solution
@@ -31,12 +31,12 @@ class Candidate:
 
 @dataclass(frozen=True)
 class SearchResult:
-    """What a search strategy returns for one problem.
+    """The result of a search strategy for one problem.
 
     Attributes:
-        chosen: Index into `candidates` of the strategy's choice, None where it has none.
+        chosen: Index into `candidates` of the strategy's choice, None if it has none.
         candidates: All candidates, in an order that does not depend on timing.
-        groups: For each candidate the number of its group of equivalent answers, None where it has no answer.
+        groups: For each candidate the number of its group of equivalent answers, None if it has no answer.
         tree: The search tree.
     """
 

@@ -1,4 +1,4 @@
-"""Named rules that choose one of several candidates, from their scores and their groups of equivalent answers alone."""
+"""Named rules that choose a candidate using only scores and groups of equivalent answers."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from tts.core.constraints import OneOf
 from tts.core.plurality import plurality
 
 Scores = Sequence[float | None]
-"""One per candidate, None where it has no usable verdict."""
+"""One per candidate, None without a usable verdict."""
 
 Groups = Sequence[int | None]
-"""Each candidate's group of equivalent answers, numbered by first appearance; None where it has no answer."""
+"""Each candidate's group of equivalent answers, numbered by first appearance; None without an answer."""
 
 
 def _strength(score: float | None) -> float:
-    """Returns what candidates are ranked by; one without a usable verdict stands below all others."""
+    """Returns the value that candidates are ranked by; one without a usable verdict ranks below all others."""
     return -math.inf if score is None else score
 
 
 def argmax(scores: Scores, groups: Groups) -> int | None:
-    """Returns the candidate with the highest score; of equals, the one with the more frequent answer, then the first.
+    """Returns the candidate with the highest score; ties go to the more frequent answer, then to the first.
 
-    One without an answer stands behind all that have one.
+    Candidates without an answer rank below all that have one.
     """
 
     def rank(i: int) -> tuple[bool, float, int, int]:
@@ -34,14 +34,14 @@ def argmax(scores: Scores, groups: Groups) -> int | None:
 
 
 def weighted_vote(scores: Scores, groups: Groups) -> int | None:
-    """Returns the best candidate of the answer whose candidates' scores add up to most; one without a score adds nothing."""
+    """Returns the best candidate of the answer with the largest sum of scores; missing scores add nothing."""
     winner = plurality(groups, [0.0 if score is None else score for score in scores])
     members = [i for i, group in enumerate(groups) if group == winner]
     return min(members, key=lambda i: (-_strength(scores[i]), i), default=None)
 
 
 def majority(scores: Scores, groups: Groups) -> int | None:
-    """Returns the first candidate of the most frequent answer, None where none has an answer; scores do not matter."""
+    """Returns the first candidate of the most frequent answer, None if there is no answer; ignores scores."""
     winner = plurality(groups)
     return None if winner is None else groups.index(winner)
 
@@ -54,17 +54,17 @@ SELECTIONS: dict[str, Callable[[Scores, Groups], int | None]] = {
 
 
 VOTES = ("weighted_vote", "majority")
-"""Rules that choose an answer; the candidate only stands for it."""
+"""Rules that choose an answer; the chosen candidate only represents it."""
 
 
 def right_choice(rule: str, chosen: int | None, groups: Groups, right: Sequence[bool]) -> bool:
-    """Returns whether what a rule chose is right.
+    """Returns whether the choice of a rule is right.
 
     Args:
         rule: A key of `SELECTIONS`.
-        chosen: The candidate that it chose, None where it chose none.
+        chosen: The candidate it chose, None if none.
         groups: As for the rules.
-        right: One per candidate: whether it is.
+        right: Whether each candidate is right.
     """
     if chosen is None:
         return False
@@ -73,10 +73,10 @@ def right_choice(rule: str, chosen: int | None, groups: Groups, right: Sequence[
 
 
 def right_answer(group: int | None, groups: Groups, right: Sequence[bool]) -> bool:
-    """Returns whether an answer is right: where the labels of its candidates differ, whether more than half say so."""
+    """Returns whether an answer is right: whether more than half of its candidates are labelled right."""
     members = [is_right for is_right, other in zip(right, groups, strict=True) if other == group]
     return group is not None and 2 * sum(members) > len(members)
 
 
 Selection = Annotated[str, OneOf(SELECTIONS)]
-"""The name of a rule, as a setting."""
+"""A setting that names a rule."""

@@ -1,4 +1,4 @@
-"""The error of a setting that cannot have its value: it knows the setting's path, as far as the object that has it does."""
+"""The error of an invalid setting; it knows the setting's path, as far as the object that has it does."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ _LONG = 60
 
 
 class SettingError(UserError):
-    """A setting has a value that it cannot have.
+    """A setting has an invalid value.
 
     Args:
-        setting: Its name, or its path from the object that has it (`grammar.rule`); empty where it is
-            about the object itself.
+        setting: Its name, or its path from the object that has it (`grammar.rule`); empty if the error is about the
+            object itself.
         problem: What is wrong and what to do.
-        value: The value as it is shown (`shown`), None where there is none to show.
-        owner: What the object is; not said where a configuration's path says it.
+        value: The value as displayed (`shown`), None if there is none to show.
+        owner: The object's class; omitted if a configuration's path says it.
     """
 
     def __init__(self, setting: str, problem: str, value: str | None = None, owner: str | None = None) -> None:
@@ -33,7 +33,7 @@ class SettingError(UserError):
         return (f"{given}: " if given else "") + self.problem + (f" ({self.owner})" if self.owner else "")
 
     def inside(self, place: str) -> SettingError:
-        """Returns the error with the path of the setting seen from outside, `place` being where the object is."""
+        """Returns the error with `place`, the object's path, in front of the setting's path."""
         dot = "." if self.setting and not self.setting.startswith("[") else ""
         return SettingError(f"{place}{dot}{self.setting}", self.problem, self.value)
 
@@ -43,12 +43,12 @@ class SettingError(UserError):
 
 
 def refused(setting: str, value: object, problem: str) -> SettingError:
-    """Returns the error for a setting that has this value."""
+    """Returns the error for a setting with this value."""
     return SettingError(setting, problem, shown(value))
 
 
 def shown(value: object) -> str:
-    """Returns a value as one would write it on the command line; of an object the name of its class."""
+    """Returns a value as written on the command line; for an object the name of its class."""
     text = _written(value)
     return text if len(text) <= _LONG else text[: _LONG - 1] + "…"
 
@@ -66,14 +66,14 @@ def _written(value: object) -> str:
 
 
 def nearest(name: str, names: Iterable[str]) -> str | None:
-    """Returns the name that `name` is most likely meant to be, None where none is like it."""
+    """Returns the name most similar to `name`, None if none is similar."""
     known = {each.lower(): each for each in names}
     found = difflib.get_close_matches(name.lower(), known, 1)
     return known[found[0]] if found else None
 
 
 def choice(value: object, choices: Iterable[object], setting: str) -> None:
-    """Raises SettingError, with the nearest right spelling, where a value is none of the choices."""
+    """Raises SettingError, suggesting the most similar choice, if a value is not one of the choices."""
     allowed = list(choices)
     if any(value == each and type(value) is type(each) for each in allowed):  # 1 == True
         return

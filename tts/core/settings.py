@@ -1,12 +1,13 @@
-"""Settings: the arguments of a constructor, declared once by their annotations, which say type, bounds and choices.
+"""Settings: the arguments of a constructor; their annotations declare type, bounds and choices.
 
     @settings
     class BestOfN:
         def __init__(self, n: Annotated[int, Ge(1)], selection: Annotated[str, OneOf(SELECTIONS)] = "argmax") -> None:
 
-Bounds are those of the package `annotated_types`; `Literal` and `OneOf` name choices; `Must` holds any other demand on a
-single value. Demands on several settings together stand in the constructor, which raises the error that `refused` makes for
-the one to change. Who builds an object from a configuration puts its place in front (`inside`): no class knows its own.
+Bounds are those of the package `annotated_types`; `Literal` and `OneOf` name choices; `Must` expresses any other
+constraint on a single value. Constraints on several settings belong in the constructor, which raises the error that
+`refused` makes for the one to change. Code that builds an object from a configuration prepends its path (`inside`),
+which classes do not know.
 """
 
 from __future__ import annotations
@@ -46,23 +47,23 @@ PositiveFloat = IsFinite[Annotated[float, Gt(0)]]
 NonNegativeFloat = IsFinite[Annotated[float, Ge(0)]]
 Probability = Annotated[float, Interval(ge=0, le=1)]
 PositiveProbability = Annotated[float, Interval(gt=0, le=1)]
-"""Also a threshold of scores: with 0 everything would reach it."""
+"""Also for thresholds of scores: with 0 every score would reach it."""
 
 Text = Annotated[str, MinLen(1)]
-"""A text that is not empty."""
+"""A non-empty text."""
 
 C = TypeVar("C", bound=type)
 P = ParamSpec("P")
 
 
 def settings(cls: C) -> C:
-    """Makes a class check the arguments of its own constructor against their annotations, whoever calls it.
+    """Makes a class check the arguments of its constructor against their annotations.
 
-    A list becomes a tuple where a tuple is annotated, since YAML has lists alone; no other argument is changed. Put it above
-    `@dataclass`, where that makes the constructor.
+    A list becomes a tuple if a tuple is annotated, since YAML has only lists; no other argument is changed. Put it
+    above `@dataclass` if that generates the constructor.
 
     Raises:
-        SettingError: By the constructor, where a value is of the wrong type, out of bounds or none of the choices.
+        SettingError: By the constructor, if a value has the wrong type, is out of bounds or not one of the choices.
     """
     type.__setattr__(cls, "__init__", _checked(vars(cls)["__init__"]))
     return cls
@@ -70,14 +71,14 @@ def settings(cls: C) -> C:
 
 def _checked(make: Callable[P, None]) -> Callable[P, None]:
     signature = inspect.signature(make)
-    hints = functools.cache(lambda: hints_of(make))  # late: an annotation may name what is defined further down
+    hints = functools.cache(lambda: hints_of(make))  # lazily: an annotation may name a later definition
 
     @functools.wraps(make)
     def checked(*args: P.args, **kwargs: P.kwargs) -> None:
         try:
             given = signature.bind(*args, **kwargs)
         except TypeError:
-            return make(*args, **kwargs)  # which says it better
+            return make(*args, **kwargs)  # its own error is clearer
         try:
             for name in hints().keys() & given.arguments.keys():
                 given.arguments[name] = fit(given.arguments[name], hints()[name], name)
@@ -90,7 +91,7 @@ def _checked(make: Callable[P, None]) -> Callable[P, None]:
 
 @contextmanager
 def inside(place: str) -> Iterator[None]:
-    """Puts `place` in front of the path of a setting that is refused meanwhile."""
+    """Prepends `place` to the path of a setting that is refused inside."""
     try:
         yield
     except SettingError as error:

@@ -1,4 +1,4 @@
-"""What a class or function takes: its parameters with their types, also those that reach a base class through `**kwargs`."""
+"""Parameters of a class or function with their types, including those passed to a base class through `**kwargs`."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ _VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
 @dataclass(frozen=True)
 class Accepted:
-    """A parameter that can be given by its name.
+    """A parameter that can be passed by name.
 
     Attributes:
-        annotation: Its type; `object` where none is said.
+        annotation: Its type; `object` if not annotated.
         required: Whether it has no default.
     """
 
@@ -28,8 +28,8 @@ class Accepted:
 def accepted(target: Callable[..., object]) -> dict[str, Accepted]:
     """Returns the parameters of a class or function by name.
 
-    Behind those of a constructor with `**kwargs` come those of the next one in the order of its bases, to which it is taken
-    to pass them: `def __init__(self, extra: int = 1, **kwargs)` takes what its base class takes, and `extra`.
+    After those of a constructor with `**kwargs` come those of the next one in its MRO, to which it is assumed to pass
+    them: `def __init__(self, extra: int = 1, **kwargs)` takes `extra` and its base class's parameters.
     """
     found: dict[str, Accepted] = {}
     for function, parameters in _links(target):
@@ -41,7 +41,7 @@ def accepted(target: Callable[..., object]) -> dict[str, Accepted]:
 
 
 def _links(target: Callable[..., object]) -> Iterator[tuple[Callable[..., object], dict[str, inspect.Parameter]]]:
-    """Yields the functions that a call goes through as far as each hands `**kwargs` on, with their named parameters."""
+    """Yields the functions that a call passes through via `**kwargs`, with their named parameters."""
     bases = target.__mro__[:-1] if inspect.isclass(target) else ()
     chain = [vars(base)["__init__"] for base in bases if "__init__" in vars(base)] if bases else [target]
     for function in chain:
@@ -54,9 +54,9 @@ def _links(target: Callable[..., object]) -> Iterator[tuple[Callable[..., object
 
 
 def hints_of(function: Callable[..., object]) -> dict[str, object]:
-    """Returns the types of a function's parameters, with what `Annotated` says of them.
+    """Returns the types of a function's parameters, including `Annotated` metadata.
 
-    One that cannot be found, such as the name of an import for type checkers alone, is left out.
+    Types that cannot be resolved, such as imports only for type checkers, are left out.
     """
     plain = inspect.unwrap(function)
     hints: dict[str, object] = {}

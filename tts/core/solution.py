@@ -1,4 +1,4 @@
-"""What a policy writes."""
+"""Solutions."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from typing import Literal
 from tts.core.well_formed import well_formed
 
 FinishReason = Literal["stop", "length", "step"]
-"""Why a solution's text ends: the policy ended it, a token limit cut it, or it is a prefix that can be continued."""
+"""Why a solution's text ends: the policy ended it, a token limit cut it, or it is an extensible prefix."""
 
 
 @dataclass(frozen=True)
 class Solution:
-    """A solution, or the beginning of one, as a policy wrote it.
+    """A solution, or a prefix of one, as a policy wrote it.
 
     Attributes:
-        text: The policy's own text, exactly; what a continuation goes on from.
-        steps: The text cut into steps by the policy's step separator; what a verifier judges.
-        finish_reason: `stop` only where the policy itself ended the solution.
-        index: Which sample of its prefix this is; with the run's seed it fixes the sample.
-        tokens: Completion tokens of the whole text, 0 where unknown (recorded solutions).
-        correct: What the source of a recorded solution says of it; None where it says nothing.
-        ends: For each step the offset in `text` behind it and its separator, as a policy that writes one step at a time
-            ends it. Empty where whoever cut the text did not say.
+        text: The policy's exact text, which continuations extend.
+        steps: The text split into steps by the policy's step separator; a verifier judges these.
+        finish_reason: `stop` only if the policy itself ended the solution.
+        index: Index of this sample of its prefix; with the run's seed it determines the sample.
+        tokens: Completion tokens of the whole text, 0 if unknown (recorded solutions).
+        correct: Whether it is correct according to the source of a recorded solution; None if that says nothing.
+        ends: For each step the offset in `text` after it and its separator, as a policy that writes one step at a time
+            ends it. Empty if unknown.
     """
 
     text: str = ""
@@ -43,19 +43,19 @@ class Solution:
         object.__setattr__(self, "steps", tuple(map(well_formed, self.steps)))
         if text != self.text:
             object.__setattr__(self, "text", text)
-            object.__setattr__(self, "ends", ())  # two halves may have become one character
+            object.__setattr__(self, "ends", ())  # offsets may have changed
 
     @property
     def finished(self) -> bool:
-        """Whether the policy itself ended the solution; one that was cut at a token limit is not finished."""
+        """Whether the policy itself ended the solution; one cut at a token limit is not finished."""
         return self.finish_reason == "stop"
 
     def prefix(self, k: int) -> Solution:
-        """Returns the beginning of `k` steps as the policy wrote it; the solution itself where it has no more steps.
+        """Returns the prefix of `k` steps as the policy wrote it; the solution itself if it has no more steps.
 
-        Its tokens are unknown, nobody has said whether it is right, and it can be continued. Without `ends` the steps are
-        looked for in the text. Where the text is not made of them, as in recordings whose steps were edited, the steps
-        stand for it, set off by blank lines.
+        Its tokens and correctness are unknown, and it can be continued. Without `ends` the steps are searched for in
+        the text. If the text does not consist of them, as in recordings with edited steps, the steps joined by blank
+        lines replace it.
 
         Raises:
             ValueError: `k` is negative.
@@ -71,7 +71,7 @@ class Solution:
 
 
 def _ends(text: str, steps: Sequence[str]) -> tuple[int, ...]:
-    """Returns where each step and the blank text behind it end, nothing where the text holds more than the steps."""
+    """Returns where each step and the blank text after it end; empty if the text holds more than the steps."""
     starts: list[int] = []
     end = 0
     for step in steps:

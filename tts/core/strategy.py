@@ -15,36 +15,37 @@ from tts.core.verifier import Verifier
 class SearchStrategy(Protocol):
     """Spends a budget of samples and verifications on one problem.
 
-    A strategy is straight-line asynchronous code: it never batches, counts tokens, retries, caches or schedules, and never
-    asks which policy or verifier it holds. What it needs of them it declares in `needs`; who lacks that is refused before
-    anything is computed. Its settings are its constructor's parameters; one called `seed` receives the run's seed. A
-    strategy of one's own best derives from `search.base.BaseStrategy`, which has the members that few need to change.
+    A strategy is straight-line asynchronous code: it never batches, counts tokens, retries, caches or schedules, and
+    never checks which policy or verifier it has. It declares its requirements in `needs`; policies and verifiers that
+    lack them are refused before anything is computed. Its settings are its constructor's parameters; one called `seed`
+    receives the run's seed. Derive your own strategy from `search.base.BaseStrategy`, which has defaults for the
+    members that rarely change.
     """
 
     @property
     def needs(self) -> Needs:
-        """What it needs beyond solutions from the start and scores for them."""
+        """Its requirements beyond whole solutions and scores for them."""
 
     async def search(self, problem: Problem, policy: Policy, verifier: Verifier, grader: Grader) -> SearchResult:
         """Searches for the problem's answer.
 
         Args:
             problem: The problem.
-            policy: Proposes.
-            verifier: Judges.
-            grader: Says what the answers are, and which are equivalent.
+            policy: Proposes solutions.
+            verifier: Judges them.
+            grader: Extracts answers and tells which are equivalent.
 
         Raises:
-            EngineError: An engine failed for good.
+            EngineError: An engine failed permanently.
         """
 
     @property
     def samples(self) -> int:
-        """The most solutions that it samples for a problem."""
+        """Maximum number of solutions that it samples for a problem."""
 
     def token_bound(self, policy: Policy) -> int | None:
-        """Returns the most completion tokens that the policy samples for a problem, None where there is no bound."""
+        """Returns an upper bound of the policy's completion tokens for a problem, None if there is none."""
 
     @property
     def verifies(self) -> bool:
-        """Whether it asks the verifier at all."""
+        """Whether it uses the verifier."""

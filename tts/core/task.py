@@ -1,4 +1,4 @@
-"""The one interface of tasks."""
+"""The interface of tasks."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ class Task(Protocol):
 
     @property
     def name(self) -> str:
-        """What records and reports call the task."""
+        """The task's name in records and reports."""
 
     def problems(self) -> Iterator[Problem]:
-        """Yields the problems in their order, each as it is read; every call starts anew.
+        """Yields the problems in order, each as it is read; every call starts from the beginning.
 
         Raises:
-            UserError: A row is wrong; names file, line and remedy.
+            UserError: A row is invalid; names file, line and remedy.
         """
 
     def check(self) -> None:
-        """Reads what can be read at little cost, so that mistakes surface before any compute is spent.
+        """Reads what is cheap to read, so that mistakes surface before any compute is spent.
 
         Raises:
-            UserError: The data is not there or a row is wrong; names the place and the remedy.
+            UserError: The data is missing or a row is invalid; names the place and the remedy.
         """
 
     def count(self) -> int | None:
-        """Returns the number of problems, None where only reading them all would tell."""
+        """Returns the number of problems, None if that requires reading them all."""

@@ -1,4 +1,4 @@
-"""What policies, verifiers and strategies say of themselves: the one typed place in which abilities are declared.
+"""Declarations of what policies and verifiers can do and what strategies need.
 
 They are checked against each other before any compute (`tts.runtime.capabilities`).
 """
@@ -9,20 +9,19 @@ from dataclasses import dataclass
 from typing import Literal
 
 PolicyAbility = Literal["steps", "revisions"]
-"""`steps`: goes on from the beginning of a solution. `revisions`: revises a solution after it has read a critique."""
+"""`steps`: continues a prefix of a solution. `revisions`: revises a solution after reading a critique."""
 
 VerifierAbility = Literal["prefixes", "steps", "critiques"]
-"""`prefixes`: judges solutions before they are finished. `steps`: has a score for every step. `critiques`: says in words
-what is wrong."""
+"""`prefixes`: judges unfinished solutions. `steps`: scores every step. `critiques`: explains errors in words."""
 
 
 @dataclass(frozen=True)
 class PolicyTraits:
-    """What a policy is like.
+    """The traits of a policy.
 
     Attributes:
-        lacks: What it cannot do.
-        attachments: Whether it minds a problem's attachments; problems that have some are refused to one that does not.
+        lacks: The abilities that it lacks.
+        attachments: Whether it reads a problem's attachments; if not, problems with attachments are refused.
     """
 
     lacks: tuple[PolicyAbility, ...] = ()
@@ -31,15 +30,15 @@ class PolicyTraits:
 
 @dataclass(frozen=True)
 class VerifierTraits:
-    """What a verifier is like.
+    """The traits of a verifier.
 
     Attributes:
-        lacks: What it cannot do. One that rewards solutions as wholes lacks `steps`; it need not lack `prefixes`: a search
-            over steps then ranks the beginning of a solution by the one reward that it gets, as is usual with outcome reward
-            models, and the user is told so.
-        reads_answers: Whether it is told the reference answers: summary and console then mark the run.
-        aggregators: The aggregators that its scores are right for, others are refused; None for any. One that judges no
-            further than the first error names those that no later step can lift.
+        lacks: The abilities that it lacks. One that rewards whole solutions lacks `steps`, but need not lack
+            `prefixes`: a search over steps then ranks prefixes by their single reward, as is usual with outcome reward
+            models, and the user is informed.
+        reads_answers: Whether it reads the reference answers; summary and console then mark the run.
+        aggregators: The aggregators that suit its scores; others are refused; None for any. One that stops at the first
+            error names those that later steps cannot raise.
         runs_code: Whether it runs code in the sandbox, which is then started.
     """
 
@@ -51,11 +50,11 @@ class VerifierTraits:
 
 @dataclass(frozen=True)
 class Needs:
-    """What a strategy needs beyond solutions from the start and scores for them.
+    """A strategy's requirements beyond whole solutions and scores for them.
 
     Attributes:
-        policy: Of its policy.
-        verifier: Of its verifier, where it asks it at all.
+        policy: Required abilities of its policy.
+        verifier: Required abilities of its verifier, if it uses one.
     """
 
     policy: tuple[PolicyAbility, ...] = ()
@@ -63,7 +62,7 @@ class Needs:
 
 
 STEP_SEARCH = Needs(policy=("steps",), verifier=("prefixes",))
-"""The needs of a search over steps that are judged as they come."""
+"""The needs of a search over steps that are judged one by one."""
 
 REFINEMENT = Needs(policy=("revisions",), verifier=("steps", "critiques"))
-"""The needs of a search that has wrong steps revised."""
+"""The needs of a search that revises wrong steps."""

@@ -1,11 +1,11 @@
 """The search tree: one schema for all strategies.
 
-Node 0 is the problem. Every other node is a solution or the beginning of one, and hangs below what it continues, or below
-the solution that it revises. Nodes are numbered by their place in the tree and never by when they arrived.
+Node 0 is the problem. Every other node is a solution or a prefix of one; its parent is the node that it continues or
+revises. Nodes are numbered by their place in the tree, never by time of arrival.
 
 A tree is saved as node-link JSON with the attributes of `Tree` for the graph and those of `Node` for each node, `notes`
-and `kind` spread out (`"visits": 3`, `"revision": true`). What does not apply is left out: the problem's node has its
-text alone.
+and `kind` spread out (`"visits": 3`, `"revision": true`). Attributes that do not apply are left out: the problem's node
+has only its text.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ if TYPE_CHECKING:
 ROOT = 0
 
 REWRITES = ("revision", "critique")
-"""Kinds of nodes whose text stands alone instead of continuing that of their parents."""
+"""Kinds of nodes whose text replaces their parents' text instead of continuing it."""
 
 Status = Literal["expanded", "finished", "cut", "open"]
-"""Of a node: something hangs below it, the policy ended it, a token limit cut it, or it can be continued."""
+"""A node's status: it has children, the policy ended it, a token limit cut it, or it can be continued."""
 
 _PLAIN = ("text", "index", "tokens", "status", "steps", "landed_s", "score", "judged_s", "candidate", "answer", "group")
 _NAMES = {*_PLAIN, *REWRITES, "scores", "votes", "id"}
@@ -45,24 +45,24 @@ class Node:
     """A node of a search tree.
 
     Attributes:
-        text: What it adds to its parent's text; all of its text where its kind is one of `REWRITES`; the question at the
-            root.
-        parent: The node that it hangs below, None for the root.
-        index: Which sample of its parent it is.
+        text: The text that it adds to its parent's; its whole text if its kind is one of `REWRITES`; the question at
+            the root.
+        parent: Its parent node, None for the root.
+        index: Its sample index below its parent.
         tokens: Completion tokens of the solution up to and including this node.
-        status: How the text ends; has no meaning at the root.
-        steps: How many steps the node's whole solution has.
-        landed_s: When it was sampled, in seconds after the problem was begun.
-        kind: `revision` where it is a new solution instead of its parent's, `critique` where it is what the policy says
-            about its parent's, empty for all others.
-        scores: One per judged step of the whole solution, None where it was not judged.
-        score: They as one number, None where there is no usable verdict.
-        votes: The single votes behind the scores.
-        judged_s: When it was judged, None where it was not.
-        candidate: Its number among the candidates, None where it is none.
-        answer: The candidate's final answer, None where it has none.
-        group: The candidate's group of equivalent answers, None where it has no answer.
-        notes: What else the strategy knows: `visits` and `value` (tree searches), `weight` (particle methods).
+        status: How the text ends; meaningless at the root.
+        steps: Number of steps of the node's whole solution.
+        landed_s: When it was sampled, in seconds since the start of the problem.
+        kind: `revision` if it is a new solution replacing its parent's, `critique` if it is the policy's comment on its
+            parent's, empty otherwise.
+        scores: One per judged step of the whole solution, None if it was not judged.
+        score: The scores as one number, None if there is no usable verdict.
+        votes: The individual votes that the scores average.
+        judged_s: When it was judged, None if it was not.
+        candidate: Its number among the candidates, None if it is not one.
+        answer: The candidate's final answer, None if it has none.
+        group: The candidate's group of equivalent answers, None if it has no answer.
+        notes: Further values of the strategy: `visits` and `value` (tree searches), `weight` (particle methods).
     """
 
     text: str
@@ -89,11 +89,11 @@ class Tree:
 
     Attributes:
         problem: The problem's id.
-        selection: The rule behind the choice, a key of `tts.core.selection.SELECTIONS`.
-        aggregator: How step scores made a node's score, None where nothing had a usable score.
-        chosen: The chosen node, None where none could be chosen.
+        selection: The rule that made the choice, a key of `tts.core.selection.SELECTIONS`.
+        aggregator: How a node's score was computed from step scores, None if nothing had a usable score.
+        chosen: The chosen node, None if none could be chosen.
         nodes: By number; parents come before their children.
-        by: The note that the choice went by, None for the score.
+        by: The note that the choice was based on, None for the score.
     """
 
     problem: str
@@ -104,7 +104,7 @@ class Tree:
     by: str | None = None
 
     def children(self, node: int) -> tuple[int, ...]:
-        """Returns the nodes right below a node, in their order."""
+        """Returns a node's children, in order."""
         return self._children[node]
 
     def ancestors(self, node: int) -> Iterator[int]:
@@ -114,7 +114,7 @@ class Tree:
             node = parent
 
     def leaves(self) -> list[int]:
-        """Returns the nodes that nothing hangs below, the root not among them."""
+        """Returns the nodes without children, except the root."""
         return [node for node, below in enumerate(self._children) if node != ROOT and not below]
 
     def to_networkx(self) -> networkx.DiGraph[int]:
@@ -133,10 +133,10 @@ class Tree:
 
 
 def choose(tree: Tree) -> int | None:
-    """Derives the chosen node from what the tree holds: the candidates' step scores and groups, and the rules.
+    """Derives the chosen node from the tree's data: the candidates' step scores and groups, and the rules.
 
     Returns:
-        The node, None where no candidate can be chosen.
+        The node, None if no candidate can be chosen.
     """
     numbers = {node.candidate: number for number, node in enumerate(tree.nodes) if node.candidate is not None}
     candidates = [tree.nodes[numbers[candidate]] for candidate in sorted(numbers)]
@@ -149,7 +149,7 @@ def choose(tree: Tree) -> int | None:
 
 
 def tree_path(folder: Path, problem: str) -> Path:
-    """Returns where a problem's tree is saved; different ids have different files, whatever characters they hold."""
+    """Returns the path of a problem's tree; different ids have different files, whatever their characters."""
     name = re.sub(r"[^\w.-]", "_", problem)[:100]
     if name != problem:
         name += "-" + hashlib.sha256(problem.encode("utf-8", "surrogatepass")).hexdigest()[:8]
@@ -166,7 +166,7 @@ def load_tree(path: Path) -> Tree:
     """Reads a tree.
 
     Raises:
-        UserError: The file holds none.
+        UserError: The file does not hold one.
     """
     try:
         data = json.loads(well_formed(path.read_text("utf-8", "surrogatepass")))
@@ -177,7 +177,7 @@ def load_tree(path: Path) -> Tree:
         parents = {edge["target"]: edge["source"] for edge in data["edges"]}
         rows = sorted(data["nodes"], key=lambda row: int(row["id"]))
         if not all(row["id"] == i and (i == ROOT or 0 <= parents[i] < i) for i, row in enumerate(rows)):
-            raise ValueError("its nodes are not numbered from the root on")
+            raise ValueError("its nodes are not numbered from the root")
         nodes = [
             Node(
                 parent=parents.get(row["id"]),
@@ -211,7 +211,7 @@ def _node_link(tree: Tree) -> dict[str, object]:
 
 
 def _attributes(node: Node) -> dict[str, object]:
-    """Returns what is saved of a node, in the order in which a search comes to know it."""
+    """Returns a node's saved attributes, in the order in which a search learns them."""
     attributes: dict[str, object] = {"text": node.text}
     if node.parent is not None:
         attributes.update({key: getattr(node, key) for key in ("index", "tokens", "status", "steps", "landed_s")})

@@ -1,4 +1,4 @@
-"""What a verifier says."""
+"""Verdicts."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ class Vote:
     """One independent judgement of a solution's steps.
 
     Attributes:
-        scores: One per judged step in [0, 1], None where the model gave no usable verdict.
-        critiques: One per judged step: what the verifier wrote about it, code and its output included.
+        scores: One per judged step in [0, 1], None if the model gave no usable verdict.
+        critiques: One per judged step: the verifier's text about it, code and its output included.
     """
 
     scores: tuple[float | None, ...] = ()
@@ -27,23 +27,23 @@ class Vote:
 
 
 class Withheld(Enum):
-    """Why there is no verdict: the state of one that was not given. A member is the same in every process."""
+    """The `state` of a verdict that was not given: why there is none. Members are the same in every process."""
 
     BUDGET = "budget"
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a verifier says about a solution.
+    """A verifier's judgement of a solution.
 
     Attributes:
-        scores: One per judged step: the mean over the votes that have a score, None where no vote has one. Shorter than
-            the solution's steps where the verifier stopped at the first error. A verifier that rewards whole solutions
+        scores: One per judged step: the mean over the votes that have a score, None if no vote has one. Shorter than
+            the solution's steps if the verifier stopped at the first error. A verifier that rewards whole solutions
             gives one score.
-        votes: The single votes behind the scores.
-        aggregator: The verifier's published way to make one score of the steps' scores.
-        state: What the verifier needs to go on from here with a further step; opaque to everybody else. Like all values it
-            can be pickled, so that another process can go on.
+        votes: The individual votes that the scores average.
+        aggregator: The verifier's published way to combine the steps' scores.
+        state: The verifier's data for judging further steps after these; opaque to others. Like all values it can be
+            pickled, so that another process can continue.
     """
 
     scores: tuple[float | None, ...]
@@ -53,9 +53,9 @@ class Verdict:
 
     @property
     def given(self) -> bool:
-        """Whether anything was judged; from a verdict that the budget did not allow one cannot go on but must begin."""
+        """Whether anything was judged; a verdict that the budget did not allow cannot be continued."""
         return not isinstance(self.state, Withheld)
 
     def first_error(self, threshold: float = 0.5) -> int | None:
-        """Returns the 0-based index of the first step with a score below `threshold`, None where there is none."""
+        """Returns the 0-based index of the first step with a score below `threshold`, None if there is none."""
         return next((i for i, score in enumerate(self.scores) if score is not None and score < threshold), None)

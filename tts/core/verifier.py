@@ -13,13 +13,13 @@ from tts.core.verdict import Verdict
 class Verifier(Protocol):
     """Judges the steps of solutions.
 
-    What it does not do, and what it needs, it declares in `traits`. A verifier of one's own best derives from
-    `verifiers.base.BaseVerifier`, which has the members that few need to change.
+    It declares in `traits` what it cannot do and what it needs. Derive your own verifier from
+    `verifiers.base.BaseVerifier`, which has defaults for the members that rarely change.
     """
 
     @property
     def traits(self) -> VerifierTraits:
-        """What it is like."""
+        """Its traits."""
 
     async def verify(self, problem: Problem, solution: Solution, prior: Verdict | None = None) -> Verdict:
         """Judges every step of `solution`.
@@ -31,24 +31,25 @@ class Verifier(Protocol):
                 them are judged.
 
         Raises:
-            EngineError: The engine failed for good.
-            LimitReached: The budget did not allow it; what it allowed may make a verdict that has a score for every step.
+            EngineError: The engine failed permanently.
+            LimitReached: The budget did not allow it. If it allowed enough for a score of every step, these make a
+                verdict.
         """
 
     @property
     def votes(self) -> int:
-        """How many independent judgements make a verdict."""
+        """Number of independent judgements in a verdict."""
 
     def token_bound(self, steps: int) -> int | None:
-        """Returns the most completion tokens that judging `steps` steps can take, None where there is no bound."""
+        """Returns an upper bound of the completion tokens for judging `steps` steps, None if there is none."""
 
     def check(self) -> None:
-        """Raises UserError where the configuration cannot work; loads no weights."""
+        """Raises UserError if the configuration cannot work; loads no weights."""
 
     def preview(self, problem: Problem, solution: Solution) -> str | None:
-        """Returns what its model would read, as text, None where there is no such thing; loads no weights.
+        """Returns its model's input as text, None if there is no such thing; loads no weights.
 
         Raises:
             UserError: The format does not fit the model.
-            ProblemError: The problem or a step holds what the format reserves.
+            ProblemError: The problem or a step contains text that the format reserves.
         """

@@ -1,9 +1,9 @@
-r"""Text that every file, terminal and model can take.
+r"""Text that can be encoded.
 
-JSON and servers that cut text between two code units give halves of surrogate pairs (`"\ud83d"`), which Python's strings
-hold and no encoding does. They are replaced where text comes in: in the rows of files, and wherever a problem, a solution, a
-vote or a completion is made, whoever made it. What is written to files passes here once more, for text that is none of
-these, such as a server's error message.
+JSON, and servers that cut text between two code units, yield halves of surrogate pairs (`"\ud83d"`). A Python string can
+contain them, but no encoding can. They are replaced where text enters: in the rows of files, and in the constructors of
+`Problem`, `Solution`, `Vote` and `Completion`, whoever calls them. Everything written to files is checked again, for other
+text such as the error message of a server.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from tts.core.json import Json
 
 
 def well_formed(text: str) -> str:
-    """Returns a text with U+FFFD in the place of each half of a surrogate pair; halves that belong together become one."""
+    """Replaces each half of a surrogate pair by U+FFFD; two halves that form a pair become one character."""
     if text.isascii():
         return text
     try:
@@ -23,7 +23,7 @@ def well_formed(text: str) -> str:
 
 
 def well_formed_json(value: Json) -> Json:
-    """Returns a JSON value whose texts, keys included, are well-formed."""
+    """Applies `well_formed` to all strings of a JSON value, including keys."""
     match value:
         case str():
             return well_formed(value)

@@ -1,1 +1,1 @@
-"""What the embedded policy and GenPRM share: tokenizer, simulated student, trainer and sampler."""
+"""Shared parts of the embedded policy and GenPRM: tokenizer, simulated student and trainer."""

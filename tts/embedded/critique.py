@@ -1,4 +1,4 @@
-"""What the reviewer says about an instruction: the GenPRM learns to write it, the policy to read it."""
+"""The reviewer's analysis of an instruction: the GenPRM learns to write it, the policy to read it."""
 
 from __future__ import annotations
 
@@ -8,5 +8,5 @@ VERBS: dict[Operation, str] = {"+": "add", "-": "subtract", "*": "double", "/": 
 
 
 def analysis(clause: str, operation: Operation) -> str:
-    """Returns the analysis of an instruction: what it says, and so what is to be done."""
+    """Returns the analysis of an instruction: its text and the operation that follows."""
     return f"{clause}, so {VERBS[operation]}."

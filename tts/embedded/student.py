@@ -1,7 +1,7 @@
 """A simulated student for the arithmetic task, and exact labels for the steps of any solution.
 
-The student's errors are misconceptions tied to what can be seen in the problem, so that a model can learn them, and a
-small share of slips, which it cannot predict.
+The student's errors are misconceptions tied to visible features of the problem, which a model can learn, and a small
+share of slips, which it cannot predict.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ class Habits:
     """How often the student errs.
 
     Attributes:
-        misconception: Probability of the error that goes with a hard instruction: a carry or borrow is dropped, a half is
-            doubled, misleading words are taken at their first look, an instruction about a number below ten that is
+        misconception: Probability of the error that belongs to a hard instruction: a carry or borrow is dropped, a half
+            is doubled, misleading words are taken at face value, an instruction about a number below ten that is
             neither the first nor the last is skipped.
         slip: Probability that a result is off by one or by ten, anywhere.
-        careless: Factor on `misconception` at a step that the student was told to think about again.
+        careless: Factor on `misconception` at a step that the student was asked to reconsider.
     """
 
     misconception: float = 0.45
@@ -45,7 +45,7 @@ def compute(total: int, operation: Operation, operand: int, rng: random.Random, 
 
 
 def read(instruction: Instruction, rng: random.Random, habits: Habits) -> Operation:
-    """Returns the operation that the student takes an instruction for."""
+    """Returns the operation that the student understands from an instruction."""
     tempting = instruction.misleading or instruction.operation == "/"
     wrong = tempting and rng.random() < habits.misconception
     return OPPOSITE[instruction.operation] if wrong else instruction.operation
@@ -59,7 +59,7 @@ def write_sum(total: int, operation: Operation, operand: int, result: int) -> st
 def solve(story: Story, rng: random.Random, habits: Habits | None = None) -> list[str]:
     """Returns the steps of one of the student's solutions; each is numbered after its instruction."""
     habits = habits or Habits()
-    return _go_on(story, 0, story.start, rng, habits, habits)
+    return _continue(story, 0, story.start, rng, habits, habits)
 
 
 def revise(
@@ -67,7 +67,7 @@ def revise(
 ) -> list[str]:
     """Returns the student's new solution after a critique of one of its steps.
 
-    The steps before the criticised one are kept, it is done again with care, and those after it as ever.
+    The steps before the criticised one are kept, it is redone with care, and those after it as usual.
 
     Args:
         story: The problem.
@@ -78,11 +78,11 @@ def revise(
     """
     habits = habits or Habits()
     careful = replace(habits, misconception=habits.misconception * habits.careless)
-    return [*steps[:wrong], *_go_on(story, wrong, story.totals[wrong], rng, careful, habits)]
+    return [*steps[:wrong], *_continue(story, wrong, story.totals[wrong], rng, careful, habits)]
 
 
-def _go_on(story: Story, start: int, total: int, rng: random.Random, first: Habits, habits: Habits) -> list[str]:
-    """Returns the steps from instruction `start` on; the habits of the first of them may be others."""
+def _continue(story: Story, start: int, total: int, rng: random.Random, first: Habits, habits: Habits) -> list[str]:
+    """Returns the steps from instruction `start` to the end; `first` are the habits for the first of them."""
     steps: list[str] = []
     for index, instruction in enumerate(story.instructions[start:], start):
         here = first if index == start else habits
@@ -100,10 +100,10 @@ def _go_on(story: Story, start: int, total: int, rng: random.Random, first: Habi
 
 @dataclass(frozen=True)
 class Claim:
-    """What a step says.
+    """The content of a step.
 
     Attributes:
-        answer: The final answer given with it, None where it gives none.
+        answer: The final answer given with it, None if there is none.
     """
 
     number: int
@@ -119,7 +119,7 @@ _STEP = re.compile(r"Step (\d): ([^:\n]+): (\d+) ([-+*/]) (\d+) = (\d+)\.(?: The
 
 
 def parse_step(text: str) -> Claim | None:
-    """Returns what a step says, None where it is not in the student's form."""
+    """Returns the content of a step, None if it does not have the student's form."""
     match = _STEP.fullmatch(text.strip())
     if match is None:
         return None
@@ -129,11 +129,11 @@ def parse_step(text: str) -> Claim | None:
 
 
 def first_error(problem: Problem, steps: Sequence[str]) -> int | None:
-    """Returns the 0-based index of the first wrong step of a solution, None where all are right.
+    """Returns the 0-based index of the first wrong step of a solution, None if all are right.
 
     A step is right when it restates its own instruction, carries it out on the true running total, and gives the final
-    answer exactly if it is the last. A solution that ends too early without an answer has its error at the step that is
-    missing.
+    answer exactly if it is the last. A solution that ends too early without an answer has its error at the missing
+    step.
     """
     story = Story.from_problem(problem)
     totals = story.totals

@@ -16,8 +16,8 @@ USER = CHAT.user.split("{}")[0]
 ASSISTANT = CHAT.answer
 PAD = "<｜▁pad▁｜>"
 
-# A piece is a single digit, a brace, a punctuation mark, or a run of anything else. Merges never leave a piece, so a whole
-# clause can become one token, the same wherever it stands, and yet text cut behind a clause has the ids of its parts.
+# A piece is a single digit, a brace, a punctuation mark, or a run of anything else. Merges never cross pieces, so a
+# whole clause can become one token, the same everywhere, and yet text cut after a clause has the ids of its parts.
 _PIECE = r"\d|[{}]|[.,:?]+ ?|[^\d{}.,:?\n]+|\n"
 
 CHAT_TEMPLATE = (
@@ -36,9 +36,9 @@ def train_tokenizer(texts: Iterable[str], phrases: Sequence[str], size: int) -> 
 
     Args:
         texts: The corpus, without chat tags.
-        phrases: Strings that are one token each wherever they occur: fixed strings of a wire format, at whose ends a
-            prompt may be cut.
-        size: Number of ids in all.
+        phrases: Strings that are always one token each: fixed strings of a wire format, at whose ends a prompt may be
+            cut.
+        size: Total number of ids.
     """
     special = [PAD, BOS, EOS, USER, ASSISTANT]
     tokenizer = Tokenizer(models.BPE())
@@ -71,7 +71,7 @@ def train_tokenizer(texts: Iterable[str], phrases: Sequence[str], size: int) -> 
 
 
 def _without(texts: Iterable[str], phrases: Sequence[str]) -> Iterable[str]:
-    """Yields what lies between the phrases, longest first, as the added tokens cut it."""
+    """Yields the texts between the phrases, split like the added tokens do, longest phrases first."""
     ordered = sorted(phrases, key=len, reverse=True)
     for text in texts:
         parts = [text]
@@ -81,7 +81,7 @@ def _without(texts: Iterable[str], phrases: Sequence[str]) -> Iterable[str]:
 
 
 def encode(tokenizer: PreTrainedTokenizerFast, text: str) -> list[int]:
-    """Returns the ids of a text, special tokens spelled out, none added."""
+    """Returns the ids of a text with special tokens spelled out; none are added."""
     ids: list[int] = tokenizer.backend_tokenizer.encode(text, add_special_tokens=False).ids
     return ids
 
@@ -90,7 +90,7 @@ def token_id(tokenizer: PreTrainedTokenizerFast, token: str) -> int:
     """Returns the id of a text that is one token.
 
     Raises:
-        ValueError: It is not.
+        ValueError: It is not one token.
     """
     ids = encode(tokenizer, token)
     if len(ids) != 1:

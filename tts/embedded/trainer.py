@@ -1,4 +1,4 @@
-"""Trains a tiny Llama from nothing in one run: Muon and AdamW, the learning rate annealed to zero by tokens."""
+"""Trains a tiny Llama from scratch in one run: Muon and AdamW, with the learning rate annealed to zero by tokens."""
 
 from __future__ import annotations
 
@@ -27,22 +27,22 @@ class Example:
 
 
 Source = Callable[[random.Random, float], Example]
-"""Draws an example; the number is how much of the run is done, in [0, 1)."""
+"""Draws an example; the argument is the progress of the run, in [0, 1)."""
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """A training run.
+    """The settings of a training run.
 
     Attributes:
-        tokens: Length of the run.
-        batch_tokens: Tokens of a step, padding included.
+        tokens: Length of the run in tokens.
+        batch_tokens: Tokens per step, padding included.
         muon_lr: Peak learning rate of the hidden matrices (Muon, Jordan et al. 2024).
         adamw_lr: Peak learning rate of embeddings and norms.
         warmup_steps: Steps of linear warm-up.
-        constant: Share of the tokens at the peak rate; from there on it falls linearly to zero.
+        constant: Share of the tokens at the peak rate; after that it falls linearly to zero.
         pool: Examples drawn at once and batched by length.
-        log_every: Steps between two log lines.
+        log_every: Steps between log lines.
     """
 
     tokens: int
@@ -81,16 +81,16 @@ def new_model(tokenizer: PreTrainedTokenizerFast, seed: int) -> LlamaForCausalLM
 
 
 def train(model: LlamaForCausalLM, source: Source, recipe: Recipe, seed: int) -> None:
-    """Trains a model in place, on the device that it is on.
+    """Trains a model in place, on its device.
 
     The loss is the mean cross-entropy over a batch's tokens, each with its weight. The matrix products run in bfloat16,
     the weights and their updates in float32.
 
     Args:
         model: The model.
-        source: Where the examples come from.
-        recipe: How to train.
-        seed: Fixes the examples and their order.
+        source: Draws the examples.
+        recipe: The settings.
+        seed: Determines the examples and their order.
     """
     model.train()
     optimizers = _optimizers(model, recipe)
@@ -133,7 +133,7 @@ def _optimizers(model: LlamaForCausalLM, recipe: Recipe) -> list[torch.optim.Opt
 
 
 def _batches(pool: list[Example], batch_tokens: int, rng: random.Random) -> Iterator[list[Example]]:
-    """Yields batches of examples of about the same length, in random order."""
+    """Yields batches of examples of similar length, in random order."""
     batches: list[list[Example]] = [[]]
     for example in sorted(pool, key=lambda example: len(example.ids)):
         if batches[-1] and (len(batches[-1]) + 1) * len(example.ids) > batch_tokens:
@@ -152,7 +152,7 @@ def _loss(model: LlamaForCausalLM, batch: Sequence[Example]) -> torch.Tensor:
         ids[row, : len(example.ids)] = torch.tensor(example.ids)
         weights[row, : len(example.ids)] = torch.tensor(example.weights)
     ids, weights = ids.to(device), weights.to(device)
-    # Padding stands at the end, where a causal model needs no mask for it.
+    # Padding is at the end, where a causal model needs no mask for it.
     with torch.autocast(device.type, torch.bfloat16):
         hidden = model.model(input_ids=ids, use_cache=False).last_hidden_state[:, :-1]
         wanted = weights[:, 1:] > 0

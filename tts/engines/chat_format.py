@@ -1,7 +1,7 @@
-"""Chat formats: how a conversation becomes the text that a model was trained on.
+"""Chat formats: how a conversation is rendered as the text that a model was trained on.
 
-Published models are held to their own format to the byte, whatever engine serves them, so the formats of the families
-that the presets name are written out here. `TEMPLATE` leaves it to the chat template in the model's tokenizer.
+Published models need their own format byte for byte, whatever engine serves them, so the formats of the families that
+the presets name are written out here. `TEMPLATE` uses the chat template in the model's tokenizer.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ class ChatFormat:
     """Text around the turns of a conversation.
 
     Attributes:
-        start: Opens every conversation (the begin-of-text token).
-        system: Around a system turn, with `{}` for its content; None where the format has no system turn and its content
-            goes in front of the first user turn.
-        user: Around a user turn.
-        assistant: Around a finished assistant turn.
-        answer: Opens the assistant turn that is to be generated.
+        start: Text that opens every conversation (the begin-of-text token).
+        system: Text around a system turn, with `{}` for its content; None if the format has no system turn, whose
+            content then goes in front of the first user turn.
+        user: Text around a user turn.
+        assistant: Text around a finished assistant turn.
+        answer: Text that opens the assistant turn to be generated.
     """
 
     start: str
@@ -46,13 +46,13 @@ class ChatFormat:
         if self.system is None and turns and turns[0]["role"] == "system":
             head, first, *rest = turns
             turns = [{**first, "content": f"{head['content']}\n\n{first['content']}"}, *rest]
-        # str.replace and not str.format: contents are full of braces.
+        # str.replace, not str.format: contents are full of braces.
         body = "".join((wrap[turn["role"]] or "{}").replace("{}", turn["content"], 1) for turn in turns)
         return self.start + body + (self.answer if answer else "")
 
 
 FORMATS = {
-    # DeepSeek-R1-Distill and so GenPRM; the plain form without the `<think>` that later templates force.
+    # DeepSeek-R1-Distill, and therefore GenPRM; the plain form without the `<think>` that later templates force.
     "deepseek-r1": ChatFormat(
         start="<｜begin▁of▁sentence｜>",
         system="{}",
@@ -82,7 +82,7 @@ FORMATS = {
         assistant="<start_of_turn>model\n{}<end_of_turn>\n",
         answer="<start_of_turn>model\n",
     ),
-    # No chat: the turns' texts as they stand, for models that were trained to continue text.
+    # No chat: the turns' texts unchanged, for models that were trained to continue text.
     "plain": ChatFormat(start="", system="{}", user="{}", assistant="{}", answer=""),
 }
 
@@ -90,7 +90,7 @@ TEMPLATE = "template"
 """Names the chat template of the model's own tokenizer."""
 
 ChatName = Annotated[str, OneOf((*FORMATS, TEMPLATE))]
-"""A chat format by its name, as a setting."""
+"""A setting that names a chat format."""
 
 
 def render(name: str, messages: Sequence[Message], engine: Engine, *, answer: bool = True) -> str:
@@ -99,11 +99,11 @@ def render(name: str, messages: Sequence[Message], engine: Engine, *, answer: bo
     Args:
         name: A key of `FORMATS`, or `TEMPLATE`.
         messages: Turns in order.
-        engine: The engine whose tokenizer holds the template, asked only for `TEMPLATE`.
+        engine: The engine whose tokenizer holds the template; used only for `TEMPLATE`.
         answer: Whether to open the assistant's turn.
 
     Raises:
-        UserError: `TEMPLATE`, and the model has none.
+        UserError: `name` is `TEMPLATE` and the model has no template.
     """
     if name == TEMPLATE:
         return engine.render([dict(message) for message in messages], answer=answer)

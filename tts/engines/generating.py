@@ -1,4 +1,4 @@
-"""The interface of engines that generate: text in, sampled text with its tokens' probabilities out."""
+"""The interface of engines that generate: a prompt in, sampled text with its tokens' log-probabilities out."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tts.core.well_formed import well_formed
 from tts.engines.base import BaseEngine, kind_of
 
 _KEPT_NAMES = {"top_logprobs": "alternatives"}
-"""Parameters that files know by an earlier name."""
+"""Parameters that files store under an earlier name."""
 
 
 @dataclass(frozen=True)
@@ -24,12 +24,12 @@ class Sampling:
 
     Attributes:
         max_tokens: Upper bound of completion tokens; at least 1.
-        temperature: 0 is greedy.
+        temperature: 0 is greedy decoding.
         top_p: In (0, 1]; 1 switches it off.
         top_k: 0 switches it off.
         repetition_penalty: 1 switches it off.
         stop: The completion ends at the first occurrence of any of these in its text (not in the prompt).
-        include_stop: Whether the stop string stays in the text. Text behind it is cut in any case.
+        include_stop: Whether the stop string stays in the text. Text after it is always cut.
         top_logprobs: How many of the likeliest tokens to report at each position; 0 reports no tokens at all.
     """
 
@@ -43,7 +43,7 @@ class Sampling:
     top_logprobs: int = 0
 
     def __post_init__(self) -> None:
-        """Raises SettingError where a value is out of range; by hand, since every request makes one."""
+        """Raises SettingError if a value is out of range; without `settings`, as every request creates an instance."""
         for name, right, range_ in (
             ("max_tokens", self.max_tokens >= 1, "at least 1"),
             ("temperature", self.temperature >= 0, "0 (greedy) or more"),
@@ -57,18 +57,18 @@ class Sampling:
                 raise refused(name, getattr(self, name), f"{range_} is needed")
 
     def kept(self) -> dict[str, object]:
-        """Returns the parameters by the names that banks and recordings keep them under, in their order there."""
+        """Returns the parameters under the names, and in the order, that banks and recordings store them."""
         return {_KEPT_NAMES.get(name, name): value for name, value in vars(self).items()}
 
 
 @dataclass(frozen=True)
 class Request:
-    """A prompt to complete once for every seed.
+    """A prompt to complete once for each seed.
 
     Attributes:
-        prompt: The rendered text, special tokens spelled out; the engine adds none of its own.
+        prompt: The rendered text with special tokens spelled out; the engine adds none.
         sampling: How to sample.
-        seeds: One sample each; equal prompt, sampling and seed give the same completion.
+        seeds: One per sample; equal prompt, sampling and seed give the same completion.
     """
 
     prompt: str
@@ -100,14 +100,14 @@ class Completion:
 
     Attributes:
         text: The new text only.
-        finish_reason: `stop` where the model ended it or a stop string was found, `length` where `max_tokens` or the
-            model's context cut it.
-        stop: The stop string that ended it, None where the end-of-text token or the length did.
-        tokens: Its tokens where `Sampling.top_logprobs` > 0 and the engine has them, else None.
+        finish_reason: `stop` if the model ended it or a stop string was found, `length` if `max_tokens` or the model's
+            context cut it.
+        stop: The stop string that ended it, None if the end-of-text token or the length did.
+        tokens: Its tokens if `Sampling.top_logprobs` > 0 and the engine has them, else None.
         completion_tokens: Number of tokens sampled, the end-of-text token included.
-        prompt_tokens: Number of tokens of the prompt, whatever a cache saved of them.
+        prompt_tokens: Number of tokens of the prompt, cached ones included.
         index: Which of the request's seeds this sample belongs to.
-        recorded: Whether it was generated before and not for this request; two samples that differ in this alone are equal.
+        recorded: Whether it was generated earlier, not for this request; ignored in comparisons.
     """
 
     text: str
@@ -120,7 +120,7 @@ class Completion:
     recorded: bool = field(default=False, compare=False)
 
     def __post_init__(self) -> None:
-        """Makes the text well-formed; tokens may be halves of a character."""
+        """Makes the text well-formed; a token may still be half a character."""
         if not self.text.isascii():
             object.__setattr__(self, "text", well_formed(self.text))
 
@@ -130,12 +130,12 @@ class Engine(BaseEngine, Protocol):
     """An engine that generates: a language model that completes text."""
 
     def generate(self, request: Request) -> AsyncGenerator[Completion, None]:
-        """Yields one completion per seed, each as it lands, in any order.
+        """Yields one completion per seed, each as it finishes, in any order.
 
-        Closing the iterator early cancels the samples that have not landed.
+        Closing the iterator early cancels the unfinished samples.
 
         Raises:
-            EngineError: The request failed for good.
+            EngineError: The request failed permanently.
         """
 
     async def count_tokens(self, text: str) -> int:

@@ -1,4 +1,4 @@
-"""A checkpoint's tokenizer as engines in this process need it."""
+"""A checkpoint's tokenizer for engines in this process."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class LocalTokenizer:
-    """Counts, splits and renders; loads the tokenizer when first used. May be used by several threads.
+    """Splits text into tokens and renders chats; loads the tokenizer when first used. Thread-safe.
 
     Args:
         model: A directory or a hub id.
@@ -23,7 +23,7 @@ class LocalTokenizer:
     def __init__(self, model: str, revision: str | None) -> None:
         self._model = model
         self._revision = revision
-        # Held while it is used, too: transformers' fast tokenizers refuse to be used by two threads at a time.
+        # Also held during use: transformers' fast tokenizers refuse to be used by two threads at a time.
         self._lock = threading.RLock()
         self._tokenizer: PreTrainedTokenizerBase | None = None
 
@@ -44,7 +44,7 @@ class LocalTokenizer:
             tokenizer = self.load()
             fast = tokenizer.backend_tokenizer if tokenizer.is_fast else None
             if fast is not None and fast.truncation is None and fast.padding is None:
-                # At two thirds of the time, which counts: a verifier counts tokens before each of its requests.
+                # Takes two thirds of the time, which matters: a verifier counts tokens before each of its requests.
                 ids: list[int] = fast.encode(text, add_special_tokens=False).ids
             else:
                 ids = tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"]

@@ -1,4 +1,4 @@
-"""Log-probabilities as servers report them: reading, writing, and what was sampled from."""
+"""Log-probabilities as servers report them: reading, writing, and deriving the sampled distribution."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from typing import Any, TypeAlias
 from tts.engines.generating import Sampling, Token
 
 Wire: TypeAlias = Mapping[str, Any]
-"""A JSON object of somebody else's: what reads one raises KeyError, TypeError or ValueError where it is another one."""
+"""A JSON object from outside: its readers raise KeyError, TypeError or ValueError if it has another form."""
 
 
 def as_sampled(top: Mapping[str, float], chosen: str, sampling: Sampling) -> dict[str, float]:
     """Derives the distribution that was sampled from, from the likeliest tokens' raw log-probabilities.
 
-    Exact where `top_k` is on and no larger than the number of tokens reported; else the mass of the tokens that were not
-    reported is neglected. (vLLM V0 reported these values, which is why published GenPRM rewards are saturated.)
+    Exact if `top_k` is on and at most the number of tokens reported; else the mass of the unreported tokens is
+    neglected. (vLLM V0 reported these values, which is why published GenPRM rewards are saturated.)
 
     Args:
         top: Raw log-probabilities of the likeliest tokens.
-        chosen: The token that was sampled, the only one left at temperature 0.
+        chosen: The token that was sampled; at temperature 0 the only one that could be.
         sampling: Temperature, top-k and top-p that were applied; a repetition penalty cannot be reconstructed.
 
     Returns:
@@ -34,7 +34,7 @@ def as_sampled(top: Mapping[str, float], chosen: str, sampling: Sampling) -> dic
     mass = 0.0
     nucleus = {}
     for token in kept:
-        # The token that carries the mass over `top_p` is still kept.
+        # The token with which the mass exceeds `top_p` is still kept.
         if mass < sampling.top_p:
             nucleus[token] = scaled[token]
         mass += math.exp(scaled[token])
@@ -48,7 +48,7 @@ def read_tokens(logprobs: Wire, sampling: Sampling, *, processed: bool = False) 
     Args:
         logprobs: The object.
         sampling: How the completion was sampled.
-        processed: Whether the server reports the distribution sampled from in place of the model's own.
+        processed: Whether the server reports the distribution sampled from instead of the model's own.
 
     Raises:
         KeyError, TypeError, ValueError: The object has neither form.
@@ -69,7 +69,7 @@ def read_tokens(logprobs: Wire, sampling: Sampling, *, processed: bool = False) 
 
 
 def write_tokens(tokens: Sequence[Token]) -> dict[str, object]:
-    """Writes tokens as the `logprobs` object of an OpenAI completion, with `sampled_logprobs` beside `top_logprobs`."""
+    """Writes tokens as the `logprobs` object of an OpenAI completion, with `sampled_logprobs` added."""
     return {
         "tokens": [token.text for token in tokens],
         "token_logprobs": [token.logprob for token in tokens],
@@ -87,7 +87,7 @@ def _token(
     sampling: Sampling,
     processed: bool,
 ) -> Token:
-    # An end-of-text token and bytes that are no whole character are called otherwise among the alternatives.
+    # End-of-text tokens and incomplete characters have other names among the alternatives.
     chosen = text if text in top else next((name for name, other in top.items() if other == logprob), text)
     top = {**top, chosen: logprob}
     if given is not None:

@@ -1,4 +1,4 @@
-"""An engine as one role of one run uses it: how much it may have in flight, who goes first, and at what price."""
+"""An engine as one role of one run uses it: limited in flight, ordered by problem, and charged to the budget."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from tts.engines.wrapping import E, WrappingEngine, WrappingGenerator, WrappingS
 
 @settings
 class Metered(WrappingEngine[E]):
-    """Passes on no more at a time than the engine can use, what belongs to earlier problems first, and charges it.
+    """Limits the work in flight to what the engine can use, serves earlier problems first, and charges the cost.
 
     Args:
         engine: The engine, possibly shared with other roles.
-        role: Whom to charge what it costs.
-        limit: Samples or readings in flight; None for the engine's capacity.
-        prompt_price: Dollars for a million prompt tokens.
-        completion_price: Dollars for a million completion tokens.
+        role: The role to charge.
+        limit: Samples or score requests in flight; None for the engine's capacity.
+        prompt_price: Dollars per million prompt tokens.
+        completion_price: Dollars per million completion tokens.
 
     Attributes:
         priced: Whether both prices are known.
-        prices: Dollars for a prompt token and for a completion token.
+        prices: Dollars per prompt token and per completion token.
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class Metered(WrappingEngine[E]):
         return self._capacity
 
     async def close(self) -> None:
-        """Closes the engine, also for others who use it."""
+        """Closes the engine, also for its other users."""
         self._slots.fail(EngineError(f"the engine '{self.name}' was closed"))
         await super().close()
 
@@ -63,12 +63,12 @@ class MeteredGenerator(Metered[Engine], WrappingGenerator):
     """An engine that generates, metered."""
 
     async def generate(self, request: Request) -> AsyncGenerator[Completion, None]:
-        """Yields the completions as they land.
+        """Yields the completions as they finish.
 
         Raises:
-            EngineError: The request failed for good.
-            LimitReached: The budget was used up before all samples could be started, those in flight were yielded; or its
-                time was up.
+            EngineError: The request failed permanently.
+            LimitReached: The budget was used up before all samples could be started (those in flight were yielded), or
+                its time was up.
         """
         scope = current()
         scope.check()
@@ -85,12 +85,12 @@ class MeteredGenerator(Metered[Engine], WrappingGenerator):
             charge(self._role, Usage(seconds=now() - started))
 
     async def _whole(self, request: Request, bill: _Bill) -> AsyncGenerator[Completion, None]:
-        """Yields the completions of a request for whose samples places have been taken."""
+        """Yields the completions of a request whose slots have been taken."""
         left = len(request.seeds)
         try:
             async with aclosing(self.inside.generate(request)) as completions:
                 async for completion in completions:
-                    bill.add(completion)  # before its place is free: who takes that must know of the cost
+                    bill.add(completion)  # before its slot is released: the next taker must see the cost
                     left -= 1
                     self._slots.release()
                     yield completion
@@ -98,8 +98,8 @@ class MeteredGenerator(Metered[Engine], WrappingGenerator):
             self._slots.release(left)
 
     async def _in_parts(self, request: Request, bill: _Bill, scope: Scope) -> AsyncGenerator[Completion, None]:
-        """Yields the completions of a request whose samples are started as places get free."""
-        landed: asyncio.Queue[Completion | Exception | None] = asyncio.Queue()  # None where a part has ended
+        """Yields the completions of a request whose samples are started as slots become free."""
+        finished: asyncio.Queue[Completion | Exception | None] = asyncio.Queue()  # None when a part has ended
 
         async def run(first: int) -> None:
             part = replace(request, seeds=request.seeds[first : first + self._slots.share])
@@ -110,16 +110,16 @@ class MeteredGenerator(Metered[Engine], WrappingGenerator):
                     scope.check()
                 async with aclosing(self._whole(part, bill)) as completions:
                     async for completion in completions:
-                        landed.put_nowait(replace(completion, index=first + completion.index))
-                landed.put_nowait(None)
+                        finished.put_nowait(replace(completion, index=first + completion.index))
+                finished.put_nowait(None)
             except Exception as error:
-                landed.put_nowait(error)
+                finished.put_nowait(error)
 
         parts = [asyncio.create_task(run(first)) for first in range(0, len(request.seeds), self._slots.share)]
         running, reached = len(parts), None
         try:
             while running:
-                item = await landed.get()
+                item = await finished.get()
                 if isinstance(item, Completion):
                     yield item
                     continue
@@ -140,10 +140,10 @@ class MeteredScorer(Metered[ScoringEngine], WrappingScorer):
     """An engine that scores, metered."""
 
     async def score(self, request: ScoreRequest) -> ScoreRows:
-        """Returns the engine's scores; all tokens count as prompt tokens, whatever a cache or a bank saves of them.
+        """Returns the engine's scores; all tokens count as prompt tokens, cached and banked ones included.
 
         Raises:
-            EngineError: The request failed for good.
+            EngineError: The request failed permanently.
             LimitReached: The budget is used up, or its time was up before the request ended.
         """
         scope = current()
@@ -163,7 +163,7 @@ class MeteredScorer(Metered[ScoringEngine], WrappingScorer):
 
 
 class _Bill:
-    """What a request costs, charged as its samples land."""
+    """The cost of a request, charged as its samples finish."""
 
     def __init__(self, gate: MeteredGenerator, role: Role) -> None:
         self._gate = gate
@@ -171,7 +171,7 @@ class _Bill:
         self._calls = 1
 
     def add(self, completion: Completion) -> None:
-        """Charges a sample; the prompt is shared by the request's samples and charged with the first."""
+        """Charges a sample; the prompt is charged once, with the request's first sample."""
         prompt, sampled = self._calls * completion.prompt_tokens, completion.completion_tokens
         prompt_price, completion_price = self._gate.prices
         usage = Usage(
@@ -201,7 +201,7 @@ def metered(
     prompt_price: float | None = None,
     completion_price: float | None = None,
 ) -> MeteredEngine:
-    """Returns an engine of either kind metered; arguments as of `Metered`.
+    """Returns an engine of either kind, metered; arguments as for `Metered`.
 
     Raises:
         SettingError: It is of neither kind, or the limit or a price is out of range.

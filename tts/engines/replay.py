@@ -1,9 +1,9 @@
-"""Recorded requests: an engine that answers from them, and a recorder around any other engine.
+"""Recorded requests: an engine that replays them, and a recorder around any other engine.
 
-One JSON object a line: `{"prompt", "completions": [{"text", "logprobs"?, "finish_reason", "seed"?, ...}], "sampling"?}`,
-`logprobs` in the form of OpenAI's completions. Completions that name their seed answer that seed, of several those whose
-`sampling` is the request's; completions without seeds, as other people's recordings have them, are handed out in file order,
-each once.
+One JSON object per line: `{"prompt", "completions": [{"text", "logprobs"?, "finish_reason", "seed"?, ...}],
+"sampling"?}`, with `logprobs` in the form of OpenAI's completions. Completions with a seed answer that seed; of
+several, those with the request's `sampling` are preferred. Completions without seeds, as in recordings from elsewhere,
+are returned in file order, each once.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _CHARACTERS_PER_TOKEN = 4
 _CONTEXT = 40
 
 _UNBOUNDED = 1_000_000
-"""Samples in flight of an engine that has nothing to wait for."""
+"""Capacity of an engine that computes nothing."""
 
 
 @settings
@@ -56,11 +56,11 @@ class ReplayEngine:
 
     @property
     def capacity(self) -> int:
-        """No bound that matters: nothing is computed."""
+        """No limit that matters: nothing is computed."""
         return _UNBOUNDED
 
     async def start(self) -> None:
-        """Reads the recording; again, where it was read before, so that every run finds it whole."""
+        """Reads the recording; reads it again on every start, so that every run finds it complete."""
         seeded: defaultdict[tuple[str, int], list[tuple[object, Wire]]] = defaultdict(list)
         queued = defaultdict(list)
         prompts = set()
@@ -90,7 +90,7 @@ class ReplayEngine:
         """Yields the recorded completions.
 
         Raises:
-            EngineError: The recording does not hold the request; says where it first differs from the nearest one.
+            EngineError: The recording lacks the request; says where it first differs from the nearest one.
         """
         for index, seed in enumerate(request.seeds):
             yield await self._completion(self._take(request, seed), request, index)
@@ -98,7 +98,7 @@ class ReplayEngine:
     def _take(self, request: Request, seed: int) -> Wire:
         prompt = request.prompt
         if found := self._seeded.get((prompt, seed)):
-            # What was sampled in the same way goes before what only has the same prompt and seed.
+            # Completions with the same sampling are preferred to those that share only prompt and seed.
             same = [completion for sampling, completion in found if sampling == sampling_row(request.sampling)]
             return same[-1] if same else found[-1][1]
         if self._queued.get(prompt):
@@ -107,9 +107,9 @@ class ReplayEngine:
 
     def _difference(self, prompt: str, seed: int) -> str:
         if prompt in self._queued:
-            return f"this prompt was asked for more often than it was recorded: {prompt[-_CONTEXT:]!r} at its end"
+            return f"this prompt was requested more often than it was recorded; its end is {prompt[-_CONTEXT:]!r}"
         at = bisect(self._prompts, prompt)
-        # Of a sorted list, a neighbour shares the longest beginning.
+        # In a sorted list, a neighbour shares the longest prefix.
         neighbours = self._prompts[max(at - 1, 0) : at + 1]
         if not neighbours:
             return "the recording is empty"
@@ -163,7 +163,7 @@ class Recorder(WrappingGenerator):
 
     Args:
         engine: The engine.
-        path: The file. What it holds stays: a run that goes on, and the cells of a sweep, record into one.
+        path: The file. Its content is kept: a resumed run and the cells of a sweep append to one file.
     """
 
     def __init__(self, engine: Engine, path: str) -> None:
@@ -173,7 +173,7 @@ class Recorder(WrappingGenerator):
             raise refused("record", path, "no such folder")
 
     async def start(self) -> None:
-        """Starts the engine, and takes away what a recorder that was killed had begun to write.
+        """Starts the engine, and removes an incomplete last line that a killed recorder left.
 
         Raises:
             RunError: The file cannot be written.
@@ -184,38 +184,38 @@ class Recorder(WrappingGenerator):
             file.truncate(sum(len(line) for line in file if line.endswith(b"\n")))
 
     async def generate(self, request: Request) -> AsyncGenerator[Completion, None]:
-        """Yields the engine's completions and records those that landed.
+        """Yields the engine's completions and records those that finished.
 
         Raises:
-            EngineError: The request failed for good.
-            RunError: The file cannot be written any more.
+            EngineError: The request failed permanently.
+            RunError: The file can no longer be written.
         """
-        landed = []
+        finished = []
         try:
             async with aclosing(super().generate(request)) as completions:
                 async for completion in completions:
-                    landed.append(completion)
+                    finished.append(completion)
                     yield completion
         finally:
-            if landed:
-                rows = [completion_row(completion, request.seeds[completion.index]) for completion in landed]
+            if finished:
+                rows = [completion_row(completion, request.seeds[completion.index]) for completion in finished]
                 row = {"prompt": request.prompt, "sampling": sampling_row(request.sampling), "completions": rows}
                 with writing(self._path), self._path.open("a", encoding="ascii") as file:
                     file.write(json.dumps(row) + "\n")
 
 
 def _shared(a: str, b: str) -> int:
-    """Returns the length of the longest common beginning."""
+    """Returns the length of the longest common prefix."""
     return next((i for i, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b)))
 
 
 def sampling_row(sampling: Sampling) -> dict[str, object]:
-    """Returns the sampling parameters as they stand in a recording."""
+    """Returns the sampling parameters in the form of a recording."""
     return {**sampling.kept(), "stop": list(sampling.stop)}
 
 
 def completion_row(completion: Completion, seed: int) -> dict[str, object]:
-    """Returns a completion as it stands in a recording."""
+    """Returns a completion in the form of a recording."""
     row: dict[str, object] = {
         "text": completion.text,
         "finish_reason": completion.finish_reason,

@@ -1,6 +1,6 @@
-"""The interface of engines that score: token ids and positions in, what a model says at these positions out.
+"""The interface of engines that score: token ids and positions in, the model's values at these positions out.
 
-Discriminative verifiers ask them. They sample nothing, so what they cost is prompt tokens.
+Discriminative verifiers use them. They sample nothing, so they cost only prompt tokens.
 """
 
 from __future__ import annotations
@@ -14,20 +14,20 @@ from tts.engines.base import BaseEngine, kind_of
 from tts.engines.local_tokenizer import LocalTokenizer
 
 ScoreRows = tuple[tuple[float, ...], ...]
-"""What a model says: a row of values for each position, in the order of the positions."""
+"""A model's values: a row for each position, in the order of the positions."""
 
 
 @dataclass(frozen=True)
 class ScoreRequest:
     """A token sequence and the positions at which it is scored.
 
-    What a model says at a position depends on the tokens up to and with it, and on nothing behind it.
+    The values at a position depend on the tokens up to and including it, and on nothing after it.
 
     Attributes:
         tokens: Token ids, special ones included; nothing is added.
         positions: Indices into `tokens`, ascending.
-        candidates: For each position the ids that a head over the vocabulary is asked about, the same number at each; empty
-            for a head that has values of its own.
+        candidates: For each position the token ids to evaluate with a head over the vocabulary, the same number at
+            each; empty for other heads.
     """
 
     tokens: tuple[int, ...]
@@ -35,7 +35,7 @@ class ScoreRequest:
     candidates: tuple[tuple[int, ...], ...] = ()
 
     def at(self, places: Sequence[int]) -> ScoreRequest:
-        """Returns the request for some of its positions; tokens behind the last of them are left out.
+        """Returns the request for some of its positions; tokens after the last of them are left out.
 
         Args:
             places: Indices into `positions`, ascending, at least one.
@@ -49,17 +49,17 @@ class ScoreRequest:
 
 @runtime_checkable
 class ScoringEngine(BaseEngine, Protocol):
-    """An engine that scores: a model with a head, asked what it makes of the tokens up to a position."""
+    """An engine that scores: a model with a head that evaluates the tokens up to a position."""
 
     @property
     def tokenizer(self) -> LocalTokenizer:
-        """The model's tokenizer; asking for it loads nothing."""
+        """The model's tokenizer; accessing it loads nothing."""
 
     async def score(self, request: ScoreRequest) -> ScoreRows:
-        """Returns what the model says at each position.
+        """Returns the model's values at each position.
 
         Raises:
-            EngineError: The request failed for good.
+            EngineError: The request failed permanently.
         """
 
 

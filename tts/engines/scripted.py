@@ -1,4 +1,4 @@
-"""An engine that answers from a function: for tests and for trying a strategy without a model."""
+"""An engine that answers from a function: for tests, and to try a strategy without a model."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from tts.engines.stops import cut_at_stop
 
 
 class ScriptedEngine:
-    """Answers every sample from a function of the prompt and the seed.
+    """Computes every sample with a function of the prompt and the seed.
 
     Stop strings are applied to the answer; a word counts as a token.
 
     Args:
         answer: Returns the text of a completion, or the completion itself.
         model: The engine's name.
-        parameters: What to count as the model's size.
+        parameters: Number of parameters to report.
     """
 
     follows_clock = True
@@ -35,7 +35,7 @@ class ScriptedEngine:
 
     @property
     def capacity(self) -> int:
-        """No bound that matters: nothing is computed."""
+        """No limit that matters: nothing is computed."""
         return 1_000_000
 
     async def start(self) -> None:

@@ -13,19 +13,19 @@ from tts.engines.generating import Completion, Engine, Request, Sampling, genera
 def derive_seed(seed: int, prompt: str, index: int) -> int:
     """Returns the seed of a prompt's `index`-th sample in a run with seed `seed`: 31 bits, the range that servers take.
 
-    It depends on the content of the request and not on when or by whom it is made, so that results do not depend on the
-    order in which candidates and problems are worked on. Consecutive samples have consecutive seeds, as servers count that
-    take several samples in one request.
+    It depends only on the content of the request, not on its time or caller, so that results do not depend on the order
+    in which candidates and problems are processed. Consecutive samples have consecutive seeds, as servers seed the
+    samples of one request.
     """
     digest = blake2b(f"{seed}\0{prompt}".encode("utf-8", "surrogatepass"), digest_size=4).digest()
     return (int.from_bytes(digest, "big") + index) & 0x7FFFFFFF
 
 
 class SeededSampler:
-    """An engine with the run's seeds.
+    """An engine that samples with the run's seeds.
 
     Args:
-        engine: The engine, possibly shared with others.
+        engine: The engine, possibly shared.
         seed: The run's seed.
 
     Raises:
@@ -37,11 +37,11 @@ class SeededSampler:
         self._seed = seed
 
     async def sample(self, prompt: str, sampling: Sampling, indices: Sequence[int]) -> AsyncGenerator[Completion, None]:
-        """Yields one completion for each sample index, each as it lands; `Completion.index` is the sample index.
+        """Yields one completion for each sample index, each as it finishes; `Completion.index` is the sample index.
 
         Raises:
-            EngineError: The request failed for good.
-            LimitReached: The budget does not allow it.
+            EngineError: The request failed permanently.
+            LimitReached: The budget is used up.
         """
         first = derive_seed(self._seed, prompt, 0)
         request = Request(prompt, sampling, tuple((first + index) & 0x7FFFFFFF for index in indices))

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 def cut_at_stop(text: str, stops: Sequence[str], include: bool) -> tuple[str, str | None]:
     """Cuts `text` at the first occurrence of any stop string.
 
-    Where two begin at the same place the longer one wins.
+    Of two that begin at the same place the longer one wins.
 
     Args:
         text: The completion.

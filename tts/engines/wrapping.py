@@ -1,4 +1,4 @@
-"""What engines around another engine have in common, whichever kind they are of."""
+"""Base classes of engines that wrap another engine, of either kind."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ E = TypeVar("E", bound=BaseEngine)
 
 
 class WrappingEngine(BaseEngine, Generic[E]):
-    """An engine around another: does all as that does. Subclasses change what they are there for.
+    """Wraps an engine and delegates everything to it. Subclasses override what they change.
 
     Args:
-        engine: The engine inside.
+        engine: The wrapped engine.
 
     Attributes:
-        inside: The same.
+        inside: The wrapped engine.
     """
 
     def __init__(self, engine: E) -> None:
@@ -34,7 +34,7 @@ class WrappingEngine(BaseEngine, Generic[E]):
 
     @property
     def remote(self) -> bool:
-        """Whether the engine only reaches a server when it is started."""
+        """Whether the engine only connects to a server when it is started."""
         return getattr(self.inside, "remote", False)
 
     @property
@@ -56,7 +56,7 @@ class WrappingEngine(BaseEngine, Generic[E]):
         """Returns the engine's identity.
 
         Raises:
-            UserError: It does not tell it; see `tts.engines.base.identified`.
+            UserError: The engine does not report one; see `tts.engines.base.identified`.
         """
         if not identified(self.inside):
             raise UserError(f"the engine '{self.name}' ({type(self.inside).__name__}) has no method `identity`")
@@ -67,18 +67,18 @@ class WrappingEngine(BaseEngine, Generic[E]):
         await self.inside.start()
 
     async def close(self) -> None:
-        """Closes the engine, also for others who use it."""
+        """Closes the engine, also for its other users."""
         await self.inside.close()
 
 
 class WrappingGenerator(WrappingEngine[Engine], Engine):
-    """An engine around one that generates."""
+    """Wraps an engine that generates."""
 
     def generate(self, request: Request) -> AsyncGenerator[Completion, None]:
         """Yields the engine's completions.
 
         Raises:
-            EngineError: The request failed for good.
+            EngineError: The request failed permanently.
         """
         return self.inside.generate(request)
 
@@ -92,7 +92,7 @@ class WrappingGenerator(WrappingEngine[Engine], Engine):
 
 
 class WrappingScorer(WrappingEngine[ScoringEngine], ScoringEngine):
-    """An engine around one that scores."""
+    """Wraps an engine that scores."""
 
     @property
     def tokenizer(self) -> LocalTokenizer:
@@ -103,6 +103,6 @@ class WrappingScorer(WrappingEngine[ScoringEngine], ScoringEngine):
         """Returns the engine's scores.
 
         Raises:
-            EngineError: The request failed for good.
+            EngineError: The request failed permanently.
         """
         return await self.inside.score(request)

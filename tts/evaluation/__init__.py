@@ -1,1 +1,1 @@
-"""A search strategy over the problems of a task: records, resumption, summary."""
+"""Evaluation of a search strategy on the problems of a task: records, resumption, summary."""

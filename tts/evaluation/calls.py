@@ -1,4 +1,4 @@
-"""Searches and evaluations as plain calls: synchronous ones, also inside a running event loop, and asynchronous ones."""
+"""Searches and evaluations as function calls: synchronous, also inside a running event loop, and asynchronous."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ T = TypeVar("T")
 def search(problem: str | Problem, *overrides: str, **arguments: Unpack[Arguments]) -> Result:
     """Searches for the answer to one problem.
 
-    Models are loaded for this call and freed after it; many searches share them in a `Runtime`. It works inside
-    of a running event loop too, such as a notebook's, which it blocks.
+    Models are loaded for this call and freed after it; use a `Runtime` to share them between searches. Also works
+    inside a running event loop, such as a notebook's, which it blocks.
 
         tts.search("What is 17 * 24?", search="best_of_n", n=8, votes=3).answer
 
     Args:
         problem: The question, or a problem.
-        overrides: As the command line takes them, such as `search.n=8`.
-        arguments: Keywords in the place of overrides; see `tts.runtime.choices.Arguments`.
+        overrides: In the command line's form, such as `search.n=8`.
+        arguments: Keywords instead of overrides; see `tts.runtime.choices.Arguments`.
 
     Raises:
-        UserError: The search cannot work: nothing was computed.
-        ProblemError: Something went wrong for good.
+        UserError: The search cannot work; nothing was computed.
+        ProblemError: The search failed permanently.
     """
     return _run(lambda: asearch(problem, *overrides, **arguments), overrides, arguments)
 
@@ -44,17 +44,17 @@ def search(problem: str | Problem, *overrides: str, **arguments: Unpack[Argument
 async def asearch(
     problem: str | Problem, *overrides: str, runtime: Runtime | None = None, **arguments: Unpack[Arguments]
 ) -> Result:
-    """As `search`, asynchronous.
+    """Like `search`, but asynchronous.
 
     Args:
         problem: The question, or a problem.
-        overrides: As the command line takes them.
-        runtime: Where it runs; None for one of its own.
-        arguments: Keywords in the place of overrides.
+        overrides: In the command line's form.
+        runtime: The runtime to use; None creates one.
+        arguments: Keywords instead of overrides.
 
     Raises:
-        UserError: The search cannot work: nothing was computed.
-        ProblemError: Something went wrong for good.
+        UserError: The search cannot work; nothing was computed.
+        ProblemError: The search failed permanently.
     """
     async with _within(runtime) as opened:
         return await opened.search(problem, *overrides, **arguments)
@@ -66,14 +66,14 @@ def evaluate(*overrides: str, folder: str | Path | None = None, **arguments: Unp
         print(tts.evaluate(task="arithmetic", limit=20, search="beam", n=8))
 
     Args:
-        overrides: As the command line takes them, such as `task.path=problems.jsonl`.
-        folder: A directory for `results.jsonl`, `summary.json` and the trees, as of the command line's. Where it holds
-            results, `resume=true` among the overrides goes on from them. None keeps records in memory, and no trees.
-        arguments: Keywords in the place of overrides; see `tts.runtime.choices.Arguments`.
+        overrides: In the command line's form, such as `task.path=problems.jsonl`.
+        folder: A directory for `results.jsonl`, `summary.json` and the trees, as on the command line. If it holds
+            results, `resume=true` in the overrides resumes from them. None keeps records in memory, and no trees.
+        arguments: Keywords instead of overrides; see `tts.runtime.choices.Arguments`.
 
     Raises:
         UserError: It cannot work, or `folder` holds results that are not to be resumed.
-        RunError: Something is gone that all problems need; or the first problems all failed in the same way.
+        RunError: Something that all problems need is gone, or the first problems all failed in the same way.
     """
     return _run(lambda: aevaluate(*overrides, folder=folder, **arguments), overrides, arguments)
 
@@ -84,17 +84,17 @@ async def aevaluate(
     runtime: Runtime | None = None,
     **arguments: Unpack[Arguments],
 ) -> Evaluation:
-    """As `evaluate`, asynchronous, on the clock of the running event loop: for virtual time there is `evaluate`.
+    """Like `evaluate`, but asynchronous, on the clock of the running event loop; for virtual time use `evaluate`.
 
     Args:
-        overrides: As the command line takes them.
-        folder: As in `evaluate`.
-        runtime: Where it runs; None for one of its own.
-        arguments: Keywords in the place of overrides.
+        overrides: In the command line's form.
+        folder: As for `evaluate`.
+        runtime: The runtime to use; None creates one.
+        arguments: Keywords instead of overrides.
 
     Raises:
         UserError: It cannot work, or `folder` holds results that are not to be resumed.
-        RunError: Something is gone that all problems need; or the first problems all failed in the same way.
+        RunError: Something that all problems need is gone, or the first problems all failed in the same way.
     """
     place = None if folder is None else _place(folder)
     async with _within(runtime) as opened:
@@ -103,7 +103,7 @@ async def aevaluate(
         resume = bool(config["resume"])
         if place is not None and not resume and _holds_results(place):
             raise UserError(
-                f"folder={place}: it holds results; 'resume=true' goes on from them, or name another folder"
+                f"folder={place}: it holds results; set 'resume=true' to resume from them, or name another folder"
             )
         job = compose_job(config, identity, opened.resources, choices)
         outcome = await job.run(opened.resources, place, resume)
@@ -124,7 +124,7 @@ def _holds_results(place: Path) -> bool:
 
 
 def _run(call: Callable[[], Awaitable[T]], overrides: Sequence[str], arguments: Arguments) -> T:
-    """Awaits a call on the clock that the configuration names."""
+    """Runs a call on the clock that the configuration names."""
     config, _ = configuration("config", choose(overrides, arguments).overrides)
     clock = config["clock"]
     if clock not in CLOCKS:

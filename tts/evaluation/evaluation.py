@@ -1,4 +1,4 @@
-"""What a program gets back from a search over a task, and from the directory of a finished run."""
+"""The results of a search over a task, returned to programs or loaded from a run directory."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ class Evaluation:
     Args:
         summary: The contents of `summary.json`.
         records: The lines of `results.jsonl`, in the task's order.
-        folder: The run directory, None where nothing was written.
-        title: What was run, in a line.
+        folder: The run directory, None if nothing was written.
+        title: A one-line description of the run.
     """
 
     def __init__(
@@ -46,7 +46,7 @@ class Evaluation:
 
     @property
     def accuracy(self) -> float | None:
-        """The rate of problems whose chosen answer is right, in [0, 1]; None without reference answers."""
+        """The fraction of problems whose chosen answer is correct, in [0, 1]; None without reference answers."""
         accuracy: float | None = self.summary["accuracy"]
         return accuracy
 
@@ -65,17 +65,17 @@ class Evaluation:
             problem: Its id.
 
         Raises:
-            UserError: Trees were not kept, or there is none of this problem.
+            UserError: Trees were not saved, or there is none for this problem.
         """
         if self.folder is None:
-            raise UserError("trees are kept in a run directory alone: evaluate(..., folder='DIR')")
+            raise UserError("trees are only saved in a run directory: evaluate(..., folder='DIR')")
         path = tree_path(self.folder / "trees", problem)
         if not path.is_file():
-            raise UserError(f"{self.folder}: no tree of problem '{problem}'; records hold the ids")
+            raise UserError(f"{self.folder}: no tree of problem '{problem}'; the records hold the ids")
         return load_tree(path)
 
     def rows(self) -> Iterator[dict[str, object]]:
-        """Yields a flat row for each problem: what a table of any library is made of."""
+        """Yields a flat row for each problem, for tables of any library."""
         for record in self.records:
             solutions, usage = record["solutions"], record["usage"]
             chosen = None if record["chosen"] is None else solutions[record["chosen"]]
@@ -99,7 +99,7 @@ class Evaluation:
             }
 
     def to_pandas(self) -> pandas.DataFrame:
-        """Returns a table with a row a problem (`rows`).
+        """Returns a table with one row per problem (`rows`).
 
         Raises:
             UserError: pandas is not installed.
@@ -111,7 +111,7 @@ class Evaluation:
         return pandas.DataFrame(list(self.rows()))
 
     def to_dataset(self) -> datasets.Dataset:
-        """Returns a Hugging Face data set with a row a problem (`rows`).
+        """Returns a Hugging Face data set with one row per problem (`rows`).
 
         Raises:
             UserError: datasets is not installed.
@@ -123,24 +123,24 @@ class Evaluation:
         return datasets.Dataset.from_list(list(self.rows()))
 
     def __len__(self) -> int:
-        """How many problems have a record."""
+        """Number of problems with a record."""
         return len(self.records)
 
     def __str__(self) -> str:
-        """Shows what the command line shows at the end."""
+        """Returns the table that the command line shows at the end."""
         text = io.StringIO()
-        # Plain text, also in Jupyter, where rich would show it and leave the text empty.
+        # Plain text, also in Jupyter, where rich would display the table and return an empty text.
         console = Console(file=text, width=_WIDTH, color_system=None, force_jupyter=False)
         console.print(table(self.tally, self.summary, ""))
         lines = [line.rstrip() for line in text.getvalue().splitlines()]
         return "\n".join([*wrap(self.title, _WIDTH), *lines, *self._errors()])
 
     def __repr__(self) -> str:
-        """Shows the same: a program's last line shows its result."""
+        """Returns the same, so that a prompt shows the result."""
         return str(self)
 
     def _repr_html_(self) -> str:
-        """Shows the same in Jupyter."""
+        """Returns the same for Jupyter."""
         body = "".join(
             f"<tr><td>{escape(name)}</td><td style='text-align:right'>{escape(figure)}</td><td>{escape(more)}</td></tr>"
             for name, figure, more in rows(self.tally, self.summary)
@@ -160,10 +160,10 @@ def _wrapped(error: str) -> list[str]:
 
 
 def load(folder: str | Path) -> Evaluation:
-    """Reads the directory of a finished run of a search.
+    """Reads the directory of a finished search run.
 
     Args:
-        folder: With `results.jsonl` and `summary.json` in it.
+        folder: The directory, with `results.jsonl` and `summary.json`.
 
     Raises:
         UserError: It is not such a directory.
@@ -181,7 +181,7 @@ def load(folder: str | Path) -> Evaluation:
     held = _read(summary, summary.read_bytes())
     if "accuracy" not in held:
         raise UserError(f"{place}: a run of tts judge, not of a search; its figures are in summary.json")
-    lines = results.read_bytes().split(b"\n")  # `splitlines` of a text heeds characters that a record may hold
+    lines = results.read_bytes().split(b"\n")  # str.splitlines also splits at characters that a record may hold
     records = [cast(Record, _read(f"{results}:{number}", line)) for number, line in enumerate(lines, 1) if line]
     return Evaluation(held, records, place)
 

@@ -15,7 +15,7 @@ from tts.evaluation.runner import Outcome, Runner
 from tts.runtime.capabilities import check_answers, check_grading
 from tts.runtime.choices import Choices
 from tts.runtime.composition import GROUPS, Composition, compose
-from tts.runtime.contracts import check_task
+from tts.runtime.contracts import TASK
 from tts.runtime.parts import check_groups
 from tts.runtime.resources import Resources
 
@@ -25,7 +25,7 @@ class SearchJob:
     """A task and the search that is run over it.
 
     Attributes:
-        task: Where the problems come from.
+        task: The source of the problems.
         search: The composed search.
     """
 
@@ -34,7 +34,7 @@ class SearchJob:
 
     @property
     def title(self) -> str:
-        """What is run, in a line."""
+        """A one-line description."""
         made = self.search
         votes = f", K = {made.verifier.votes}" if made.strategy.verifies else ""
         return f"{self.task.name}: {type(made.strategy).__name__}, N = {made.strategy.samples}{votes}"
@@ -43,13 +43,13 @@ class SearchJob:
         """Searches all problems of the task.
 
         Args:
-            resources: What the search was composed with.
+            resources: The resources that the search was composed with.
             folder: The run directory; None keeps records in memory, and no trees.
-            resume: Whether records that are there hold.
+            resume: Whether existing records are kept.
 
         Raises:
-            UserError: A model, a server or the sandbox is not there.
-            RunError: Something is gone that all problems need.
+            UserError: A model, a server or the sandbox is not available.
+            RunError: Something that all problems need is gone.
         """
         made = self.search
         try:
@@ -68,7 +68,7 @@ class SearchJob:
 
 
 class _Problems:
-    """The problems of a task, which may be gone through more than once."""
+    """The problems of a task; can be iterated more than once."""
 
     def __init__(self, task: Task) -> None:
         self._task = task
@@ -78,20 +78,20 @@ class _Problems:
 
 
 def compose_job(config: Config, identity: str, resources: Resources, own: Choices | None = None) -> SearchJob:
-    """Creates and checks everything that a run takes; loads no weights and starts nothing.
+    """Creates and checks everything that a run needs; loads no weights and starts nothing.
 
     Args:
         config: The resolved configuration.
         identity: Its hash.
-        resources: Makes engines, sandbox, grader and bank.
-        own: Objects that stand in for what the configuration says.
+        resources: Creates engines, sandbox, grader and bank.
+        own: Objects that replace the configuration's.
 
     Raises:
         UserError: The configuration cannot work.
     """
     own = own or Choices()
     check_groups(config, [group for group in ("task", *GROUPS) if group not in own.own()])
-    task = own.task or check_task(build(config["task"], "task"))
+    task = own.task or TASK.checked(build(config["task"], "task"))
     with inside("task"):
         task.check()
     search = compose(config, identity, resources, own)

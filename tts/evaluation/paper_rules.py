@@ -1,8 +1,8 @@
-"""The six selection rules over which GenPRM's best-of-N figures are means, applied to a record.
+"""The six selection rules whose mean gives GenPRM's best-of-N figures, applied to a record.
 
 Source: arXiv 2504.00891, Fig. 4; the rules are those of `vote_utils` in RyanLiu112/compute-optimal-tts: {last, mean, min} of
-the step scores x {the best candidate, the answer with the most score}. All are read from one run: a run's own `aggregator`
-and `selection` do not matter.
+the step scores x {the best candidate, the answer with the most score}. All are computed from one run, whatever its own
+`aggregator` and `selection`.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ RULES = {
     f"{aggregator} {selection}": (aggregator, selection)
     for aggregator, selection in product(("last", "mean", "min"), ("argmax", "weighted_vote"))
 }
-"""By name, an aggregator and a selection."""
+"""From a rule's name to its aggregator and selection."""
 
 
 def outcomes(record: Record) -> dict[str, bool] | None:
-    """Returns by rule whether the candidate that it chooses is right.
+    """Returns for each rule whether the candidate that it chooses is correct.
 
     Args:
         record: A problem's line of `results.jsonl`, without an error and with a reference answer.
 
     Returns:
-        None where the rules say nothing: a candidate was not judged, or not beyond its first error.
+        None if the rules do not apply: a candidate was not judged, or only up to its first error.
     """
     solutions = record["solutions"]
     if not (all(map(_judged, solutions)) or all(map(_rewarded, solutions))):
@@ -42,11 +42,11 @@ def outcomes(record: Record) -> dict[str, bool] | None:
 
 
 def _judged(solution: SolutionRow) -> bool:
-    """Whether the scores are of all steps, blank ones at the end aside."""
+    """Whether all steps have scores, except blank ones at the end."""
     steps = max((number for number, step in enumerate(solution["steps"], 1) if step.strip()), default=0)
     return "scores" in solution and len(solution["scores"]) >= steps
 
 
 def _rewarded(solution: SolutionRow) -> bool:
-    """Whether the score is one of the whole; where others have several, it is of a first step that is wrong."""
+    """Whether the score is of the whole solution; if others have several, it is of a wrong first step."""
     return len(solution.get("scores", ())) == 1

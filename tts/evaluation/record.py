@@ -1,4 +1,4 @@
-"""What is kept of every problem in a line of `results.jsonl`."""
+"""The record of a problem: a line of `results.jsonl`."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from tts.core.plurality import plurality
 from tts.core.selection import right_answer, right_choice
 from tts.core.solution import FinishReason
 
-# Engines' floating-point noise ends far below the ninth digit; what is written must not depend on it.
+# Engines' floating-point noise is far below the ninth digit; written files must not depend on it.
 _DIGITS = 9
 
 
 class UsageRow(TypedDict):
-    """What a role has spent on a problem; as in `tts.budget.Usage`."""
+    """A role's usage on a problem; as in `tts.budget.Usage`."""
 
     calls: int
     samples: int
@@ -29,7 +29,7 @@ class UsageRow(TypedDict):
 
 
 class SolutionRow(TypedDict):
-    """A candidate; scores are those of a verifier that was asked, None where it gave no usable one."""
+    """A candidate; scores exist if a verifier was used, None where it gave no usable one."""
 
     index: int
     text: str
@@ -45,7 +45,7 @@ class SolutionRow(TypedDict):
 
 
 class _ProblemRow(TypedDict):
-    """The problem; of its metadata, the task's own level of difficulty, by which reports tell problems apart."""
+    """The problem; of its metadata only the task's difficulty level, by which reports group problems."""
 
     id: str
     question: str
@@ -56,7 +56,7 @@ class _ProblemRow(TypedDict):
 
 
 class _Cost(TypedDict):
-    """What was spent, by role, and the limits that were run into."""
+    """Usage by role, and the limits that were reached."""
 
     usage: dict[str, UsageRow]
     limits_hit: list[str]
@@ -77,7 +77,7 @@ class Record(_ProblemRow, _Cost):
 async def solved(problem: Problem, result: SearchResult, meter: Scope, grader: Grader) -> Record:
     """Returns the record of a problem that was searched.
 
-    A record is also a row that `policy=recorded` and every task reader take: `id`, `question`, `answer`, `solutions`.
+    A record is also a valid row for `policy=recorded` and every task reader: `id`, `question`, `answer`, `solutions`.
     """
     correct = [bool(await grader.right(candidate.solution, problem)) for candidate in result.candidates]
     winner = plurality(result.groups)
@@ -141,9 +141,9 @@ def _solution(candidate: Candidate, group: int | None, correct: bool) -> Solutio
 
 
 def cost(meter: Scope) -> _Cost:
-    """Returns what a scope has spent, by role, and the limits that it ran into.
+    """Returns a scope's usage by role, and the limits that it reached.
 
-    The roles of every search are always there; others follow where they spent something. Times are no part of it.
+    The roles of every search are always included; others follow if they spent something. Times are not included.
     """
     usage = {role: _usage(spent) for role, spent in meter.usage.items()}
     others = sorted(role for role, spent in usage.items() if role not in ROLES and any(spent.values()))
@@ -164,5 +164,5 @@ def _usage(spent: Usage) -> UsageRow:
 
 
 def rounded(score: float | None) -> float | None:
-    """Returns a score as it is written to files."""
+    """Returns a score rounded as in files."""
     return None if score is None else round(score, _DIGITS)

@@ -1,4 +1,4 @@
-"""A search over many problems: a record each, a summary at the end."""
+"""A search over many problems: a record for each, a summary at the end."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ Search = Callable[[Problem], Awaitable[SearchResult]]
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a run came to.
+    """The outcome of a run.
 
     Attributes:
         tally: The counts.
         summary: The contents of `summary.json`.
-        stopped: Why problems of the task were left out: a limit of the run; None where none were.
-        records: The records in the task's order, where they were not written to a folder.
+        stopped: The limit of the run because of which problems were left out; None if none were.
+        records: The records in the task's order, if they were not written to a folder.
     """
 
     tally: Tally
@@ -41,14 +41,14 @@ class Outcome:
 
 
 class Runner:
-    """Searches many problems at once.
+    """Searches many problems concurrently.
 
     Args:
         search: Searches one problem.
         grader: Grades the answers.
         folder: The run directory; None keeps records in memory, and no trees.
-        in_flight: How many problems are worked on at once.
-        budget: What a problem and the run may spend.
+        in_flight: Number of problems searched concurrently.
+        budget: The limits of each problem and of the run.
     """
 
     def __init__(
@@ -63,19 +63,19 @@ class Runner:
     async def run(self, problems: Iterable[Problem], extra: JsonObject, resume: bool = False) -> Outcome:
         """Searches all problems; writes `results.jsonl`, `trees/` and `summary.json`.
 
-        A problem whose search fails is recorded with its error, and the others go on. Records are appended as problems end,
-        and sorted into the task's order at the end. When this is cancelled, or fails, what was finished is kept and summed
-        up just so. Once a limit of the run is reached no further problem is begun.
+        A problem whose search fails is recorded with its error, and the others continue. Records are appended as
+        problems end, and sorted into the task's order at the end, also on cancellation or failure; the summary then
+        covers the finished problems. Once a limit of the run is reached no further problem is started.
 
         Args:
-            problems: The task's problems; drawn as they are needed, and once more beforehand on resumption.
-            extra: What the summary holds besides.
-            resume: Whether the records that are there hold. Otherwise it begins anew.
+            problems: The task's problems; iterated as needed, and once more beforehand when resuming.
+            extra: Additional entries of the summary.
+            resume: Whether existing records are kept. Otherwise the run starts from the beginning.
 
         Raises:
-            UserError: A row of the task that could not be checked beforehand (of the hub) is wrong; or the first
+            UserError: A row of the task that could not be checked beforehand (from the hub) is invalid; or the first
                 problems all failed in the same way.
-            RunError: The disk is full, or something else is gone that all problems need.
+            RunError: The disk is full, or something else that all problems need is gone.
         """
         tally, kept, stopped = Tally(), 0, None
         if self._folder is not None:
@@ -86,7 +86,7 @@ class Runner:
         memory = MemoryLog[Record]()
         with scope("run", self._budget.run) as meter, log or nullcontext():
 
-            def told(ended: Ended[Record]) -> None:
+            def on_record(ended: Ended[Record]) -> None:
                 nonlocal kept
                 tally.add(ended.record)
                 if ended.kept:
@@ -104,7 +104,7 @@ class Runner:
                     log or memory,
                     _key,
                     failed=failed,
-                    told=told,
+                    on_record=on_record,
                     limits=self._budget.problem,
                     in_flight=self._in_flight,
                 )
@@ -129,14 +129,14 @@ def _key(problem: Problem) -> Hashable:
 
 
 def _content(row: Mapping[str, object]) -> str:
-    """Returns what tells the problems of rows apart."""
+    """Returns what distinguishes the problems of rows."""
     return json.dumps([row.get(name) for name in ("id", "question", "answer", "messages", "attachments")])
 
 
 def _kept_key(_: str, record: Record) -> Hashable | None:
-    """Returns what a record of an earlier run is known by: it holds for the problem of the same content.
+    """Returns the key of an earlier run's record: it is valid for the problem with the same content.
 
-    One that ended with an error, or that a limit of the whole run cut short, is made again.
+    Records with an error, or cut short by a limit of the whole run, have none and are recreated.
     """
     if record["error"] is not None or any(limit.startswith("run.") for limit in record["limits_hit"]):
         return None
@@ -144,7 +144,7 @@ def _kept_key(_: str, record: Record) -> Hashable | None:
 
 
 def charge_record(record: Record, meter: Scope) -> None:
-    """Charges a run what a problem has cost in an earlier part of it."""
+    """Charges a run the cost of a problem from an earlier part of it."""
     for role, usage in record["usage"].items():
         meter.add(role, Usage(**usage))
     meter.hit.update(record["limits_hit"])

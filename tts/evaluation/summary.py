@@ -1,4 +1,4 @@
-"""What a run came to: `summary.json`, computed from the records alone, and the table at the end."""
+"""The summary of a run: `summary.json`, computed only from the records, and the table at the end."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from tts.evaluation.paper_rules import RULES, outcomes
 from tts.evaluation.record import Record
 from tts.statistics.metrics import wilson_interval
 
-_SHOWN = 3  # errors that are kept to be shown
+_SHOWN = 3  # number of errors kept for display
 _TOLD = " (TOLD THE ANSWERS)"
 
 
 @dataclass
 class Tally:
-    """Counts over records, one at a time, so that a run's memory does not grow with its problems."""
+    """Counts over records, updated one by one, so that memory does not grow with the number of problems."""
 
     n_problems: int = 0
     n_errors: int = 0
@@ -76,8 +76,8 @@ class Tally:
 def summarize(tally: Tally, meter: Scope, extra: JsonObject) -> Summary:
     """Returns the contents of `summary.json`.
 
-    Rates are fractions over the problems that ended without an error and have a reference answer; None where there are none.
-    A role beside policy and verifier is shown with whatever it spent.
+    Rates are fractions of the problems that ended without an error and have a reference answer; None if there are none.
+    Roles besides policy and verifier are included with all that they spent.
     """
     policy, verifier = meter.usage[POLICY], meter.usage[VERIFIER]
     further = {role: usage for role, usage in sorted(meter.usage.items()) if role not in ROLES}
@@ -91,7 +91,7 @@ def summarize(tally: Tally, meter: Scope, extra: JsonObject) -> Summary:
         "oracle": _rate(tally.oracle, tally.graded),
         **_rules(tally),
         "policy": {
-            # Recorded solutions pass no engine; steps and revisions are samples that are no candidates.
+            # Recorded solutions use no engine; steps and revisions are samples but not candidates.
             "samples": max(policy.samples, tally.solutions),
             "prompt_tokens": policy.prompt_tokens,
             "completion_tokens": policy.completion_tokens,
@@ -117,16 +117,16 @@ def summarize(tally: Tally, meter: Scope, extra: JsonObject) -> Summary:
 
 
 Row = tuple[str, str, str]
-"""What something is called, its figure, and what stands behind that."""
+"""A name, its figure, and a comment."""
 
 
 def rows(tally: Tally, summary: Summary) -> list[Row]:
-    """Returns what is shown at the end: what the compute bought, and what it was."""
+    """Returns the rows shown at the end: the results, and their cost."""
     n = tally.solutions // max(1, tally.n_problems - tally.n_errors)
     rates = (
         (f"this search{_TOLD if summary.get('reads_answers') else ''}", summary["accuracy"], tally.correct),
         (f"majority of {n}", summary["majority"], tally.majority),
-        # Samples of one problem are not independent, so that no interval over all of them would be right.
+        # Samples of one problem are not independent, so an interval over all of them would be wrong.
         ("one sample (pass@1)", summary["pass_at_1"], None),
         (f"any of {n} (oracle)", summary["oracle"], tally.oracle),
     )
@@ -150,7 +150,7 @@ def rows(tally: Tally, summary: Summary) -> list[Row]:
 
 
 def table(tally: Tally, summary: Summary, title: str) -> Table:
-    """Returns the rows as the terminal shows them."""
+    """Returns the rows as a table for the terminal."""
     result = Table(title=title, title_justify="left", show_edge=False, pad_edge=False, box=None, header_style="bold")
     for name, justify in (("", "left"), ("", "right"), ("", "left")):
         result.add_column(name, justify=justify)  # type: ignore[arg-type]
@@ -160,7 +160,7 @@ def table(tally: Tally, summary: Summary, title: str) -> Table:
 
 
 def _rules(tally: Tally) -> dict[str, object]:
-    """Returns the accuracy by each of six rules and their mean; None where they do not hold for every problem."""
+    """Returns the accuracy of each of the six rules and their mean; None if they do not apply to every problem."""
     if not tally.graded or tally.ruled < tally.graded:
         return {"rules": None, "rules_mean": None}
     rates = {name: tally.by_rule[name] / tally.graded for name in RULES}

@@ -1,1 +1,1 @@
-"""Files that a run writes: whole or not at all, and logs of records that are appended to and continued."""
+"""Files that a run writes: atomically written files, and logs of records that can be appended to and resumed."""

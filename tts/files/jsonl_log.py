@@ -1,4 +1,4 @@
-"""A file of records, one a line: appended in any order, sorted at the end, continued after an interruption."""
+"""A file of records, one per line: appended in any order, sorted at the end, resumed after an interruption."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ from tts.files.writing import writing
 
 Record = TypeVar("Record")
 RecordKey = Callable[[str, Record], Hashable | None]
-"""From a record that is there already, and its place, to its key; None where the record is to be made again."""
+"""From an existing record's place and the record to its key; None if the record must be recreated."""
 
 
 class JsonlLog(Generic[Record]):
-    """A file of records, appended in any order and sorted in place at the end, without ever being held in memory.
+    """A file of records, appended in any order and sorted in place at the end, never held in memory as a whole.
 
     Args:
         path: The file.
-        key: Where the file is to be continued: says what each record in it is known by. A last line that was torn when its
-            writer was killed is dropped. Without it the file is written anew.
+        key: To resume the file: returns the key of each record in it. An incomplete last line of a killed writer is
+            dropped. Without `key` the file is overwritten.
     """
 
     def __init__(self, path: Path, key: RecordKey[Record] | None = None) -> None:
         self._path = path
         self._key = key
-        self._places: dict[int, tuple[int, int]] = {}  # offset and bytes by number
+        self._places: dict[int, tuple[int, int]] = {}  # offset and size in bytes by number
         self._left: defaultdict[Hashable, deque[tuple[int, int]]] = defaultdict(deque)
         self._end = 0
 
@@ -39,7 +39,7 @@ class JsonlLog(Generic[Record]):
         """Opens the file.
 
         Raises:
-            UserError: A whole line of it is no record; nothing was changed.
+            UserError: A complete line is not a record; nothing was changed.
             RunError: It cannot be written.
         """
         self._file: FileIO
@@ -55,11 +55,11 @@ class JsonlLog(Generic[Record]):
 
     @property
     def continued(self) -> bool:
-        """Whether it holds records that nobody has claimed yet."""
+        """Whether it holds unclaimed records."""
         return any(self._left.values())
 
     def claim(self, number: int, key: Hashable) -> Record | None:
-        """Returns a record that an earlier run left under a key, each once, and gives it a number; None for none."""
+        """Returns an earlier run's record with this key, each once, and numbers it; None if there is none."""
         places = self._left.get(key)
         if not places:
             return None
@@ -69,14 +69,14 @@ class JsonlLog(Generic[Record]):
         return record
 
     def settle(self) -> None:
-        """Gives up what nobody has claimed."""
+        """Drops unclaimed records."""
         self._left.clear()
 
     def append(self, number: int, record: Record) -> None:
         """Writes a record.
 
         Args:
-            number: Its place in the sorted file; a record that has this number already is replaced.
+            number: Its place in the sorted file; an existing record with this number is replaced.
             record: JSON values.
 
         Raises:
@@ -84,7 +84,7 @@ class JsonlLog(Generic[Record]):
         """
         data = _line(record)
         with writing(self._path.parent):
-            # A record that could not be written whole is none, and the next one takes its place.
+            # A record that could not be written completely does not count, and the next one overwrites it.
             self._file.seek(self._end)
             rest = memoryview(data)
             while rest:
@@ -93,10 +93,10 @@ class JsonlLog(Generic[Record]):
         self._end += len(data)
 
     def sort(self, edit: Callable[[int, Record], Record] | None = None) -> None:
-        """Puts the records into the order of their numbers; those that can still be claimed stay behind them.
+        """Sorts the records by number; those that can still be claimed follow after them.
 
         Args:
-            edit: From a record's number and the record to what is to stand there instead.
+            edit: From a record's number and the record to its replacement.
 
         Raises:
             RunError: The file cannot be written.
@@ -137,7 +137,7 @@ class JsonlLog(Generic[Record]):
         self._end = end
 
     def _open(self, mode: Literal["w+b", "r+b"]) -> None:
-        # Unbuffered: what could not be written is not tried again when the file is closed.
+        # Unbuffered: closing the file does not retry failed writes.
         self._file = self._path.open(mode, buffering=0)
 
 
@@ -146,7 +146,7 @@ def _line(record: object) -> bytes:
 
 
 class MemoryLog(Generic[Record]):
-    """Records that are held in memory; as `JsonlLog` where nothing is to be continued."""
+    """Records held in memory; like a `JsonlLog` that resumes nothing."""
 
     continued = False
 

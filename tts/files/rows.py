@@ -1,4 +1,4 @@
-"""Rows of local data files, each with its place, so that a bad one can be named."""
+"""Rows of local data files, each with its place for error messages."""
 
 from __future__ import annotations
 
@@ -16,10 +16,9 @@ _ARRAY = (".json", ".json.gz")
 
 
 def read_rows(path: Path) -> Iterator[tuple[str, object]]:
-    """Yields the rows of a JSON Lines file (`.jsonl`) or of a JSON array (`.json`), either also with `.gz`.
+    """Yields the rows of a JSON Lines file (`.jsonl`) or of a JSON array (`.json`), both optionally with `.gz`.
 
-    Blank lines are left out; a byte-order mark is allowed. Halves of surrogate pairs, as other programs' JSON has them,
-    become U+FFFD.
+    Blank lines are skipped; a byte-order mark is allowed. Half of a surrogate pair becomes U+FFFD.
 
     Args:
         path: The file; a relative one is relative to the current directory.
@@ -28,7 +27,7 @@ def read_rows(path: Path) -> Iterator[tuple[str, object]]:
         The row's place, `file:line` or, in an array, `file, row number` (counted from 0), and its value.
 
     Raises:
-        UserError: The file is not there, is of another kind, is not UTF-8 or is broken JSON; names the line.
+        UserError: The file is missing, of another kind, not UTF-8 or broken JSON; names the line.
     """
     if not path.name.endswith(_LINES + _ARRAY):
         raise UserError(f"{path}: a data file's name must end in {', '.join(_LINES + _ARRAY)}")
@@ -41,7 +40,7 @@ def read_lines(path: Path, *, exact: bool = False) -> Iterator[tuple[str, object
 
     Args:
         path: The file.
-        exact: Whether halves of surrogate pairs stay, which single tokens of a model can be.
+        exact: Whether to keep halves of surrogate pairs. Single tokens of a model can contain them.
     """
     for place, row in _rows(path, array=False):
         yield place, row if exact else well_formed_json(row)
@@ -54,7 +53,7 @@ def _rows(path: Path, *, array: bool) -> Iterator[tuple[str, Json]]:
     try:
         with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
             yield from _array(path, file.read()) if array else _lines(path, file)
-    except (OSError, EOFError) as error:  # a broken gzip file is an OSError, one that ends early an EOFError
+    except (OSError, EOFError) as error:  # OSError for a broken gzip file, EOFError for a truncated one
         raise UserError(f"cannot read {path}: {error}") from error
 
 
@@ -67,7 +66,7 @@ def _lines(path: Path, lines: Iterable[bytes]) -> Iterator[tuple[str, Json]]:
 def _array(path: Path, content: bytes) -> Iterator[tuple[str, Json]]:
     rows = _parse(path, 1, content) if content.strip() else []
     if not isinstance(rows, list):
-        raise UserError(f"{path}: expected an array of rows; a file with one row a line is named .jsonl")
+        raise UserError(f"{path}: expected an array of rows; a file with one row per line must be named .jsonl")
     for number, row in enumerate(rows):
         yield f"{path}, row {number}", row
 
@@ -81,6 +80,6 @@ def _parse(path: Path, first_line: int, content: bytes) -> Json:
     except json.JSONDecodeError as error:
         line = first_line + error.lineno - 1
         raise UserError(f"{path}:{line}: broken JSON: {error.msg} at column {error.colno}") from None
-    except (ValueError, RecursionError) as error:  # a number of thousands of digits, brackets nested a thousand deep
+    except (ValueError, RecursionError) as error:  # numbers with thousands of digits, brackets nested a thousand deep
         raise UserError(f"{path}:{first_line}: unusable JSON: {error}") from None
     return row

@@ -1,4 +1,4 @@
-"""What happens when a run's own files cannot be written."""
+"""Writing a run's files."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from tts.core.well_formed import well_formed
 
 @contextmanager
 def writing(folder: Path) -> Iterator[None]:
-    """Ends the run where one of its files cannot be written, as on a full disk.
+    """Ends the run if one of its files cannot be written, as on a full disk.
 
     Raises:
-        RunError: One could not.
+        RunError: A file could not be written.
     """
     try:
         yield
     except OSError as error:
         raise RunError(
-            f"{folder}: cannot be written: {error.strerror}; what was finished is kept: mend that (make room?) and run the "
+            f"{folder}: cannot be written: {error.strerror}; finished records are kept: fix this (free space?) and run the "
             "same command again"
         ) from None
 
 
 def write_whole(path: Path, text: str) -> None:
-    """Writes a file so that it is there whole or not at all, also where the process is killed."""
+    """Writes a file atomically: completely or not at all, even if the process is killed."""
     part = path.with_name(path.name + ".tmp")
     part.write_text(well_formed(text), "utf-8")
     part.replace(path)

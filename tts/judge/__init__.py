@@ -1,1 +1,1 @@
-"""Scores a verifier on solutions with labelled steps: `python -m tts.judge [overrides]`."""
+"""Evaluates a verifier on solutions with labelled steps: `python -m tts.judge [overrides]`."""

@@ -1,7 +1,7 @@
-"""The figures of a verifier on labelled solutions, each with its source and its name in `summary.json`.
+"""The metrics of a verifier on labelled solutions, each with its source and its name in `summary.json`.
 
-All but the AUCs are formulas over counts: `columns` counts what every solution adds, the sums over solutions, with any
-weights, give the figures. So a bootstrap of a thousand resamples is a matrix product.
+All but the AUCs are formulas over counts: `columns` gives each solution's counts, and their weighted sums over
+solutions give the metrics. So a bootstrap of a thousand resamples is a matrix product.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ def acc_correct(sums: Sums) -> Array:
 
 
 def first_error_f1(sums: Sums) -> Array:
-    """ProcessBench's F1: the harmonic mean of both accuracies; 0 where both are 0, undefined where one is."""
+    """ProcessBench's F1: the harmonic mean of both accuracies; 0 if both are 0, undefined if one is."""
     return harmonic_mean(acc_error(sums), acc_correct(sums))
 
 
 def solution_f1(sums: Sums) -> Array:
-    """ThinkPRM's F1 (arXiv 2504.16828): binary, "does the solution contain a mistake", the place making no difference."""
+    """ThinkPRM's F1 (arXiv 2504.16828): binary, "does the solution contain a mistake", whatever its position."""
     return f1(sums["mistake_hit"], sums["mistake_false"], sums["mistake_missed"])
 
 
@@ -53,7 +53,7 @@ def step_f1_wrong(sums: Sums) -> Array:
 
 
 def step_macro_f1(sums: Sums) -> Array:
-    """VisualProcessBench's macro-F1 over all labelled steps: one that the verifier left unjudged counts as missed."""
+    """VisualProcessBench's macro-F1 over all labelled steps; unjudged steps count as missed."""
     right = f1(sums["right_hit"], sums["right_false"], sums["right_missed"] + sums["right_unjudged"])
     wrong = f1(sums["wrong_hit"], sums["wrong_false"], sums["wrong_missed"] + sums["wrong_unjudged"])
     return (right + wrong) / 2
@@ -73,15 +73,15 @@ FIGURES: dict[str, Callable[[Sums], Array]] = {
 
 
 def figures(judged: Sequence[Judged], threshold: float, weights: Array) -> dict[str, Array]:
-    """Returns all figures, with two AUCs besides that need no threshold.
+    """Returns all figures, and two AUCs that need no threshold.
 
-    `auc`: solutions, by their lowest step score: how often a correct one is above an erroneous one. `step_auc`: the same of
-    labelled steps. What has no score has no part in them.
+    `auc`: how often a correct solution has a higher minimum step score than an erroneous one. `step_auc`: the same for
+    labelled steps. Solutions and steps without a score are left out.
 
     Args:
         judged: The solutions.
         threshold: A step with a score below it is predicted to be wrong.
-        weights: (1 + resamples, solutions), how often each counts.
+        weights: (1 + resamples, solutions), the weight of each solution.
 
     Returns:
         (1 + resamples,) each; NaN where a figure is undefined.
@@ -110,7 +110,7 @@ def figures(judged: Sequence[Judged], threshold: float, weights: Array) -> dict[
 
 
 def columns(judged: Sequence[Judged], threshold: float) -> dict[str, Array]:
-    """Returns what every solution adds to each count, (solutions,) each."""
+    """Returns each solution's contribution to each count, (solutions,) each."""
     rows = [{**_of_solution(one, threshold), **_of_steps(one, threshold)} for one in judged]
     return {name: np.array([row[name] for row in rows], dtype=float) for name in rows[0]}
 
@@ -124,7 +124,7 @@ def _of_solution(one: Judged, threshold: float) -> dict[str, int]:
         "correct": not erroneous,
         "correct_hit": not erroneous and hit,
         "mistake_hit": erroneous and says_mistake,
-        # No prediction is a wrong one.
+        # A missing prediction is wrong.
         "mistake_false": not erroneous and not hit,
         "mistake_missed": erroneous and not says_mistake,
     }
@@ -145,5 +145,5 @@ def _of_steps(one: Judged, threshold: float) -> dict[str, int]:
 
 
 def _ranked(rows: Sequence[tuple[int, float, bool]]) -> Array:
-    """Returns (3, rows): whose weight it is, score, whether it is right."""
+    """Returns (3, rows): index of the solution, score, whether it is right."""
     return np.array(rows, dtype=float).reshape(-1, 3).T

@@ -20,7 +20,7 @@ from tts.judge.record import verdicts_hash
 from tts.judge.runner import Judge
 from tts.judge.threshold import Threshold
 from tts.runtime.choices import Choices
-from tts.runtime.contracts import check_verifier
+from tts.runtime.contracts import VERIFIER
 from tts.runtime.guards import CheckedVerifier
 from tts.runtime.parts import (
     bank_of,
@@ -47,14 +47,14 @@ class JudgeJob:
     Attributes:
         config: The resolved configuration.
         identity: Its hash.
-        task: Where the solutions come from.
+        task: The source of the solutions.
         items: The solutions.
-        verifier: Judges.
-        threshold: From which score on a step is right.
-        bootstrap: Intervals.
-        sandbox: Where code runs.
-        budget: What a solution and the run may spend.
-        engines: By whose they are.
+        verifier: The verifier.
+        threshold: The minimum score of a right step.
+        bootstrap: Computes confidence intervals.
+        sandbox: Runs code.
+        budget: The limits of each solution and of the run.
+        engines: The engines by owner.
     """
 
     config: Config
@@ -70,17 +70,17 @@ class JudgeJob:
 
     @property
     def used_sandbox(self) -> Sandbox | None:
-        """The sandbox, where the verifier runs code in it."""
+        """The sandbox, if the verifier runs code in it."""
         return self.sandbox if self.verifier.traits.runs_code else None
 
     @property
     def title(self) -> str:
-        """What is judged by whom, in a line."""
+        """A one-line description."""
         name = type(self.verifier).__name__
         return f"{self.task.name}: {name}, K = {self.verifier.votes}, {self.threshold.rule} threshold"
 
     def previews(self) -> list[tuple[str, str]]:
-        """Returns for the first solution of each subset its name and what the verifier's model would read of it.
+        """Returns for the first solution of each subset its name and the verifier's model input.
 
         Raises:
             UserError: The verifier cannot render it as its model expects.
@@ -96,16 +96,16 @@ class JudgeJob:
         return shown
 
     async def run(self, resources: Resources, folder: Path) -> tuple[Judging, Summary]:
-        """Has all solutions judged that have no record yet; writes `results.jsonl` and `summary.json`.
+        """Judges all solutions without a record; writes `results.jsonl` and `summary.json`.
 
-        Models are loaded, and the sandbox started, only where something is left to judge.
+        Models are loaded and the sandbox is started only if something is left to judge.
 
         Returns:
-            What the run came to, and the contents of `summary.json`.
+            The outcome of the run, and the contents of `summary.json`.
 
         Raises:
-            UserError: The folder holds another run's results, or a model, a server or the sandbox is not there.
-            RunError: Something is gone that all solutions need.
+            UserError: The folder holds another run's results, or a model, a server or the sandbox is not available.
+            RunError: Something that all solutions need is gone.
         """
         verifier = CheckedVerifier(self.verifier)
 
@@ -132,8 +132,8 @@ def compose_judge(config: Config, identity: str, resources: Resources, own: Choi
     Args:
         config: The resolved configuration.
         identity: Its hash.
-        resources: Makes engines, sandbox and bank.
-        own: Objects that stand in for what the configuration says: a verifier, engines.
+        resources: Creates engines, sandbox and bank.
+        own: Objects that replace the configuration's: a verifier, engines.
 
     Raises:
         UserError: The configuration cannot work.
@@ -147,11 +147,11 @@ def compose_judge(config: Config, identity: str, resources: Resources, own: Choi
     task = build(config["task"], "task")
     if not isinstance(task, LabelledSource):
         raise UserError(
-            f"task={task.name}: its problems are no labelled solutions; choose processbench, prmbench or labelled, which "
+            f"task={task.name}: its problems are not labelled solutions; choose processbench, prmbench or labelled, which "
             "reads your own"
         )
     threshold: Threshold = build(config["threshold"], "threshold")
-    verifier = own.verifier or check_verifier(build_role(config, "verifier", engines, sandbox))
+    verifier = own.verifier or VERIFIER.checked(build_role(config, "verifier", engines, sandbox))
     _check_verifier(verifier, threshold)
     with inside("task"):
         task.check()
@@ -179,7 +179,7 @@ def compose_judge(config: Config, identity: str, resources: Resources, own: Choi
 
 
 def _check_verifier(verifier: Verifier, threshold: Threshold) -> None:
-    """Raises UserError where a verifier cannot be asked about labelled steps."""
+    """Raises UserError if a verifier cannot judge labelled steps."""
     name = type(verifier).__name__
     if verifier.traits.reads_answers:
         raise UserError(
@@ -188,6 +188,6 @@ def _check_verifier(verifier: Verifier, threshold: Threshold) -> None:
         )
     if threshold.stops is not None and "prefixes" in verifier.traits.lacks:
         raise UserError(
-            f"threshold.rule={threshold.rule} asks about one step more at a time, which this verifier ({name}) cannot be; "
+            f"threshold.rule={threshold.rule} judges step by step, which this verifier ({name}) cannot do; "
             "choose threshold.rule=fixed"
         )

@@ -1,4 +1,4 @@
-"""A labelled solution beside what a verifier made of it."""
+"""A labelled solution with a verifier's scores."""
 
 from __future__ import annotations
 
@@ -13,12 +13,13 @@ NO_ERROR = -1
 
 @dataclass(frozen=True)
 class Judged:
-    """A labelled solution beside what a verifier made of it.
+    """A labelled solution with a verifier's scores.
 
     Attributes:
-        labels: One per step: whether it is right, None where nobody says.
-        complete: Whether every step is labelled, those behind the first error too.
-        scores: The verifier's, from the first step on; None where it gave no usable one. Fewer than steps where it stopped.
+        labels: One per step: whether it is right, None if unlabelled.
+        complete: Whether every step is labelled, including those after the first error.
+        scores: The verifier's, from the first step; None where it gave no usable one. Fewer than steps if it stopped
+            early.
     """
 
     labels: Labels
@@ -27,31 +28,31 @@ class Judged:
 
     @property
     def label(self) -> int:
-        """The index of the first wrong step, -1 where there is none."""
+        """The index of the first wrong step, -1 if there is none."""
         return self.labels.index(False) if False in self.labels else NO_ERROR
 
     @property
     def usable(self) -> list[float]:
-        """The scores that are there."""
+        """The scores that are not None."""
         return [score for score in self.scores if score is not None]
 
     def prediction(self, threshold: float) -> int | None:
-        """Returns the index of the first step with a score below the threshold, -1 where none is.
+        """Returns the index of the first step with a score below the threshold, -1 if there is none.
 
-        None where the verifier gave no usable score at all: that is no prediction, and wrong whatever the label is, as
-        ProcessBench counts a judgement that cannot be read. Single steps without a score are passed over.
+        None if the verifier gave no usable score at all: this counts as wrong whatever the label is, as ProcessBench
+        counts unparsable judgements. Single steps without a score are skipped.
         """
         if not self.usable:
             return None
         return next((i for i, score in enumerate(self.scores) if score is not None and score < threshold), NO_ERROR)
 
     def steps(self, threshold: float) -> list[tuple[bool, bool | None]]:
-        """Returns, for every labelled step, whether it is right and what is predicted, None where nothing is."""
+        """Returns, for every labelled step, whether it is right and the prediction, None if there is none."""
         missing = (None,) * (len(self.labels) - len(self.scores))
         pairs = zip(self.labels, (*self.scores, *missing), strict=False)
         return [(label, None if score is None else score >= threshold) for label, score in pairs if label is not None]
 
 
 def counts(judged: Sequence[Judged], of: bool) -> int:
-    """Returns how many solutions have an error (`of` is True) or none."""
+    """Returns the number of solutions with an error (`of` is True) or without."""
     return sum((one.label != NO_ERROR) == of for one in judged)

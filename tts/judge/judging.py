@@ -1,4 +1,4 @@
-"""What a run of the judge has come to so far."""
+"""The state of a judge run."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from tts.tasks.labelled import LabelledSolution
 
 @dataclass
 class Judging:
-    """What a run came to.
+    """The results of a run so far.
 
     Attributes:
         items: The task's solutions.
-        records: Their records, by number in `items`; those that the run did not come to are missing.
-        resumed: How many of them an earlier run left.
-        stopped: The limit of the run that kept it from the missing ones.
+        records: Their records, by number in `items`; those not reached by the run are missing.
+        resumed: Number of them from an earlier run.
+        stopped: The limit of the run that stopped it before the missing ones.
         generated_tokens: Completion tokens that this run sampled itself.
-        n_errors: How many solutions ended with an error.
-        n_steps: How many steps this run has judged.
+        n_errors: Number of solutions that ended with an error.
+        n_steps: Number of steps that this run has judged.
     """
 
     items: Sequence[LabelledSolution]
@@ -34,7 +34,7 @@ class Judging:
     n_steps: int = 0
 
     def add(self, ended: Ended[VerdictRow]) -> None:
-        """Takes a record in."""
+        """Adds a record."""
         row = ended.record
         self.records[ended.number] = row
         if ended.kept:
@@ -45,11 +45,11 @@ class Judging:
 
     @property
     def n_problems(self) -> int:
-        """How many solutions have a record."""
+        """Number of solutions with a record."""
         return len(self.records)
 
     def by_subset(self) -> dict[str, list[Judged]]:
-        """Returns the solutions beside their scores; those that ended with an error have no part in any figure."""
+        """Returns the solutions with their scores; those that ended with an error are left out."""
         parts: dict[str, list[Judged]] = {item.subset: [] for item in self.items}
         for number, row in sorted(self.records.items()):
             if row["error"] is None:

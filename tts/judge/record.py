@@ -1,4 +1,4 @@
-"""What is kept of every labelled solution in a line of `results.jsonl`, and which of it a later run can go on from."""
+"""The record of a labelled solution: a line of `results.jsonl`; and which records a later run can reuse."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ class VerdictRow(TypedDict):
     """A line of `results.jsonl`.
 
     Attributes:
-        label: The first wrong step, -1 where there is none.
-        prediction: The same by the scores; None where the verifier gave no usable one.
-        steps: How many there are.
+        label: The first wrong step, -1 if there is none.
+        prediction: The same according to the scores; None if the verifier gave no usable one.
+        steps: Number of steps.
         ended_at: Time of day, in seconds since 1970.
-        key: What the record depends on, see `key_of`.
+        key: A hash of what the record depends on, see `key_of`.
     """
 
     id: str
@@ -46,13 +46,13 @@ class VerdictRow(TypedDict):
 
 
 def record(item: LabelledSolution, verdict: Verdict | None, meter: Scope, key: str, started: float) -> VerdictRow:
-    """Returns the record of one solution; its `prediction` is put in at the end, when the threshold is known.
+    """Returns the record of one solution; its `prediction` is filled in at the end, when the threshold is known.
 
     Args:
         item: The solution.
-        verdict: The verifier's, None where it ended with an error.
-        meter: What it cost.
-        key: What it depends on, see `key_of`.
+        verdict: The verifier's, None if it ended with an error.
+        meter: Its cost.
+        key: A hash of what it depends on, see `key_of`.
         started: Time of day, in seconds since 1970.
     """
     scores = () if verdict is None else verdict.scores
@@ -76,20 +76,20 @@ def record(item: LabelledSolution, verdict: Verdict | None, meter: Scope, key: s
 
 
 def judged(item: LabelledSolution, row: VerdictRow) -> Judged:
-    """Returns a solution beside its recorded scores."""
+    """Returns a solution with its recorded scores."""
     return Judged(item.labels, item.complete, tuple(row["scores"]))
 
 
 def verdicts_hash(config: Config, stops: float | None) -> str:
-    """Returns what identifies the configuration of a verdict: all that can shape one.
+    """Returns a hash of all settings that can affect a verdict.
 
-    The threshold, where it only decides what a score means, is not part of it, nor is the run's budget: another one, or more
-    of the same task, takes the verdicts that are there. A file that the verifier or its engine reads (a setting `path`:
-    recorded scores or requests) counts by what it holds; a model counts by its name.
+    It excludes the run's budget, and the threshold if it only interprets scores: runs that differ in these, or cover
+    more of the same task, reuse existing verdicts. A file that the verifier or its engine reads (a setting `path`:
+    recorded scores or requests) counts by its contents; a model counts by its name.
 
     Args:
         config: The resolved configuration.
-        stops: The threshold where it also ends the asking.
+        stops: The threshold, if it also ends the judging of a solution.
     """
     shaping = {name: config[name] for name in _SHAPE_VERDICTS}
     shaping["verifier"] = _with_contents(config["verifier"])
@@ -97,7 +97,7 @@ def verdicts_hash(config: Config, stops: float | None) -> str:
 
 
 def key_of(item: LabelledSolution, configuration: str) -> str:
-    """Returns what a record depends on: the configuration of the verdict and all of the row that a verifier is shown."""
+    """Returns a hash of what a record depends on: the verdict's configuration and the row's data for verifiers."""
     problem = item.problem
     shown: list[object] = [problem.question, item.solution.steps]
     shown += [part for part in (problem.metadata, problem.messages, problem.attachments) if part]
@@ -106,7 +106,7 @@ def key_of(item: LabelledSolution, configuration: str) -> str:
 
 
 def _with_contents(value: object, key: str = "") -> object:
-    """Returns a configuration with a hash of its contents in the place of each file that a setting `path` names."""
+    """Returns a configuration with each file named by a setting `path` replaced by a hash of its contents."""
     if isinstance(value, Mapping):
         return {name: _with_contents(part, name) for name, part in value.items()}
     if key == "path" and isinstance(value, str) and (file := Path(value).expanduser()).is_file():
@@ -115,9 +115,9 @@ def _with_contents(value: object, key: str = "") -> object:
 
 
 class Resume:
-    """The records of an earlier run that hold now too.
+    """The records of an earlier run that are still valid.
 
-    Those that ended with an error, or were cut short by a limit of the whole run, are made again.
+    Those that ended with an error, or were cut short by a limit of the whole run, are recreated.
 
     Args:
         items: The task's solutions.
@@ -130,7 +130,7 @@ class Resume:
 
     @property
     def complete(self) -> bool:
-        """Whether all items have a record that holds."""
+        """Whether all items have a valid record."""
         return len(self._held) == len(self._keys)
 
     def content_key(self, item: LabelledSolution) -> str:
@@ -138,12 +138,12 @@ class Resume:
         return self._keys[item.problem.id]
 
     def known_by(self, place: str, row: object) -> str | None:
-        """Returns the id of the item that a record is of, None where it is to be made again.
+        """Returns the id of a record's item, None if the record must be recreated.
 
         Raises:
-            UserError: The record is of another task or configuration, or no such record at all.
+            UserError: The record is of another task or configuration, or not a record of this command.
         """
-        elsewhere = "give this run a folder of its own (hydra.run.dir=...), or delete the file to begin anew"
+        elsewhere = "give this run its own folder (hydra.run.dir=...), or delete the file to start over"
         if not isinstance(row, dict) or not {"id", "key", "scores", "usage", "error", "limits_hit"} <= row.keys():
             raise UserError(f"{place}: not a record of python -m tts.judge; {elsewhere}")
         name = str(row["id"])
@@ -160,5 +160,5 @@ class Resume:
         return name
 
     def labelled(self, item: LabelledSolution, row: VerdictRow) -> VerdictRow:
-        """Returns a record with the item's present subset and label: no verdict depends on them, they may have changed."""
+        """Returns a record with the item's current subset and label, on which verdicts do not depend."""
         return {**row, "subset": item.subset, "label": Judged(item.labels, item.complete, ()).label}

@@ -1,4 +1,4 @@
-"""Has many labelled solutions judged at once; what is there already is not judged again."""
+"""Judges many labelled solutions concurrently, skipping those with a record."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ from tts.tasks.labelled import LabelledSolution
 
 Ask = Callable[[LabelledSolution], Awaitable[Verdict]]
 Start = Callable[[], Awaitable[tuple[str, ...]]]
-"""Starts what the verifier needs, and returns the sandbox's layers."""
+"""Starts everything that the verifier needs, and returns the sandbox's layers."""
 
 
 class Judge:
-    """Has labelled solutions judged, each with a line in `results.jsonl` as it ends.
+    """Judges labelled solutions, and writes a line to `results.jsonl` as each ends.
 
     Args:
-        ask: Has one judged.
+        ask: Judges one solution.
         folder: The run directory.
-        in_flight: How many at once.
-        budget: What a solution and the run may spend.
+        in_flight: Number of solutions judged concurrently.
+        budget: The limits of each solution and of the run.
     """
 
     def __init__(self, ask: Ask, folder: Path, in_flight: int, budget: Budget) -> None:
@@ -51,22 +51,22 @@ class Judge:
         shaping: str,
         extra: JsonObject,
     ) -> tuple[Judging, Summary]:
-        """Has those judged that have no record yet.
+        """Judges the solutions without a record.
 
-        However it ends, what was judged is kept, summed up, and put into the task's order.
+        However it ends, the records are kept, summarised, and sorted into the task's order.
 
         Args:
             items: The solutions.
-            start: Starts what the verifier needs; called only where something is left to judge.
-            threshold: Decides what scores mean.
-            bootstrap: Of the figures.
+            start: Starts everything that the verifier needs; called only if something is left to judge.
+            threshold: Interprets scores.
+            bootstrap: Computes confidence intervals.
             shaping: The `verdicts_hash` of the configuration.
-            extra: What the summary holds besides.
+            extra: Additional entries of the summary.
 
         Raises:
-            UserError: The records that are there were made otherwise, or the verifier cannot be started; or the first
+            UserError: The existing records have another configuration, or the verifier cannot be started; or the first
                 solutions all failed in the same way.
-            RunError: The disk is full, or something else is gone that every solution needs.
+            RunError: The disk is full, or something else that every solution needs is gone.
         """
         summary_path = self._folder / "summary.json"
         before = json.loads(summary_path.read_text("utf-8")) if summary_path.is_file() else {}
@@ -82,7 +82,7 @@ class Judge:
             row = record(item, None, meter, resume.content_key(item), time.time() - meter.wall_s)
             return {**row, "error": message}
 
-        def told(ended: Ended[VerdictRow]) -> None:
+        def on_record(ended: Ended[VerdictRow]) -> None:
             if ended.kept:
                 ended = Ended(ended.number, resume.labelled(items[ended.number], ended.record), kept=True)
                 charge(VERIFIER, Usage(**ended.record["usage"]))
@@ -103,13 +103,13 @@ class Judge:
                     log,
                     lambda item: item.problem.id,
                     failed=failed,
-                    told=told,
+                    on_record=on_record,
                     limits=self._budget.problem,
                     in_flight=self._in_flight,
                 )
             finally:
                 judging.generated_tokens = run.usage[VERIFIER].generated_tokens
-                # The sandbox is not started where nothing is left to judge.
+                # The sandbox is not started if nothing is left to judge.
                 sandbox = list(layers or before.get("sandbox", ()))
                 summary.update(summarize(judging, threshold, bootstrap, {"sandbox": sandbox, **extra}))
                 rows = dict(zip(sorted(judging.records), finished(judging, summary["threshold"]["value"]), strict=True))

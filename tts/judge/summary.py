@@ -1,4 +1,4 @@
-"""What a run of the judge came to: the contents of `summary.json`."""
+"""The summary of a judge run: the contents of `summary.json`."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ _AMOUNTS: Final = ("verifications", "prompt_tokens", "completion_tokens", "flops
 def summarize(judging: Judging, threshold: Threshold, bootstrap: Bootstrap, extra: JsonObject) -> Summary:
     """Returns the contents of `summary.json`.
 
-    At the top are the unweighted means over the subsets (ProcessBench's average), `count_weighted` weighs each subset by its
-    solutions, and `pooled` is computed over all solutions as one (PRMBench's). A subset that the threshold was tuned on has
-    no part in these, one in which a figure is undefined none in the mean of that figure. Every figure is a fraction; None
-    where it is undefined.
+    At the top are the unweighted means over the subsets (ProcessBench's average), `count_weighted` weights each subset
+    by its number of solutions, and `pooled` is computed over all solutions together (PRMBench's). A subset that the
+    threshold was tuned on is excluded from these, and a subset in which a figure is undefined from the mean of that
+    figure. Every figure is a fraction; None if undefined.
     """
     parts = judging.by_subset()
     value = threshold.choose(parts)
@@ -75,12 +75,12 @@ def finished(judging: Judging, value: float) -> list[VerdictRow]:
 
 
 def count_wholes(judging: Judging, threshold: float, lacks_steps: bool) -> int:
-    """Returns how many solutions have one score for all of their steps, 0 where that is of a verifier that judges steps.
+    """Returns how many solutions have one score for all their steps; 0 if the verifier judges steps.
 
     Args:
-        judging: What the run came to.
-        threshold: Below which a score is an error, with which a verifier of steps may end.
-        lacks_steps: Whether the verifier says that it rewards solutions as wholes.
+        judging: The results of the run.
+        threshold: A score below it is an error, after which a verifier of steps may stop.
+        lacks_steps: Whether the verifier declares that it rewards whole solutions.
     """
     singles = [row["scores"][0] for row in judging.records.values() if len(row["scores"]) == 1 < row["steps"]]
     wholes = lacks_steps or any(score is not None and score >= threshold for score in singles)
@@ -104,7 +104,7 @@ def _numbers(found: Mapping[str, Array]) -> dict[str, object]:
 
 
 def _cost(rows: Sequence[VerdictRow]) -> dict[str, object]:
-    """Returns what the records cost, those that an earlier run made included."""
+    """Returns the cost of the records, including those of earlier runs."""
     votes = [score for row in rows for vote in row["votes"] for score in vote]
     return {
         "verifier": {
@@ -121,7 +121,7 @@ def _cost(rows: Sequence[VerdictRow]) -> dict[str, object]:
 
 
 def _covered(spans: Sequence[tuple[float, float]]) -> float:
-    """Returns how long at least one of the spans lasted: wall-clock time, whatever was done at once or in several runs."""
+    """Returns the length of the union of the spans: wall-clock time, with concurrency and across runs."""
     total, reached = 0.0, -np.inf
     for start, end in sorted(spans):
         total += max(0.0, end - max(start, reached))

@@ -1,4 +1,4 @@
-"""What the terminal shows at the end: every subset's figures, and what they cost."""
+"""The tables shown at the end: every subset's figures and costs."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ FIGURES = {
     "step_macro_f1": "step F1",
     "auc": "AUC",
 }
-"""What is shown, by the names in `summary.json`."""
+"""The figures shown: from the name in `summary.json` to the heading."""
 
 
 def tables(summary: Summary, title: str) -> Group:
@@ -35,7 +35,7 @@ def defined(parts: Iterable[Summary]) -> list[str]:
 
 
 def amounts(cost: Summary) -> dict[str, str]:
-    """Returns what a run or a subset of it cost, by heading."""
+    """Returns the cost of a run or a subset of it, by heading."""
     verifier = cost["verifier"]
     return {
         "n": f"{cost['n_problems']:,}",
@@ -54,13 +54,13 @@ def per_cent(found: Summary, figure: str) -> str:
 
 
 def interval(found: Summary, figure: str) -> str:
-    """Returns a figure's interval in per cent, empty where it has none."""
+    """Returns a figure's interval in per cent, empty if it has none."""
     bounds = found["intervals"].get(figure)
     return "" if bounds is None else f"{100 * bounds[0]:.0f}–{100 * bounds[1]:.0f}"
 
 
 def headed(headings: Iterable[str]) -> Table:
-    """Returns an empty table whose first column says what a row is of."""
+    """Returns an empty table whose first column names the rows."""
     result = Table(show_edge=False, pad_edge=False, box=None, header_style="bold")
     result.add_column("", no_wrap=True)
     for heading in headings:

@@ -1,4 +1,4 @@
-"""From which score on a step counts as right, and how far a verifier is asked: the rules by name."""
+"""The minimum score of a right step, and how far a verifier judges: named rules."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from tts.statistics.metrics import Array, harmonic_mean, ratio
 
 @settings
 class Threshold:
-    """The decision about steps.
+    """Decides which steps are right.
 
     Args:
         rule: A key of `RULES`.
-        value: A step with a score below it is wrong; what `tuned` finds goes in its place.
-        subset: Where `tuned` looks for it.
+        value: A step with a score below it is wrong; the value that `tuned` finds replaces it.
+        subset: The subset that `tuned` uses.
     """
 
     def __init__(
@@ -34,16 +34,18 @@ class Threshold:
         subset: str | None = None,
     ) -> None:
         if (subset is not None) != (rule == "tuned"):
-            raise refused("subset", subset, f"rule=tuned needs the subset to tune on, and no other does (it is {rule})")
+            raise refused(
+                "subset", subset, f"only rule=tuned takes, and needs, a subset to tune on (the rule is {rule})"
+            )
         self.rule, self.value, self.subset = rule, value, subset
 
     @property
     def stops(self) -> float | None:
-        """The score below which a solution's further steps are not asked about, None where all are."""
+        """The score below which a solution's further steps are not judged, None if all are."""
         return self.value if RULES[self.rule].ask is step_by_step else None
 
     def check(self, subsets: Mapping[str, Sequence[Judged]]) -> None:
-        """Raises UserError where there is nothing to tune on, or nothing besides."""
+        """Raises UserError if there is nothing to tune on, or nothing else to test on."""
         if self.subset is None:
             return
         if self.subset not in subsets:
@@ -52,11 +54,11 @@ class Threshold:
             raise refused(
                 "subset",
                 self.subset,
-                "it is the only subset: a threshold tuned on it says nothing on itself; add another one to the task, or set "
+                "it is the only subset, and a threshold cannot be tested on the subset it was tuned on; add one or set "
                 "rule=fixed",
             )
         if not counts(subsets[self.subset], of=True) or not counts(subsets[self.subset], of=False):
-            raise refused("subset", self.subset, "to tune takes erroneous and correct solutions")
+            raise refused("subset", self.subset, "tuning needs both erroneous and correct solutions")
 
     async def ask(self, verifier: Verifier, problem: Problem, solution: Solution) -> Verdict:
         """Returns the verdict that the decision needs."""
@@ -68,21 +70,21 @@ class Threshold:
 
 
 async def whole(verifier: Verifier, problem: Problem, solution: Solution, value: float) -> Verdict:
-    """Asks about all steps at once."""
+    """Judges all steps at once."""
     return await verifier.verify(problem, solution)
 
 
 async def step_by_step(verifier: Verifier, problem: Problem, solution: Solution, value: float) -> Verdict:
-    """Asks about one step more at a time and ends with the first negative one, as RLHFlow's evaluation does.
+    """Judges one step at a time and ends with the first negative one, as RLHFlow's evaluation does.
 
-    Each step is judged with all steps before it taken for right; what is behind the first negative one is never paid. The
-    one reward of a beginning, from a verifier that judges wholes, is the score of the step that the beginning ends with.
+    Each step is judged assuming that all steps before it are right; steps after the first negative one cost nothing. If
+    a verifier gives a prefix a single reward, it is the score of the prefix's last step.
     """
     verdict: Verdict | None = None
     rewards: tuple[float | None, ...] = ()
     for end in range(1, len(solution.steps) + 1):
         steps = solution.steps[:end]
-        # Nobody is to see from its end how long the solution will be.
+        # The prefix must not reveal how long the solution will be.
         finish = solution.finish_reason if end == len(solution.steps) else "step"
         verdict = await verifier.verify(problem, Solution("\n\n".join(steps), steps, finish), verdict)
         rewards += verdict.scores[:1]
@@ -98,10 +100,10 @@ def given(threshold: Threshold, subsets: Mapping[str, Sequence[Judged]]) -> floa
 
 
 def tuned(threshold: Threshold, subsets: Mapping[str, Sequence[Judged]]) -> float:
-    """Returns the value with the best ProcessBench F1 on the named subset (as EurusPRM's is tuned on GSM8K).
+    """Returns the value with the best ProcessBench F1 on the named subset (EurusPRM's is tuned on GSM8K).
 
-    Only values between two scores differ in what they decide: the middle of each such gap is tried. Among equal ones the
-    widest gap wins, then the lowest value.
+    Decisions only change at scores, so the middle of each gap between two scores is tried. Among equally good values
+    the widest gap wins, then the lowest value.
     """
     judged = subsets[threshold.subset or ""]
     scores = np.unique([score for one in judged for score in one.usable])
@@ -110,14 +112,14 @@ def tuned(threshold: Threshold, subsets: Mapping[str, Sequence[Judged]]) -> floa
     edges = np.r_[scores[0] - 1, scores, scores[-1] + 1]
     middles, widths = (edges[1:] + edges[:-1]) / 2, np.diff(edges)
     f1 = harmonic_mean(*(_share_decided_rightly(judged, erroneous, middles) for erroneous in (True, False)))
-    if np.isnan(f1).any():  # a run that was interrupted may not have come to both kinds
+    if np.isnan(f1).any():  # an interrupted run may not have reached both kinds
         return threshold.value
     best = np.flatnonzero(f1 >= f1.max() - 1e-12)
     return float(middles[best[np.argmax(widths[best])]])
 
 
 def _right_between(one: Judged) -> tuple[float, float]:
-    """Returns the interval (low, high] of the thresholds with which the solution is decided rightly; empty as (inf, inf)."""
+    """Returns the interval (low, high] of thresholds that decide the solution correctly; (inf, inf) if empty."""
     if not one.usable:
         return math.inf, math.inf
     if one.label == NO_ERROR:
@@ -128,7 +130,7 @@ def _right_between(one: Judged) -> tuple[float, float]:
 
 
 def _share_decided_rightly(judged: Sequence[Judged], erroneous: bool, thresholds: Array) -> Array:
-    """Returns which share of the erroneous, or of the correct, solutions each of the thresholds decides rightly."""
+    """Returns the share of the erroneous, or correct, solutions that each threshold decides correctly."""
     intervals = np.array([_right_between(one) for one in judged if (one.label != NO_ERROR) == erroneous]).reshape(-1, 2)
     low, high = np.sort(intervals, axis=0).T
     hits = np.searchsorted(low, thresholds, "left") - np.searchsorted(high, thresholds, "left")
@@ -137,7 +139,7 @@ def _share_decided_rightly(judged: Sequence[Judged], erroneous: bool, thresholds
 
 @dataclass(frozen=True)
 class Rule:
-    """One way to decide: how the verifier is asked, and where the threshold comes from."""
+    """A decision rule: how the verifier is used, and how the threshold is chosen."""
 
     ask: Callable[[Verifier, Problem, Solution, float], Awaitable[Verdict]]
     choose: Callable[[Threshold, Mapping[str, Sequence[Judged]]], float]
@@ -148,4 +150,4 @@ RULES: dict[str, Rule] = {
     "tuned": Rule(whole, tuned),
     "greedy": Rule(step_by_step, given),
 }
-"""By name."""
+"""The rules by name."""

@@ -19,7 +19,7 @@ from tts.report.estimates import families
 from tts.report.runs import read
 from tts.report.sources import find
 
-_FEW = 8  # runs for which further processes are not worth their start
+_FEW = 8  # number of runs for which starting further processes is not worthwhile
 
 
 def parser() -> argparse.ArgumentParser:
@@ -32,7 +32,7 @@ def parser() -> argparse.ArgumentParser:
         type=float,
         default=128.0,
         metavar="MB",
-        help="most search trees that report.html holds (default 128)",
+        help="maximum size of the search trees in report.html (default 128)",
     )
     return parser
 
@@ -40,7 +40,7 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: list[str] | None = None, console: Console | None = None) -> int:
     """Runs the command and returns its exit status."""
     given = parser().parse_args(arguments)
-    # What is piped into a file or a pager has no width; tables then need not be narrow.
+    # Output piped into a file or a pager has no width, so tables need not be narrow.
     console = console or Console(width=None if sys.stdout.isatty() else 160)
     try:
         _report(given.folders, given.out or given.folders[0], given.trees, console)
@@ -59,7 +59,7 @@ def _report(folders: list[Path], out: Path, trees: float, console: Console) -> N
         warnings = [text for run in runs for text in run.warnings]
         comparisons = compare(runs)
         if not comparisons:
-            raise UserError(f"{folders[0]}: no run holds a whole record")
+            raise UserError(f"{folders[0]}: no run holds a complete record")
         found = [families(comparison) for comparison in comparisons]
     for text in warnings:
         _tell(console, "warning", text)

@@ -1,4 +1,4 @@
-"""What to buy: the Pareto front of accuracy against cost, and the best run per budget, overall and per bin of difficulty."""
+"""The Pareto front of accuracy against cost, and the best run per budget, overall and per difficulty bin."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 
 from tts.report.pools import Floats
 
-_FOLDINGS = 20  # random halvings of the problems over which the choice per bin is tried
+_FOLDINGS = 20  # random halvings of the problems for cross-validating the choice per bin
 
 
 def front(costs: Sequence[float], accuracies: Sequence[float]) -> list[int]:
-    """Returns which runs are on the Pareto front, cheapest first: no other is as accurate for less or better for as much.
+    """Returns the runs on the Pareto front, cheapest first: no other is as accurate for less or better for as much.
 
-    A run whose cost or accuracy is NaN is on no front. Of two that are equal in both the first is.
+    A run whose cost or accuracy is NaN is never on the front. Of two that are equal in both, the first is.
     """
     usable = [i for i in range(len(costs)) if not (math.isnan(costs[i]) or math.isnan(accuracies[i]))]
     found: list[int] = []
@@ -28,7 +28,7 @@ def front(costs: Sequence[float], accuracies: Sequence[float]) -> list[int]:
 
 
 def savings(costs: Sequence[float], accuracies: Sequence[float]) -> list[float]:
-    """Returns how many times less the cheapest run costs that is at least as accurate as each; 1 on the front."""
+    """Returns each run's cost divided by that of the cheapest run that is at least as accurate; 1 on the front."""
     best = front(costs, accuracies)
     found = []
     for cost, accuracy in zip(costs, accuracies, strict=True):
@@ -38,7 +38,7 @@ def savings(costs: Sequence[float], accuracies: Sequence[float]) -> list[float]:
 
 
 def round_budgets(costs: Sequence[float]) -> list[float]:
-    """Returns budgets 1, 2, 5 x 10^i from the least that buys a run to the first that buys all."""
+    """Returns budgets 1, 2, 5 x 10^i from the first that affords a run to the first that affords all."""
     positive = [cost for cost in costs if cost > 0]
     if not positive:
         return []
@@ -50,14 +50,14 @@ def round_budgets(costs: Sequence[float]) -> list[float]:
 
 @dataclass(frozen=True)
 class Choice:
-    """The best that a budget buys.
+    """The best choice within a budget.
 
     Attributes:
-        budget: Cost of a problem.
+        budget: Cost per problem.
         run: The most accurate run whose mean cost is within the budget; the cheaper of equals.
-        per_bin: The same per bin of difficulty, by costs and accuracies in that bin; None where nothing is within it.
-        fixed: Accuracy on held-out problems of one run for all problems, chosen on the others.
-        adaptive: The same of one run for each bin; NaN where a bin has nothing within the budget.
+        per_bin: The same per difficulty bin, by costs and accuracies in that bin; None if no run is within the budget.
+        fixed: Held-out accuracy with one run for all problems, chosen on the other problems.
+        adaptive: The same with one run per bin; NaN if a bin has no run within the budget.
     """
 
     budget: float
@@ -68,17 +68,17 @@ class Choice:
 
 
 def choices(outcomes: Floats, costs: Floats, bins: Sequence[int], budgets: Sequence[float]) -> list[Choice]:
-    """Returns the compute-optimal choice for each budget that buys any run.
+    """Returns the compute-optimal choice for each budget that affords any run.
 
-    What was best on some problems looks better there than it is. So `fixed` and `adaptive` are by two-fold cross-validation,
-    as in Snell et al. 2024 (arXiv 2408.03314, section 3.2): chosen on one half of the problems of each bin, tried on the
-    other, over `_FOLDINGS` random halvings.
+    Accuracies on the problems that a choice was made on are biased upwards. So `fixed` and `adaptive` use two-fold
+    cross-validation, as in Snell et al. 2024 (arXiv 2408.03314, section 3.2): chosen on one half of the problems of
+    each bin, evaluated on the other, over `_FOLDINGS` random halvings.
 
     Args:
         outcomes: (P, R) of 0, 1 or NaN.
-        costs: (P, R) each problem's cost.
+        costs: (P, R) cost of each problem.
         bins: Each problem's bin, -1 for none.
-        budgets: Mean costs of a problem.
+        budgets: Mean costs per problem.
     """
     where = np.asarray(bins)
     members = [where == number for number in range(int(where.max(initial=-1)) + 1)]
@@ -119,7 +119,7 @@ def _best(right: Floats, count: Floats, costs: Floats, budget: float) -> NDArray
 
 
 def _held_out(right: Floats, count: Floats, costs: Floats, budget: float) -> float:
-    """Returns the accuracy of what is chosen on each half where it is tried on the other; NaN where a part has no choice."""
+    """Returns the accuracy on each half of the choice made on the other; NaN if a half has no choice."""
     chosen = _best(right, count, costs, budget)  # (foldings, bins, 2)
     other = slice(None, None, -1)
     if (chosen < 0).any():

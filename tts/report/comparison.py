@@ -1,4 +1,4 @@
-"""Runs over the same problems, side by side."""
+"""Comparison of runs over the same problems."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from tts.report.sets import sets
 from tts.report.statistics import Difference, Estimate, differences, means, rates, resamples
 
 SHARES = ("0-20 %", "20-40 %", "40-60 %", "60-80 %", "80-100 %")
-"""Bins of difficulty by the share of right ones among all runs' candidates."""
+"""Difficulty bins by the share of right candidates over all runs."""
 
 _CHOICES = ("tokens", "flops", "latency_s", "dollars")
-"""Units in which the compute-optimal choice is shown: those a problem has by itself."""
+"""Units in which the compute-optimal choice is shown: costs that each problem has separately."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Comparison:
     """Runs over the same problems.
 
     Attributes:
-        runs: The runs, all in the order of `problems`; those that differ in their seed alone are one.
+        runs: The runs, all in the order of `problems`; runs that differ only in their seed are merged.
         problems: (id, question) of each problem.
     """
 
@@ -37,17 +37,17 @@ class Comparison:
 
     @cached_property
     def outcomes(self) -> Floats:
-        """(P, R) whether the strategies' choices are right, a mean over seeds; NaN where no answer can be graded."""
+        """(P, R) whether the strategies' choices are right, averaged over seeds; NaN where no answer can be graded."""
         return np.stack([run.correct for run in self.runs], 1)
 
     @cached_property
     def ranked(self) -> Bools:
-        """(R,) which runs can be called the best: those that have all problems and went by no reference answer."""
+        """(R,) which runs can be ranked: those with all problems that did not use reference answers."""
         return np.array([bool(run.there.all()) and not run.source.told for run in self.runs])
 
     @cached_property
     def parts(self) -> list[tuple[int, Run]]:
-        """The runs of single seeds, each with the number of the run that it is a part of."""
+        """The runs of single seeds, each with the number of the merged run that contains it."""
         return [(number, part) for number, run in enumerate(self.runs) for part in run.parts]
 
     @cached_property
@@ -57,12 +57,12 @@ class Comparison:
 
     @cached_property
     def accuracies(self) -> list[Estimate]:
-        """Each run's accuracy, with its interval."""
+        """Each run's accuracy with its interval."""
         return rates(self.outcomes, self.weights)
 
     @cached_property
     def others(self) -> dict[str, list[Estimate]]:
-        """What else each run's candidates give: `majority`, `pass_at_1` (bootstrap interval), `oracle`."""
+        """Other rates of each run's candidates: `majority`, `pass_at_1` (bootstrap interval), `oracle`."""
         return {
             "majority": rates(np.stack([run.majority for run in self.runs], 1), self.weights),
             "pass_at_1": means(np.stack([run.share for run in self.runs], 1), self.weights),
@@ -70,23 +70,23 @@ class Comparison:
         }
 
     def accuracy_errors_wrong(self, number: int) -> float:
-        """Returns a run's accuracy with failed problems counted as wrong ones; NaN where nothing is graded."""
+        """Returns a run's accuracy with failed problems counted as wrong; NaN if nothing is graded."""
         run = self.runs[number]
         counted = mean_of([np.where(part.failed, 0.0, part.correct) for part in run.parts])
         return np.nan if np.isnan(run.correct).all() else float(np.nanmean(counted))
 
     def errors(self, number: int) -> int:
-        """Returns how many of a run's problems failed, over all of its seeds."""
+        """Returns the number of a run's failed problems, over all of its seeds."""
         return int(sum(part.failed.sum() for part in self.runs[number].parts))
 
     @cached_property
     def differences(self) -> dict[tuple[int, int], Difference]:
-        """By pair of runs, what the first is better by."""
+        """For each pair of runs, the advantage of the first."""
         return differences(self.outcomes, self.weights, [len(run.parts) for run in self.runs])
 
     @cached_property
     def best(self) -> int | None:
-        """The most accurate run that is ranked, the one with the fewest tokens of equals; None where nothing is graded."""
+        """The most accurate ranked run, of equals the one with the fewest tokens; None if nothing is graded."""
         on_front = self.front("tokens")
         return on_front[-1] if on_front else None
 
@@ -96,7 +96,7 @@ class Comparison:
         return [unit for unit in UNITS if any(cost > 0 for cost in self.mean_costs(unit))]
 
     def mean_costs(self, unit: str) -> list[float]:
-        """Returns each run's cost of a problem; NaN where it is not known."""
+        """Returns each run's mean cost per problem; NaN if unknown."""
         return [float(run.costs[unit][run.there].mean()) for run in self.runs]
 
     def front(self, unit: str) -> list[int]:
@@ -104,7 +104,7 @@ class Comparison:
         return front(self.mean_costs(unit), self._ranked_accuracies)
 
     def savings(self, unit: str) -> list[float]:
-        """Returns how many times less the cheapest run costs that is as accurate."""
+        """Returns each run's cost divided by that of the cheapest run that is as accurate."""
         return savings(self.mean_costs(unit), self._ranked_accuracies)
 
     @cached_property
@@ -114,7 +114,7 @@ class Comparison:
 
     @cached_property
     def bins(self) -> tuple[list[str], list[int]]:
-        """Names of the bins of difficulty (the task's levels, or else `SHARES`) and each problem's bin, -1 for none."""
+        """Names of the difficulty bins (the task's levels, or else `SHARES`) and each problem's bin, -1 for none."""
         levels = [next((run.levels[i] for run in self.runs if run.levels[i]), None) for i in range(len(self.problems))]
         names = sorted({level for level in levels if level is not None}, key=lambda name: (len(name), name))
         if names:
@@ -152,6 +152,6 @@ class Comparison:
 
 
 def compare(runs: Sequence[Run]) -> list[Comparison]:
-    """Returns one comparison for each set of problems, the one with the most runs first; seeds are put together."""
+    """Returns one comparison per set of problems, the one with the most runs first; seeds are merged."""
     found = [Comparison(tuple(labelled(merged(of))), problems) for problems, of in sets(runs)]
     return sorted(found, key=lambda comparison: -len(comparison.runs))

@@ -1,4 +1,4 @@
-"""Accuracy against the number of candidates, and of votes, estimated from the largest run alone."""
+"""Accuracy against the number of candidates and of votes, estimated only from the largest run."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from tts.report.orderings import Draws
 from tts.report.pools import Floats, Pool, sizes, vote_scores
 
 DRAWS = 100
-"""Random orders of a problem's candidates, where there is no formula."""
+"""Number of random orders of a problem's candidates, for rules without a formula."""
 
 SPLITS = 4
-"""Random choices of k of the K votes on each candidate."""
+"""Number of random choices of k of the K votes on each candidate."""
 
-_BLOCK = 256  # problems worked on at a time, to bound the memory
+_BLOCK = 256  # problems computed at a time, to limit memory
 
 RULE_NAMES = {
     "pass_at": "any (pass@n)",
@@ -34,7 +34,7 @@ class Curve:
     Attributes:
         at: The numbers of candidates.
         values: (P, len(at)) expected accuracy on each problem.
-        error: (len(at),) standard error of the mean over problems that is owed to drawing; 0 where the values are exact.
+        error: (len(at),) standard error of the mean over problems due to drawing; 0 where the values are exact.
     """
 
     at: tuple[int, ...]
@@ -43,19 +43,19 @@ class Curve:
 
 
 def rules_of(pool: Pool) -> tuple[str, ...]:
-    """Returns the rules that a pool has a curve of: those by scores where there are scores."""
+    """Returns the rules that a pool has curves for: score-based ones only if it has scores."""
     return tuple(RULE_NAMES) if pool.verified else ("pass_at", "majority")
 
 
 def curve(pool: Pool, rule: str, at: Sequence[int] = (), draws: int = DRAWS, seed: int = 0) -> Curve:
-    """Returns the curve of a rule: exact where a formula covers it, otherwise drawn.
+    """Returns the curve of a rule: exact if there is a formula, otherwise estimated by drawing.
 
     Args:
         pool: The candidates.
         rule: A key of `RULE_NAMES`.
-        at: The numbers of candidates; all of `sizes` where none are given.
-        draws: Random orders, where there is no formula.
-        seed: Of the random orders.
+        at: The numbers of candidates; all of `sizes` by default.
+        draws: Number of random orders, if there is no formula.
+        seed: Seed of the random orders.
     """
     at = tuple(at) or sizes(pool.n)
     values, variances = [], []
@@ -70,10 +70,10 @@ def curve(pool: Pool, rule: str, at: Sequence[int] = (), draws: int = DRAWS, see
 
 
 def surface(pool: Pool, rule: str, at: Sequence[int] = ()) -> dict[int, Curve]:
-    """Returns the curve at each number k of votes up to K; {} where the pool holds no votes.
+    """Returns the curve at each number k of votes up to K; {} if the pool holds no votes.
 
-    k of the K votes on each candidate are taken at random, `SPLITS` times; for k = K there is but one way. The error holds
-    that chance too.
+    k of the K votes on each candidate are chosen at random, `SPLITS` times; for k = K there is only one way. The error
+    includes this randomness.
     """
     if pool.votes is None or pool.aggregator is None:
         return {}
@@ -120,7 +120,7 @@ def _majority(pool: Pool, at: Sequence[int], draws: int, seed: int) -> _Block:
 def _drawn(rule: str) -> Callable[[Pool, Sequence[int], int, int], _Block]:
     def block(pool: Pool, at: Sequence[int], draws: int, seed: int) -> _Block:
         values, variances = Draws(pool, draws, seed).accuracies((rule,), at)[rule]
-        if 1 in at:  # of one candidate there is nothing to draw
+        if 1 in at:  # with one candidate there is nothing to draw
             electable = pool.right & (pool.groups >= 0) if rule == "majority" else pool.right
             values[:, at.index(1)], variances[:, at.index(1)] = electable.mean(1), 0.0
         return values, variances

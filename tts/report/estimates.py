@@ -1,4 +1,4 @@
-"""Curves over N and surfaces over N and K for each family of runs: estimated from its pool, or as its runs measured them."""
+"""Curves over N and surfaces over N and K for each family of runs: estimated from its pool, or measured by its runs."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Line:
         rule: A key of `tts.report.curves.RULE_NAMES`.
         at: Numbers of candidates.
         estimates: The accuracy at each, with its bootstrap interval over problems.
-        error: The standard error owed to drawing, which the interval does not hold; 0 where exact.
+        error: The standard error due to drawing, which the interval does not include; 0 where exact.
     """
 
     rule: str
@@ -39,10 +39,10 @@ class Surface:
     Attributes:
         at: Numbers of candidates, N.
         votes: Numbers of votes, K.
-        estimates: [votes][candidates] accuracy; None where nothing is known.
-        error: [votes][candidates] standard error owed to drawing.
-        tokens: Completion tokens of one candidate, and of one vote on it; NaN where not known.
-        estimated: Whether it is from a pool, rather than of runs.
+        estimates: [votes][candidates] accuracy; None where unknown.
+        error: [votes][candidates] standard error due to drawing.
+        tokens: Completion tokens of one candidate, and of one vote on it; NaN if unknown.
+        estimated: Whether it is estimated from a pool rather than measured by runs.
     """
 
     at: tuple[int, ...]
@@ -53,14 +53,14 @@ class Surface:
     estimated: bool
 
     def gains(self, row: int, column: int) -> tuple[float, float]:
-        """Returns what one more candidate, and what one more vote on each, adds in a cell; NaN at the last."""
+        """Returns a cell's gain from one more candidate, and from one more vote on each; NaN at the last."""
         return (
             self._gain((row, column), (row, column + 1), self.at, column),
             self._gain((row, column), (row + 1, column), self.votes, row),
         )
 
     def gains_per_token(self, row: int, column: int) -> tuple[float, float]:
-        """Returns the same for 1,000 tokens: a candidate costs its own and its votes', a vote one on every candidate."""
+        """Returns the gains per 1,000 tokens: a candidate costs its own and its votes' tokens, a vote one on all."""
         candidate, vote = self.tokens
         costs = candidate + self.votes[row] * vote, self.at[column] * vote
         gains = self.gains(row, column)
@@ -77,13 +77,13 @@ class Surface:
 
 @dataclass(frozen=True)
 class Family:
-    """Runs that differ in N, K and seed alone.
+    """Runs that differ only in N, K and seed.
 
     Attributes:
-        label: Its largest run's.
-        selection: The strategy's rule, a key of `tts.report.curves.RULE_NAMES` or one of its own.
-        lines: Curves from the pool at all votes; () where there is none.
-        surface: None where there is only one N or one K.
+        label: The label of its largest run.
+        selection: The strategy's rule, a key of `tts.report.curves.RULE_NAMES` or its own rule.
+        lines: Curves from the pool at all votes; () if there is no pool.
+        surface: The surface; None if there is only one N or one K.
         measured: (N, K, run) of the runs.
     """
 
@@ -95,7 +95,7 @@ class Family:
 
 
 def families(comparison: Comparison) -> list[Family]:
-    """Returns what can be said of the families that have a pool, or runs at several N and K."""
+    """Returns the families that have a pool, or runs at several N and K."""
     members: dict[str, list[int]] = {}
     for number, run in enumerate(comparison.runs):
         members.setdefault(run.source.family, []).append(number)
@@ -117,7 +117,7 @@ def _family(comparison: Comparison, numbers: list[int]) -> Family:
 
 
 def _pools(run: Run) -> list[tuple[Pool, Sequence[int]]]:
-    """Returns the pools of a run's seeds, each with the problems of its rows; only those like the first."""
+    """Returns the pools of a run's seeds, each with the problems of its rows; only those of the first one's form."""
     found = [(part.pool, part.pooled) for part in run.parts if part.pool is not None]
     return [(pool, of) for pool, of in found if (pool.n, pool.verified) == (found[0][0].n, found[0][0].verified)]
 
@@ -136,7 +136,7 @@ def _line(comparison: Comparison, rule: str, curves: Sequence[tuple[Curve, Seque
 def _surface(
     comparison: Comparison, run: Run, selection: str, measured: Sequence[tuple[int, int, int]]
 ) -> Surface | None:
-    # A strategy from elsewhere may choose by a rule of its own, which nothing is known of here.
+    # A user's strategy may have its own selection rule, which is unknown here.
     pools = _pools(run) if selection in RULE_NAMES else []
     found = [(surface(pool, selection), of) for pool, of in pools if pool.verified]
     shared = set.intersection(*(set(curves) for curves, _ in found)) if found else set()

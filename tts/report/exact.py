@@ -1,7 +1,7 @@
-"""What n of N recorded candidates would have given, exactly: the expectation over all draws of n in random order.
+"""Exact results of n of N recorded candidates: the expectation over all draws of n in random order.
 
-A draw is without replacement, so that no candidate counts twice. Ties that a rule settles by who came first are settled by
-chance, each way with its probability.
+Draws are without replacement, so no candidate counts twice. Ties that a rule breaks by order are averaged over random
+orders.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from numpy.typing import NDArray
 from tts.report.pools import Floats, Pool
 
 EXACT_MAJORITY = 64
-"""The largest N for which the exact majority costs no more than drawing."""
+"""The largest N for which the exact majority is not slower than drawing."""
 
 
 @cache
 def _shares(n: int) -> Floats:
-    """Returns C(a, k) / C(n, k) for a, k = 0 ... n: how likely k drawn of n are all among a certain a."""
+    """Returns C(a, k) / C(n, k) for a, k = 0 ... n: the probability that k drawn of n are all among a given a."""
     return np.array([[math.comb(a, k) / math.comb(n, k) for k in range(n + 1)] for a in range(n + 1)])
 
 
@@ -42,12 +42,12 @@ def pass_at(pool: Pool, at: Sequence[int]) -> Floats:
 def best_of(pool: Pool, at: Sequence[int]) -> tuple[Floats, NDArray[np.bool_]]:
     """Returns the accuracy of the best-scored of n candidates (`tts.core.selection.argmax`), by order statistics.
 
-    With b candidates better than it and c as good (itself one of them), a candidate is chosen of n with the probability
+    If b candidates are better than a candidate and c as good (including itself), it is chosen of n with probability
     (C(N - b, n) - C(N - b - c, n)) / (c C(N, n)).
 
     Returns:
-        (P, len(at)) accuracies for each n in `at`; and (P,) for which problems they are exact: of candidates that are as
-        good as each other `argmax` takes one with the most frequent answer, so the formula needs them to be all right, all
+        (P, len(at)) accuracies for each n in `at`; and (P,) for which problems they are exact: among equally good
+        candidates `argmax` takes one with the most frequent answer, so the formula requires them to be all right, all
         wrong, or of one group.
     """
     ranks, n = _ranks(pool), pool.n
@@ -63,7 +63,7 @@ def best_of(pool: Pool, at: Sequence[int]) -> tuple[Floats, NDArray[np.bool_]]:
 
 
 def _ranks(pool: Pool) -> Floats:
-    """Returns what `argmax` ranks by before it counts answers: whether there is an answer, then the score; (P, N)."""
+    """Returns the first ranking keys of `argmax`: whether there is an answer, then the score; (P, N)."""
     strengths = np.where(np.isnan(pool.scores), -np.inf, pool.scores)
     order = np.lexsort((strengths, pool.groups >= 0), axis=1)
     ordered = np.stack([np.take_along_axis(part, order, 1) for part in (strengths, pool.groups >= 0)])
@@ -77,8 +77,8 @@ def majority(pool: Pool, at: Sequence[int]) -> Floats:
     """Returns the accuracy of the most frequent of n candidates' answers (`tts.core.selection.majority`), (P, len(at)).
 
     The draws of n in which group g has m members and no other has more are counted by generating functions: the product
-    over the other groups of sum_{k < m} C(c_j, k) x^k + y C(c_j, m) x^m, in which y counts the groups tied with g; they and
-    g win equally often, so that y^t stands for 1 / (t + 1). Groups of fewer than m members are one factor.
+    over the other groups of sum_{k < m} C(c_j, k) x^k + y C(c_j, m) x^m, in which y counts the groups tied with g; they
+    and g win equally often, so y^t becomes 1 / (t + 1). Groups of fewer than m members are one factor.
     """
     sizes, right = _group_sizes(pool)
     problems, winners = np.nonzero(right > 0)
@@ -95,23 +95,23 @@ def majority(pool: Pool, at: Sequence[int]) -> Floats:
 
 
 def _group_sizes(pool: Pool) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Returns for each problem and group the numbers of its members and of its right members, (P, G) each."""
+    """Returns for each problem and group the number of members and of right members, (P, G) each."""
     members = pool.groups[:, :, None] == np.arange(pool.groups.max() + 1)
     return members.sum(1), (members & pool.right[:, :, None]).sum(1)
 
 
 def _wins(own: NDArray[np.int64], others: NDArray[np.int64], n: int) -> Floats:
-    """Returns how many of the draws of each size a group wins, (Q, N + 1).
+    """Returns the number of draws of each size that a group wins, (Q, N + 1).
 
     Args:
         own: (Q,) members of the group.
-        others: (Q, G) members of the other groups, in falling order.
-        n: All candidates; those in no group have no answer.
+        others: (Q, G) members of the other groups, in descending order.
+        n: Number of all candidates; those in no group have no answer.
     """
     binomials = _binomials(n)
     total = np.zeros((len(own), n + 1))
     for m in range(1, int(own.max()) + 1):
-        able = others[:, : min(n // m, others.shape[1])]  # beyond these nobody has m members
+        able = others[:, : min(n // m, others.shape[1])]  # groups after these have fewer than m members
         product = np.zeros((len(own), able.shape[1] + 1, n + 1))
         product[:, 0] = binomials[n - own - able.sum(1)]
         for count in able.T:

@@ -1,4 +1,4 @@
-"""The figures that report.html draws, as plain values."""
+"""The data of the figures in report.html, as plain values."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _DIGITS = 5  # significant
 
 
 def figures(comparison: Comparison, families: Sequence[Family]) -> Plain:
-    """Returns everything about a comparison but its problems."""
+    """Returns all of a comparison except its problems."""
     names = comparison.bins[0]
     in_bins = [comparison.in_bin(number) for number in range(len(names))]
     costs = {unit: comparison.mean_costs(unit) for unit in comparison.units}

@@ -1,4 +1,4 @@
-"""What runs are called in a report."""
+"""Labels of runs in a report."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ TOLD = "told the answers"
 
 
 def labelled(runs: Sequence[Run]) -> list[Run]:
-    """Gives each run a label: the strategy and those of its overrides that not all runs have.
+    """Labels each run with its strategy and the overrides that not all runs share.
 
-    Runs that this does not tell apart have their path added. One that went by the reference answers says so.
+    If labels are equal, the runs' paths are added. Runs that used the reference answers are marked.
     """
     overrides = Counter(text for run in runs for part in run.parts for text in set(part.source.overrides))
     parts = sum(len(run.parts) for run in runs)

@@ -1,4 +1,4 @@
-"""What a reader must know of a comparison's runs before trusting their figures, in sentences."""
+"""Caveats about a comparison's runs and figures, as sentences."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _NAMED = 5
 
 
 def notes(comparison: Comparison) -> list[str]:
-    """Returns the notes on a comparison, the gravest first."""
+    """Returns the notes on a comparison, the most serious first."""
     kinds = (_told, _missing, _beyond, _seeds, _failed, _untimed)
     return [text for kind in kinds if (text := kind(comparison))]
 
@@ -19,7 +19,7 @@ def _told(comparison: Comparison) -> str:
     told = [run.label for run in comparison.runs if run.source.told]
     if not told:
         return ""
-    return f"Told the reference answers, so that they are bounds and no results, and on no front: {_named(told)}"
+    return f"These used the reference answers, so they are upper bounds, not results, and on no front: {_named(told)}"
 
 
 def _missing(comparison: Comparison) -> str:
@@ -28,9 +28,9 @@ def _missing(comparison: Comparison) -> str:
     if not parts:
         return ""
     return (
-        f"Not all of the {total} problems are in every run: {_named(parts)}. Their rates and costs are over those that they "
-        "have; differences are over the problems that both runs have; a run that lacks some (in all of its seeds) is on no "
-        "front"
+        f"Not all of the {total} problems are in every run: {_named(parts)}. Their rates and costs are over the problems "
+        "that they have; differences are over the problems that both runs have; a run that lacks some (in all of its "
+        "seeds) is on no front"
     )
 
 
@@ -39,13 +39,13 @@ def _beyond(comparison: Comparison) -> str:
     if not parts:
         return ""
     return (
-        f"Problems beyond the {len(comparison.problems)} are left out of every figure: {_named(parts)}. So are estimates "
-        "from the candidates of such a run"
+        f"Problems other than the {len(comparison.problems)} are left out of every figure: {_named(parts)}. So are "
+        "estimates from the candidates of these runs"
     )
 
 
 def _seeds(comparison: Comparison) -> str:
-    """Says where there are seeds for some runs only."""
+    """Reports seeds that only some runs have."""
     seeds = [{part.source.seed for part in run.parts} for run in comparison.runs]
     every = set().union(*seeds)
     if max(map(len, seeds)) < 2 or all(own == every for own in seeds):
@@ -66,7 +66,7 @@ def _failed(comparison: Comparison) -> str:
     ]
     if not failed:
         return ""
-    return f"Failed problems are left out of the rates and of pairs; counted as wrong ones the accuracy is: {_named(failed)}"
+    return f"Failed problems are left out of the rates and of pairs; if counted as wrong, the accuracy is: {_named(failed)}"
 
 
 def _untimed(comparison: Comparison) -> str:
@@ -74,7 +74,7 @@ def _untimed(comparison: Comparison) -> str:
     if not untimed:
         return ""
     return (
-        "The wall-clock of runs that went on from an earlier part or took samples from a bank is not that of all their "
+        "The wall-clock time of runs that were resumed or took samples from a bank does not cover all of their "
         f"work. Their seconds are left out: {_named(untimed)}"
     )
 

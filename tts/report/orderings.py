@@ -1,4 +1,4 @@
-"""What n of N recorded candidates would have given, by drawing: for the rules that no formula covers."""
+"""Results of n of N recorded candidates, estimated by drawing: for rules without a formula."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ class Draws:
 
     Args:
         pool: The candidates.
-        count: How many orders of each problem, at least 2.
-        seed: Of the random orders.
+        count: Number of orders per problem, at least 2.
+        seed: Seed of the random orders.
     """
 
     def __init__(self, pool: Pool, count: int, seed: int = 0) -> None:
@@ -30,7 +30,7 @@ class Draws:
         self._count = count
         self._order = rng.permuted(np.tile(np.arange(pool.n), (len(pool.groups), count, 1)), axis=2)
         answered = pool.groups >= 0
-        # Those without an answer are a group of their own, the last.
+        # Candidates without an answer form a separate group, the last.
         self._groups = int(pool.groups.max(initial=-1)) + 2
         self._group = np.where(answered, pool.groups, self._groups - 1)
         self._right = pool.right
@@ -78,7 +78,7 @@ class Draws:
 
 
 def _leader(eligible: Bools, keys: Sequence[Floats]) -> NDArray[np.int64]:
-    """Returns the eligible group that is largest by the keys in turn, (P, R, 1); group 0 where none is."""
+    """Returns the largest eligible group by the keys in turn, (P, R, 1); group 0 if none is eligible."""
     for key in keys:
         value = np.where(eligible, key, -np.inf)
         eligible = eligible & (value == value.max(2, keepdims=True))

@@ -1,4 +1,4 @@
-"""`report.html`: one file that holds all it needs and asks no network."""
+"""`report.html`: one self-contained file that makes no network requests."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from tts.report.figures import figures
 from tts.report.runs import Run
 
 _SCRIPTS = ("dom", "data", "format", "table", "chart", "heatmap", "overview", "problems", "tree", "critique", "problem")
-"""The page's own code in the order in which it is put together; `app.js` comes last."""
+"""The page's scripts in the order in which they are concatenated; `app.js` comes last."""
 
-_QUESTION = 120  # characters of a question in the list of problems
+_QUESTION = 120  # characters of a question in the problem list
 
 
 def write(
@@ -35,10 +35,10 @@ def write(
 
     Args:
         path: The file.
-        comparisons: What is compared.
+        comparisons: The comparisons.
         families: The curves and surfaces of each comparison.
-        warnings: What was wrong with the run directories.
-        tree_bytes: Most bytes of search trees to hold, before they are compressed. Problems on which runs differ go first.
+        warnings: Problems with the run directories.
+        tree_bytes: Maximum bytes of search trees, before compression. Problems on which runs differ go first.
     """
     static = resources.files("tts.report") / "static"
     style = (static / "style.css").read_text("utf-8")
@@ -57,7 +57,7 @@ def write(
     head = head.replace("/* style */", style).replace("STYLE_HASH", _hash(style)).replace("SCRIPT_HASH", _hash(script))
     with path.open("wb") as file:
         file.write(head.encode())
-        # Nothing in the data can end its element: there is no `<` in it.
+        # The data cannot close its element: it contains no `<`.
         data_text = _json(data).replace(b"<", b"\\u003c")
         file.write(b'<script type="application/json" id="figures">' + data_text + b"</script>\n")
         file.write(b"<script>" + script.encode() + b"</script>\n")
@@ -68,7 +68,7 @@ def write(
 
 
 def _list(comparison: Comparison, details: Chunks, trees: Chunks, tree_bytes: int) -> dict[str, object]:
-    """Puts a comparison's problems into chunks and returns the list of them."""
+    """Puts a comparison's problems into chunks and returns the problem list."""
     held = _trees(comparison, trees, tree_bytes)
     runs = [part for _, part in comparison.parts]
     places = []
@@ -84,7 +84,7 @@ def _list(comparison: Comparison, details: Chunks, trees: Chunks, tree_bytes: in
         "questions": [_short(question) for _, question in comparison.problems],
         "bins": comparison.bins[1],
         "shares": [None if np.isnan(share) else round(share, 3) for share in comparison.shares],
-        # A character a run: 1 right, 0 wrong, e failed, - not graded or not there.
+        # One character per run: 1 right, 0 wrong, e failed, - not graded or missing.
         "outcomes": ["".join(marks) for marks in zip(*map(_marks, runs), strict=True)],
         "places": places,
         "trees": [sum((i, number) in held for number in range(len(runs))) for i in range(len(places))],
@@ -103,7 +103,7 @@ def _marks(run: Run) -> list[str]:
 
 
 def _trees(comparison: Comparison, trees: Chunks, room: int) -> dict[tuple[int, int], tuple[int, int]]:
-    """Returns where the tree of each problem and run stands, for as many as there is room for."""
+    """Returns the place of each problem's and run's tree, for as many as there is room for."""
     places: dict[tuple[int, int], tuple[int, int]] = {}
     for i in _by_interest(comparison):
         for number, (_, run) in enumerate(comparison.parts):

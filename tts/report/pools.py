@@ -1,4 +1,4 @@
-"""Pools: N candidates of each problem that are independent samples, so that any n of them are a run of n."""
+"""Pools: N candidates of each problem that are independent samples, so that any n of them represent a run of n."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tts.evaluation.record import SolutionRow
 
 Floats = NDArray[np.float64]
 
-_SCALE = 1e9  # records hold nine digits of a score; as whole numbers their sums do not depend on their order
+_SCALE = 1e9  # records hold nine digits of a score; sums of integers do not depend on their order
 
 
 @dataclass(frozen=True)
@@ -21,12 +21,12 @@ class Pool:
     """The candidates of P problems, N each.
 
     Attributes:
-        groups: (P, N) groups of equivalent answers, -1 where a candidate has no answer.
+        groups: (P, N) groups of equivalent answers, -1 if a candidate has no answer.
         right: (P, N) whether a candidate is right.
-        scores: (P, N) scores, NaN where there is none; all NaN where nothing was verified.
-        votes: (P, N, K, S) the K votes on each of up to S steps, a candidate's last step last, NaN where there is none; None
-            where the scores do not follow from votes.
-        aggregator: How step scores make a score, where there are votes.
+        scores: (P, N) scores, NaN where there is none; all NaN if nothing was verified.
+        votes: (P, N, K, S) the K votes on each of up to S steps, a candidate's last step last, NaN where there is none;
+            None if the scores do not follow from votes.
+        aggregator: The aggregator of step scores, if there are votes.
     """
 
     groups: NDArray[np.int64]
@@ -37,7 +37,7 @@ class Pool:
 
     @property
     def n(self) -> int:
-        """Candidates of a problem, N."""
+        """Candidates per problem, N."""
         return int(self.groups.shape[1])
 
     @property
@@ -51,7 +51,7 @@ class Pool:
 
 
 def sizes(n: int) -> tuple[int, ...]:
-    """Returns the numbers of candidates at which a curve is shown: all up to 16, then a quarter more each time, and n."""
+    """Returns the numbers of candidates at which a curve is shown: all up to 16, then growing by a quarter, and n."""
     found = list(range(1, min(n, 16) + 1))
     while found[-1] < n:
         found.append(min(n, math.ceil(found[-1] * 1.25)))
@@ -59,10 +59,10 @@ def sizes(n: int) -> tuple[int, ...]:
 
 
 def pool_of(problems: Sequence[Sequence[SolutionRow]]) -> Pool | None:
-    """Returns the pool of recorded candidates, None where they are none.
+    """Returns the pool of recorded candidates, None if they do not form one.
 
-    They are where every problem has the same number of candidates, at least two, that are the samples 0 to N-1 of one
-    prefix. So a search over steps, one that stops early, and one that a budget ended make no pool.
+    They do if every problem has the same number of candidates, at least two, that are the samples 0 to N-1 of one
+    prefix. So searches over steps, searches that stop early, and searches that a budget ended have no pool.
 
     Args:
         problems: The `solutions` of each record.
@@ -79,14 +79,14 @@ def pool_of(problems: Sequence[Sequence[SolutionRow]]) -> Pool | None:
     if votes is None:
         return pool
     for rule in VECTORISED:
-        # Which rule made the scores is not recorded; any that gives them all is as good.
+        # The scores' aggregator is not recorded; any that reproduces all of them is equally good.
         if np.allclose(vote_scores(votes, rule), pool.scores, rtol=0, atol=1e-6, equal_nan=True):
             return replace(pool, votes=votes, aggregator=rule)
     return pool
 
 
 def vote_scores(votes: Floats, aggregator: str) -> Floats:
-    """Returns candidates' scores as a verifier makes them of votes: the mean of the votes on each step, then over steps.
+    """Returns candidates' scores as a verifier computes them from votes: the mean vote per step, aggregated over steps.
 
     Args:
         votes: (..., K, S), the last step last, with NaN where there is no vote.
@@ -107,11 +107,11 @@ VECTORISED: dict[str, Callable[[Floats, NDArray[np.bool_]], Floats]] = {
     "prod": lambda steps, usable: np.where(usable, steps, 1.0).prod(-1),
     "sum": lambda steps, usable: np.where(usable, steps, 0.0).sum(-1),
 }
-"""`tts.core.aggregate.AGGREGATORS` over the last axis, of (..., S) steps and which of them have a score."""
+"""`tts.core.aggregate.AGGREGATORS` over the last axis, for (..., S) steps and a mask of those with a score."""
 
 
 def whole(scores: Floats) -> Floats:
-    """Returns scores as whole numbers, exact to the digits that records hold; 0 where there is none."""
+    """Returns scores as integers, exact to the digits that records hold; 0 where there is none."""
     return np.rint(np.where(np.isnan(scores), 0.0, scores) * _SCALE)
 
 
@@ -126,7 +126,7 @@ def _votes(problems: Sequence[Sequence[SolutionRow]]) -> Floats | None:
 
 
 def _aligned(votes: list[list[float | None]], length: int) -> list[list[float | None]]:
-    """Pads a candidate's votes so that its last step comes last, whatever the lengths of others."""
+    """Pads a candidate's votes so that its last step comes last, whatever other candidates' lengths."""
     own = max(map(len, votes))
     return [[None] * (length - own) + vote + [None] * (own - len(vote)) for vote in votes]
 

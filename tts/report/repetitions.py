@@ -1,4 +1,4 @@
-"""Runs that differ in their seed alone: one row of the report, the mean of them problem by problem."""
+"""Runs that differ only in their seed: merged into one row of the report, their mean per problem."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from tts.report.runs import Run, mean_of
 
 
 def merged(runs: Sequence[Run]) -> list[Run]:
-    """Returns the runs with those put together that differ in their seed alone.
+    """Returns the runs, merging those that differ only in their seed.
 
-    Two of one seed are no repetition of each other, and stay apart.
+    Two runs with the same seed are not repetitions and stay separate.
 
     Args:
-        runs: Over the same problems, in the same order.
+        runs: Runs over the same problems, in the same order.
     """
     groups: dict[tuple[str, int], list[Run]] = {}
     times: Counter[tuple[str, int | None]] = Counter()
@@ -29,7 +29,7 @@ def merged(runs: Sequence[Run]) -> list[Run]:
 
 
 def _mean(runs: Sequence[Run]) -> Run:
-    """Returns the mean of runs; it bears the name and the configuration of the first."""
+    """Returns the mean of runs, with the name and the configuration of the first."""
     first = runs[0]
     return replace(
         first,

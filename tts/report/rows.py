@@ -1,4 +1,4 @@
-"""A line of `results.jsonl` as the report needs it."""
+"""A line of `results.jsonl`, reduced to what the report needs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class Row:
     """One problem of one run; attributes as in `tts.report.runs.Run`.
 
     Attributes:
-        candidates: The record's solutions, where they were asked for and the problem did not fail.
+        candidates: The record's solutions, if requested and the problem did not fail.
     """
 
     key: tuple[str, str]
@@ -38,12 +38,12 @@ def read_row(line: bytes, keep: bool) -> Row:
         keep: Whether to keep the candidates.
 
     Raises:
-        ValueError, KeyError, TypeError, AttributeError: It is not a whole record.
+        ValueError, KeyError, TypeError, AttributeError: It is not a complete record.
     """
     record: Record = json.loads(line)
     solutions = record["solutions"]
     failed = record["error"] is not None
-    # A record without a reference answer has `correct` of its solutions too, and they are all false.
+    # Solutions have `correct` even without a reference answer; it is then always false.
     graded = not failed and record["answer"] is not None
     level = record.get("level")
     return Row(
@@ -70,7 +70,7 @@ def _outcome(right: bool | None) -> float:
 def _costs(record: Record) -> dict[str, float]:
     usage = record["usage"]
     policy, verifier = usage["policy"], usage["verifier"]
-    # A model of unknown size counts no FLOPs: they are not known then, and not none.
+    # A model of unknown size counts no FLOPs: they are unknown, not 0.
     sized = all(part["flops"] for part in (policy, verifier) if part["prompt_tokens"] + part["completion_tokens"])
     return {
         "tokens": policy["completion_tokens"] + verifier["completion_tokens"],
@@ -80,7 +80,7 @@ def _costs(record: Record) -> dict[str, float]:
         "flops": policy["flops"] + verifier["flops"] if sized else math.nan,
         "latency_s": record["wall_s"],
         "dollars": policy["dollars"] + verifier["dollars"],
-        # Recorded solutions pass no engine.
+        # Recorded solutions use no engine.
         "samples": max(policy["samples"], len(record["solutions"])),
         "verifications": verifier["verifications"],
         "code_executions": policy["code_executions"] + verifier["code_executions"],
@@ -88,13 +88,13 @@ def _costs(record: Record) -> dict[str, float]:
 
 
 def _shown(record: Record) -> str:
-    """Returns what the page of a problem shows besides the tree, as JSON without line breaks."""
+    """Returns the data of a problem's page, except the tree, as JSON without line breaks."""
     shown: dict[str, object] = {
         key: record[key] for key in ("chosen", "prediction", "correct", "majority_correct", "error", "wall_s")
     }
     shown["limits"] = record["limits_hit"]
     shown["costs"] = {key: value for key, value in _costs(record).items() if value and not math.isnan(value)}
-    # answer, group, correct, score, tokens, where its steps begin in its text
+    # answer, group, correct, score, tokens, offsets of its steps in its text
     shown["candidates"] = [
         [s["answer"], s["group"], s["correct"], s.get("score"), s.get("tokens", 0), _beginnings(s["text"], s["steps"])]
         for s in record["solutions"]
@@ -103,7 +103,7 @@ def _shown(record: Record) -> str:
 
 
 def _beginnings(text: str, steps: list[str]) -> list[int]:
-    """Returns where each step begins in the text; [] where the steps are not parts of it."""
+    """Returns where each step begins in the text; [] if the steps are not parts of it."""
     places, end = [], 0
     for step in steps:
         place = text.find(step, end)

@@ -1,4 +1,4 @@
-"""Run directories as the report reads them: figures in arrays, texts only where the report shows them."""
+"""Reads run directories: figures into arrays, and only the texts that the report shows."""
 
 from __future__ import annotations
 
@@ -34,37 +34,37 @@ UNITS = {
     "verifications": "verifications",
     "code_executions": "code executions",
 }
-"""Units of cost, all per problem. `seconds` is the run's wall-clock over its problems, `latency_s` a problem's own.
+"""Units of cost, all per problem. `seconds` is the run's wall-clock time per problem, `latency_s` a problem's own.
 
-NaN is a cost that is not known: seconds of a run that went on or took samples from a bank, FLOPs of a model of unknown size,
+NaN is an unknown cost: seconds of a run that was resumed or took samples from a bank, FLOPs of a model of unknown size,
 dollars of a run without prices.
 """
 
 
 @dataclass(frozen=True)
 class Run:
-    """A run that was read, or several that differ in their seed alone: the mean of them then, problem by problem.
+    """A run that was read, or the mean per problem of several that differ only in their seed.
 
-    Arrays have an entry a problem, in the order of `problems`.
+    Arrays have one entry per problem, in the order of `problems`.
 
     Attributes:
-        source: Where it comes from.
-        label: What tells it from the other runs of the report.
+        source: Its directory.
+        label: Distinguishes it from the other runs of the report.
         problems: (id, question) of each problem.
         there: Whether the run has the problem.
-        beyond: How many more problems it has, which are left out: the other runs do not have them.
-        answers: Reference answers, None where there is none.
-        levels: The task's `level` of each problem, None where it has none.
-        correct: 1 or 0, of the strategy's choice; NaN where the problem failed, is not there or has no reference answer.
-        majority: The same of the most frequent answer.
+        beyond: Number of its problems that the other runs lack, which are left out.
+        answers: Reference answers, None if there is none.
+        levels: The task's `level` of each problem, None if it has none.
+        correct: 1 or 0 for the strategy's choice; NaN if the problem failed, is missing or has no reference answer.
+        majority: The same for the most frequent answer.
         right, candidates: Numbers of right and of all candidates.
         failed: Whether the problem ended with an error.
-        costs: By the units of `UNITS`; NaN where a cost is not known or the problem not there.
-        rows: What the report's page of a problem shows of this run, as JSON.
-        pool: The candidates, where they are independent samples and were asked for.
-        pooled: Which problem each row of the pool is of.
-        warnings: What was wrong with the directory.
-        seeds: The runs of single seeds that this is the mean of; none where it is a single one.
+        costs: By the units of `UNITS`; NaN if a cost is unknown or the problem missing.
+        rows: This run's data on the report's page of each problem, as JSON.
+        pool: The candidates, if they are independent samples and were requested.
+        pooled: The problem of each row of the pool.
+        warnings: Problems with the directory.
+        seeds: The runs of single seeds that this is the mean of; empty for a single run.
     """
 
     source: Source
@@ -88,7 +88,7 @@ class Run:
 
     @property
     def parts(self) -> tuple[Run, ...]:
-        """The runs of single seeds: itself, where it is one."""
+        """The runs of single seeds; the run itself if it is one."""
         return self.seeds or (self,)
 
     @property
@@ -100,7 +100,7 @@ class Run:
 
     @property
     def share(self) -> Floats:
-        """The share of right candidates (pass@1); NaN as in `correct` and where there are none."""
+        """The share of right candidates (pass@1); NaN as in `correct` and if there are none."""
         if self.seeds:
             return mean_of([part.share for part in self.seeds])
         usable = ~np.isnan(self.correct) & (self.candidates > 0)
@@ -108,20 +108,20 @@ class Run:
 
 
 def mean_of(values: Sequence[Floats]) -> Floats:
-    """Returns the mean of arrays place by place over those that have a value there, NaN where none has."""
+    """Returns the elementwise mean of arrays over those with a value, NaN where none has one."""
     stacked = np.stack(values)
     held = ~np.isnan(stacked)
     return ratio(np.where(held, stacked, 0.0).sum(0), held.sum(0).astype(float))
 
 
 def read(sources: Sequence[Source], processes: int) -> Iterator[Run]:
-    """Reads runs, several at a time.
+    """Reads runs in parallel.
 
-    The candidates are kept of one run of each family and seed: the one with the most samples, and then the most votes.
+    Candidates are kept for one run per family and seed: the one with the most samples, then the most votes.
 
     Args:
-        sources: What `find` returned.
-        processes: How many to read with; 1 for this one alone.
+        sources: The result of `find`.
+        processes: Number of processes; 1 for only this one.
     """
     largest: dict[tuple[str, int | None], tuple[tuple[int, int], int]] = {}
     for number, source in enumerate(sources):
@@ -147,16 +147,18 @@ def _read(job: tuple[Source, bool]) -> Run:
             try:
                 row = read_row(line, keep)
             except (ValueError, KeyError, TypeError, AttributeError) as error:
-                warnings.append(f"results.jsonl, line {number}: left out, it is not a whole record ({_short(error)})")
+                warnings.append(
+                    f"results.jsonl, line {number}: left out, it is not a complete record ({_short(error)})"
+                )
                 continue
             if row.key in seen:
-                warnings.append(f"results.jsonl, line {number}: left out, line {seen[row.key]} has its problem already")
+                warnings.append(f"results.jsonl, line {number}: left out, line {seen[row.key]} already has its problem")
                 continue
             seen[row.key] = number
             rows.append(row)
     counted = source.summary.get("n_problems")
     if counted != len(rows) and not warnings:
-        warnings.append(f"summary.json counts {counted} problems, results.jsonl holds {len(rows)}; the lines count")
+        warnings.append(f"summary.json counts {counted} problems, results.jsonl holds {len(rows)}; the latter is used")
     run = replace(_run(source, rows), warnings=tuple(f"{source.folder}: {text}" for text in _few(warnings)))
     pooled = {number: row.candidates for number, row in enumerate(rows) if row.candidates is not None}
     pool = pool_of(list(pooled.values())) if keep else None
@@ -193,7 +195,7 @@ def _run(source: Source, rows: Sequence[Row]) -> Run:
 
 
 def _flat(folder: Path) -> bool:
-    """Whether the first trees hang all their nodes below the problem itself; so they do where they are not there."""
+    """Whether all nodes of the first trees are children of the root; also true without trees."""
     try:
         trees = [load_tree(path) for path in sorted(folder.glob("*.json"))[:3]]
     except UserError:

@@ -1,4 +1,4 @@
-"""Sets of problems over which runs are compared, and runs put into their order."""
+"""Sets of problems over which runs are compared; sorts runs into their order."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ Problems = tuple[tuple[str, str], ...]
 
 
 def sets(runs: Sequence[Run]) -> list[tuple[Problems, list[Run]]]:
-    """Returns the sets of problems, each with its runs in the order of its problems.
+    """Returns the sets of problems, each with its runs sorted into the order of its problems.
 
-    Problems are the same where id and question are. Runs of the same problems make a set. A run that is alone with its
-    problems (it was cut, or a line of it is torn) goes to the set that it shares most of them with, if that is half of
-    them.
+    Problems are the same if their id and question are. Runs of the same problems form a set. A run with unique problems
+    (it was interrupted, or one of its lines is damaged) joins the set with which it shares the most, if that is at
+    least half of them.
     """
     same: dict[frozenset[tuple[str, str]], list[Run]] = {}
     for run in runs:
@@ -33,7 +33,7 @@ def sets(runs: Sequence[Run]) -> list[tuple[Problems, list[Run]]]:
 
 
 def _aligned(run: Run, problems: Problems) -> Run:
-    """Returns a run's part in some problems, in their order; what it has beyond them is left out."""
+    """Returns a run restricted to some problems, in their order."""
     if run.problems == problems:
         return run
     place = {key: number for number, key in enumerate(run.problems)}
@@ -55,7 +55,7 @@ def _aligned(run: Run, problems: Problems) -> Run:
         candidates=np.where(there, run.candidates[numbers], 0.0),
         failed=there & run.failed[numbers],
         costs={unit: np.where(there, cost[numbers], np.nan) for unit, cost in run.costs.items()},
-        # Its candidates are a pool for the set's problems alone, or none.
+        # Its candidates are a pool only if all are of the set's problems.
         pool=None if beyond else run.pool,
         pooled=() if beyond else tuple(new[run.problems[number]] for number in run.pooled),
         beyond=beyond,

@@ -1,4 +1,4 @@
-"""Where runs are: directories with their summary and configuration, before any result is read."""
+"""Finds run directories and reads their summaries and configurations, before any result."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tts.core.errors import UserError
 Warn = Callable[[str], None]
 
 _FILES = {"results.jsonl", "summary.json", "status.json"}
-"""What any of tells of a run."""
+"""Files of which any indicates a run."""
 
 
 @dataclass(frozen=True)
@@ -25,9 +25,9 @@ class Source:
 
     Attributes:
         folder: The directory.
-        name: Its path below the directory that was asked for.
+        name: Its path below the given directory.
         summary: `summary.json`.
-        config: `.hydra/config.yaml`; empty where there is none.
+        config: `.hydra/config.yaml`; empty if there is none.
         overrides: `.hydra/overrides.yaml`.
     """
 
@@ -39,12 +39,12 @@ class Source:
 
     @property
     def strategy(self) -> str:
-        """The strategy's class, or `run` where no configuration says."""
+        """The strategy's class, or `run` without a configuration."""
         return str(self._search.get("_target_", "run")).rsplit(".", 1)[-1]
 
     @property
     def selection(self) -> str:
-        """The strategy's rule of choice; `majority` where it has no such setting."""
+        """The strategy's selection rule; `majority` if it has no such setting."""
         return str(self._search.get("selection", "majority"))
 
     @property
@@ -68,12 +68,12 @@ class Source:
 
     @property
     def setting(self) -> str:
-        """What runs share that differ in their seed alone."""
+        """A key shared by runs that differ only in their seed."""
         return json.dumps(self._shaping, sort_keys=True, default=str) if self.config else self.name
 
     @property
     def family(self) -> str:
-        """What runs share that differ in N, K and seed alone."""
+        """A key shared by runs that differ only in N, K and seed."""
         if not self.config:
             return self.name
         config = self._shaping
@@ -85,12 +85,12 @@ class Source:
 
     @property
     def told(self) -> bool:
-        """Whether its search went by the reference answers, so that its accuracy is a bound and no result."""
+        """Whether its search used the reference answers, so that its accuracy is an upper bound, not a result."""
         return bool(self.summary.get("reads_answers"))
 
     @property
     def timed(self) -> bool:
-        """Whether its wall-clock is that of all its work: it went on from no earlier part, and took nothing from a bank."""
+        """Whether its wall-clock time covers all of its work: it was not resumed and took nothing from a bank."""
         used = _sum(self._part(role).get("completion_tokens") for role in ("policy", "verifier"))
         generated = self._part("generated")
         return not self.summary.get("resumed") and (not generated or _sum(generated.values()) >= used)
@@ -113,7 +113,7 @@ def find(folders: Sequence[Path], warn: Warn) -> list[Source]:
     """Returns all run directories below some directories, in the order of their paths, each once.
 
     Raises:
-        UserError: A directory is not there, or none holds a run.
+        UserError: A directory does not exist, or none holds a run.
     """
     found: dict[Path, Source] = {}
     for folder in folders:
@@ -136,7 +136,7 @@ def _places(folder: Path) -> Iterator[Path]:
     """Yields the directories that have any of a run's files."""
     for place, folders, files in os.walk(folder):
         if not _FILES.isdisjoint(files):
-            folders[:] = [name for name in folders if name != "trees"]  # which may hold many
+            folders[:] = [name for name in folders if name != "trees"]  # which may hold many files
             yield Path(place)
 
 
@@ -144,21 +144,21 @@ def _source(folder: Path, below: Path, warn: Warn) -> Source | None:
     status = _mapping(folder / "status.json")
     if not (folder / "results.jsonl").exists():
         if "state" in status:
-            told = status.get("errors")
-            errors = "; ".join(map(str, told if isinstance(told, list) else ()))
-            warn(f"{folder}: left out, it has no results: {errors or 'its run did not come to its end'}")
-        elif "accuracy" in _mapping(folder / "summary.json"):  # what other commands leave, such as judge, is no run
-            warn(f"{folder}: left out, it has a summary.json and no results.jsonl")
+            errors = status.get("errors")
+            reasons = "; ".join(map(str, errors if isinstance(errors, list) else ()))
+            warn(f"{folder}: left out, it has no results: {reasons or 'its run did not finish'}")
+        elif "accuracy" in _mapping(folder / "summary.json"):  # outputs of other commands, such as judge, are not runs
+            warn(f"{folder}: left out, it has a summary.json but no results.jsonl")
         return None
     summary = _mapping(folder / "summary.json")
     if not summary:
         warn(f"{folder}: left out, it has no readable summary.json: the run was not finished; run its command again")
         return None
     if "subsets" in summary and "accuracy" not in summary:
-        warn(f"{folder}: left out, it is a run of tts.judge, whose figures stand in its summary.json")
+        warn(f"{folder}: left out, it is a run of tts.judge; its figures are in its summary.json")
         return None
     if status.get("state") == "running":
-        warn(f"{folder}: its run did not come to its end; the problems that it has count. Its command goes on with it")
+        warn(f"{folder}: its run did not finish; its finished problems count. Run its command again to resume")
     overrides = _yaml(folder / ".hydra" / "overrides.yaml")
     config = _yaml(folder / ".hydra" / "config.yaml")
     name = str(folder.relative_to(below)) if folder != below else folder.resolve().name

@@ -1,4 +1,4 @@
-"""How certain figures over problems are: bootstrap intervals, paired differences, McNemar's test."""
+"""Uncertainty of figures over problems: bootstrap intervals, paired differences, McNemar's test."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tts.report.pools import Floats
 from tts.statistics.bootstrap import Bootstrap
 from tts.statistics.metrics import ratio, wilson_interval
 
-_NOISE = 1e-9  # of arithmetic, beneath which values are one
+_NOISE = 1e-9  # rounding error; values that differ by less are equal
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Estimate:
     Attributes:
         mean: The mean, None without problems.
         low, high: Its 95 % interval.
-        count: The problems.
+        count: Number of problems.
     """
 
     mean: float | None
@@ -33,18 +33,18 @@ class Estimate:
 
 
 def resamples(problems: int) -> Floats:
-    """Returns the bootstrap's weights of problems, as `Bootstrap.weights`: a row of ones, then one for each resample."""
+    """Returns the bootstrap's weights of problems, see `Bootstrap.weights`: a row of ones, then one per resample."""
     return Bootstrap().weights(problems, 0)
 
 
 def means(values: Floats, weights: Floats) -> list[Estimate]:
     """Returns the mean of each column with its bootstrap interval over problems (percentiles).
 
-    Where all problems have one value, of one problem for instance, no resample differs from another. For such a column the
-    interval is Wilson's, as though the problems were right or wrong, which varies no less.
+    If all problems have the same value, for example with one problem, the resamples do not differ. Such a column gets
+    Wilson's interval, as if the problems were right or wrong, which is at least as wide.
 
     Args:
-        values: (P, C) in [0, 1], NaN where a problem has no value; it is then left out.
+        values: (P, C) in [0, 1]; NaN for problems without a value, which are left out.
         weights: As `resamples` returns them.
     """
     found = bootstrapped(values, weights)
@@ -56,10 +56,10 @@ def means(values: Floats, weights: Floats) -> list[Estimate]:
 
 
 def bootstrapped(values: Floats, weights: Floats) -> list[Estimate]:
-    """Returns the mean of each column with its bootstrap interval; no interval where all problems have one value.
+    """Returns the mean of each column with its bootstrap interval; no interval if all problems have the same value.
 
     Args:
-        values: (P, C), NaN where a problem has no value; it is then left out.
+        values: (P, C); NaN for problems without a value, which are left out.
         weights: As `resamples` returns them.
     """
     there = ~np.isnan(values)
@@ -78,11 +78,11 @@ def bootstrapped(values: Floats, weights: Floats) -> list[Estimate]:
 
 
 def rates(outcomes: Floats, weights: Floats) -> list[Estimate]:
-    """Returns the mean of each column: with Wilson's interval where problems are right or wrong, else the bootstrap's.
+    """Returns the mean of each column, with Wilson's interval for binary outcomes, else the bootstrap's.
 
     Args:
-        outcomes: (P, C) of 0, 1 or NaN; or what lies between, where it is a mean over seeds. A problem is then drawn with
-            all of its seeds.
+        outcomes: (P, C) of 0, 1 or NaN; or values in between for means over seeds. A problem is then drawn with all of
+            its seeds.
         weights: As `resamples` returns them.
     """
     whole = (np.isnan(outcomes) | (outcomes == 0) | (outcomes == 1)).all(0)
@@ -91,7 +91,7 @@ def rates(outcomes: Floats, weights: Floats) -> list[Estimate]:
 
 
 def rate(outcomes: Floats) -> Estimate:
-    """Returns the mean of outcomes that are 0, 1 or NaN with its Wilson interval, which holds near 0 and 1 too."""
+    """Returns the mean of outcomes that are 0, 1 or NaN with its Wilson interval, which is also valid near 0 and 1."""
     usable = outcomes[~np.isnan(outcomes)]
     if not len(usable):
         return Estimate(None, None, None, 0)
@@ -101,15 +101,15 @@ def rate(outcomes: Floats) -> Estimate:
 
 @dataclass(frozen=True)
 class Difference:
-    """What one run is better by than another, over the problems that neither failed in.
+    """The difference between two runs, over the problems in which neither failed.
 
     Attributes:
-        mean: Its accuracy less the other's.
-        low, high: The 95 % interval of the paired bootstrap; None where all problems differ by the same.
-        won, lost: Problems that this one alone, and that the other alone, has right; over seeds, has right more often.
-        p: Two-sided p of McNemar's exact test (over seeds, the sign test, which it then is), not corrected for the number of
-            pairs; None where the two have different numbers of seeds, by which equal ones too are right differently often.
-        count: The problems.
+        mean: The first's accuracy minus the second's.
+        low, high: The 95 % interval of the paired bootstrap; None if all problems differ by the same.
+        won, lost: Problems that only the first, and only the second, has right; over seeds, has right more often.
+        p: Two-sided p of McNemar's exact test (over seeds, the sign test), not corrected for the number of pairs; None
+            if the two have different numbers of seeds, which would bias it even for equal runs.
+        count: Number of problems.
     """
 
     mean: float
@@ -122,7 +122,7 @@ class Difference:
 
     @property
     def reversed(self) -> Difference:
-        """What the other is better by."""
+        """The difference with the runs swapped."""
         low, high = (None if bound is None else -bound for bound in (self.high, self.low))
         return replace(self, mean=-self.mean, low=low, high=high, won=self.lost, lost=self.won)
 
@@ -130,12 +130,12 @@ class Difference:
 def differences(
     outcomes: Floats, weights: Floats, seeds: Sequence[int] | None = None
 ) -> dict[tuple[int, int], Difference]:
-    """Returns the difference of every two columns i < j (i less j) that share a problem.
+    """Returns the difference (i minus j) of every two columns i < j that share a problem.
 
     Args:
-        outcomes: (P, R) of 0, 1 or NaN, or means of them over seeds.
+        outcomes: (P, R) of 0, 1 or NaN, or means of these over seeds.
         weights: As `resamples` returns them.
-        seeds: Of how many seeds each column is the mean; all of one by default.
+        seeds: Number of seeds that each column averages; 1 by default.
     """
     seeds = seeds or [1] * outcomes.shape[1]
     found = {}
@@ -153,7 +153,7 @@ def differences(
 
 @cache
 def mcnemar(won: int, lost: int) -> float:
-    """Returns the two-sided p of McNemar's exact test: a fair coin thrown `won + lost` times falls at least as unevenly."""
+    """Returns the two-sided p of McNemar's exact test: that `won + lost` fair coin tosses are at least as uneven."""
     throws = won + lost
     tail = sum(math.comb(throws, k) for k in range(min(won, lost) + 1))
     return min(1.0, float(2 * tail / 2**throws))

@@ -1,4 +1,4 @@
-"""`report.csv`: everything in numbers, one tidy table."""
+"""`report.csv`: all figures in one tidy table."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ COLUMNS = (
     *("problems", "errors", "value", "low", "high", "draw_error", "p", "majority", "pass_at_1", "oracle"),
     *("accuracy_errors_wrong", *UNITS, "on_front", "note"),
 )
-"""What a row holds depends on its kind:
+"""The content of a row depends on its kind:
 
-- `run`: a run's accuracy (`value`), overall (`bin` is `all`) and per bin, with its costs of a problem and the units in
-  which it is on the Pareto front; over several seeds `run` and `folder` are those of the first. `note` says what to beware
-  of: `told` (the search went by the reference answers), `part` (it lacks problems), `beyond` (problems that only it has are
-  left out), `untimed` (seconds are not known);
+- `run`: a run's accuracy (`value`), overall (`bin` is `all`) and per bin, with its costs per problem and the units in
+  which it is on the Pareto front; for several seeds `run` and `folder` are those of the first. `note` holds caveats:
+  `told` (the search used the reference answers), `part` (it lacks problems), `beyond` (problems that only it has are
+  left out), `untimed` (seconds are unknown);
 - `seed`: the accuracy of one of several seeds of `run`;
 - `estimate`: accuracy by `rule` at `n` candidates (and `k` votes) from the pool of `label`; `draw_error` is the standard
   error of drawing, 0 where exact;
-- `difference`: what `run` is better by than `other`, with `p` of McNemar's test;
+- `difference`: the advantage of `run` over `other`, with `p` of McNemar's test;
 - `choice`: the compute-optimal `run` for a `budget` in a `unit`, overall and per bin; `rule` is `held_out_fixed` and
-  `held_out_adaptive` for the cross-validated accuracies of one run for all bins, and one for each.
+  `held_out_adaptive` for the cross-validated accuracies of one run for all bins, and of one per bin.
 """
 
 Row = dict[str, object]

@@ -1,4 +1,4 @@
-"""The report on the terminal. Labels come from other people's files: they are printed as text, never as markup."""
+"""The report on the terminal. Labels come from files: they are printed as text, never as markup."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _COSTS = {
 def show(console: Console, comparisons: Sequence[Comparison], families: Sequence[Sequence[Family]]) -> None:
     """Prints every comparison."""
     if len(comparisons) > 1:
-        console.print(f"{len(comparisons)} different sets of problems; runs are compared within each of them only")
+        console.print(f"{len(comparisons)} different sets of problems; runs are compared only within each of them")
     for comparison, found in zip(comparisons, families, strict=True):
         console.print(_runs(comparison))
         for text in notes(comparison):
@@ -57,7 +57,7 @@ def _add(table: Table, *cells: str | Text) -> None:
 def _runs(comparison: Comparison) -> Table:
     units = [unit for unit in _COSTS if unit in comparison.units]
     names = ("#", "run", "accuracy", "95 %", "errors", "majority", "pass@1", "any", *(_COSTS[unit] for unit in units))
-    table = _table(f"{len(comparison.problems)} problems; costs are of one problem", *names, "x", left=2)
+    table = _table(f"{len(comparison.problems)} problems; costs are per problem", *names, "x", left=2)
     costs = [comparison.mean_costs(unit) for unit in units]
     savings, front = comparison.savings("tokens"), comparison.front("tokens")
     order = sorted(range(len(comparison.runs)), key=lambda i: -(comparison.accuracies[i].mean or 0))
@@ -78,7 +78,7 @@ def _runs(comparison: Comparison) -> Table:
         _add(table, "", Text(f"... and {len(order) - _SHOWN} more in report.csv", "dim"))
     if front and "tokens" in comparison.units:
         table.caption = Text(
-            "green: on the Pareto front of accuracy against tokens; x: tokens over those of the cheapest as accurate"
+            "green: on the Pareto front of accuracy against tokens; x: tokens relative to the cheapest run as accurate"
         )
         table.caption_justify = "left"
     return table
@@ -88,14 +88,14 @@ def _differences(comparison: Comparison) -> Table | None:
     best = comparison.best
     if best is None or len(comparison.runs) < 2:
         return None
-    title = f"accuracy less that of {comparison.runs[best].label} (paired, on the problems of both)"
+    title = f"accuracy minus that of {comparison.runs[best].label} (paired, on the problems of both)"
     table = _table(title, "run", "difference", "95 %", "only this right", "only that right", "p (McNemar)", "problems")
     pairs = [(j if i == best else i, i == best, d) for (i, j), d in comparison.differences.items() if best in (i, j)]
     for other, first, found in sorted(pairs, key=lambda pair: pair[2].mean * (1 if pair[1] else -1))[:_SHOWN]:
         found = found.reversed if first else found
         label = Text(comparison.runs[other].label)
         won, lost = str(found.won), str(found.lost)
-        # z: a difference that rounds to nothing has no sign.
+        # z: a difference that rounds to zero has no sign.
         _add(table, label, f"{found.mean:+z.3f}", _signed_interval(found), won, lost, _p(found.p), str(found.count))
     return table
 
@@ -108,9 +108,9 @@ def _budgets(comparison: Comparison) -> list[Table]:
     tables = []
     for unit, found in comparison.choices.items():
         names = comparison.bins[0]
-        title = f"the best run (#) for a budget in {UNITS[unit]} a problem, over all and by difficulty"
+        title = f"the best run (#) for a budget in {UNITS[unit]} per problem, overall and by difficulty"
         table = _table(title, "budget", "all", "accuracy", "held out", *names, "held out, one a bin")
-        table.caption = Text("held out: chosen on half of the problems, tried on the other")
+        table.caption = Text("held out: chosen on half of the problems, evaluated on the other")
         table.caption_justify = "left"
         for choice in found:
             accuracy = comparison.accuracies[choice.run].mean
@@ -140,8 +140,10 @@ def _surfaces(families: Sequence[Family]) -> list[Table]:
 
 def _surface(label: str, surface: Surface) -> Table:
     columns = [i for i, n in enumerate(surface.at) if n & (n - 1) == 0 or i == len(surface.at) - 1]
-    source = "estimated from the largest run" if surface.estimated else "as the runs measured it"
-    title = f"N x K of {label}, {source}; below: gain in points for 1,000 tokens of one more candidate | one more vote"
+    source = "estimated from the largest run" if surface.estimated else "measured by the runs"
+    title = (
+        f"N x K of {label}, {source}; below: gain in points per 1,000 tokens from one more candidate | one more vote"
+    )
     table = _table(title, "votes", *(f"N = {surface.at[i]}" for i in columns))
     for row, k in enumerate(surface.votes):
         cells = [surface.estimates[row][i] for i in columns]

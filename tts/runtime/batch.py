@@ -21,41 +21,41 @@ _log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 Record = TypeVar("Record")
-"""JSON values by name; what is kept of an item."""
+"""What is stored of an item: JSON values by name."""
 
 _PATIENCE = 10
-"""Items. When so many have ended, all of them with the same fault, there is no reason to pay for more."""
+"""Items. After this many have failed, all with the same fault, paying for more is pointless."""
 
 
 class Sink(Protocol[Record]):
-    """Where records go."""
+    """Stores records."""
 
     @property
     def continued(self) -> bool:
-        """Whether it holds records of an earlier run."""
+        """Whether it holds records of an earlier run, which is resumed."""
 
     def claim(self, number: int, key: Hashable) -> Record | None:
-        """Returns the record that an earlier run left under a key, each once, and gives it a number; None for none."""
+        """Returns the record that an earlier run stored under a key and assigns it a number; None if there is none left."""
 
     def settle(self) -> None:
-        """Hears that nothing more is claimed: what is left of an earlier run does not count any more."""
+        """Discards the records of the earlier run that were not claimed."""
 
     def append(self, number: int, record: Record) -> None:
-        """Takes the record of item `number`.
+        """Stores the record of item `number`.
 
         Raises:
-            RunError: It cannot be kept, and further ones could not either.
+            RunError: It cannot be stored, and neither could further ones.
         """
 
 
 @dataclass(frozen=True)
 class Ended(Generic[Record]):
-    """An item has a record.
+    """An item that has its record.
 
     Attributes:
-        number: The item's place among the items.
+        number: The index of the item.
         record: Its record.
-        kept: Whether an earlier run made it.
+        kept: Whether the record is from an earlier run.
     """
 
     number: int
@@ -70,61 +70,61 @@ async def batch(
     key: Callable[[T], Hashable],
     *,
     failed: Callable[[T, str, Scope], Record],
-    told: Callable[[Ended[Record]], object] = lambda _: None,
+    on_record: Callable[[Ended[Record]], object] = lambda _: None,
     limits: Limits | None = None,
     in_flight: int = 64,
     name: str = "problem",
 ) -> str | None:
-    """Does the work of every item and keeps a record of each.
+    """Works through items and stores a record of each.
 
-    An item whose work fails, by a fault of ours or of a plug-in included, costs that item alone: its record holds the error.
-    Where the first `_PATIENCE` items that end all fail in the same way, and nothing was kept of an earlier run, the others
-    are cancelled and it ends with that fault. No item is begun once a limit of the scope around it is reached. Where it is
-    cancelled, or fails, what was recorded stays recorded.
+    A failure, also one caused by a bug in a plug-in, costs one item only: its record holds the error. If the first
+    `_PATIENCE` items all fail in the same way, and nothing was resumed, the rest is cancelled and the batch raises that
+    fault. No item is started after a limit of the enclosing scope is reached. After a cancellation or an error, everything
+    recorded stays recorded.
 
     Args:
-        items: The items; drawn as they are needed, and once more beforehand where an earlier run left records.
-        work: From an item to its record; runs in a scope of its own, as `order` the item's number.
-        sink: Where records go.
-        key: What an item's record of an earlier run is known by.
-        failed: From an item, a message and what was spent to the record of an item that failed.
-        told: Hears of every record.
-        limits: What an item may spend.
-        in_flight: How many items are worked on at once; bounds the memory, and with it how full engines' batches are.
-            Earlier items go first where they compete for an engine.
-        name: What an item is called, for messages and as the name of its limits.
+        items: The items, consumed lazily; iterated twice when an earlier run is resumed.
+        work: Makes the record of an item. Runs in a budget scope of its own, whose order is the index of the item.
+        sink: Stores the records.
+        key: Identifies the record of an item in an earlier run.
+        failed: Makes the record of a failed item from the item, the message and the scope that metered it.
+        on_record: Called with every record.
+        limits: The budget of an item.
+        in_flight: Number of items in progress at once. Bounds the memory and how full the batches of engines get. Earlier
+            items have priority at the engines.
+        name: What an item is called in messages, and the name of its budget scope.
 
     Returns:
-        The limit that kept it from items, None where it came to all of them.
+        The limit that left items undone, None if all were done.
 
     Raises:
-        UserError: An item that could not be checked beforehand is wrong, or the first items all failed in the same way.
-        RunError: Something is gone that all items need.
+        UserError: An item is invalid, or items that can be iterated only once are to be resumed.
+        RunError: Something that all items need is lost, or the first items all failed in the same way.
     """
     if in_flight < 1:
-        raise UserError(f"in_flight.problems={in_flight}: at least one problem must be worked on at a time")
+        raise UserError(f"in_flight.problems={in_flight}: at least one problem must be in progress at a time")
     if sink.continued and iter(items) is items:
-        raise UserError(f"the {name}s can be gone through once only, and twice is needed to go on: give a list of them")
+        raise UserError(f"the {name}s can be iterated only once, and resuming needs to iterate them twice: give a list")
     earlier = enumerate(items) if sink.continued else ()
-    kept = {number for number, item in earlier if _claimed(number, key(item), sink, told)}
+    kept = {number for number, item in earlier if _claimed(number, key(item), sink, on_record)}
     numbered = ((number, item) for number, item in enumerate(items) if number not in kept)
     sink.settle()
-    # What an earlier run finished has shown that it can be done.
+    # A record of an earlier run proves that the work can succeed.
     patience = _Patience(name, over=bool(kept))
     shown: set[Hashable] = set()
 
     async def one(number: int, item: T) -> None:
         with scope(name, limits or Limits(), number) as meter:
             record, fault = await _recorded(partial(work, item), lambda message: failed(item, message, meter))
-        if patience.lost:  # what was in flight when the batch was given up has shown nothing new
+        if patience.lost:  # in flight when the batch was given up: nothing new
             return
         sink.append(number, record)
-        told(Ended(number, record, kept=False))
+        on_record(Ended(number, record, kept=False))
         if fault is not None and fault.unforeseen is not None and fault.kind not in shown:
             shown.add(fault.kind)  # a traceback for each kind of fault, not for each item
             _log.error("%s %d failed", name, number, exc_info=fault.unforeseen)
         patience.ended(fault)
-        await asyncio.sleep(0)  # work that never waits must not keep an interruption from being seen
+        await asyncio.sleep(0)  # lets an interruption through even if the work never awaits
 
     meter = current()
     await _work_through(numbered, one, in_flight, lambda: patience.lost or meter.reached() is not None)
@@ -132,10 +132,10 @@ async def batch(
     return limit if limit is not None and next(numbered, None) is not None else None
 
 
-def _claimed(number: int, key: Hashable, sink: Sink[Record], told: Callable[[Ended[Record]], object]) -> bool:
+def _claimed(number: int, key: Hashable, sink: Sink[Record], on_record: Callable[[Ended[Record]], object]) -> bool:
     record = sink.claim(number, key)
     if record is not None:
-        told(Ended(number, record, kept=True))
+        on_record(Ended(number, record, kept=True))
     return record is not None
 
 
@@ -145,14 +145,14 @@ async def _work_through(
     in_flight: int,
     over: Callable[[], bool],
 ) -> None:
-    """Does the work of every item, up to `in_flight` at once; begins none once it is over."""
+    """Works through the items, up to `in_flight` at once; starts none once `over`."""
 
     def cancelled() -> bool:
         task = asyncio.current_task()
         return task is not None and task.cancelling() > 0
 
     async def worker() -> None:
-        # A group of tasks inside may take the cancellation of its task for the end of one of its own: asked again here.
+        # A task group inside the work may swallow a cancellation of this task: checked again here.
         while not over() and not cancelled():
             for number, item in numbered:
                 await work(number, item)
@@ -173,9 +173,9 @@ class _Fault:
     """Why an item failed.
 
     Attributes:
-        message: In words.
-        kind: The same for faults of the same kind: the error's type and where it was raised.
-        unforeseen: The error with its traceback, where it is nobody's message but a fault of ours or of a plug-in.
+        message: The message.
+        kind: Equal for faults of the same kind: type of the error and where it was raised.
+        unforeseen: The error with its traceback, if it is a bug (ours or of a plug-in) and not a message to the user.
     """
 
     message: str
@@ -184,7 +184,7 @@ class _Fault:
 
 
 class _Patience:
-    """Ends a batch whose first items all fail in the same way."""
+    """Gives up a batch whose first items all fail in the same way."""
 
     def __init__(self, name: str, over: bool) -> None:
         self._name = name
@@ -192,13 +192,13 @@ class _Patience:
         self._alike = 0
         self._over = over
         self.lost = False
-        """Whether the batch is given up."""
+        """Whether the batch was given up."""
 
     def ended(self, fault: _Fault | None) -> None:
-        """Hears how an item ended.
+        """Takes note of how an item ended.
 
         Raises:
-            RunError: As all before it.
+            RunError: It was the last of `_PATIENCE` equal failures.
         """
         if self._over:
             return
@@ -209,22 +209,22 @@ class _Patience:
         if self._alike == _PATIENCE:
             self.lost = True
             raise RunError(
-                f"the first {_PATIENCE} {self._name}s all ended with the same error, and no more were begun: "
-                f"{fault.message}; mend that and run the same again"
+                f"the first {_PATIENCE} {self._name}s all failed with the same error, and no more were started: "
+                f"{fault.message}; fix that and run the same command again"
             )
 
 
 async def _recorded(
     work: Callable[[], Awaitable[Record]], failed: Callable[[str], Record]
 ) -> tuple[Record, _Fault | None]:
-    """Awaits the record of an item; one that failed comes with its fault.
+    """Returns the record of an item, with the fault if it failed.
 
     Raises:
-        RunError: No other item could be worked on either.
+        RunError: Something that all items need is lost.
     """
     unforeseen: BaseException | None = None
     try:
-        return await _told_from_outside(work), None
+        return await _unless_cancelled_inside(work), None
     except* RunError:
         raise
     except* (ProblemError, UserError) as group:
@@ -243,19 +243,19 @@ def _kind(error: BaseException) -> Hashable:
     return type(error), *((frame.filename, frame.lineno) for frame in raised)
 
 
-async def _told_from_outside(work: Callable[[], Awaitable[T]]) -> T:
-    """Awaits an item's work; a cancellation that nobody asked for is an error like others, and must not end the worker."""
+async def _unless_cancelled_inside(work: Callable[[], Awaitable[T]]) -> T:
+    """Awaits work; a cancellation that did not come from outside is an ordinary error and must not end the worker."""
     try:
         return await work()
     except asyncio.CancelledError:
         task = asyncio.current_task()
         if task is not None and task.cancelling():
             raise
-        raise ProblemError("a part of the search was cancelled from inside") from None
+        raise ProblemError("a part of the search cancelled itself") from None
 
 
 def leaf(error: BaseException) -> BaseException:
-    """Returns the first of the errors of a group, and of the groups in it; an error that is no group as it is."""
+    """Returns the first error in a (nested) exception group; any other error unchanged."""
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     return error

@@ -1,4 +1,4 @@
-"""What a strategy needs of its policy and its verifier, held against what they declare, before any compute."""
+"""Checks, before any compute, that policy and verifier can do what the strategy needs."""
 
 from __future__ import annotations
 
@@ -17,33 +17,33 @@ T = TypeVar("T")
 
 _POLICY: dict[PolicyAbility, tuple[str, str]] = {
     "steps": (
-        "a policy that goes on from the beginning of a solution",
-        "another policy, or a strategy that works on whole solutions (best_of_n, majority)",
+        "a policy that continues a partial solution",
+        "another policy, or a strategy that samples whole solutions (best_of_n, majority)",
     ),
     "revisions": (
-        "a policy that revises a solution after it has read a critique",
-        "another policy, or a strategy that draws solutions anew (resample)",
+        "a policy that revises a solution after reading a critique",
+        "another policy, or a strategy that samples new solutions (resample)",
     ),
 }
 _VERIFIER: dict[VerifierAbility, tuple[str, str]] = {
     "prefixes": (
-        "a verifier that judges solutions before they are finished",
-        "another verifier, or a strategy that has finished solutions judged (best_of_n)",
+        "a verifier that judges unfinished solutions",
+        "another verifier, or a strategy that judges finished solutions (best_of_n)",
     ),
     "steps": (
         "a verifier that judges every step",
-        "a verifier such as genprm, or a strategy that asks only which solution is better (best_of_n, resample)",
+        "a verifier such as genprm, or a strategy that only compares whole solutions (best_of_n, resample)",
     ),
     "critiques": (
-        "a verifier that says in words what is wrong",
+        "a verifier that says what is wrong in words",
         "a verifier such as genprm, or a strategy that needs no critique (best_of_n, resample)",
     ),
 }
-"""Each ability in words, and what else to choose."""
+"""Each ability in words, and the remedy."""
 
 
 def check_needs(strategy: SearchStrategy, policy: Policy, verifier: Verifier) -> None:
-    """Raises UserError where the strategy needs what the policy lacks or, where it is asked at all, the verifier lacks."""
+    """Raises UserError if the policy lacks what the strategy needs, or the verifier does and is used at all."""
     policy_lacks = _first(strategy.needs.policy, policy.traits.lacks)
     if policy_lacks is not None:
         _refuse(strategy, "policy", policy, *_POLICY[policy_lacks])
@@ -63,34 +63,34 @@ def _refuse(strategy: SearchStrategy, role: str, part: object, what: str, remedy
 
 
 def ranks_by_wholes(strategy: SearchStrategy, verifier: Verifier) -> bool:
-    """Returns whether a search over steps ranks beginnings of solutions by rewards that are meant for whole solutions."""
+    """Returns whether a step search ranks partial solutions by rewards that are meant for whole solutions."""
     return strategy.verifies and "prefixes" in strategy.needs.verifier and "steps" in verifier.traits.lacks
 
 
 def check_aggregates(aggregator: str | None, verifier: Verifier) -> None:
-    """Raises UserError where the verifier names the `aggregators` that its scores are right for, and this is none of them.
+    """Raises UserError if the verifier restricts the `aggregators` for its scores, and this one is not among them.
 
     Args:
-        aggregator: The strategy's; None for the verifier's own.
+        aggregator: That of the strategy; None for that of the verifier.
         verifier: The verifier.
     """
     allowed = verifier.traits.aggregators
     if aggregator is not None and allowed is not None and aggregator not in allowed:
         raise UserError(
-            f"search.aggregator={aggregator}: verifier ({type(verifier).__name__}) judges no further than the first error; "
+            f"search.aggregator={aggregator}: verifier ({type(verifier).__name__}) stops at the first error; "
             f"choose {' or '.join(allowed)}, or a verifier that judges every step"
         )
 
 
 def check_grading(grader: Grader, task: Task) -> None:
-    """Raises UserError where the grading cannot do anything with the task's reference answers, going by the first."""
+    """Raises UserError if the grader cannot use the reference answers of the task, judging by the first one."""
     first = next(iter(task.problems()), None)
     if first is not None and first.answer is not None:
         grader.check(first.answer)
 
 
 def check_answers(verifier: Verifier, task: Task) -> None:
-    """Raises UserError where the task has no reference answers, of which the verifier reads."""
+    """Raises UserError if the verifier reads reference answers and the task has none."""
     first = next(iter(task.problems()), None)
     if first is not None and first.answer is None:
         raise UserError(

@@ -1,4 +1,4 @@
-"""What a caller chooses for a search: by name, by override, or as objects of his own."""
+"""The choices of a caller: options by name, overrides, or objects."""
 
 from __future__ import annotations
 
@@ -17,31 +17,31 @@ from tts.core.strategy import SearchStrategy
 from tts.core.task import Task
 from tts.core.verifier import Verifier
 from tts.engines.base import BaseEngine
-from tts.runtime.contracts import check_engine, check_grader, check_policy, check_strategy, check_task, check_verifier
+from tts.runtime.contracts import GRADER, POLICY, STRATEGY, TASK, VERIFIER, Contract, engine_contract
 
 T = TypeVar("T")
 
 GROUPS = ("task", "policy", "verifier", "search", "grading")
-"""What can be an object of the caller's own."""
+"""Groups that can be objects of the caller."""
 
 
 class Arguments(TypedDict, total=False):
-    """Keywords of a search, each in the place of an override.
+    """Keywords of a search, each instead of an override.
 
     Attributes:
-        task: Where several problems are searched: the name of an option, or a `Task`.
+        task: Of an evaluation: the name of an option, or a `Task`.
         policy: The name of an option, or a `Policy`.
         verifier: The name of an option, or a `Verifier`.
         search: The name of an option, or a `SearchStrategy`.
         grading: The name of an option, or a `Grader`.
-        n: `search.n`, how many solutions.
+        n: `search.n`, number of solutions.
         votes: `verifier.votes`, K.
         seed: `seed`.
-        limit: `task.limit`, how many problems.
+        limit: `task.limit`, number of problems.
         sandbox: The name of an option.
-        bank: `bank.path`, the file in which samples are kept.
+        bank: `bank.path`, the file that stores samples.
         budget: Limits of each problem by name, such as `{"tokens": 2000}`.
-        engines: Engines of the caller's own, by whose they are: `{"policy": engine}`.
+        engines: Engines that the caller made, by place: `{"policy": engine}`.
     """
 
     task: str | Task
@@ -69,21 +69,21 @@ _KINDS: Mapping[str, object] = {
     "budget": Mapping[str, float],
     "engines": Mapping[str, object],
 }
-"""What values of the other keywords must be."""
+"""Types of the other keywords."""
 
 
 @dataclass(frozen=True)
 class Choices:
-    """A search as its caller chose it.
+    """A search as its caller described it.
 
     Attributes:
-        overrides: As the command line takes them.
-        task: The caller's own, as are the others; None for what the configuration says.
-        policy: Proposes.
-        verifier: Judges.
-        strategy: Spends.
-        grader: Grades.
-        engines: By whose they are.
+        overrides: Overrides as on the command line.
+        task: An object of the caller, as are the following; None for what the configuration describes.
+        policy: The policy.
+        verifier: The verifier.
+        strategy: The search strategy.
+        grader: The grader.
+        engines: By place.
     """
 
     overrides: tuple[str, ...] = ()
@@ -95,17 +95,17 @@ class Choices:
     engines: Mapping[str, BaseEngine] = field(default_factory=dict)
 
     def own(self) -> dict[str, object]:
-        """Returns the groups that are objects of the caller's own."""
+        """Returns the groups that are objects of the caller."""
         parts = (self.task, self.policy, self.verifier, self.strategy, self.grader)
         return {group: part for group, part in zip(GROUPS, parts, strict=True) if part is not None}
 
     def over(self, others: Choices) -> Choices:
-        """Returns these choices, with others where these say nothing.
+        """Returns these choices, completed by `others`.
 
-        An object here takes the place of an option, its settings and its engine there; an option here that of an object.
+        An object here replaces an option there with its settings and its engine; an option here replaces an object there.
 
         Raises:
-            UserError: A setting here is one of an object there.
+            UserError: A setting here is for an object there.
         """
         chosen, own = {_key(override) for override in self.overrides}, self.own()
         kept = [
@@ -137,7 +137,7 @@ class Choices:
         return made
 
     def check(self) -> None:
-        """Raises UserError where an engine of the caller's own is that of an object, or has a setting."""
+        """Raises UserError if an engine of the caller belongs to an object of the caller, or has a setting."""
         own = self.own()
         for place, engine in self.engines.items():
             part = own.get(place.partition(".")[0])
@@ -151,16 +151,16 @@ class Choices:
 
 
 def choose(overrides: Sequence[str], arguments: Arguments) -> Choices:
-    """Returns the choices that overrides and keywords make together.
+    """Returns the choices that overrides and keywords express.
 
     Raises:
-        UserError: A keyword is unknown, two of them contradict each other, or an object lacks what it must have.
+        UserError: A keyword is unknown, two of them contradict each other, or an object lacks a member of its interface.
     """
     _check_arguments(arguments)
     made: list[str] = []
     for override in overrides:
         if not isinstance(override, str):
-            raise UserError(f"{override!r}: an override is a text such as 'search.n=8'; objects go by keyword")
+            raise UserError(f"{override!r}: an override is a text such as 'search.n=8'; pass objects by keyword")
         _add(made, override, f"'{override}'")
     task, policy, verifier = arguments.get("task"), arguments.get("policy"), arguments.get("verifier")
     strategy, grader = arguments.get("search"), arguments.get("grading")
@@ -183,22 +183,27 @@ def choose(overrides: Sequence[str], arguments: Arguments) -> Choices:
         _add(made, f"budget.problem.{limit}={bound}", f"budget[{limit!r}]={bound}")
     engines = dict(arguments.get("engines") or {})
     for place, engine in engines.items():
-        check_engine(engine, place)
+        engine_contract(engine, place).checked(engine)
     chosen = Choices(
         tuple(made),
-        None if task is None or isinstance(task, str) else check_task(task),
-        None if policy is None or isinstance(policy, str) else check_policy(policy),
-        None if verifier is None or isinstance(verifier, str) else check_verifier(verifier),
-        None if strategy is None or isinstance(strategy, str) else check_strategy(strategy),
-        None if grader is None or isinstance(grader, str) else check_grader(grader),
+        _object(task, TASK),
+        _object(policy, POLICY),
+        _object(verifier, VERIFIER),
+        _object(strategy, STRATEGY),
+        _object(grader, GRADER),
         engines,
     )
     chosen.check()
     return chosen
 
 
+def _object(given: str | T | None, contract: Contract[T]) -> T | None:
+    """Returns an object of the caller, checked; None if an option was chosen by name, or nothing."""
+    return None if given is None or isinstance(given, str) else contract.checked(given)
+
+
 def _check_arguments(arguments: Mapping[str, object]) -> None:
-    """Raises UserError where a keyword is unknown, or its value is none that it can have."""
+    """Raises UserError if a keyword is unknown, or its value is of a wrong type."""
     for name, value in arguments.items():
         if name not in _KINDS and name not in GROUPS:
             known = Arguments.__annotations__
@@ -214,20 +219,20 @@ def _key(override: str) -> str:
 
 
 def _group(override: str) -> str:
-    """Returns the group that an override is about: `verifier` of `verifier.votes=3` and `engine@verifier.engine=openai`."""
+    """Returns the group that an override concerns: `verifier` of `verifier.votes=3` and `engine@verifier.engine=openai`."""
     return _key(override).rpartition("@")[2].partition(".")[0]
 
 
 def _option(group: str, name: str) -> str:
     if re.fullmatch(r"[\w.+/-]+", name) is None:
         raise UserError(
-            f"{group}={name!r}: the name of an option is needed; its settings go by overrides ('{group}.x=1')"
+            f"{group}={name!r}: the name of an option is needed; pass its settings as overrides ('{group}.x=1')"
         )
     return name
 
 
 def _quoted(text: str) -> str:
-    """Returns a text as an override holds it, whatever characters it has."""
+    """Returns a text quoted for an override."""
     escaped = re.sub(r"(\\*)('|$)", lambda found: found[1] * 2 + found[2].replace("'", "\\'"), text)
     return f"'{escaped}'"
 
@@ -236,7 +241,7 @@ def _add(overrides: list[str], override: str, said: str) -> None:
     """Adds an override.
 
     Raises:
-        UserError: Another one says something else.
+        UserError: It contradicts another one.
     """
     for other in overrides:
         if _key(other) == _key(override):

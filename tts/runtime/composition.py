@@ -1,4 +1,4 @@
-"""A composed search: the objects that a configuration names, checked against each other; nothing is loaded yet."""
+"""A composed search: the objects that a configuration describes, checked against each other; nothing is loaded yet."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tts.core.verifier import Verifier
 from tts.engines.metered import MeteredEngine
 from tts.runtime.capabilities import check_aggregates, check_needs
 from tts.runtime.choices import Choices
-from tts.runtime.contracts import check_grader, check_policy, check_strategy, check_verifier
+from tts.runtime.contracts import GRADER, POLICY, STRATEGY, VERIFIER
 from tts.runtime.guards import CheckedVerifier, LimitedPolicy
 from tts.runtime.parts import (
     bank_of,
@@ -39,15 +39,15 @@ class Composition:
     """The objects of a search.
 
     Attributes:
-        config: The resolved configuration; groups that a program gave as objects are None.
+        config: The resolved configuration; None for groups that are objects of the caller.
         identity: Its hash.
-        policy: Proposes.
-        verifier: Judges.
-        strategy: Spends.
-        sandbox: Where code runs.
-        grader: Grades.
-        budget: What a problem and a run may spend.
-        engines: By whose they are.
+        policy: The policy.
+        verifier: The verifier.
+        strategy: The search strategy.
+        sandbox: Runs code.
+        grader: The grader.
+        budget: Limits of a problem and of a run.
+        engines: By place (`policy`, `verifier`, `verifier.of`).
     """
 
     config: Config
@@ -62,24 +62,24 @@ class Composition:
 
     @property
     def used_engines(self) -> dict[str, MeteredEngine]:
-        """The engines that the search asks, by whose they are."""
+        """The engines that the search uses, by place."""
         verifies = self.strategy.verifies
         return {place: engine for place, engine in self.engines.items() if verifies or place.startswith("policy")}
 
     @property
     def used_sandbox(self) -> Sandbox | None:
-        """The sandbox, where the verifier or the grading runs code in it."""
+        """The sandbox if the verifier or the grader runs code, else None."""
         runs_code = self.grader.runs_code or (self.strategy.verifies and self.verifier.traits.runs_code)
         return self.sandbox if runs_code else None
 
     @property
     def reads_answers(self) -> bool:
-        """Whether the search goes by the reference answers, so that its accuracy is a bound and no result."""
+        """Whether the search uses the reference answers, so that its accuracy is a bound and not a result."""
         return self.strategy.verifies and self.verifier.traits.reads_answers
 
     @property
     def in_flight(self) -> int:
-        """How many problems are worked on at once: as many as can keep the engines busy with a request each."""
+        """Number of problems in progress at once."""
         return problems_in_flight(self.config, self.used_engines)
 
     @property
@@ -89,19 +89,19 @@ class Composition:
         return seed
 
     async def start(self, resources: Resources) -> None:
-        """Starts the sandbox, where one is needed, and loads the models.
+        """Starts the sandbox if it is needed, and loads the models.
 
         Raises:
-            UserError: A model, a server or the sandbox is not there, or a limit in FLOPs cannot be held.
+            UserError: A model, a server or the sandbox is not available, or a limit in FLOPs cannot be enforced.
         """
         await resources.start(self.used_engines, self.used_sandbox)
         check_sizes(self.used_engines, self.budget)
 
     async def search(self, problem: Problem) -> SearchResult:
-        """Searches for a problem's answer within the scope that is open.
+        """Searches for the answer to a problem within the current budget scope.
 
         Raises:
-            ProblemError: Something went wrong for good.
+            ProblemError: The search failed.
         """
         return await self.strategy.search(
             problem, LimitedPolicy(self.policy), CheckedVerifier(self.verifier), self.grader
@@ -109,13 +109,13 @@ class Composition:
 
 
 def compose(config: Config, identity: str, resources: Resources, own: Choices | None = None) -> Composition:
-    """Creates and checks everything that a search takes; loads no weights and starts nothing.
+    """Creates and checks everything a search needs; loads no weights and starts nothing.
 
     Args:
         config: The resolved configuration.
         identity: Its hash.
-        resources: Makes engines, sandbox, grader and bank.
-        own: Objects that stand in for what the configuration says.
+        resources: Creates engines, sandbox, grader and bank.
+        own: Objects of the caller that replace parts of the configuration.
 
     Raises:
         UserError: The configuration cannot work.
@@ -126,13 +126,13 @@ def compose(config: Config, identity: str, resources: Resources, own: Choices | 
     check_groups(config, [group for group in GROUPS if group not in replaced])
     sandbox = resources.sandbox(config["sandbox"], bank_of(config.get("bank"), resources))
     engines = engines_of(config, _ROLES, resources, own.engines)
-    grader = own.grader or check_grader(resources.grader(config["grading"], sandbox))
+    grader = own.grader or GRADER.checked(resources.grader(config["grading"], sandbox))
     made = Composition(
         config=config,
         identity=identity,
-        policy=own.policy or check_policy(build_role(config, "policy", engines, sandbox)),
-        verifier=own.verifier or check_verifier(build_role(config, "verifier", engines, sandbox, grader=grader)),
-        strategy=own.strategy or check_strategy(build(config["search"], "search", {"seed": config["seed"]})),
+        policy=own.policy or POLICY.checked(build_role(config, "policy", engines, sandbox)),
+        verifier=own.verifier or VERIFIER.checked(build_role(config, "verifier", engines, sandbox, grader=grader)),
+        strategy=own.strategy or STRATEGY.checked(build(config["search"], "search", {"seed": config["seed"]})),
         sandbox=sandbox,
         grader=grader,
         budget=build(config["budget"], "budget"),

@@ -1,10 +1,11 @@
-"""What an object of a user's own must have, checked before any compute: one message, not an AttributeError in the middle."""
+"""Checks the interfaces of objects that users wrote before any compute: one message, not an AttributeError halfway."""
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Sequence
-from typing import Protocol, TypeVar
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar
 
 from tts.core.errors import UserError
 from tts.core.grader import Grader
@@ -19,16 +20,16 @@ T = TypeVar("T")
 
 
 class _Shape(Protocol):
-    """Says what is wrong with a member, None where it is right."""
+    """Returns what is wrong with a member, None if it is right."""
 
     def __call__(self, value: object) -> str | None:
-        """Looks at the value."""
+        """Checks the value."""
 
 
 def _coroutine(value: object) -> str | None:
     if not callable(value):
         return "is not a method"
-    # A decorator may well return what its function does.
+    # A decorator may return what its function returns.
     return None if inspect.iscoroutinefunction(inspect.unwrap(value)) else "is not `async def`"
 
 
@@ -59,128 +60,121 @@ def _whole(value: object) -> str | None:
 
 
 _FLAG = _of_type(bool, "True or False")
-_POLICY: dict[str, _Shape] = {
-    "traits": _of_type(PolicyTraits, "a tts.core.traits.PolicyTraits"),
-    "splits": _FLAG,
-    "solutions": _generator,
-    "steps": _generator,
-    "revisions": _generator,
-    "token_bound": _method,
-    "check": _method,
-}
-_VERIFIER: dict[str, _Shape] = {
-    "verify": _coroutine,
-    "traits": _of_type(VerifierTraits, "a tts.core.traits.VerifierTraits"),
-    "votes": _whole,
-    "token_bound": _method,
-    "check": _method,
-    "preview": _method,
-}
-_STRATEGY: dict[str, _Shape] = {
-    "search": _coroutine,
-    "samples": _whole,
-    "needs": _of_type(Needs, "a tts.core.traits.Needs"),
-    "verifies": _FLAG,
-    "token_bound": _method,
-}
-_GRADER: dict[str, _Shape] = {
-    "runs_code": _FLAG,
-    "answer": _method,
-    "group": _coroutine,
-    "check": _method,
-    "right": _coroutine,
-    "correct": _coroutine,
-    "equivalent": _coroutine,
-    "close": _coroutine,
-}
-_TASK: dict[str, _Shape] = {"name": _of_type(str, "a text"), "problems": _method, "check": _method, "count": _method}
-_ENGINE: dict[str, _Shape] = {
-    "name": _of_type(str, "a text"),
-    "capacity": _whole,
-    "start": _coroutine,
-    "close": _coroutine,
-}
-_GENERATES: dict[str, _Shape] = {**_ENGINE, "generate": _generator, "count_tokens": _coroutine}
-_SCORES: dict[str, _Shape] = {**_ENGINE, "score": _coroutine}
 _OLD = ("lacks", "reads_answers", "aggregators")
-"""Members of plug-ins that were written for an earlier version."""
+"""Members of plug-ins written for an earlier version."""
 
 
-def check_policy(policy: Policy) -> Policy:
-    """Returns a policy that has all members of its interface.
+@dataclass(frozen=True)
+class Contract(Generic[T]):
+    """An interface that an object of a user must have.
 
-    Raises:
-        UserError: It has not.
+    Attributes:
+        where: What the object is, for messages.
+        base: Class to derive from, which has the defaults.
+        members: How to check each member.
     """
-    return _checked(policy, "policy", _POLICY, "policies.base.BasePolicy")
+
+    where: str
+    base: str
+    members: Mapping[str, _Shape]
+
+    def checked(self, part: T) -> T:
+        """Returns the object if it has all members.
+
+        Raises:
+            UserError: It does not.
+        """
+        name = type(part).__name__
+        if isinstance(part, type):
+            raise UserError(f"{self.where}: {part.__name__} is a class, and an object is needed: {part.__name__}(...)")
+        wrong = [
+            f"{member} {said}"
+            for member, shape in self.members.items()
+            if (said := _look(part, member, shape)) is not None
+        ]
+        if wrong:
+            raise UserError(
+                f"{self.where} ({name}): {'; '.join(wrong)}; derive from {self.base}, which has what few need to change"
+            )
+        old = [member for member in _OLD if hasattr(part, member)]
+        if old:
+            raise UserError(
+                f"{self.where} ({name}): {', '.join(old)}: no longer read; declare it in `traits` (tts.core.traits)"
+            )
+        return part
 
 
-def check_verifier(verifier: Verifier) -> Verifier:
-    """Returns a verifier that has all members of its interface.
+POLICY: Contract[Policy] = Contract(
+    "policy",
+    "policies.base.BasePolicy",
+    {
+        "traits": _of_type(PolicyTraits, "a tts.core.traits.PolicyTraits"),
+        "splits": _FLAG,
+        "solutions": _generator,
+        "steps": _generator,
+        "revisions": _generator,
+        "token_bound": _method,
+        "check": _method,
+    },
+)
+VERIFIER: Contract[Verifier] = Contract(
+    "verifier",
+    "verifiers.base.BaseVerifier",
+    {
+        "verify": _coroutine,
+        "traits": _of_type(VerifierTraits, "a tts.core.traits.VerifierTraits"),
+        "votes": _whole,
+        "token_bound": _method,
+        "check": _method,
+        "preview": _method,
+    },
+)
+STRATEGY: Contract[SearchStrategy] = Contract(
+    "search",
+    "search.base.BaseStrategy",
+    {
+        "search": _coroutine,
+        "samples": _whole,
+        "needs": _of_type(Needs, "a tts.core.traits.Needs"),
+        "verifies": _FLAG,
+        "token_bound": _method,
+    },
+)
+GRADER: Contract[Grader] = Contract(
+    "grading",
+    "tts.core.grader.Grader",
+    {
+        "runs_code": _FLAG,
+        "answer": _method,
+        "group": _coroutine,
+        "check": _method,
+        "right": _coroutine,
+        "correct": _coroutine,
+        "equivalent": _coroutine,
+        "close": _coroutine,
+    },
+)
+TASK: Contract[Task] = Contract(
+    "task",
+    "tts.core.task.Task",
+    {"name": _of_type(str, "a text"), "problems": _method, "check": _method, "count": _method},
+)
+_ENGINE = {"name": _of_type(str, "a text"), "capacity": _whole, "start": _coroutine, "close": _coroutine}
 
-    Raises:
-        UserError: It has not.
-    """
-    return _checked(verifier, "verifier", _VERIFIER, "verifiers.base.BaseVerifier")
 
-
-def check_strategy(strategy: SearchStrategy) -> SearchStrategy:
-    """Returns a strategy that has all members of its interface.
-
-    Raises:
-        UserError: It has not.
-    """
-    return _checked(strategy, "search", _STRATEGY, "search.base.BaseStrategy")
-
-
-def check_grader(grader: Grader) -> Grader:
-    """Returns a grader that has all members of its interface.
-
-    Raises:
-        UserError: It has not.
-    """
-    return _checked(grader, "grading", _GRADER, "tts.core.grader.Grader")
-
-
-def check_task(task: Task) -> Task:
-    """Returns a task that has all members of its interface.
-
-    Raises:
-        UserError: It has not.
-    """
-    return _checked(task, "task", _TASK, "tts.core.task.Task")
-
-
-def check_engine(engine: BaseEngine, place: str) -> BaseEngine:
-    """Returns an engine that has all members of its interface: one that scores where it has a method for that.
-
-    Raises:
-        UserError: It has not.
-    """
-    scores = hasattr(engine, "score")
-    base = "tts.engines.scoring.ScoringEngine" if scores else "tts.engines.generating.Engine"
-    return _checked(engine, f"engines[{place!r}]", _SCORES if scores else _GENERATES, base)
-
-
-def _checked(part: T, where: str, members: dict[str, _Shape], base: str) -> T:
-    name = type(part).__name__
-    if isinstance(part, type):
-        raise UserError(f"{where}: {part.__name__} is a class, and an object is needed: {part.__name__}(...)")
-    wrong: Sequence[str] = [
-        f"{member} {said}" for member, shape in members.items() if (said := _look(part, member, shape)) is not None
-    ]
-    if wrong:
-        raise UserError(f"{where} ({name}): {'; '.join(wrong)}; {base} has what few need to change: derive from it")
-    old = [member for member in _OLD if hasattr(part, member)]
-    if old:
-        raise UserError(f"{where} ({name}): {', '.join(old)}: not read any more; say it in `traits` (tts.core.traits)")
-    return part
+def engine_contract(engine: BaseEngine, place: str) -> Contract[BaseEngine]:
+    """Returns the contract of an engine at a place: that of scoring engines if it has a method `score`."""
+    where = f"engines[{place!r}]"
+    if hasattr(engine, "score"):
+        return Contract(where, "tts.engines.scoring.ScoringEngine", {**_ENGINE, "score": _coroutine})
+    generates = {**_ENGINE, "generate": _generator, "count_tokens": _coroutine}
+    return Contract(where, "tts.engines.generating.Engine", generates)
 
 
 def _look(part: object, member: str, shape: Callable[[object], str | None]) -> str | None:
     try:
         value = getattr(part, member)
-    except Exception as error:  # a property of whoever wrote the part
+    except Exception as error:  # raised by a property of the user's part
         if inspect.getattr_static(part, member, None) is None:
             return "is missing"
         return f"cannot be read ({type(error).__name__}: {error})"

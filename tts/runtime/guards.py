@@ -1,7 +1,7 @@
-"""What a strategy gets to hold: any policy and any verifier, with what must hold for all of them made sure in one place.
+"""Wrappers around policies and verifiers that enforce what every strategy relies on.
 
-A used-up budget reaches a strategy as "no more": fewer solutions than it asked for, and verdicts without scores. So it comes
-to its end with what it has, and needs no accounting. A verdict that cannot be right is an error and never a number.
+A strategy notices an exhausted budget as fewer solutions than it asked for and as verdicts without scores. It then finishes
+with what it has and needs no accounting of its own. An impossible verdict is an error, never a number.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from tts.core.verifier import Verifier
 
 
 class LimitedPolicy:
-    """A policy that ends its solutions where the budget does.
+    """A policy that stops yielding solutions when the budget is exhausted.
 
     Args:
         policy: The policy.
@@ -34,7 +34,8 @@ class LimitedPolicy:
         """As `Policy.solutions`.
 
         Raises:
-            ProblemError: The problem has attachments and the policy reads text only, or it yields what is no solution.
+            ProblemError: The problem has attachments and the policy reads text only, or it yields something other than a
+                `Solution`.
         """
         return self._until_limit(self._policy.solutions(self._readable(problem), prefix, n, first))
 
@@ -60,16 +61,16 @@ class LimitedPolicy:
         """Returns the problem.
 
         Raises:
-            ProblemError: It has attachments, which the policy would leave aside.
+            ProblemError: It has attachments, which the policy would ignore.
         """
         if not self.traits.attachments:
             require_text(problem, type(self._policy).__name__)
         return problem
 
     async def _until_limit(self, solutions: AsyncGenerator[object, None]) -> AsyncGenerator[Solution, None]:
-        async with aclosing(solutions) as landing:
+        async with aclosing(solutions) as arriving:
             try:
-                async for solution in landing:
+                async for solution in arriving:
                     if not isinstance(solution, Solution):
                         name = type(self._policy).__name__
                         raise ProblemError(f"the policy {name} yielded {_shown(solution)}: a tts.Solution is needed")
@@ -91,14 +92,14 @@ class CheckedVerifier:
         self.votes = verifier.votes
 
     async def verify(self, problem: Problem, solution: Solution, prior: Verdict | None = None) -> Verdict:
-        """As `Verifier.verify`; where the budget does not allow it, a verdict without any score.
+        """As `Verifier.verify`; a verdict without scores if the budget is exhausted.
 
         Raises:
-            ProblemError: It is no verdict, or has a wrong number of scores, or one that is no number.
+            ProblemError: The result is not a verdict, has a wrong number of scores, or a score that is not a finite number.
         """
         verdict: object = None
         limited = False
-        # To go on from a verdict that was not given is to begin; a limit of time may be met before it reads as used up.
+        # Continuing from a withheld verdict means starting over. A time limit may strike before the budget reads exhausted.
         prior = prior if prior is not None and prior.given else None
         try:
             current().check()
@@ -128,9 +129,9 @@ class CheckedVerifier:
         if (wrong := _wrong(verdict)) is not None:
             raise ProblemError(f"{said} {wrong}")
         given = len(verdict.scores)
-        # A verifier need not judge blank text behind the last step.
+        # A verifier need not judge blank text after the last step.
         steps = max((number for number, step in enumerate(solution.steps, 1) if step.strip()), default=0)
-        # Below which score is its own affair, but one that judges no further than an error says so (its traits).
+        # A verifier that stops at the first error says so in its traits; which score counts as an error is its own choice.
         may_stop = self.traits.aggregators is not None
         stopped = given < steps and (may_stop or verdict.first_error() is not None)
         if given not in (1, steps, len(solution.steps)) and not stopped:
@@ -139,7 +140,7 @@ class CheckedVerifier:
 
 
 def _wrong(verdict: Verdict) -> str | None:
-    """Returns what is wrong with the values in a verdict, None where nothing is."""
+    """Returns what is wrong with the values in a verdict, None if nothing is."""
     votes: object = verdict.votes
     if not isinstance(votes, tuple | list) or not all(isinstance(vote, Vote) for vote in votes):
         return f"a Verdict with votes={_shown(votes)}: a tuple of tts.Vote is needed, such as (Vote((0.9, 0.2)),)"
@@ -148,7 +149,7 @@ def _wrong(verdict: Verdict) -> str | None:
         if not isinstance(given, tuple | list):
             return f"scores={_shown(given)}: a tuple is needed, such as (0.9, 0.2)"
         for score in given:
-            # Numbers of NumPy's and PyTorch's own cannot be written to a record.
+            # NumPy's and PyTorch's number types cannot be written to a record.
             if score is not None and not isinstance(score, float | int):
                 return f"the score {_shown(score)}: a score is a finite number or None; write float(score)"
     wrong = [score for score in verdict.scores if score is not None and not math.isfinite(score)]

@@ -1,4 +1,4 @@
-"""The parts of a configuration: which engines they have, and how they are built around them."""
+"""The parts of a configuration: which engines they use, and how they are built around these."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ _LEAST_PROBLEMS = 64
 
 
 def check_groups(config: Config, groups: Sequence[str]) -> None:
-    """Raises UserError where the configuration lacks one of the groups, or names no clock."""
+    """Raises UserError if the configuration lacks one of the groups, or names an unknown clock."""
     missing = [group for group in groups if config.get(group) is None]
     if missing:
         raise UserError(
             f"the configuration has no {', '.join(missing)}; choose {' '.join(f'{group}=...' for group in missing)}, or use "
-            "the command that stands at the top of the experiment's file"
+            "the command at the top of the experiment's file"
         )
     if config["clock"] not in CLOCKS:
         raise UserError(f"clock={config['clock']}: choose one of {', '.join(CLOCKS)}")
@@ -37,21 +37,21 @@ def check_groups(config: Config, groups: Sequence[str]) -> None:
 def engines_of(
     config: Config, roles: Sequence[Role], resources: Resources, given: Mapping[str, BaseEngine] | None = None
 ) -> dict[str, MeteredEngine]:
-    """Returns the engines of roles and of the parts that they are made of.
+    """Returns the engines of roles and of their parts.
 
-    Equal ones of a role are one, with one limit of what is in flight; different ones have that limit each.
+    Equal engines of a role are shared, with one in-flight limit; different engines have a limit each.
 
     Args:
         config: The configuration.
-        roles: Whose.
-        resources: Makes them.
-        given: Engines that a program made itself, by whose they are; they stand in for the configured ones.
+        roles: The roles.
+        resources: Creates them.
+        given: Engines that the caller made, by place; they replace the configured ones.
 
     Returns:
-        The engines by whose they are: `policy`, `verifier`, `verifier.of`, `verifier.stages.first`.
+        The engines by place: `policy`, `verifier`, `verifier.of`, `verifier.stages.first`.
 
     Raises:
-        UserError: A setting of an engine, or of what is in flight, is wrong.
+        UserError: A setting of an engine, or an in-flight limit, is wrong.
     """
     in_flight = _in_flight(config["in_flight"], ("problems", *roles))
     bank = bank_of(config.get("bank"), resources)
@@ -82,10 +82,10 @@ def engines_of(
 
 
 def _kept(engine: BaseEngine, place: str, bank: Bank | None, resources: Resources) -> BaseEngine:
-    """Returns an engine of the caller's own with the bank around it.
+    """Returns an engine that the caller made, with the bank around it.
 
     Raises:
-        UserError: There is a bank, and the engine cannot say what its samples depend on.
+        UserError: There is a bank, and the engine is not `Identified`.
     """
     kept = resources.banked(engine, bank)
     if bank is not None and kept is engine:
@@ -97,7 +97,7 @@ def _kept(engine: BaseEngine, place: str, bank: Bank | None, resources: Resource
 
 
 def parts_of(config: Config, place: str) -> Iterator[tuple[str, Config]]:
-    """Yields the nodes of a configuration, the outermost first, with their places; those of engines are not among them."""
+    """Yields the nodes of a configuration with their places, outermost first, without those of engines."""
     yield place, config
     for key, node in config.items():
         if key != "engine" and isinstance(node, Mapping):
@@ -107,7 +107,7 @@ def parts_of(config: Config, place: str) -> Iterator[tuple[str, Config]]:
 def build_role(
     config: Config, role: Role, engines: Mapping[str, MeteredEngine], sandbox: Sandbox, **provided: object
 ) -> Built:
-    """Returns the policy or the verifier; `provided` is what it receives besides, where it takes that."""
+    """Returns the policy or the verifier; it also receives those of `provided` that it takes."""
     metered = MeteredSandbox(sandbox, role)
     return build(
         with_engines(config[role], role, engines), role, {"seed": config["seed"], "sandbox": metered, **provided}
@@ -115,7 +115,7 @@ def build_role(
 
 
 def with_engines(config: Config, place: str, engines: Mapping[str, MeteredEngine]) -> dict[str, object]:
-    """Returns a configuration with the engines in the places of their nodes."""
+    """Returns a configuration with engines instead of the nodes that describe them."""
     parts = {
         key: with_engines(value, f"{place}.{key}", engines) if isinstance(value, Mapping) else value
         for key, value in config.items()
@@ -125,7 +125,7 @@ def with_engines(config: Config, place: str, engines: Mapping[str, MeteredEngine
 
 
 def check_engines(config: Config, engines: Mapping[str, MeteredEngine], budget: Budget) -> None:
-    """Raises UserError where an engine does not follow the clock, or a limit in dollars cannot be held."""
+    """Raises UserError if an engine does not follow the clock, or a limit in dollars cannot be enforced."""
     for place, engine in engines.items():
         if config["clock"] == "virtual" and not engine.follows_clock:
             raise UserError(
@@ -133,27 +133,27 @@ def check_engines(config: Config, engines: Mapping[str, MeteredEngine], budget: 
             )
         if budget.limits("dollars") and not engine.priced:
             raise UserError(
-                f"budget.*.dollars: what {place} costs is not known; set {place}.engine.prompt_price and "
-                f"{place}.engine.completion_price, in dollars for a million tokens"
+                f"budget.*.dollars: the prices of {place} are not known; set {place}.engine.prompt_price and "
+                f"{place}.engine.completion_price, in dollars per million tokens"
             )
 
 
 def check_sizes(engines: Mapping[str, MeteredEngine], budget: Budget) -> None:
-    """Raises UserError where a limit in FLOPs cannot be held; sizes are known once an engine is started."""
+    """Raises UserError if a limit in FLOPs cannot be enforced; sizes are known once an engine is started."""
     for place, engine in engines.items():
         if engine.parameters is None and budget.limits("flops"):
             raise UserError(f"budget.*.flops: the size of '{engine.name}' is not known; set {place}.engine.parameters")
 
 
 def problems_in_flight(config: Config, engines: Mapping[str, MeteredEngine]) -> int:
-    """Returns how many problems are worked on at once: as many as can keep the engines busy with a request each."""
+    """Returns the number of problems in progress at once: enough to keep the engines busy with one request each."""
     given: int | None = config["in_flight"]["problems"]
     busy = sum(min(engine.capacity, 1024) for engine in set(engines.values()))
     return max(_LEAST_PROBLEMS, busy) if given is None else given
 
 
 def bank_of(config: object, resources: Resources) -> Bank | None:
-    """Returns the bank in which samples are kept, None for none."""
+    """Returns the bank for samples, None for none."""
     if config is None:
         return None
     if not isinstance(config, dict) or config.keys() != {"path"}:
@@ -162,7 +162,7 @@ def bank_of(config: object, resources: Resources) -> Bank | None:
 
 
 def _in_flight(config: object, kinds: Sequence[str]) -> dict[str, int | None]:
-    """Returns the limits of what is in flight, checked."""
+    """Returns the in-flight limits, checked."""
     if not isinstance(config, dict):
         settings = [f"in_flight.{kind}" for kind in kinds]
         raise UserError(f"in_flight={config}: set {', '.join(settings[:-1])} or {settings[-1]}")

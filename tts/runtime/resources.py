@@ -1,4 +1,4 @@
-"""What a runtime owns: engines, sandboxes, graders and banks, of which equal configurations share one."""
+"""What a runtime owns: engines, sandboxes, graders and banks, one each for equal configurations."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ from tts.sandbox.base import IdentifiedSandbox, Sandbox
 
 
 class Closable(Protocol):
-    """Something with a life."""
+    """Something that must be closed."""
 
     def close(self) -> Awaitable[None]:
-        """Ends it."""
+        """Closes it."""
 
 
 M = TypeVar("M", bound=Closable)
 
 
 class Resources:
-    """Makes what is asked for, once for equal configurations, and closes all of it in the end."""
+    """Creates what is asked for, once for equal configurations, and closes everything in the end."""
 
     def __init__(self) -> None:
         self._engines: dict[str, BaseEngine] = {}
@@ -43,41 +43,41 @@ class Resources:
         self._frozen = False
 
     def engine(self, config: Config, where: str, bank: Bank | None = None) -> BaseEngine:
-        """Returns the engine that a node describes.
+        """Returns the engine that a configuration node describes.
 
         Args:
             config: `_target_`, its arguments, and optionally `record`, a file to record requests to, and the prices.
-            where: The node's place in the configuration, for messages.
-            bank: Where its samples are kept, None for nowhere; those of an engine that is not `Identified` never are.
+            where: Path of the node, for messages.
+            bank: Stores its samples if it is `Identified`; None for no bank.
         """
         arguments = {key: value for key, value in config.items() if key not in ("record", *PRICES)}
         engine = self.banked(self._once(self._engines, arguments, lambda: build(arguments, where)), bank)
         return Recorder(generating(engine), config["record"]) if config.get("record") else engine
 
     def banked(self, engine: BaseEngine, bank: Bank | None) -> BaseEngine:
-        """Returns an engine whose results are kept, where it can tell what they depend on; the same for the same engine."""
+        """Returns the engine with the bank around it, or the engine itself if it is not `Identified`."""
         if bank is None or not identified(engine):
             return engine
-        # It must be the one that saw which model was loaded: the checkpoint may have been changed since.
+        # Always the same wrapper: it remembers which model was loaded, and the checkpoint may have changed since.
         return self._banked.setdefault((id(engine), bank.path), banked(engine, bank))
 
     def sandbox(self, config: Config, bank: Bank | None = None) -> Sandbox:
-        """Returns the sandbox that a node describes, not started yet; with a bank, one that runs no code known there."""
+        """Returns the sandbox that a node describes, not started yet; code whose outcome is in the bank is not run."""
         sandbox = self._once(self._sandboxes, config, lambda: build(config, "sandbox"))
         if bank is None or not isinstance(sandbox, IdentifiedSandbox):
             return sandbox
         return self._banked_sandboxes.setdefault((id(sandbox), bank.path), BankedSandbox(sandbox, bank))
 
     def grader(self, config: Config, sandbox: Sandbox) -> Grader:
-        """Returns the grader that a node describes, with `sandbox` for what it runs."""
+        """Returns the grader that a node describes; it runs code in `sandbox`."""
         key = {**config, "sandbox": id(sandbox)}
         return self._once(self._graders, key, lambda: build(config, "grading", {"sandbox": sandbox}))
 
     def bank(self, path: str | Path) -> Bank:
-        """Returns the bank in a file.
+        """Returns the bank at a path.
 
         Raises:
-            BankError: The file is not a bank, damaged, or cannot be written.
+            BankError: The file is not a bank, is damaged, or cannot be written.
         """
         try:
             place = Path(path).expanduser().resolve()
@@ -88,14 +88,14 @@ class Resources:
         return self._banks[place]
 
     async def start(self, engines: Mapping[str, BaseEngine], sandbox: Sandbox | None) -> None:
-        """Starts what is not started yet: first what only reaches a server, then what loads weights.
+        """Starts what is not started yet: clients of servers first, then what loads weights.
 
         Args:
-            engines: By whose they are; several places may share one.
-            sandbox: None where no code is run.
+            engines: By the place they serve; places may share one.
+            sandbox: None if no code is run.
 
         Raises:
-            UserError: A model, a server or the sandbox is not there.
+            UserError: A model, a server or the sandbox is not available.
         """
         if sandbox is not None:
             await sandbox.start()
@@ -103,21 +103,21 @@ class Resources:
             with inside(f"{place}.engine"):
                 await engine.start()
         if not self._frozen:
-            # What is loaded by now stays: no collection of garbage needs to look at it again.
+            # Everything loaded so far stays: garbage collection need not scan it again.
             gc.collect()
             gc.freeze()
             self._frozen = True
 
     async def flush(self) -> None:
-        """Returns when all that was put into the banks is stored."""
+        """Returns when all banks have stored their samples."""
         for bank in self._banks.values():
             await bank.flush()
 
     async def close(self) -> None:
-        """Closes everything, the last made first; what cannot be closed keeps nothing else from it.
+        """Closes everything, the newest first; a failure does not keep the others open.
 
         Raises:
-            ExceptionGroup: Of what could not be closed.
+            ExceptionGroup: What could not be closed.
         """
         faults: list[Exception] = []
         while self._open:

@@ -1,4 +1,4 @@
-"""What a program gets back from a search."""
+"""The result of a search, as a program gets it."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ class Result:
 
     Attributes:
         problem: The problem.
-        found: What the strategy returned.
-        usage: What it cost, by role (`policy`, `verifier`), wherever samples came from.
-        limits_hit: The limits of the budget that it ran into.
-        wall_s: Seconds that it took.
+        found: The return value of the strategy.
+        usage: Cost by role (`policy`, `verifier`); samples from the bank count as if they were generated.
+        limits_hit: The limits of the budget that were reached.
+        wall_s: Seconds.
     """
 
     problem: Problem
@@ -36,12 +36,12 @@ class Result:
 
     @property
     def answer(self) -> str | None:
-        """The chosen candidate's answer, None where there is no choice or it has none."""
+        """The answer of the chosen candidate, None if it has none or none was chosen."""
         return self.found.answer
 
     @property
     def chosen(self) -> Candidate | None:
-        """The candidate that the strategy chose, None where it chose none."""
+        """The candidate that the strategy chose, None if it chose none."""
         return None if self.found.chosen is None else self.found.candidates[self.found.chosen]
 
     @property
@@ -59,7 +59,7 @@ class Result:
         return "\n".join([_cut(f"answer: {_line(self.answer)}", _WIDTH), *self._rows(), *self._cost()])
 
     def __repr__(self) -> str:
-        """Shows the same: where a session shows the value of a line, this is what it shows."""
+        """Shows the same, so that an interactive session prints it well."""
         return str(self)
 
     def _repr_html_(self) -> str:
@@ -117,8 +117,8 @@ class _Group:
     """Candidates with equivalent answers.
 
     Attributes:
-        best: The chosen one, or the one with the best score.
-        size: How many they are.
+        best: The chosen candidate, else the one with the best score.
+        size: Number of candidates.
     """
 
     best: Candidate

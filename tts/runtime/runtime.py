@@ -1,4 +1,4 @@
-"""The runtime: owns everything that has a life, for a program, the command line, a test, a worker or a server."""
+"""The runtime: owns everything that must be started and closed, for a program, the command line, a worker or a server."""
 
 from __future__ import annotations
 
@@ -33,21 +33,22 @@ class _State(enum.Enum):
 
 
 class Runtime:
-    """An asynchronous context that owns engines, sandbox, grader and bank of the searches that run in it.
+    """An asynchronous context manager that owns the engines, sandboxes, graders and banks of its searches.
 
-    Equal configurations share one engine. Two runtimes in a process know nothing of each other, and closing one frees all
-    that it holds, also after an exception or a start that was cancelled. It belongs to the event loop that it is entered in.
+    Equal configurations share one engine. Two runtimes in one process are independent, and closing one frees everything it
+    holds, also after an exception or a cancelled start. A runtime belongs to the event loop in which it was entered.
+    Objects that the caller made (`engines=`) are started when they are needed and stay open: the caller closes them.
 
         async with Runtime(bank="bank.sqlite") as runtime:
             result = await runtime.search("What is 17 * 24?", search="beam", n=8)
 
     Args:
-        overrides: As the command line takes them (`sandbox=none`); they hold for all that is done in it.
-        config_dir: A folder of the caller's own with further options, as the command line's `--config-dir`.
-        arguments: Keywords in the place of overrides (`tts.runtime.choices.Arguments`), which hold for all as well.
+        overrides: Overrides as on the command line (`sandbox=none`), the defaults of all its searches.
+        config_dir: A folder with further options, like `--config-dir` of the command line.
+        arguments: Keywords instead of overrides (`tts.runtime.choices.Arguments`), also defaults.
 
     Raises:
-        UserError: An argument is unknown, or two contradict each other.
+        UserError: An argument is unknown, or two arguments contradict each other.
     """
 
     def __init__(self, *overrides: str, config_dir: str | Path | None = None, **arguments: Unpack[Arguments]) -> None:
@@ -58,13 +59,13 @@ class Runtime:
         self._streams: set[asyncio.Task[Result]] = set()
 
     async def __aenter__(self) -> Runtime:
-        """Opens it; nothing is loaded before something needs it.
+        """Opens the runtime; everything is loaded when it is first needed.
 
         Raises:
             UserError: It was entered before.
         """
         if self._state is not _State.NEW:
-            raise UserError(f"this Runtime is {self._state.value} and cannot be entered again: make another one")
+            raise UserError(f"this Runtime is {self._state.value} and cannot be entered again: create another one")
         self._state = _State.OPEN
         self._loop = asyncio.get_running_loop()
         return self
@@ -72,13 +73,13 @@ class Runtime:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Closes everything, whatever happened; searches of streams that are still open are cancelled.
+        """Closes everything; searches whose streams are still open are cancelled.
 
         Raises:
-            ExceptionGroup: Of what could not be closed, where nothing else went wrong.
+            ExceptionGroup: What could not be closed, unless another exception is already on its way.
         """
         self._state = _State.CLOSED
-        # On its own, so that a cancellation while it closes leaves nothing open.
+        # In a task of its own, so that a cancellation meanwhile leaves nothing open.
         closing = asyncio.ensure_future(self._close())
         cancelled: asyncio.CancelledError | None = None
         while not closing.done():
@@ -88,7 +89,7 @@ class Runtime:
                 cancelled = interruption
         faults = closing.exception()
         if faults is not None and error is not None:
-            error.add_note(f"and as it was closed: {faults!r}")
+            error.add_note(f"and while closing: {faults!r}")
         if cancelled is not None:
             raise cancelled
         if faults is not None and error is None:
@@ -102,32 +103,30 @@ class Runtime:
 
     @property
     def resources(self) -> Resources:
-        """What it owns.
+        """What the runtime owns.
 
         Raises:
-            UserError: It is not open.
+            UserError: The runtime is not open.
         """
         self._check_open()
         return self._resources
 
     def _check_open(self) -> None:
         if self._state is not _State.OPEN:
-            raise UserError(
-                f"this Runtime is {self._state.value}: use it inside of `async with Runtime(...) as runtime:`"
-            )
+            raise UserError(f"this Runtime is {self._state.value}: use it inside `async with Runtime(...) as runtime:`")
         if asyncio._get_running_loop() is not self._loop:
             raise UserError("this Runtime belongs to another event loop; enter one in the loop that uses it")
 
     def chosen(self, overrides: Iterable[str], arguments: Arguments) -> Choices:
-        """Returns the choices of a call on top of the runtime's own; those of the call go before.
+        """Returns the choices of a call merged with the defaults of the runtime; those of the call take precedence.
 
         Raises:
-            UserError: An argument is unknown, or two contradict each other.
+            UserError: An argument is unknown, or two arguments contradict each other.
         """
         return choose(tuple(overrides), arguments).over(self._defaults)
 
     def configured(self, choices: Choices, name: str = "config") -> tuple[Config, str]:
-        """Returns the configuration of choices and its hash; see `tts.config.compose.configuration`.
+        """Returns the configuration that choices describe, and its hash; see `tts.config.compose.configuration`.
 
         Raises:
             UserError: The runtime is not open, an override names nothing, or `clock=virtual` in a loop of real time.
@@ -136,16 +135,16 @@ class Runtime:
         config, identity = configuration(name, choices.overrides, self._folder)
         if config.get("clock") == "virtual" and not isinstance(self._loop, VirtualLoop):
             raise UserError(
-                "clock=virtual: this event loop goes by real time; tts.search and tts.evaluate make one in virtual time, "
+                "clock=virtual: this event loop runs in real time; tts.search and tts.evaluate create one in virtual time, "
                 "and so does asyncio.Runner(loop_factory=tts.concurrency.virtual_clock.VirtualLoop)"
             )
         return config, identity
 
     def composed(self, *overrides: str, **arguments: Unpack[Arguments]) -> Composition:
-        """Returns a search, composed and checked; nothing is loaded yet.
+        """Returns a composed and checked search; nothing is loaded yet.
 
         Raises:
-            UserError: It cannot work.
+            UserError: The configuration cannot work.
         """
         choices = self.chosen(overrides, arguments)
         return compose(*self.configured(choices), self.resources, choices)
@@ -155,21 +154,21 @@ class Runtime:
 
         Args:
             problem: The question, or a problem.
-            overrides: As the command line takes them, such as `search.n=8`.
-            arguments: Keywords in the place of overrides; see `tts.runtime.choices.Arguments`.
+            overrides: Overrides as on the command line, such as `search.n=8`.
+            arguments: Keywords instead of overrides; see `tts.runtime.choices.Arguments`.
 
         Raises:
-            UserError: The search cannot work: nothing was computed.
-            ProblemError: Something went wrong for good.
+            UserError: The search cannot work; nothing was computed.
+            ProblemError: The search failed.
         """
         return await self._searched(self.composed(*overrides, **arguments), _problem(problem))
 
     async def stream(
         self, problem: str | Problem, *overrides: str, **arguments: Unpack[Arguments]
     ) -> AsyncGenerator[Event, None]:
-        """Yields what a search does while it does it (`tts.core.events`), and its result as the last event.
+        """Yields the events of a search as they happen (`tts.core.events`), the last one with its result.
 
-        Closing the generator (`contextlib.aclosing`) cancels the search. Arguments and errors are those of `search`.
+        Closing the generator (`contextlib.aclosing`) cancels the search. Arguments and errors: see `search`.
         """
         asked, composition = _problem(problem), self.composed(*overrides, **arguments)
         events: asyncio.Queue[Event | None] = asyncio.Queue()
@@ -201,16 +200,24 @@ class Runtime:
         key: Callable[[T], Hashable],
         *,
         failed: Callable[[T, str, Scope], Record],
-        told: Callable[[Ended[Record]], object] = lambda _: None,
+        on_record: Callable[[Ended[Record]], object] = lambda _: None,
         limits: Limits | None = None,
         in_flight: int = 64,
         name: str = "problem",
     ) -> str | None:
-        """Does the work of many items; see `tts.runtime.batch.batch`. What was put into the banks is stored when it ends."""
+        """Works through many items (see `tts.runtime.batch.batch`); the banks are flushed at the end."""
         resources = self.resources
         try:
             return await batch(
-                items, work, sink, key, failed=failed, told=told, limits=limits, in_flight=in_flight, name=name
+                items,
+                work,
+                sink,
+                key,
+                failed=failed,
+                on_record=on_record,
+                limits=limits,
+                in_flight=in_flight,
+                name=name,
             )
         finally:
             await resources.flush()
@@ -222,7 +229,7 @@ class Runtime:
             with scope("run", composition.budget.run), scope("problem", composition.budget.problem) as meter:
                 found = await composition.search(problem)
         except ExceptionGroup as group:
-            # What parts of a search do at once fails as a group; the first error is what a caller can read and catch.
+            # Concurrent parts of a search fail as a group; callers catch and read single errors.
             raise leaf(group) from None
         finally:
             await resources.flush()

@@ -1,1 +1,1 @@
-"""Places in which model-written code runs."""
+"""Sandboxes for model-written code."""

@@ -1,4 +1,4 @@
-"""The one interface of code sandboxes."""
+"""The interface of code sandboxes."""
 
 from __future__ import annotations
 
@@ -11,24 +11,22 @@ from tts.sandbox.completion import completed
 
 @dataclass(frozen=True)
 class Execution:
-    """What came of running a piece of code.
+    """The outcome of running a piece of code.
 
     Attributes:
         stdout: Everything that the code printed, cut at the output cap; kept also when the code failed.
         stderr: The same for standard error.
-        error_type: Name of the exception that ended the code, None where none did.
+        error_type: Name of the exception that ended the code, None if none did.
         error_message: `str()` of that exception.
-        exit_status: The process's exit status (negative: the signal that killed it), None where it lives on (a chain).
+        exit_status: The process's exit status (negative: the signal that killed it), None if it stays alive (a chain).
         timed_out: Whether the wall-clock or CPU limit ended it.
         truncated: Whether the output was cut.
         wall_s: Wall-clock seconds.
-        cpu_s: CPU seconds of this piece, the start of its process included; 0 where unknown.
-        peak_memory: The most resident bytes that its process has had so far, the shared pages of loaded packages
-            included; 0 where unknown.
-        failure: Why the sandbox itself could not run the code (a lost zygote), None where it could.
-        completed: Whether the code is known to have run to its end; only `Sandbox.complete` finds that out.
-        recorded: Whether it was run before and not now; all that it cost is then 0. Two outcomes that differ in this alone
-            are equal.
+        cpu_s: CPU seconds of this piece, including the start of its process; 0 if unknown.
+        peak_memory: Peak resident bytes of its process so far, including shared pages of loaded packages; 0 if unknown.
+        failure: Why the sandbox itself could not run the code (a lost zygote), None if it could.
+        completed: Whether the code is known to have run to its end; only `Sandbox.complete` determines this.
+        recorded: Whether it was run earlier, not now; its times and memory are then 0. Ignored in comparisons.
     """
 
     stdout: str = ""
@@ -51,25 +49,25 @@ class Chain(Protocol):
 
     @property
     def history(self) -> tuple[str, ...]:
-        """The pieces that made the namespace: those that ended, by an exception or not."""
+        """The pieces that made the namespace: those that ended, with an exception or not."""
 
     async def run(self, code: str) -> Execution:
         """Runs `code` in the chain's namespace.
 
-        A piece that raised an exception leaves what it had defined until then. One that timed out, or took the process with
-        it, leaves nothing: the chain is rebuilt from the pieces that ended.
+        A piece that raises an exception keeps its definitions up to that point. One that times out or ends the process
+        leaves nothing: the chain is rebuilt from the pieces that ended.
         """
 
     async def close(self) -> None:
-        """Gives the chain's process back. Closing twice does nothing."""
+        """Releases the chain's process. Closing twice does nothing."""
 
 
 class Sandbox(Protocol):
-    """A place in which model-written code runs."""
+    """Runs model-written code."""
 
     @property
     def executes(self) -> bool:
-        """Whether code is run at all; verifiers then use it, else they run in their no-execution mode."""
+        """Whether it runs code at all; if not, verifiers use their no-execution mode."""
 
     @property
     def layers(self) -> tuple[str, ...]:
@@ -79,21 +77,21 @@ class Sandbox(Protocol):
         """Starts the sandbox. Starting twice does nothing.
 
         Raises:
-            UserError: It cannot lock down here; names each missing layer and how to enable it.
+            UserError: This machine cannot be locked down; names each missing layer and how to enable it.
         """
 
     async def run(self, code: str) -> Execution:
-        """Runs one piece of code in a namespace of its own."""
+        """Runs one piece of code in a new namespace."""
 
     async def complete(self, code: str) -> Execution:
-        """Runs one piece of code in a namespace of its own, and finds out whether it runs to its end (`completed`).
+        """Runs one piece of code in a new namespace, and determines whether it runs to its end (`completed`).
 
-        Code that ends its process early has not, whatever it prints; code made to deceive can.
+        Code that ends its process early does not complete, whatever it prints; code written to deceive may fake it.
         """
         return await completed(self.chain(), code)
 
     def chain(self, history: tuple[str, ...] = ()) -> Chain:
-        """Returns a chain whose namespace holds what `history` (pieces that ended, by an exception or not) defined.
+        """Returns a chain whose namespace holds the definitions of `history`, pieces that ended (by exception or not).
 
         The replay of the history is invisible in the output and happens when the first piece runs.
         """
@@ -104,16 +102,16 @@ class Sandbox(Protocol):
 
 @runtime_checkable
 class IdentifiedSandbox(Sandbox, Protocol):
-    """A sandbox that can tell what the outcome of code depends on, so that it can be kept and used again (`tts.bank`)."""
+    """A sandbox that reports what outcomes depend on, so that they can be stored and reused (`tts.bank`)."""
 
     async def probe(self) -> None:
-        """Finds out all that `start` would and refuses what it would, but starts nothing that stays.
+        """Performs the checks of `start`, but leaves nothing running.
 
-        Code can be run after it, too; what that needs is started then.
+        Code can be run after it; the necessary processes are started then.
 
         Raises:
-            UserError: As `start`.
+            UserError: As for `start`.
         """
 
     def identity(self) -> Mapping[str, object]:
-        """Returns all that outcomes depend on besides the code: plain values, known after `probe`."""
+        """Returns everything that outcomes depend on besides the code: plain values, known after `probe`."""

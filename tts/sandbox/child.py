@@ -25,7 +25,7 @@ REPORT_LIMIT = 1 << 16  # bytes of one message from a child or a zygote
 
 @dataclass(frozen=True)
 class Settings:
-    """What zygotes and children need to know; see `Jail`."""
+    """Settings of zygotes and children; see `Jail`."""
 
     mode: str
     timeout: float
@@ -34,7 +34,7 @@ class Settings:
 
     @property
     def pipe_size(self) -> int:
-        """Bytes of a pipe, a power of two: room for the output even where each page of it is just over half full."""
+        """Bytes of a pipe, a power of two: holds the output even if each of its pages is just over half full."""
         return max(65536, 1 << (2 * self.output_limit - 1).bit_length())
 
 
@@ -43,17 +43,17 @@ class LostError(Exception):
 
 
 class Forker(Protocol):
-    """What a child needs of its zygote."""
+    """The part of a zygote that a child uses."""
 
     def request(self, what: int, number: int, descriptors: list[int] | None = None) -> None:
-        """Sends a request about the child `number`; raises `OSError` where the zygote does not take it."""
+        """Sends a request about the child `number`; raises `OSError` if the zygote does not accept it."""
 
     def kill(self, number: int) -> None:
-        """Has the child `number` killed."""
+        """Kills the child `number`."""
 
 
 class Child:
-    """One locked process: runs one piece and ends, or keeps its namespace for further pieces."""
+    """One locked-down process: runs one piece and ends, or keeps its namespace for further pieces."""
 
     def __init__(self, zygote: Forker, number: int, settings: Settings) -> None:
         self._zygote = zygote
@@ -64,7 +64,7 @@ class Child:
         self._lost: str | None = None
         self._expired = False
         self._watched = False
-        self._process: int | None = None  # known once it has spoken
+        self._process: int | None = None  # known after its first message
         self._cpu_before = 0.0
         self._jobs, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._jobs.setblocking(False)
@@ -73,7 +73,7 @@ class Child:
         passed = [theirs.detach()]
         for _ in ("stdout", "stderr"):
             reader, writer = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
-            with contextlib.suppress(OSError):  # past the user's allowance of pipe pages; then output is cut earlier
+            with contextlib.suppress(OSError):  # beyond the user's limit of pipe pages; output is then cut earlier
                 fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, settings.pipe_size)
             self._pipes.append(reader)
             passed.append(writer)
@@ -93,7 +93,7 @@ class Child:
 
         Args:
             code: The piece.
-            keep: Whether the child lives on afterwards.
+            keep: Whether the child stays alive afterwards.
         """
         loop = asyncio.get_running_loop()
         started = time.monotonic()
@@ -133,7 +133,7 @@ class Child:
             os.close(reader)
 
     def ended(self, end: End) -> None:
-        """Takes the zygote's word that the process has ended."""
+        """Handles the zygote's report that the process has ended."""
         self._ended = end
         self._unwatch()
         if self._done is None:
@@ -142,7 +142,7 @@ class Child:
             self._resolve(None)
 
     def lose(self, reason: str) -> None:
-        """Takes note that the zygote is gone."""
+        """Handles the loss of the zygote."""
         self._lost = reason
         self._unwatch()
         if self._done is None:
@@ -161,7 +161,7 @@ class Child:
             seals = fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE
             fcntl.fcntl(memory, fcntl.F_ADD_SEALS, seals)
             rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [memory]))]
-            with contextlib.suppress(ConnectionError):  # it has died meanwhile, which the zygote will say
+            with contextlib.suppress(ConnectionError):  # it has died in the meantime; the zygote will report it
                 self._jobs.sendmsg([b"keep" if keep else b"last"], rights)
         finally:
             os.close(memory)
@@ -191,7 +191,7 @@ class Child:
         if report and self._done is not None and not self._done.done() and not self._expired:
             self._resolve(report)
             return
-        # It closed its end, or speaks out of turn: both are the code's doing, and end the process.
+        # It closed its end, or sent an unexpected message: the code did it, and the process is ended.
         self._unwatch()
         self._zygote.kill(self._number)
 
@@ -201,7 +201,7 @@ class Child:
             self._watched = False
 
     def _expire(self) -> None:
-        if self._done is None or self._done.done():  # it ended in this very moment
+        if self._done is None or self._done.done():  # it ended at this very moment
             return
         self._expired = True
         self._zygote.kill(self._number)

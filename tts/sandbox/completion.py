@@ -1,4 +1,4 @@
-"""Whether code runs to its end: more than that it raised nothing, since it may end its process before."""
+"""Determines whether code runs to its end: raising nothing is not enough, since it may end its process early."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ _MARK = "the_tests_have_ended"
 
 
 async def completed(chain: Chain, code: str) -> Execution:
-    """Runs code in a chain of its own, which is closed then, and finds out whether it ran to its end.
+    """Runs code in the given chain, closes it, and determines whether the code ran to its end.
 
-    The next piece has to find what the code leaves at its end, and to say a word that nobody knew before.
+    The next piece must find a marker that the code sets at its end, and print a word unknown to the code.
     """
     word = secrets.token_hex(16)
     try:
         execution = await chain.run(f"{code}\n{_MARK} = True\n")
         if execution.error_type is not None or execution.failure is not None or execution.timed_out:
             return execution
-        # A piece of its own: code can read the program that it is part of.
+        # A separate piece: code can read the program that it is part of.
         check = await chain.run(f"import sys\n{_MARK}\nsys.stderr.write('{word}\\n')\n")
     finally:
         await chain.close()

@@ -1,4 +1,4 @@
-"""The sandbox in which model-written code cannot do harm: locked processes forked by warm zygotes."""
+"""The sandbox that contains model-written code: locked-down processes forked by warm zygotes."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from tts.sandbox.supervisor import Zygote
 from tts.sandbox.zygote.lockdown import MODES
 from tts.sandbox.zygote.syscalls import unsupported
 
-_VERSION = 1  # of what code finds in the jail; raise it where the same code comes to print something else
-MAX_OUTPUT = 1 << 19  # half of what Linux lets anybody make a pipe hold
+_VERSION = 1  # of the environment in the jail; raise it if the same code comes to print something else
+MAX_OUTPUT = 1 << 19  # half of the largest pipe that Linux allows every user
 
 
 @settings
@@ -29,8 +29,8 @@ class Jail(IdentifiedSandbox):
     """Runs code in processes without files, network, other processes or secrets, under limits.
 
     Each zygote has sympy, numpy, scipy and mpmath loaded and is locked down; each piece of code runs in a fresh fork of
-    it, and each chain keeps a fork of its own while it is among the `live_chains` used last. It belongs to the event loop
-    in which it was started. See docs/sandbox.md.
+    it, and each chain keeps its own fork while it is among the `live_chains` most recently used. It belongs to the
+    event loop in which it was started. See docs/sandbox.md.
     """
 
     def __init__(
@@ -45,14 +45,14 @@ class Jail(IdentifiedSandbox):
         """Starts nothing yet.
 
         Args:
-            mode: The layers beside seccomp: `auto` (the best there are), `namespaces`, `landlock`, or `seccomp` (neither
-                of them: code cannot open any file). A named mode is never weakened.
-            workers: Number of zygotes, and of pieces that run at a time. None: one a core.
+            mode: The layers besides seccomp: `auto` (the best available), `namespaces`, `landlock`, or `seccomp`
+                (neither of them: code cannot open any file). A named mode is never weakened.
+            workers: Number of zygotes, and of pieces that run at a time. None: one per core.
             timeout: Wall-clock seconds of one piece; GenPRM's own limit is 5.
-            memory_mb: MiB of virtual memory that a process may add to what is loaded.
+            memory_mb: MiB of virtual memory that a process may add to the loaded packages.
             output_limit: Bytes kept of each of stdout and stderr; 524288 at most.
-            live_chains: Chains that keep their process, closed ones included, in case another goes on from the same history;
-                beyond that the one longest unused is ended, and rebuilt if it goes on.
+            live_chains: Chains that keep their process, including closed ones, in case another continues the same
+                history; beyond that the least recently used process is ended, and rebuilt if its chain continues.
         """
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
         self._workers = cores if workers is None else workers
@@ -63,7 +63,7 @@ class Jail(IdentifiedSandbox):
         self._loop: asyncio.AbstractEventLoop | None = None
         self._live_chains = live_chains
         self._chains: OrderedDict[JailChain, None] = OrderedDict()
-        # Processes of closed chains, by the pieces that made their namespace: what a chain that goes on from there needs.
+        # Processes of closed chains, by the pieces that made their namespace, for chains that continue from there.
         self._parked: OrderedDict[tuple[str, ...], Child] = OrderedDict()
 
     @property
@@ -80,8 +80,8 @@ class Jail(IdentifiedSandbox):
         """Starts the zygotes. Starting twice does nothing.
 
         Raises:
-            UserError: The mode's layers are not to be had; names each with why and how to enable it. Or it was started in
-                another event loop before.
+            UserError: The mode's layers are not available; names each, the reason and how to enable it. Or it was
+                started in another event loop before.
         """
         self._check_usable()
         async with real_work():
@@ -92,17 +92,17 @@ class Jail(IdentifiedSandbox):
                 raise outcome
 
     async def probe(self) -> None:
-        """Locks a throw-away process down; zygotes start when code first needs them.
+        """Locks down a temporary process; zygotes start when code first needs them.
 
         Raises:
-            UserError: As `start`.
+            UserError: As for `start`.
         """
         self._check_usable()
         async with real_work():
             await self._zygotes[0].probe()
 
     def identity(self) -> Mapping[str, object]:
-        """Returns the layers, the limits of a piece and what code finds installed; known after `probe`."""
+        """Returns the layers, the limits of a piece and the installed software; known after `probe`."""
         limits = self._settings
         return {
             "sandbox": "jail",
@@ -124,11 +124,11 @@ class Jail(IdentifiedSandbox):
             return await child.execute(code, keep=False)
 
     def chain(self, history: tuple[str, ...] = ()) -> Chain:
-        """Returns a chain that starts with what the pieces of `history` defined."""
+        """Returns a chain that starts with the definitions of `history`."""
         return JailChain(self, history)
 
     async def close(self) -> None:
-        """Ends all processes, for good: whatever runs or waits reports a failure."""
+        """Ends all processes permanently; running and waiting pieces report a failure."""
         for chain in list(self._chains):
             chain.evict()
         while self._parked:
@@ -139,16 +139,14 @@ class Jail(IdentifiedSandbox):
     def _check_usable(self) -> None:
         reason = unsupported()
         if reason is not None:
-            raise UserError(f"the sandbox cannot lock down here: {reason}; 'sandbox=unsafe' is the only way on")
+            raise UserError(f"the sandbox cannot lock down this machine: {reason}; only 'sandbox=unsafe' is left")
         self._check_loop()
 
     def _check_loop(self) -> None:
         loop = asyncio.get_running_loop()
         self._loop = self._loop or loop
         if self._loop is not loop:
-            raise UserError(
-                "this sandbox belongs to another event loop: start and use it inside of one asyncio.run(...)"
-            )
+            raise UserError("this sandbox belongs to another event loop: start and use it inside one asyncio.run(...)")
 
     async def _take(self) -> Child:
         self._check_loop()
@@ -157,12 +155,12 @@ class Jail(IdentifiedSandbox):
         return zygote.take()
 
     def _claim(self, history: tuple[str, ...]) -> Child | None:
-        """Returns a living process in which just `history` ran, None where there is none."""
+        """Returns a living process in which exactly `history` ran, None if there is none."""
         child = self._parked.pop(history, None)
         return child if child is not None and child.alive else None
 
     def _park(self, history: tuple[str, ...], child: Child) -> None:
-        """Keeps the process of a closed chain for one that goes on from the same history."""
+        """Keeps the process of a closed chain for one that continues the same history."""
         if history in self._parked:
             child.discard()
         else:
@@ -170,13 +168,13 @@ class Jail(IdentifiedSandbox):
             self._trim()
 
     def _touch(self, chain: JailChain) -> None:
-        """Marks a chain as the one used last."""
+        """Marks a chain as the most recently used."""
         self._chains[chain] = None
         self._chains.move_to_end(chain)
         self._trim()
 
     def _trim(self) -> None:
-        """Ends the processes longest unused where there are too many, parked ones first."""
+        """Ends the least recently used processes if there are too many, parked ones first."""
         surplus = len(self._chains) + len(self._parked) - self._live_chains
         while surplus > 0 and self._parked:
             self._parked.popitem(last=False)[1].discard()
@@ -191,7 +189,7 @@ class Jail(IdentifiedSandbox):
 
 
 class JailChain(Chain):
-    """A chain of a `Jail`: its process lives between the pieces, and is rebuilt from the pieces that ended if lost."""
+    """A chain of a `Jail`: its process stays alive between pieces; if lost, it is rebuilt from the pieces that ended."""
 
     def __init__(self, jail: Jail, history: tuple[str, ...]) -> None:
         self._jail = jail
@@ -206,11 +204,11 @@ class JailChain(Chain):
 
     @property
     def running(self) -> bool:
-        """Whether a piece runs now."""
+        """Whether a piece is running."""
         return self._turn.locked()
 
     async def run(self, code: str) -> Execution:
-        """Runs `code` in the chain's namespace. Cancelling kills the process; the next piece has it rebuilt."""
+        """Runs `code` in the chain's namespace. Cancelling kills the process; the next piece rebuilds it."""
         async with real_work(), self._turn, self._jail._slots:
             try:
                 child = await self._living_child()
@@ -223,7 +221,7 @@ class JailChain(Chain):
             return execution
 
     async def close(self) -> None:
-        """Gives the chain's process back. Closing twice does nothing."""
+        """Releases the chain's process. Closing twice does nothing."""
         child, self._child = self._child, None
         self._jail._forget(self)
         if child is not None and child.alive and not self.running:
@@ -232,17 +230,17 @@ class JailChain(Chain):
             child.discard()
 
     def evict(self) -> None:
-        """Ends the process; the next piece has it rebuilt."""
+        """Ends the process; the next piece rebuilds it."""
         self._jail._forget(self)
         if self._child is not None:
             self._child.discard()
             self._child = None
 
     async def _living_child(self) -> Child:
-        """Returns the chain's process, rebuilt by replaying the pieces that ended where there is none.
+        """Returns the chain's process; if there is none, rebuilds it by replaying the pieces that ended.
 
         Raises:
-            LostError: The zygote died, or a piece that once ended did not end again.
+            LostError: The zygote died, or a piece that ended before did not end in the replay.
         """
         if self._child is not None and self._child.alive:
             return self._child
@@ -255,6 +253,6 @@ class JailChain(Chain):
             await child.execute(piece, keep=True)
             if not child.alive:
                 raise LostError(
-                    f"the chain could not be rebuilt: its piece {number}, which had ended, did not end again"
+                    f"the chain could not be rebuilt: its piece {number}, which ended before, did not end in the replay"
                 )
         return child

@@ -1,4 +1,4 @@
-"""A sandbox as one role uses it: what is run is allowed by the budget, and charged."""
+"""A sandbox as one role uses it: limited by the budget, and charged to it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class MeteredSandbox(Sandbox):
 
     Args:
         sandbox: The sandbox, possibly shared with other roles.
-        role: Whom to charge. A piece of a role that limits hold for is not run once one of them is reached.
+        role: The role to charge. Its pieces no longer run once one of the limits on the role is reached.
     """
 
     def __init__(self, sandbox: Sandbox, role: Role) -> None:
@@ -37,7 +37,7 @@ class MeteredSandbox(Sandbox):
 
     @asynccontextmanager
     async def piece(self) -> AsyncIterator[None]:
-        """Charges what is run inside as one piece.
+        """Charges the code run inside it as one piece.
 
         Raises:
             LimitReached: The budget allows no further piece.
@@ -57,7 +57,7 @@ class MeteredSandbox(Sandbox):
             return await self._sandbox.run(code)
 
     async def complete(self, code: str) -> Execution:
-        """Runs one piece of code, and finds out whether it runs to its end.
+        """Runs one piece of code, and determines whether it runs to its end.
 
         Raises:
             LimitReached: The budget allows no further piece.
@@ -70,7 +70,7 @@ class MeteredSandbox(Sandbox):
         return MeteredChain(self, self._sandbox.chain(history))
 
     async def close(self) -> None:
-        """Closes the sandbox, also for others who use it."""
+        """Closes the sandbox, also for its other users."""
         await self._sandbox.close()
 
 

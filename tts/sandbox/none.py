@@ -7,7 +7,7 @@ from tts.sandbox.base import Chain, Execution, Sandbox
 
 
 def _error() -> UserError:
-    return UserError("code was to be run, but 'sandbox=none' runs none: choose 'sandbox=auto' or switch execution off")
+    return UserError("'sandbox=none' cannot run code: choose 'sandbox=auto' or switch execution off")
 
 
 class NoExecution(Sandbox):
@@ -27,7 +27,7 @@ class NoExecution(Sandbox):
         """Does nothing."""
 
     async def run(self, code: str) -> Execution:
-        """Refuses.
+        """Refuses to run code.
 
         Raises:
             UserError: Always.
@@ -35,7 +35,7 @@ class NoExecution(Sandbox):
         raise _error()
 
     def chain(self, history: tuple[str, ...] = ()) -> Chain:
-        """Refuses.
+        """Refuses to run code.
 
         Raises:
             UserError: Always.

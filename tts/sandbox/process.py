@@ -1,4 +1,4 @@
-"""What the kernel says of another process: identity, CPU time and memory, none of it in that process's own words."""
+"""Another process's identity, CPU time and memory as the kernel reports them, independent of that process."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ ANCILLARY = socket.CMSG_SPACE(_CREDENTIALS.size)
 
 
 def sender(ancillary: list[tuple[int, int, bytes]]) -> int | None:
-    """Returns the process that sent a message, as the kernel attached it; None where it did not.
+    """Returns the process that sent a message, as attached by the kernel; None if it is not attached.
 
     Args:
-        ancillary: What `recvmsg` returned, of a socket with `SO_PASSCRED`.
+        ancillary: The data that `recvmsg` returned for a socket with `SO_PASSCRED`.
     """
     for level, kind, data in ancillary:
         if (level, kind) == (socket.SOL_SOCKET, socket.SCM_CREDENTIALS):
@@ -24,7 +24,7 @@ def sender(ancillary: list[tuple[int, int, bytes]]) -> int | None:
 
 
 def cpu_seconds(process: int) -> float:
-    """Returns the CPU time that a process has used, in seconds, 0 where it is gone."""
+    """Returns the CPU time that a process has used, in seconds; 0 if it is gone."""
     clock = ~process << 3 | 2  # MAKE_PROCESS_CPUCLOCK(process, CPUCLOCK_SCHED), see clock_getcpuclockid(3)
     try:
         return time.clock_gettime(clock)
@@ -33,7 +33,7 @@ def cpu_seconds(process: int) -> float:
 
 
 def peak_memory(process: int) -> int:
-    """Returns the most resident memory that a process has had, in bytes, 0 where it is gone or hidden."""
+    """Returns a process's peak resident memory in bytes; 0 if it is gone or hidden."""
     try:
         status = Path(f"/proc/{process}/status").read_bytes()
     except OSError:

@@ -1,4 +1,4 @@
-"""What to tell a user whose machine cannot lock down."""
+"""The error for a machine that cannot be locked down."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ REMEDIES = {
         "in a container start it with a seccomp profile that allows unshare, mount and pivot_root"
     ),
     "landlock": (
-        "use a kernel from 5.13 on with CONFIG_SECURITY_LANDLOCK and 'landlock' in its 'lsm=' list; "
-        "in a container use a runtime whose seccomp profile allows the landlock calls (Docker from 23 on)"
+        "use a kernel 5.13 or later with CONFIG_SECURITY_LANDLOCK and 'landlock' in its 'lsm=' list; "
+        "in a container use a runtime whose seccomp profile allows the landlock calls (Docker 23 or later)"
     ),
     "seccomp": (
         "use a Linux kernel with CONFIG_SECCOMP_FILTER, and a container runtime that passes seccomp through "
@@ -24,14 +24,14 @@ REMEDIES = {
 
 
 def refusal(mode: str, missing: Mapping[str, str]) -> UserError:
-    """Returns the error that names every missing layer, why it is missing and how to enable it.
+    """Returns the error that names every missing layer, the reason and how to enable it.
 
     Args:
-        mode: The mode that was asked for.
-        missing: Layer to reason.
+        mode: The requested mode.
+        missing: From layer to reason.
     """
     lines = [f"sandbox mode '{mode}' cannot lock down this machine:"]
     lines += [f"  {layer} is missing ({reason}): {REMEDIES[layer]}" for layer, reason in missing.items()]
-    other = "" if mode == "auto" else "'sandbox=auto' takes the best layers that there are; otherwise "
-    lines.append(f"{other}'sandbox=unsafe' is the only way on: it runs model-written code without isolation")
+    other = "" if mode == "auto" else "'sandbox=auto' takes the best available layers; otherwise "
+    lines.append(f"{other}only 'sandbox=unsafe' is left: it runs model-written code without isolation")
     return UserError("\n".join(lines))

@@ -1,4 +1,4 @@
-"""What model-written code finds installed."""
+"""The software that model-written code can use."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tts.sandbox.zygote.preload import SCIENTIFIC
 
 
 def versions() -> dict[str, str | None]:
-    """Returns the versions of Python and of the scientific packages by name, None for those that are not installed."""
+    """Returns the versions of Python and of the scientific packages by name; None if not installed."""
     return {"python": platform.python_version(), **{name: _version(name) for name in SCIENTIFIC}}
 
 

@@ -17,15 +17,15 @@ from tts.sandbox.refusal import refusal
 from tts.sandbox.zygote import messages
 
 START_LIMIT = 120.0  # seconds; importing everything on a loaded machine takes a few
-GRACE = 10.0  # seconds that a zygote has to end a child before it counts as wedged
+GRACE = 10.0  # seconds that a zygote has to end a child before it counts as hung
 _BOOTSTRAP = "import sys; sys.path.insert(0, sys.argv.pop(3)); from zygote.server import main; del sys.path[0]; main()"
 _ENVIRONMENT = {
     "HOME": "/",
     "LC_ALL": "C.UTF-8",
     "MALLOC_ARENA_MAX": "1",
-    # Sets keep one order, so that a run can be repeated.
+    # Fixes the order of sets, so that runs can be repeated.
     "PYTHONHASHSEED": "0",
-    # The children cannot make threads.
+    # The children cannot create threads.
     "OMP_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
     "MKL_NUM_THREADS": "1",
@@ -33,7 +33,7 @@ _ENVIRONMENT = {
 
 
 class Zygote:
-    """A process that forks children. Where it died, the next child is forked by a new one."""
+    """A process that forks children. If it dies, a new one forks the next child."""
 
     def __init__(self, settings: Settings) -> None:
         self.layers: tuple[str, ...] = ()
@@ -49,19 +49,19 @@ class Zygote:
 
     @property
     def load(self) -> int:
-        """Number of its living children."""
+        """Number of living children."""
         return len(self._children)
 
     @property
     def process_id(self) -> int | None:
-        """Process of the living zygote, None where there is none."""
+        """Process id of the living zygote, None if there is none."""
         return None if self._process is None else self._process.pid
 
     async def ready(self) -> None:
-        """Waits until it can fork; starts it where it does not run.
+        """Waits until it can fork; starts it if it is not running.
 
         Raises:
-            UserError: It cannot lock down here.
+            UserError: This machine cannot be locked down.
             LostError: It was closed.
         """
         if self._closed:
@@ -73,10 +73,10 @@ class Zygote:
         await asyncio.shield(self._starting)
 
     async def probe(self) -> None:
-        """Finds out which layers will be in force, by a process that locks itself down and ends.
+        """Determines which layers will be in force, with a process that locks itself down and ends.
 
         Raises:
-            UserError: It cannot lock down here.
+            UserError: This machine cannot be locked down.
         """
         process, control, answer = await self._launch(probe=True)
         control.close()
@@ -85,24 +85,24 @@ class Zygote:
         self.layers = self._welcome(answer)
 
     def take(self) -> Child:
-        """Returns a child that has run nothing yet; one is forked ahead. `ready` must have been awaited.
+        """Returns a fresh child; one is forked ahead. `ready` must have been awaited.
 
         Raises:
-            LostError: The zygote died just now.
+            LostError: The zygote has just died.
         """
         try:
             child = self._spare or self._fork()
             self._spare = self._fork()
         except OSError as error:
-            self.lose(f"the sandbox's zygote does not take requests: {error}")
-            raise LostError(f"the sandbox's zygote does not take requests: {error}") from error
+            self.lose(f"the sandbox's zygote does not accept requests: {error}")
+            raise LostError(f"the sandbox's zygote does not accept requests: {error}") from error
         return child
 
     def request(self, what: int, number: int, descriptors: list[int] | None = None) -> None:
         """Sends a request to the zygote.
 
         Raises:
-            OSError: It is gone, or does not read.
+            OSError: It is gone or does not read.
         """
         if self._control is None:
             raise ConnectionResetError("the zygote is gone")
@@ -110,18 +110,18 @@ class Zygote:
         self._control.sendmsg([messages.request(what, number)], rights)
 
     def kill(self, number: int) -> None:
-        """Has a child killed; a zygote that does not see to it in time is given up."""
+        """Kills a child; a zygote that does not do so in time is given up."""
         if number not in self._children or number in self._dying:
             return
         loop = asyncio.get_running_loop()
-        self._dying[number] = loop.call_later(GRACE, self.lose, "the sandbox's zygote is wedged")
+        self._dying[number] = loop.call_later(GRACE, self.lose, "the sandbox's zygote hangs")
         try:
             self.request(messages.KILL, number)
         except OSError as error:
-            loop.call_soon(self.lose, f"the sandbox's zygote does not take requests: {error}")
+            loop.call_soon(self.lose, f"the sandbox's zygote does not accept requests: {error}")
 
     def lose(self, reason: str) -> None:
-        """Gives the zygote up with all its children."""
+        """Gives up the zygote and all its children."""
         if self._control is None or self._process is None:
             return
         asyncio.get_running_loop().remove_reader(self._control)
@@ -137,7 +137,7 @@ class Zygote:
             child.lose(reason)
 
     async def close(self) -> None:
-        """Ends it and its children, for good."""
+        """Ends it and its children permanently."""
         self._closed = True
         if self._starting is not None:
             self._starting.cancel()
@@ -165,13 +165,13 @@ class Zygote:
         self._spare = self._fork()
 
     async def _launch(self, probe: bool) -> tuple[subprocess.Popen[bytes], socket.socket, bytes]:
-        """Starts the process; returns it with our end of its control socket and the first that it says."""
+        """Starts the process; returns it, our end of its control socket, and its first message."""
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         ours.setblocking(False)
         settings = self._settings
         config = {"mode": settings.mode, "timeout": settings.timeout, "memory": settings.memory, "probe": probe}
         arguments = [str(theirs.fileno()), json.dumps(config), str(Path(__file__).parent)]
-        process = subprocess.Popen(  # noqa: ASYNC220  forks once, and Python's asynchronous one needs a child watcher
+        process = subprocess.Popen(  # noqa: ASYNC220  forks once, and asyncio's subprocess needs a child watcher
             [sys.executable, "-s", "-P", "-B", "-c", _BOOTSTRAP, *arguments],
             pass_fds=[theirs.fileno()],
             env=_ENVIRONMENT | {key: os.environ[key] for key in ("LD_LIBRARY_PATH",) if key in os.environ},
@@ -193,7 +193,7 @@ class Zygote:
     def _welcome(self, answer: bytes) -> tuple[str, ...]:
         if not answer:
             raise UserError(
-                f"the sandbox's zygote ended while it locked down (mode '{self._settings.mode}'); "
+                f"the sandbox's zygote ended while locking down (mode '{self._settings.mode}'); "
                 "its message is on standard error"
             )
         message = json.loads(answer)

@@ -1,4 +1,4 @@
-"""Runs model-written code in plain processes: for machines that cannot lock down, at the user's own risk."""
+"""Runs model-written code in plain processes: for machines that cannot be locked down, at the user's own risk."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _RUNNER = Path(__file__).with_name("unsafe_runner.py")
 _ENVIRONMENT = {"HOME": "/nonexistent", "LC_ALL": "C.UTF-8", "PYTHONHASHSEED": "0", "OPENBLAS_NUM_THREADS": "1"}
 _WARNING = (
     "sandbox=unsafe: model-written code runs WITHOUT ISOLATION, with the rights of this user: it can read every file, "
-    "send it over the network, and run any program; use it in a throw-away machine only"
+    "send it over the network, and run any program; use it only on a disposable machine"
 )
 
 
@@ -57,7 +57,7 @@ class Unsafe(IdentifiedSandbox):
 
     @property
     def layers(self) -> tuple[str, ...]:
-        """Names the want of any protection, for the record."""
+        """Records that there is no protection."""
         return ("unsafe",)
 
     async def start(self) -> None:
@@ -69,26 +69,26 @@ class Unsafe(IdentifiedSandbox):
         await self.start()
 
     def identity(self) -> Mapping[str, object]:
-        """Returns the limits of a piece and what code finds installed, not what else there is on the machine."""
+        """Returns the limits of a piece and the installed packages, not the rest of the machine."""
         limits = {"timeout": self._timeout, "memory": self._memory, "output_limit": self._output_limit}
         return {"sandbox": "unsafe", **limits, **versions()}
 
     async def run(self, code: str) -> Execution:
-        """Runs one piece of code in a process of its own. Cancelling kills it."""
+        """Runs one piece of code in a new process. Cancelling kills it."""
         return await self.run_last([code])
 
     def chain(self, history: tuple[str, ...] = ()) -> Chain:
-        """Returns a chain; each of its pieces runs after a replay of all that ended before it."""
+        """Returns a chain; each of its pieces runs after a replay of the pieces that ended before it."""
         return UnsafeChain(self, history)
 
     async def close(self) -> None:
         """Does nothing: no process outlives its piece."""
 
     async def run_last(self, pieces: list[str]) -> Execution:
-        """Runs the pieces in one namespace and returns what came of the last one.
+        """Runs the pieces in one namespace and returns the outcome of the last one.
 
         Args:
-            pieces: At least one; each may take as long as the limit.
+            pieces: At least one; the time limit holds for each.
         """
         async with self._slots:
             report_reader, report_writer = os.pipe()
@@ -123,7 +123,7 @@ class Unsafe(IdentifiedSandbox):
         except TimeoutError:
             timed_out = True
         finally:
-            with contextlib.suppress(ProcessLookupError):  # also what it started itself
+            with contextlib.suppress(ProcessLookupError):  # including its own child processes
                 os.killpg(process.pid, signal.SIGKILL)
             await process.wait()
         (stdout, stdout_cut), (stderr, stderr_cut) = await asyncio.gather(*readers)

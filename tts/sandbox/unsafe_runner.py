@@ -1,7 +1,7 @@
-"""The program that `Unsafe` starts: runs pieces of code with nothing but resource limits.
+"""The program that `Unsafe` starts: runs pieces of code with resource limits only.
 
-Reads `[memory bytes, CPU seconds, [piece, ...]]` as JSON from standard input, runs all pieces in one namespace, the last
-one audibly, and writes how that one ended as JSON to the descriptor in `argv[1]`.
+Reads `[memory bytes, CPU seconds, [piece, ...]]` as JSON from standard input, runs all pieces in one namespace,
+printing only the last one's output, and writes how that one ended as JSON to the descriptor in `argv[1]`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Bootstrap intervals: how far a figure would move with other items of the same kind.
+"""Bootstrap intervals: how much a figure would vary with other items of the same kind.
 
-A figure is computed from weights, how often each item is drawn, and for many draws at once: row 0 of the weights counts
-every item once and gives the figure itself, every further row is a resample.
+A figure is computed from weights, the number of times that each item is drawn, for many draws at once: row 0 of the
+weights counts every item once and gives the figure itself, every other row is a resample.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import numpy as np
 from tts.core.settings import NonNegativeInt, PositiveInt, settings
 from tts.statistics.metrics import Array
 
-_AT_ONCE = 50  # rows, which bounds the memory of figures over steps
+_AT_ONCE = 50  # rows; limits the memory of figures over steps
 
 
 @settings
@@ -21,19 +21,19 @@ class Bootstrap:
     """Draws resamples.
 
     Args:
-        resamples: How many.
-        seed: Of the draws; has nothing to do with a run's seed.
+        resamples: Number of resamples.
+        seed: Seed of the draws, independent of a run's seed.
     """
 
     def __init__(self, resamples: PositiveInt = 1000, seed: NonNegativeInt = 0) -> None:
         self._resamples, self._seed = resamples, seed
 
     def weights(self, items: int, part: int) -> Array:
-        """Returns weights (1 + resamples, items): all ones, then as often as each item is drawn with replacement.
+        """Returns weights (1 + resamples, items): ones, then the number of times each item is drawn with replacement.
 
         Args:
-            items: How many items there are.
-            part: Which part of the data they are; parts are drawn from independently.
+            items: Number of items.
+            part: Number of the part of the data; parts are drawn from independently.
         """
         rng = np.random.default_rng((self._seed, part))
         shape = self._resamples, items
@@ -42,18 +42,18 @@ class Bootstrap:
 
 
 def in_parts(rows: Array, figures: Callable[[Array], dict[str, Array]]) -> dict[str, Array]:
-    """Returns the figures (1 + resamples,) by name, computed from a few rows of the weights at a time."""
+    """Returns the figures (1 + resamples,) by name, computed in chunks of the weights' rows."""
     parts = [figures(rows[start : start + _AT_ONCE]) for start in range(0, len(rows), _AT_ONCE)]
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
 def point(values: Array) -> float | None:
-    """Returns the figure itself, None where it is undefined."""
+    """Returns the figure itself, None if it is undefined."""
     return None if np.isnan(values[0]) else float(values[0])
 
 
 def interval(values: Array) -> tuple[float, float] | None:
-    """Returns the 95 % percentile interval over the resamples in which the figure is defined, None where it is not."""
+    """Returns the 95 % percentile interval over the resamples with a defined figure, None if it is undefined."""
     defined = values[1:][~np.isnan(values[1:])]
     if np.isnan(values[0]) or not len(defined):
         return None
@@ -62,11 +62,11 @@ def interval(values: Array) -> tuple[float, float] | None:
 
 
 def mean(figures: Sequence[Array], counts: Sequence[int] | None = None) -> Array:
-    """Returns the mean of a figure over parts, with each part's resamples drawn independently of the others'.
+    """Returns the mean of a figure over parts, with each part's resamples drawn independently.
 
     Args:
         figures: (1 + resamples,) each; parts in which the figure itself is undefined are left out.
-        counts: The parts' weights, None for the same for all.
+        counts: The parts' weights, None for equal weights.
     """
     stacked, share = np.stack(figures), np.array(counts or [1] * len(figures), dtype=float)
     defined = ~np.isnan(stacked[:, 0])

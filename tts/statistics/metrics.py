@@ -1,7 +1,7 @@
 """Metrics and their uncertainty.
 
-Those over arrays take counts that were summed with any number of weightings at once (resamples) and are undefined, NaN,
-where they divide by nothing.
+Those over arrays take counts summed with several weightings (resamples) at once and are NaN, undefined, where they
+divide by 0.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class FirstErrorScore:
-    """How well first errors are found.
+    """Accuracy of predicted first errors.
 
     Attributes:
         acc_error: Share of the erroneous solutions whose first error was found exactly; 0 without any.
@@ -34,7 +34,7 @@ class FirstErrorScore:
 
     @property
     def f1(self) -> float:
-        """The harmonic mean of both accuracies, ProcessBench's F1; 0 where both are 0."""
+        """The harmonic mean of both accuracies, ProcessBench's F1; 0 if both are 0."""
         return float(harmonic_mean(np.array(self.acc_error), np.array(self.acc_correct)))
 
 
@@ -43,7 +43,7 @@ def first_error_score(labels: Sequence[int | None], predictions: Sequence[int | 
 
     Args:
         labels: The 0-based index of each solution's first wrong step, None for a correct solution.
-        predictions: The same as predicted.
+        predictions: The predicted indices.
     """
     hits: dict[bool, list[bool]] = {True: [], False: []}
     for label, prediction in zip(labels, predictions, strict=True):
@@ -74,7 +74,7 @@ def ratio(part: Array, whole: Array) -> Array:
 
 
 def harmonic_mean(a: Array, b: Array) -> Array:
-    """Returns the harmonic mean of two rates; 0 where both are 0, its limit there."""
+    """Returns the harmonic mean of two rates; 0, its limit, where both are 0."""
     total = a + b
     result: Array = np.divide(2 * a * b, total, out=np.zeros(np.shape(total)), where=total != 0)
     return result
@@ -83,8 +83,8 @@ def harmonic_mean(a: Array, b: Array) -> Array:
 def f1(hits: Array, false_alarms: Array, misses: Array) -> Array:
     """Returns the F1 of a class, 2 hits / (2 hits + false alarms + misses).
 
-    NaN where the class neither occurs nor is predicted: PRMBench's code gives -1 then, and also where there are no hits at
-    all, for which this gives 0.
+    NaN where the class neither occurs nor is predicted: PRMBench's code gives -1 then, and also without any hits, where
+    this gives 0.
     """
     return ratio(2 * hits, 2 * hits + false_alarms + misses)
 
@@ -95,7 +95,7 @@ def auc(scores: Array, positive: NDArray[np.bool_], weights: Array) -> Array:
     Args:
         scores: (items,).
         positive: (items,).
-        weights: (resamples, items), how often each item counts.
+        weights: (resamples, items), the weight of each item.
 
     Returns:
         (resamples,); NaN where there are no positive or no negative items.

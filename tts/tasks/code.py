@@ -23,21 +23,20 @@ PLACE = "# SOLUTION"
 
 _PLACE = re.compile(rf"^{PLACE}[ \t]*$", re.MULTILINE)
 _DRIVER = re.compile(r"main|tests?(?:_\w*)?|Test\w*")
-"""Names of what runs or tests a solution, and is none."""
+"""Names of functions and classes that run or test a solution."""
 
 
 def extract_code(text: str, asked: Collection[str] = ()) -> str | None:
     """Returns the code of a solution's text: the content of one of its fenced blocks.
 
-    That is the block that defines the most of what is asked for, or the last one that defines a function or a class where
-    none does, or the last one; of blocks that are alike in this a Python block goes before one without a language. So what
-    stands behind the solution, how it is called, its tests and what they print, is not taken for it. Without any block it is
-    the whole text, as base models write the body that goes on from the prompt; None where that is blank. Blocks of other
-    languages are passed over.
+    The block that defines most of the asked names; if none does, the last one that defines a function or class; otherwise
+    the last one. Among equals, Python blocks precede blocks without a language. So usage examples, tests and output after
+    the solution are not graded. Without blocks it is the whole text, since base models write the body that continues the
+    prompt; None if that is blank. Blocks of other languages are ignored.
 
     Args:
         text: The solution.
-        asked: Names that it is to define: `asked_names` of the test program.
+        asked: Names that the code must define: `asked_names` of the test program.
     """
     blocks = [block for block in fenced_blocks(text) if block.language in ("python", "") and block.content.strip()]
 
@@ -54,7 +53,7 @@ def extract_code(text: str, asked: Collection[str] = ()) -> str | None:
 
 
 def asked_names(program: str) -> frozenset[str]:
-    """Returns the names that a test program uses behind the place of the code and does not define there."""
+    """Returns the names that a test program uses after the place of the code but does not define there."""
     place = _PLACE.search(program)
     return needed(program[place.end() :]) if place else frozenset()
 
@@ -90,7 +89,7 @@ class CodeCheck:
     async def passes(self, code: str, program: str) -> bool:
         """Returns whether the program runs to its end with the code in it.
 
-        The code is imported, not run: what it does where `__name__` is `"__main__"` is left out. Code that ends the process
+        The code runs as an imported module: a main guard is not executed. Code that ends the process
         early has not passed, whatever it prints. Code made to deceive its tests can pass, as by a
         result that equals everything.
 

@@ -44,7 +44,7 @@ class CodeGrader(Grader):
         return extract_code(solution.text) if solution.finished else None
 
     async def right(self, solution: Solution, problem: Problem) -> bool | None:
-        """As `Grader.right`; of several blocks of code the one that defines what the tests ask for is tested."""
+        """As `Grader.right`; of several code blocks the one that defines the names in the tests is graded."""
         if solution.correct is not None or problem.answer is None or not solution.finished:
             return await super().right(solution, problem)
         return await self.correct(extract_code(solution.text, asked_names(problem.answer)), problem.answer)

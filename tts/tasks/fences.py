@@ -1,4 +1,4 @@
-"""Fenced blocks in Markdown, as models write them: in lists and quotations, with longer fences, tildes and titles."""
+"""Fenced code blocks in Markdown: also in lists and quotations, with long fences, tildes and titles."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ class Block:
     """A fenced block.
 
     Attributes:
-        language: What its fence says it is, in lower case and `python` for all names of Python; empty where it says nothing.
-        content: The lines inside, without the indentation of the fence.
+        language: The language that the fence names, in lower case, `python` for all names of Python; empty if none.
+        content: The lines inside, with the indentation of the fence removed.
     """
 
     language: str
@@ -27,10 +27,10 @@ class Block:
 
 
 def fenced_blocks(text: str) -> list[Block]:
-    r"""Returns the fenced blocks of a text, in their order; one that is never closed goes on to the end.
+    r"""Returns the fenced blocks of a text in order; a block that is never closed extends to the end.
 
-    A block is closed by a line of at least as many of the fence's characters and nothing else, indented by three blanks at
-    most (CommonMark 0.31, 4.5); where there is none, by one that is indented further.
+    A block is closed by a line of at least as many fence characters and nothing else, indented by at most three spaces
+    (CommonMark 0.31, 4.5). If there is none, a closing fence with more indentation is accepted.
     """
     lines = text.split("\n")
     found, at = [], 0
@@ -46,7 +46,7 @@ def fenced_blocks(text: str) -> list[Block]:
 
 
 def _end(lines: Sequence[str], begin: int, lead: str, fence: str) -> int:
-    """Returns the number of the line that closes a block whose content begins at `begin`."""
+    """Returns the index of the line that closes a block whose content begins at `begin`."""
     closing = f"{fence[0]}{{{len(fence)},}}[ \t\r]*"
     for indentation in (" {0,3}", "[ \t]*"):
         closes = re.compile(indentation + closing).fullmatch
@@ -57,7 +57,7 @@ def _end(lines: Sequence[str], begin: int, lead: str, fence: str) -> int:
 
 
 def _without(line: str, lead: str) -> str:
-    """Returns a line without as much indentation (and marks of a quotation) as stands in front of the fence."""
+    """Removes as much indentation (and quotation marks `>`) from a line as precede the fence."""
     taken = " \t>" if ">" in lead else " \t"
     columns, at = len(lead.expandtabs(4)), 0
     while at < len(line) and line[at] in taken and len(line[: at + 1].expandtabs(4)) <= columns:

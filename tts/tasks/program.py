@@ -1,4 +1,4 @@
-"""Programs that code is put into: what they ask of the code, and code that must not stand or run in them as it is."""
+"""Inserting code into a test program: the names that the tests need, main guards and `from __future__`."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ _DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 _UNPARSABLE = (SyntaxError, ValueError, RecursionError, MemoryError)
 
 _MODULE = b'"solution"'
-"""What `__name__` is for code that is compared with `"__main__"`."""
+"""Replaces `__name__` in comparisons."""
 
 
 def parsed(code: str) -> ast.Module | None:
-    """Returns the syntax tree of code, None where it is none."""
+    """Returns the syntax tree of code, None if it cannot be parsed."""
     try:
         return ast.parse(code)
     except _UNPARSABLE:
@@ -25,18 +25,18 @@ def parsed(code: str) -> ast.Module | None:
 
 
 def definitions(code: str) -> list[str]:
-    """Returns the names of functions and classes that are defined anywhere in code, whether it is broken or not."""
+    """Returns the names of all functions and classes in code; the code need not be valid."""
     return _DEFINITION.findall(code)
 
 
 def defined(code: str) -> frozenset[str]:
-    """Returns the names that code defines at its top level; where it is broken, those of functions and classes in it."""
+    """Returns the names that code defines at top level; for invalid code, its functions and classes."""
     tree = parsed(code)
     return frozenset(definitions(code) if tree is None else _bound(tree.body))
 
 
 def needed(tests: str) -> frozenset[str]:
-    """Returns the names that tests use and do not define: what is asked of the code in front of them."""
+    """Returns the names that tests use but do not define, which the code must define."""
     tree = parsed(tests)
     if tree is None:
         return frozenset()
@@ -47,10 +47,10 @@ def needed(tests: str) -> frozenset[str]:
 
 
 def assembled(before: str, code: str, after: str) -> str:
-    r"""Returns the program, in which the code is a module that is imported and not run.
+    """Returns the program in which the code behaves like an imported module.
 
-    What the code compares with `__name__` is another name than `"__main__"`; its `from __future__` stands at the beginning,
-    where alone it may. A program without either is returned as it is, as is one that is no Python.
+    Comparisons of `__name__` in the code see another name than `"__main__"`, and `from __future__` imports move to the
+    beginning, the only place where they are valid. Programs without either, and invalid ones, stay unchanged.
     """
     program = before + code + after
     if "__name__" not in code and "__future__" not in code:
@@ -70,7 +70,7 @@ def assembled(before: str, code: str, after: str) -> str:
 
 
 def _edited(program: str, edits: Sequence[tuple[ast.expr | ast.stmt, bytes]]) -> str:
-    """Returns a program with other text in the place of some of its nodes."""
+    """Replaces the source text of some nodes of a program."""
     source = re.sub("\r\n?", "\n", program).encode()
     starts = list(accumulate((len(line) + 1 for line in source.split(b"\n")), initial=0))
     for node, text in sorted(edits, key=lambda edit: (edit[0].lineno, edit[0].col_offset), reverse=True):
@@ -81,7 +81,7 @@ def _edited(program: str, edits: Sequence[tuple[ast.expr | ast.stmt, bytes]]) ->
 
 
 def _compared_names(tree: ast.Module) -> Iterator[ast.Name]:
-    # What stands in an f-string has no place of its own before Python 3.12.
+    # Before Python 3.12 nodes inside f-strings have wrong positions.
     literal = {part for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) for part in ast.walk(node)}
     for node in ast.walk(tree):
         if isinstance(node, ast.Compare) and node not in literal:
@@ -91,7 +91,7 @@ def _compared_names(tree: ast.Module) -> Iterator[ast.Name]:
 
 
 def _bound(nodes: Sequence[ast.AST]) -> Iterator[str]:
-    """Yields the names that statements, and those in their blocks, define; not those inside of functions and classes."""
+    """Yields the names that statements define, including nested blocks but not bodies of functions and classes."""
     for node in nodes:
         if isinstance(node, _DEFINITIONS):
             yield node.name

@@ -1,1 +1,1 @@
-"""How a search came to its choice, from its saved tree alone."""
+"""Explains a search's choice from its saved tree."""

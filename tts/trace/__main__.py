@@ -1,7 +1,7 @@
-"""Shows how a search came to its choice, from its saved tree alone: `tts trace RUN_DIR [PROBLEM ...]`.
+"""Shows how a search made its choice, from its saved tree: `tts trace RUN_DIR [PROBLEM ...]`.
 
-With problems it shows their trees. Without, it derives the choice of every tree anew and counts those that differ from what
-was recorded: there should be none. The exit status is 1 where one does.
+Given problems, it shows their trees. Without, it recomputes the choice of every tree and counts those that differ from
+the recorded choice: there should be none. The exit status is 1 if one does.
 """
 
 from __future__ import annotations
@@ -69,14 +69,12 @@ def main(arguments: list[str] | None = None, console: Console | None = None) -> 
     try:
         folder = given.folder / "trees"
         if not folder.is_dir():
-            raise UserError(f"{given.folder}: not the directory of a run: it has no trees/")
+            raise UserError(f"{given.folder}: not a run directory: it has no trees/")
         if given.problems:
             for problem in given.problems:
                 path = tree_path(folder, problem)
                 if not path.exists():
-                    raise UserError(
-                        f"{given.folder}: no problem '{problem}' has a tree there; results.jsonl has the ids"
-                    )
+                    raise UserError(f"{given.folder}: no problem '{problem}' with a tree; results.jsonl has the ids")
                 console.print(shown(load_tree(path)))
             return 0
         return _verify(folder, console)

@@ -1,1 +1,1 @@
-"""A verifier that knows nothing but arithmetic: it finds the equations between numbers in a step and checks them."""
+"""A verifier that knows only arithmetic: it finds the equations between numbers in a step and checks them."""

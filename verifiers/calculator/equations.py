@@ -1,4 +1,4 @@
-"""Finds the equations of a step: what stands on both sides of each equals sign, as far as it is surely all of it."""
+"""Finds the equations of a step: both sides of each equals sign, if it is certain that they are complete."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from verifiers.calculator.tokens import OPERAND_ENDS, OPERAND_STARTS, Token, att
 
 Side = Sequence[Token]
 
-_MOST_CHARACTERS = 10_000  # of a step; no text costs more
-_MOST_TOKENS = 150  # of a side, and more than can be computed
+_MOST_CHARACTERS = 10_000  # of a step, to bound the work
+_MOST_TOKENS = 150  # of a side, more than can be computed
 _EXPRESSION = OPERAND_ENDS | OPERAND_STARTS | {"operator"}
 _NOT_BEFORE = frozenset(("of", "log", "ln", "sin", "cos", "tan", "gcd", "lcm", "mod", "base", "root"))
 _NOT_BEHIND = frozenset(("more", "less", "fewer", "times", "than", "remainder", "with", "mod", "modulo", "base", "and"))
@@ -20,15 +20,15 @@ _OTHER_ARITHMETIC = ("mod", "\\equiv", "\\pmod", "base ")
 
 @dataclass(frozen=True)
 class Equation:
-    """Two sides and what is between them.
+    """Two sides and the relation between them.
 
     Attributes:
-        left: The expression before the sign, empty where there is none that surely stands for itself.
-        right: The one behind it.
+        left: The expression before the sign, empty if none is certain to be complete.
+        right: The expression after the sign.
         relation: `=`, `≈`, `is` or `equals`.
-        name: What stands before the sign where that is no expression: the words that are given a value.
-        chained: Whether the left side is all that stands between this sign and one before it.
-        goes_on: Whether nothing stands before the sign, so that it goes on from the line before.
+        name: The words before the sign, if they are not an expression: the name that gets a value.
+        chained: Whether the left side is everything between this sign and the previous one.
+        goes_on: Whether nothing is before the sign, so that it continues the previous line.
         text: The line that the sides' tokens are cut from.
     """
 
@@ -42,12 +42,12 @@ class Equation:
 
     @property
     def shown(self) -> str:
-        """The equation as it is written, after normalisation."""
+        """The equation as written, after normalisation."""
         return f"{shown(self.left, self.text)} {self.relation} {shown(self.right, self.text)}"
 
 
 def shown(side: Side, text: str) -> str:
-    """Returns a side as it is written."""
+    """Returns a side as written."""
     return " ".join(text[side[0].start : side[-1].end].split()) if side else ""
 
 
@@ -57,9 +57,9 @@ def variables(*sides: Side) -> frozenset[str]:
 
 
 def equations(step: str) -> list[Equation]:
-    """Returns the equations of a step in their order.
+    """Returns the equations of a step in order.
 
-    A step of another arithmetic (a modulus, a base) has none.
+    A step in another arithmetic (a modulus, a base) has none.
     """
     if len(step) > _MOST_CHARACTERS or any(word in step for word in _OTHER_ARITHMETIC):
         return []
@@ -73,7 +73,7 @@ def equations(step: str) -> list[Equation]:
             if _named(left, front, text[: line[i].start]):
                 left = ()
             if line[i].text in ("is", "equals") and any(token.kind == "operator" for token in right):
-                right = ()  # "less than 10^2 is 9^2": words that say more than an equals sign
+                right = ()  # "less than 10^2 is 9^2": the words mean more than an equals sign
             chained = before >= 0 and len(left) == i - before - 1 > 0
             goes_on = all(token.kind == "stop" for token in front)
             found.append(Equation(left, right, line[i].text, _name(front), chained, goes_on, text))
@@ -81,7 +81,7 @@ def equations(step: str) -> list[Equation]:
 
 
 def _named(left: Side, line: Side, text: str) -> bool:
-    """Whether a number only belongs to the name of a thing: "after 20 years =", or to another unit: "6 inches ="."""
+    """Whether a number is only part of a name: "after 20 years =", or of a quantity in another unit: "6 inches ="."""
     if len(left) != 1:
         return False
     before = line[-2] if len(line) > 1 else None
@@ -89,7 +89,7 @@ def _named(left: Side, line: Side, text: str) -> bool:
 
 
 def _left(line: Side) -> Side:
-    """Returns the expression at the end of a line, nothing where what stands before it may belong to it."""
+    """Returns the expression at the end of a line, empty if the text before it may belong to it."""
     start = len(line)
     depth = 0
     while start and line[start - 1].kind in _EXPRESSION:
@@ -104,7 +104,7 @@ def _left(line: Side) -> Side:
     if not run or before is None or before.kind in ("stop", "relation"):
         return run
     if before.kind == "open":
-        # What a bracket opens stands alone, unless the bracket is an argument's or a factor's.
+        # An expression that a bracket opens is complete, unless the bracket is an argument or a factor.
         behind = line[start - 2] if start > 1 else None
         return () if behind is not None and (behind.kind != "stop" and attached(behind, before)) else run
     if before.kind == "unknown" or before.text in _NOT_BEFORE or attached(before, run[0]) or run[0].kind == "operator":
@@ -113,7 +113,7 @@ def _left(line: Side) -> Side:
 
 
 def _right(line: Side) -> Side:
-    """Returns the expression at the beginning of a line, nothing where what stands behind it may belong to it."""
+    """Returns the expression at the beginning of a line, empty if the text after it may belong to it."""
     end = depth = 0
     while end < len(line) and line[end].kind in _EXPRESSION:
         depth += {"open": 1, "close": -1}.get(line[end].kind, 0)
@@ -121,7 +121,7 @@ def _right(line: Side) -> Side:
             break
         end += 1
     run = line[:end]
-    if run and depth > 0:  # a bracket with words in it: what is before it stands alone where it is set off
+    if run and depth > 0:  # a bracket with words in it: the expression before it is complete if it is set off
         opened = max(i for i, token in enumerate(run) if token.kind == "open")
         run, end = (run[:opened], opened) if opened and not attached(run[opened - 1], run[opened]) else ((), 0)
     behind = line[end] if end < len(line) else None
@@ -131,7 +131,7 @@ def _right(line: Side) -> Side:
 
 
 def _name(line: Side) -> str:
-    """Returns the words, or the letter, at the end of a line: what an equation gives a value to."""
+    """Returns the words, or the letter, at the end of a line: the name to which an equation gives a value."""
     start = len(line)
     while start and line[start - 1].kind == "word":
         start -= 1

@@ -1,4 +1,4 @@
-"""Computes expressions of numbers, exactly where that is possible, with bounded work; no text is ever evaluated."""
+"""Computes expressions of numbers, exactly if possible, with bounded work; no text is passed to `eval`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from fractions import Fraction
 from verifiers.calculator.tokens import OPERAND_STARTS, Token, attached
 
 Number = Fraction | float
-"""Exact, or a float once a root or pi had a part in it."""
+"""Exact, or a float once a root or pi is involved."""
 
 _MOST_TOKENS = 120
 _MOST_DEPTH = 40
@@ -20,18 +20,18 @@ _MOST_FACTORIAL = 150
 _PAIRS = {"(": ")", "[": "]", "{": "}"}
 
 
-class Unreadable(Exception):  # noqa: N818  no fault: most text is none
-    """The tokens are no expression of numbers, or one that would take too much work."""
+class Unreadable(Exception):  # noqa: N818  not an error: most text is no expression
+    """The tokens are not an expression of numbers, or would take too much work."""
 
 
 @dataclass(frozen=True)
 class ScoreRequest:
-    """How to read what can be read in two ways.
+    """How to interpret ambiguous notation.
 
     Attributes:
-        percent: What a per cent sign multiplies by: 1/100, or 1 where it is a mere unit.
-        mixed: Whether `2 1/2` in LaTeX is two and a half, not a product.
-        variables: What the letters stand for.
+        percent: The factor of a per cent sign: 1/100, or 1 if it is only a unit.
+        mixed: Whether `2 1/2` in LaTeX is two and a half instead of a product.
+        variables: The values of the letters.
     """
 
     percent: Fraction = Fraction(1, 100)
@@ -43,7 +43,7 @@ def value(line: Sequence[Token], reading: ScoreRequest) -> Number:
     """Returns the value of an expression.
 
     Raises:
-        Unreadable: It has none that could be found.
+        Unreadable: It has no value that could be computed.
     """
     if not line or len(line) > _MOST_TOKENS:
         raise Unreadable
@@ -58,7 +58,7 @@ def value(line: Sequence[Token], reading: ScoreRequest) -> Number:
 
 
 class _Parser:
-    """Recursive descent; every method reads one kind of expression from the front of what is left."""
+    """Recursive descent; every method reads one kind of expression from the front of the remaining tokens."""
 
     def __init__(self, line: Sequence[Token], reading: ScoreRequest) -> None:
         self._line, self._reading = line, reading
@@ -66,7 +66,7 @@ class _Parser:
 
     @property
     def rest(self) -> Sequence[Token]:
-        """What is left."""
+        """The remaining tokens."""
         return self._line[self._at :]
 
     def sum(self) -> Number:
@@ -148,7 +148,7 @@ class _Parser:
         raise Unreadable
 
     def fraction(self) -> Number:
-        r"""Reads `\frac`'s arguments, `12` for `{1}{2}` included."""
+        r"""Reads `\frac`'s arguments, including `12` for `{1}{2}`."""
         token = self.rest[0] if self.rest else None
         if token is not None and token.kind == "number" and len(token.text) == 2:
             self._next()
@@ -195,7 +195,7 @@ def _literal(text: str) -> Fraction:
 
 
 def _bounded(number: Number) -> Number:
-    """Returns the number, or raises Unreadable where it is too large to go on with."""
+    """Returns the number; raises Unreadable if it is too large to continue with."""
     if isinstance(number, Fraction) and number.numerator.bit_length() + number.denominator.bit_length() > _MOST_BITS:
         raise Unreadable
     return number

@@ -1,4 +1,4 @@
-"""Brings the many ways to write arithmetic (LaTeX, unicode, words) to one, line by line."""
+"""Normalises the many notations of arithmetic (LaTeX, unicode, words) to one, line by line."""
 
 from __future__ import annotations
 
@@ -55,9 +55,9 @@ _REWRITES: tuple[_Rewrite, ...] = tuple(
 
 
 def normal(text: str) -> str:
-    """Returns the text with one way to write every operator, and without what only sets it off."""
+    """Returns the text with one notation for every operator, and without formatting."""
     text = text.translate(_CHARACTERS)
-    # GSM8K's calculator annotations stand between what they repeat.
+    # GSM8K's calculator annotations sit inside the equations that they repeat.
     text = "\n".join([_ANNOTATION.sub("", text), *_ANNOTATION.findall(text)])
     for pattern, replacement in _REWRITES:
         text = pattern.sub(replacement, text)

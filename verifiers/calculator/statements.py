@@ -1,4 +1,4 @@
-"""What the equations of a step state that can be checked, and which of it is false."""
+"""The statements of a step's equations that can be checked, and whether they hold."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from verifiers.calculator.expression import Number, ScoreRequest, Unreadable, va
 
 _OPERATIONS = frozenset(("operator", "postfix", "function"))
 _POINTS = tuple(Fraction(n, 7) for n in (11, 23, -38))
-"""Where identities are tried: two polynomials that agree at them are hardly ever different ones."""
+"""Points at which identities are tested: two polynomials that agree there are almost always equal."""
 
 
 @dataclass(frozen=True)
 class Statement:
-    """Something that a step states.
+    """A statement in a step.
 
     Attributes:
-        text: It, in words.
-        computed: What it comes to in truth, None where that is no number.
-        holds: Whether it is true, as far as its numbers are written out.
+        text: The statement in words.
+        computed: The true value, None if that is not a number.
+        holds: Whether it is true, up to the digits written.
     """
 
     text: str
@@ -32,9 +32,9 @@ class Statement:
 
 
 def statements(step: str) -> Iterator[Statement]:
-    """Yields what a step states: about numbers, about what has a name, about a variable.
+    """Yields the statements of a step: about numbers, named quantities and variables.
 
-    What is not surely stated is passed over, and so is what cannot be computed.
+    Uncertain statements and those that cannot be computed are skipped.
     """
     found = equations(step)
     for equation in found:
@@ -50,13 +50,13 @@ def statements(step: str) -> Iterator[Statement]:
 
 
 def _of_numbers(left: Side, right: Side, first: Equation, second: Equation) -> Iterator[Statement]:
-    """Yields what `12 * 3 = 36` states; of several readings a true one is meant.
+    """Yields the statement of `12 * 3 = 36`; if one of several readings is true, it is the one meant.
 
     Args:
         left: One side.
-        right: What is said to be the same.
-        first: The equation that `left` is of.
-        second: The one that `right` is of, and whose sign relates them.
+        right: The side stated to be equal.
+        first: The equation that contains `left`.
+        second: The equation that contains `right` and whose sign relates them.
     """
     sides = (*left, *right)
     if not left or not right or variables(left, right) or not any(token.kind in _OPERATIONS for token in sides):
@@ -79,14 +79,14 @@ def _of_numbers(left: Side, right: Side, first: Equation, second: Equation) -> I
         if quotient or _agree(*values, units, second.relation):
             yield Statement(text, values[0], True)
             return
-    # 12 / 4 = 3 * 5 = 15: what goes on from a result is no claim that both are the same.
+    # 12 / 4 = 3 * 5 = 15: continuing from a result does not claim that both sides are equal.
     runs_on = len(right) > 1 and right[0].kind == "number"
     if computed is not None and not (runs_on and _same(computed, value(right[:1], ScoreRequest()))):
         yield Statement(text, computed, False)
 
 
 def _of_identity(left: Side, right: Side, first: Equation, second: Equation) -> Iterator[Statement]:
-    """Yields what `2x + 3x = 5x` states in a chain `y = 2x + 3x = 5x`: that both are the same whatever x is."""
+    """Yields the statement of `2x + 3x = 5x` in a chain `y = 2x + 3x = 5x`: that both sides are equal for every x."""
     letters = variables(left)
     if not letters or letters != variables(right) or second.relation != "=":
         return
@@ -100,14 +100,14 @@ def _of_identity(left: Side, right: Side, first: Equation, second: Equation) -> 
 
 
 def _of_name(first: Equation, second: Equation) -> Iterator[Statement]:
-    """Yields what `total = 3 + 4, total = 7` states: that 3 + 4 is 7."""
-    # Two plain values may be two solutions, a computation and a value are not.
+    """Yields the statement of `total = 3 + 4, total = 7`: that 3 + 4 is 7."""
+    # Two plain values may be two solutions; a computation and a value are not.
     if first.name and first.name == second.name and any(token.kind == "operator" for token in first.right[1:]):
         yield from _of_numbers(first.right, second.right, first, second)
 
 
 def _of_solution(first: Equation, second: Equation) -> Iterator[Statement]:
-    """Yields what `2x + 4 = 10, 2x = 6` states: that both linear equations in one letter have the same solution."""
+    """Yields the statement of `2x + 4 = 10, 2x = 6`: that both linear equations in one letter have the same solution."""
     letters = variables(first.left, first.right)
     if (
         len(letters) != 1
@@ -118,7 +118,7 @@ def _of_solution(first: Equation, second: Equation) -> Iterator[Statement]:
     solved = len(first.left) == 1 and not variables(first.right)
     factors = [token.text for token in (*first.right, *second.right)] == ["0", "0"]
     cases = [token.text for token in first.left] == [token.text for token in second.left]
-    if solved or factors or cases:  # the second is another case
+    if solved or factors or cases:  # the second equation is another case
         return
     before, after = (_root(equation, next(iter(letters))) for equation in (first, second))
     if before is not None and after is not None:
@@ -127,7 +127,7 @@ def _of_solution(first: Equation, second: Equation) -> Iterator[Statement]:
 
 
 def _root(equation: Equation, letter: str) -> Fraction | None:
-    """Returns the solution of a linear equation, None where it is none that has one."""
+    """Returns the solution of a linear equation, None if it is not linear or has no unique solution."""
     if not equation.left or not equation.right:
         return None
     try:
@@ -141,18 +141,18 @@ def _root(equation: Equation, letter: str) -> Fraction | None:
 
 
 def _points(number: int) -> list[Fraction]:
-    """Returns a value for every letter that there can be, others for every `number`."""
+    """Returns a value for every possible letter, different for every `number`."""
     return [_POINTS[number] + letter * (number + 2) for letter in range(52)]
 
 
 def _agree(a: Number, b: Number, units: Sequence[Fraction | None], relation: str) -> bool:
-    """Whether two sides are the same as far as they are written out.
+    """Whether two sides are equal up to the digits written.
 
     Args:
         a: The left side's value.
         b: The right side's.
-        units: One in the last place that is shown, of each side; None where it is more than a number.
-        relation: An approximate one also takes whole numbers for rounded, and one per cent of difference.
+        units: One unit in the last place of each side; None if the side is not a single number.
+        relation: An approximate one also accepts rounded whole numbers and a difference of one per cent.
     """
     approximate = relation == "≈"
     if _same(a, b) or math.isclose(a, b, rel_tol=0.01 if approximate else 1e-9):
@@ -162,7 +162,7 @@ def _agree(a: Number, b: Number, units: Sequence[Fraction | None], relation: str
 
 
 def _shown_as(exact: Number, side: Number, unit: Fraction) -> bool:
-    """Whether a side is a number rounded, or cut, to a multiple of `unit`."""
+    """Whether a side is a number rounded, or truncated, to a multiple of `unit`."""
     difference: Number = exact - side if exact >= 0 else side - exact
     return exact * side >= 0 and -unit / 2 <= difference < unit
 
@@ -174,7 +174,7 @@ def _same(a: Number, b: Number) -> bool:
 
 
 def _last_place(side: Side, reading: ScoreRequest) -> Fraction | None:
-    """Returns one in the last place of a single number, None where the side is more than that."""
+    """Returns one unit in the last place of a single number, None if the side is not a single number."""
     bare = [token for token in side if token.text not in "-+%()[]{}"]
     if len(bare) != 1 or bare[0].kind != "number":
         return None

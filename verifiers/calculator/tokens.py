@@ -1,4 +1,4 @@
-"""Cuts normalised text into tokens, and drops the units between them."""
+"""Splits normalised text into tokens and drops the units between them."""
 
 from __future__ import annotations
 
@@ -46,11 +46,11 @@ class Token:
 
     Attributes:
         kind: A group of the pattern: `number`, `function`, `constant`, `operator`, `postfix`, `open`, `close`, `relation`,
-            `word` (text that sets an expression off), `stop` (punctuation that does), or `unknown`: what cannot be computed,
-            so that no number beside it stands for itself.
+            `word` (text that delimits an expression), `stop` (punctuation that does), or `unknown`: text that cannot be
+            computed, so that a number next to it may not be complete.
         text: The text.
-        start: Where it begins.
-        end: Where it ends.
+        start: Offset of its beginning.
+        end: Offset of its end.
     """
 
     kind: str
@@ -60,12 +60,12 @@ class Token:
 
 
 def tokens(text: str) -> list[Token]:
-    """Returns the tokens of a normalised line; units behind numbers are left out."""
+    """Returns the tokens of a normalised line, without the units after numbers."""
     return list(_without_units(list(_classified([_token(match) for match in _TOKEN.finditer(text)]))))
 
 
 def attached(left: Token, right: Token) -> bool:
-    """Whether nothing stands between two tokens."""
+    """Whether nothing is between two tokens."""
     return left.end == right.start
 
 
@@ -75,7 +75,7 @@ def _token(match: re.Match[str]) -> Token:
 
 
 def _classified(line: Sequence[Token]) -> Iterator[Token]:
-    """Yields the tokens with their kinds as their neighbours make them."""
+    """Yields the tokens with their kinds adjusted to their neighbours."""
     for i, token in enumerate(line):
         before, after = line[i - 1] if i else None, line[i + 1] if i + 1 < len(line) else None
         behind_operand = before is not None and before.kind in OPERAND_ENDS
@@ -83,7 +83,7 @@ def _classified(line: Sequence[Token]) -> Iterator[Token]:
         if token.kind == "word":
             yield _word(token, before, after, behind_operand, between)
         elif token.text in ",:" and between and before and after and attached(before, token) and attached(token, after):
-            yield replace(token, kind="unknown")  # 3:45, 1,5: no numbers that we know
+            yield replace(token, kind="unknown")  # 3:45, 1,5: notations that are not supported
         elif token.text == "." and before and after and after.text == "\\overline" and attached(before, token):
             yield replace(token, kind="unknown")
         else:

@@ -12,16 +12,16 @@ from verifiers.calculator.statements import statements
 
 
 class Calculator(BaseVerifier):
-    """Finds a step wrong where an equation between numbers in it is false; there is no model and no chance in it.
+    """Finds a step wrong if an equation between numbers in it is false; it uses no model and is deterministic.
 
-    A step's score is 0 where a false statement is found and 1 where none is, be it that nothing is stated.
+    A step's score is 0 if a false statement is found, and 1 otherwise, even if nothing is stated.
     """
 
     def __init__(self) -> None:
         self._judgements: Judgements[float] = Judgements()
 
     async def verify(self, problem: Problem, solution: Solution, prior: Verdict | None = None) -> Verdict:
-        """Checks every step after those that `prior` judged; a critique lists what the step states."""
+        """Checks every step after those that `prior` judged; the critique lists the step's statements."""
         scores, critiques = (prior.scores, prior.votes[0].critiques) if prior is not None else ((), ())
         for step in solution.steps[len(scores) :]:
             score, critique = judge(step)
@@ -31,7 +31,7 @@ class Calculator(BaseVerifier):
 
 
 def judge(step: str) -> tuple[float, str]:
-    """Returns the score of a step and what was found in it."""
+    """Returns the score of a step and its critique."""
     found = list(statements(step))
     lines = [f"{one.text}: {'right' if one.holds else 'wrong' + _shown(one.computed)}" for one in found]
     return float(all(one.holds for one in found)), "\n".join(lines) or "no equation between numbers"

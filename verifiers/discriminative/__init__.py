@@ -1,5 +1,5 @@
-"""Discriminative verifiers: models that say a score, not a text.
+"""Discriminative verifiers: models that return a score instead of text.
 
-`verifier.py` joins a codec (`codecs/`: a published format, from steps to token ids and from what is read back to scores)
-with an engine that reads (`backend/`: a checkpoint, its head, and the batching).
+`verifier.py` joins a codec (`codecs/`: a published format, from steps to token ids and from the model's values back to
+scores) with a scoring engine (`tts.engines.scoring`: a checkpoint, its head, and the batching).
 """

@@ -1,4 +1,4 @@
-"""What a model reads, shown as text with the read positions marked."""
+"""A model's input, shown as text with the read positions marked."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ if TYPE_CHECKING:
 
 
 def marked(tokenizer: PreTrainedTokenizerBase, reading: ScoreRequest) -> str:
-    """Returns the text of a reading, special tokens spelled out, each token that is read between `⟦` and `⟧`.
+    """Returns the text of a request, with special tokens spelled out and each scored token between `⟦` and `⟧`.
 
     Args:
         tokenizer: transformers' tokenizer.
-        reading: The reading.
+        reading: The request.
     """
     vocabulary, read = Vocabulary(tokenizer), set(reading.positions)
     pieces = []

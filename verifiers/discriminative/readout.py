@@ -1,4 +1,4 @@
-"""How what a model says at one position becomes a score."""
+"""Readouts: turn a model's values at one position into a score."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tts.core.settings import NonNegativeInt, SettingError, refused, settings
 
 
 class Readout(Protocol):
-    """Makes a score of one row of values."""
+    """Turns one row of values into a score."""
 
     def __call__(self, row: Sequence[float]) -> float:
         """Returns the score."""
@@ -20,7 +20,7 @@ class Readout(Protocol):
 
 @settings
 class Softmax:
-    """The probability of some classes, the row being logits.
+    """The total probability of some classes; the row holds logits.
 
     Args:
         classes: Indices of the classes that count as correct.
@@ -30,10 +30,10 @@ class Softmax:
         self._classes = tuple(classes)
 
     def __call__(self, row: Sequence[float]) -> float:
-        """Returns the classes' share.
+        """Returns the classes' total probability.
 
         Raises:
-            SettingError: There is no such class.
+            SettingError: The model has no such class.
         """
         if max(self._classes) >= len(row):
             raise refused("readout.classes", self._classes, f"the model has the classes 0 to {len(row) - 1}")
@@ -43,7 +43,7 @@ class Softmax:
 
 
 class Sigmoid:
-    """The mean over the row's values (one, or one for each head of an ensemble) of their sigmoids."""
+    """The mean sigmoid of the row's values (one, or one for each head of an ensemble)."""
 
     def __call__(self, row: Sequence[float]) -> float:
         """Returns the mean."""
@@ -51,13 +51,13 @@ class Sigmoid:
 
 
 class Value:
-    """The row's only value as it is, for rewards that are no probability."""
+    """The row's only value, unchanged, for rewards that are not probabilities."""
 
     def __call__(self, row: Sequence[float]) -> float:
         """Returns the value.
 
         Raises:
-            SettingError: There are several.
+            SettingError: The row has several values.
         """
         if len(row) != 1:
             raise SettingError("readout", f"the model has {len(row)} values at a position, and not one; choose Softmax")

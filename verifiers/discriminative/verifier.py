@@ -1,4 +1,4 @@
-"""Verifiers that read: a codec says what, an engine reads it, and the codec makes scores of it."""
+"""Discriminative verifiers: a codec renders the input, an engine scores it, and the codec turns the rows into scores."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ from verifiers.discriminative.codecs.base import Codec, Rendering, split_rows
 from verifiers.discriminative.preview import marked
 
 Read = tuple[ScoreRequest, ScoreRows]
-"""A reading and what came back."""
+"""A request and the rows that the engine returned."""
 
 
 @settings
 class DiscriminativeVerifier(BaseVerifier):
-    """Judges all steps of a solution with a published process reward model, or its whole with an outcome reward model.
+    """Judges all steps of a solution with a published process reward model, or the whole with an outcome reward model.
 
-    A step that was read before is not read again where the model reads the same in front of it: what is read at a token
-    depends on the tokens up to it.
+    A step that was scored before is not scored again if the tokens up to it are the same, since its score depends only on
+    them.
 
     Args:
         engine: The model.
         codec: The format that it was trained on.
-        aggregator: The published way to make one score of the steps' scores.
+        aggregator: The published aggregator of step scores.
     """
 
     def __init__(self, engine: ScoringEngine, codec: Codec, aggregator: Aggregator) -> None:
@@ -40,25 +40,26 @@ class DiscriminativeVerifier(BaseVerifier):
         self._rows: Judgements[ScoreRows] = Judgements()
 
     def check(self) -> None:
-        """Raises UserError where the format does not fit the model's tokenizer."""
+        """Raises UserError if the format does not fit the model's tokenizer."""
         with inside("codec"):
             self._codec.check(self._engine.tokenizer)
 
     def preview(self, problem: Problem, solution: Solution) -> str:
-        """Returns what the model would read, the tokens at which it is asked between `⟦` and `⟧`.
+        """Returns the model's input, with the scored tokens between `⟦` and `⟧`.
 
         Raises:
             UserError: The format does not fit the model's tokenizer.
-            ProblemError: The question or a step holds what the format reserves.
+            ProblemError: The question or a step contains text that the format reserves.
         """
         rendering = self._render(problem, solution)
         return "\n\n".join(marked(self._engine.tokenizer.load(), reading) for reading in rendering.readings)
 
     async def verify(self, problem: Problem, solution: Solution, prior: Verdict | None = None) -> Verdict:
-        """Judges every step; those that `prior` judged cost nothing but the tokens in front of the new ones.
+        """Judges every step; steps that `prior` judged are only read as context of the new ones.
 
         Raises:
-            ProblemError: The question or a step holds what the format reserves, or the solution is too long for the model.
+            ProblemError: The question or a step contains text that the format reserves, or the solution is too long for the
+                model.
         """
         rendering = self._render(problem, solution)
         if not rendering.rows:
@@ -77,7 +78,7 @@ class DiscriminativeVerifier(BaseVerifier):
         return self._codec.render(self._engine.tokenizer, problem.text, solution)
 
     async def _read(self, problem: Problem, reading: ScoreRequest, known: Sequence[Read]) -> ScoreRows:
-        """Returns the rows of a reading, asking the engine for those alone that `known` does not hold."""
+        """Returns the rows of a request; asks the engine only for those that `known` does not hold."""
         rows = _held(reading, known)
         places = [place for place, position in enumerate(reading.positions) if position not in rows]
         if places:
@@ -88,7 +89,7 @@ class DiscriminativeVerifier(BaseVerifier):
 
 
 def _held(reading: ScoreRequest, known: Sequence[Read]) -> dict[int, tuple[float, ...]]:
-    """Returns the rows of a reading that earlier ones hold, by position: the same tokens up to it, the same question."""
+    """Returns the rows that earlier requests hold, by position: same tokens up to the position, same candidates."""
     rows: dict[int, tuple[float, ...]] = {}
     asked = _about(reading)
     for earlier, theirs in known:
@@ -104,5 +105,5 @@ def _held(reading: ScoreRequest, known: Sequence[Read]) -> dict[int, tuple[float
 
 
 def _about(reading: ScoreRequest) -> dict[int, tuple[int, ...]]:
-    """Returns what is asked at each position."""
+    """Returns the candidate tokens at each position."""
     return dict(zip(reading.positions, reading.candidates or ((),) * len(reading.positions), strict=True))

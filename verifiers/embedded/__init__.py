@@ -1,1 +1,1 @@
-"""The embedded GenPRM: how its checkpoint is made."""
+"""The embedded GenPRM: the scripts that create its checkpoint."""

@@ -36,11 +36,11 @@ Segment = tuple[str, float]
 
 @dataclass(frozen=True)
 class Noise:
-    """How often the reviewer errs, independently at every step.
+    """The reviewer's error rates, independent at every step.
 
     Attributes:
         miscopy: Probability of a wrong digit in a number read from the problem.
-        echo: Probability of taking over the student's operation and operand instead of the problem's.
+        echo: Probability of copying the student's operation and operand instead of the problem's.
     """
 
     miscopy: float = 0.025
@@ -66,7 +66,7 @@ class Reviewer:
     x: int | None = None
 
     def full(self, index: int, claim: Claim, *, analyze: bool) -> list[Segment]:
-        """Returns the assistant's turn about a step, with code and its output; with or without an analysis."""
+        """Returns the assistant's turn about a step, with code and its output, and optionally an analysis."""
         operation, operand, clause = self._instruction(index, claim)
         head = ANALYZE_START.format(index + 1) + analysis(clause, operation) + ANALYZE_END if analyze else ""
         lines = []
@@ -83,13 +83,13 @@ class Reviewer:
         return [(head + VERIFY_START + code + shown, 1.0), (f"{self.x} {right}", self.output_weight), (ending, 1.0)]
 
     def analyze(self, index: int, claim: Claim) -> list[Segment]:
-        """Returns the turn with an analysis alone; its verdict is the truth."""
+        """Returns the turn with only an analysis; its verdict is always true."""
         operation, _, clause = self._instruction(index, claim)
         head = ANALYZE_START.format(index + 1) + analysis(clause, operation) + ANALYZE_END
         return [(head + judgement(self._truth(index, claim)), 1.0)]
 
     def direct(self, index: int, claim: Claim) -> list[Segment]:
-        """Returns the turn with nothing but the true verdict."""
+        """Returns the turn with only the true verdict."""
         return [(judgement(self._truth(index, claim)), 1.0)]
 
     def _truth(self, index: int, claim: Claim) -> bool:
@@ -99,7 +99,7 @@ class Reviewer:
         return self.rng.random() < self.noise.miscopy
 
     def _instruction(self, index: int, claim: Claim) -> tuple[Operation, int, str]:
-        """Returns the operation, the operand and the clause that the reviewer takes for the step's instruction."""
+        """Returns the operation, operand and clause that the reviewer reads as the step's instruction."""
         step = self.story.instructions[index]
         clause = self.story.clause(index)
         if self.rng.random() < self.noise.echo:
@@ -126,15 +126,15 @@ def conversation(
     """Returns the review of a solution as a rendered conversation.
 
     Args:
-        story: What the problem says.
-        steps: The solution's steps, each in the student's form; those behind the last instruction are left out.
-        mode: Which parts a judgement has.
+        story: The problem.
+        steps: The solution's steps, each in the student's form; steps after the last instruction are dropped.
+        mode: The parts of a judgement.
         rng: The reviewer's randomness.
         noise: The reviewer's errors.
-        output_weight: Weight in the loss of what the code printed.
+        output_weight: Weight of the code's output in the loss.
 
     Returns:
-        Segments whose joined text is the conversation; cutting there never changes its token ids.
+        Segments whose joined text is the conversation; tokenising them separately gives the same ids.
 
     Raises:
         ValueError: A step is not in the student's form.

@@ -1,4 +1,4 @@
-"""Makes the tokenizer that the embedded policy and GenPRM share: `python -m verifiers.embedded.tokenizer`."""
+"""Builds the tokenizer that the embedded policy and GenPRM share: `python -m verifiers.embedded.tokenizer`."""
 
 from __future__ import annotations
 

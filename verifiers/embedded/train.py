@@ -26,12 +26,12 @@ CHECKPOINT = Path(__file__).parent / "checkpoint"
 
 
 class OwnSolutions:
-    """Solutions of the trained policy, sampled when they are first asked for; those in the student's form.
+    """Solutions of the trained policy that are in the student's form, sampled on first use.
 
     Args:
         policy: The policy's checkpoint.
-        problems: Sampled four times each.
-        device: Where the policy runs.
+        problems: The problems, sampled four times each.
+        device: The device on which the policy runs.
     """
 
     def __init__(self, policy: Path, problems: list[Story], device: str) -> None:
@@ -41,7 +41,7 @@ class OwnSolutions:
 
     @cached_property
     def pairs(self) -> list[tuple[Story, list[str]]]:
-        """The problems and steps."""
+        """The problems and their solutions' steps."""
         rows = asyncio.run(self._sample())
         kept = [(story, steps) for story, steps in rows if all(parse_step(step) for step in steps)]
         log.info("%d of the policy's own %d solutions are in the student's form", len(kept), len(rows))
@@ -54,8 +54,8 @@ class OwnSolutions:
         async def sample(seed: int, story: Story) -> list[tuple[Story, list[str]]]:
             prompt = CHAT.render([{"role": "user", "content": story.question()}])
             request = Request(prompt, Sampling(max_tokens=200), tuple(range(4 * seed, 4 * seed + 4)))
-            landed = sorted([c async for c in engine.generate(request)], key=lambda completion: completion.index)
-            return [(story, completion.text.split(STEP_SEPARATOR)) for completion in landed]
+            finished = sorted([c async for c in engine.generate(request)], key=lambda completion: completion.index)
+            return [(story, completion.text.split(STEP_SEPARATOR)) for completion in finished]
 
         rows = await asyncio.gather(*(sample(seed, story) for seed, story in enumerate(self.problems)))
         await engine.close()
@@ -94,7 +94,7 @@ def main() -> None:
     """Reads the command line, trains and saves."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--tokens", type=float, default=8e6, help="length of the run")
-    parser.add_argument("--own", type=int, default=2000, help="problems of which the policy's solutions are used")
+    parser.add_argument("--own", type=int, default=2000, help="problems whose policy solutions are used")
     parser.add_argument("--output-weight", type=float, default=0.1, help="weight of the code's output in the loss")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--device", default=DEVICE)

@@ -1,1 +1,1 @@
-"""Generative verifiers: one state machine (`verifier.py`), and a grammar for each published format."""
+"""Generative verifiers: one state machine (`verifier.py`) and a grammar for each published format."""

@@ -29,26 +29,25 @@ _BOXED = re.compile(r"\\boxed\{([^}]*)\}")
 class Critic(Grammar):
     r"""ProcessBench's critique prompt: paragraphs count from 0, the answer is a number in `\boxed{}`, -1 for no error.
 
-    An answer makes a vote: the steps before the one that it names have the score 1 and that step has 0; of the steps behind
-    it the model says nothing, so the vote ends there. With -1 all steps have 1. What is no number of a paragraph, or no
-    number at all, is a vote without scores, where ProcessBench counts it as wrong. The critique stands at the step that the
-    vote ends with.
+    An answer becomes a vote: steps before the named one score 1 and that step scores 0; the model says nothing about later
+    steps, so the vote ends there. With -1 all steps score 1. An answer that is not a paragraph's number is a vote without
+    scores, while ProcessBench counts it as wrong. The critique belongs to the vote's last step.
 
-    With several votes the rule says what becomes of them:
+    The rule combines several votes:
 
-    - `majority`, ProcessBench's: the answer that most votes give, the earlier vote's in a tie, is the verdict. (There, an
-      answer that is no number takes part; here only readable ones do.)
-    - `mean`: a step's score is the share of votes that found no error up to it; a vote that has ended stays with 0, as in
-      the combinators. The first score below 0.5 is then the median of the answers (with -1 behind all others) and need not
-      be the most frequent one. The last score, also the least, is the share of votes that found no error at all, which
-      ranks solutions finer than 0 and 1 do.
+    - `majority`, ProcessBench's: the verdict is the most frequent answer, in a tie the one voted for first. (There, answers
+      that are not numbers take part; here only readable ones do.)
+    - `mean`: a step's score is the share of votes that found no error up to it; a vote that has ended counts as 0, as in
+      the combinators. The first score below 0.5 is then at the median of the answers (with -1 after all others), which need
+      not be the most frequent one. The last score, which is also the lowest, is the share of votes that found no error,
+      which ranks solutions more finely than 0 and 1.
 
     Args:
-        rule: How several votes make a verdict: `majority` or `mean`.
+        rule: How several votes are combined into a verdict: `majority` or `mean`.
     """
 
     per_step = False
-    # 1 or 0 for a single answer; with `mean` the share of votes that found no error.
+    # Gives 1 or 0 for a single answer, and with `mean` the share of votes that found no error.
     aggregator = "min"
 
     def __init__(self, rule: Literal["majority", "mean"] = "majority") -> None:
@@ -77,10 +76,8 @@ class Critic(Grammar):
 
 
 def first_error(text: str) -> int | None:
-    r"""Returns the number in the last `\boxed{}` of a critique, None where there is none."""
-    answers = _BOXED.findall(
-        text[: text.rfind("}") + 1]
-    )  # what is never closed would be looked through again and again
+    r"""Returns the number in the last `\boxed{}` of a critique, None if there is none."""
+    answers = _BOXED.findall(text[: text.rfind("}") + 1])  # an unclosed box would make the search quadratic
     try:
         return int(answers[-1]) if answers else None
     except ValueError:

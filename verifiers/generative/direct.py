@@ -1,8 +1,8 @@
-"""Direct generative judgement: Yes or No for each step, without a word of reasoning.
+"""Direct generative judgement: Yes or No for each step, without reasoning.
 
-Steps are the user's turns of one conversation, and the steps before the one that is judged were all found right: what
-RLHFlow's process reward models are trained on (RLHFlow/RLHF-Reward-Modeling, math-rm, at fc39179). The default words ask any
-instruction-tuned model, with the system prompt of GenPRM's direct mode (RyanLiu112/GenPRM at cc80f47).
+Steps are the user turns of one conversation, in which all steps before the judged one are marked right: the training format
+of RLHFlow's process reward models (RLHFlow/RLHF-Reward-Modeling, math-rm, at fc39179). The default words suit any
+instruction-tuned model and use the system prompt of GenPRM's direct mode (RyanLiu112/GenPRM at cc80f47).
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ class Direct(Grammar):
 
     Args:
         system: The system prompt, None for none.
-        first_turn: The first user turn, with `{problem}` and `{step}` in it; further turns are the steps alone.
-        opening: What stands before the word in the model's turn.
-        positive: The word for a step that is right.
-        negative: The word for one that is wrong.
-        closing: What stands behind the word in the turns of earlier steps.
+        first_turn: The first user turn; contains `{problem}` and `{step}`. Later turns are just the steps.
+        opening: Text before the word in the model's turn.
+        positive: The word for a right step.
+        negative: The word for a wrong step.
+        closing: Text after the word in the turns of earlier steps.
     """
 
     per_step = True
@@ -53,7 +53,7 @@ class Direct(Grammar):
         closing: str = "}",
     ) -> None:
         if positive.startswith(negative) or negative.startswith(positive):
-            raise refused("positive", positive, f"it and negative={negative} must not begin each other")
+            raise refused("positive", positive, f"it and negative={negative} must not be prefixes of each other")
         self._system = [{"role": "system", "content": system}] if system else []
         self._first_turn = first_turn
         self.opening = opening
@@ -61,7 +61,7 @@ class Direct(Grammar):
         self._right = {"role": "assistant", "content": opening + positive + closing}
 
     def conversation(self, problem: Problem, steps: Sequence[str]) -> Conversation:
-        """Shows the steps one by one, all but the last judged right."""
+        """Shows the steps one by one, with all but the last judged right."""
         parts = {"problem": problem.text, "step": steps[0]}
         first = _PLACES.sub(lambda place: parts[place[1]], self._first_turn)
         turns = [*self._system, {"role": "user", "content": first}]

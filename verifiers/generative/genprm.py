@@ -1,8 +1,8 @@
-"""GenPRM: a generative process reward model that reasons, writes code, reads its output and says Yes or No.
+"""GenPRM: a generative process reward model that reasons, writes code, reads its output and answers Yes or No.
 
-Source: arXiv 2504.00891, `GenPRM._single_inference` of RyanLiu112/GenPRM at cc80f47. Where this differs from the official
-code: judgements run concurrently; a verdict that cannot be read is None and not 0.5; the loop ends after the fallback in
-any case; an analysis that ends early is closed before code is asked for; code cut off by the length limit is not run.
+Source: arXiv 2504.00891, `GenPRM._single_inference` of RyanLiu112/GenPRM at cc80f47. Differences from the official code:
+judgements run concurrently; an unreadable verdict is None instead of 0.5; the loop always ends after the fallback; an
+analysis that ends early is closed before code is requested; code cut off by the length limit is not run.
 """
 
 from __future__ import annotations
@@ -43,9 +43,9 @@ class Judgement:
     """One vote on one step.
 
     Attributes:
-        text: The assistant's whole turn, code and its output included; the history of the chain's next step.
-        score: Probability of Yes, None where there is no verdict.
-        code: The pieces of code that it ran to an end and that so shaped the chain's namespace.
+        text: The assistant's whole turn, including code and its output; the history of the chain's next step.
+        score: Probability of Yes, None if there is no verdict.
+        code: The pieces of code that ran to their end or to an exception; replaying them restores the chain's namespace.
     """
 
     text: str
@@ -56,36 +56,36 @@ class Judgement:
 JudgedChain = tuple[Judgement, ...]
 
 State = tuple[JudgedChain, JudgedChain]
-"""Of a vote: its chain, and what the next judgement reads: the chain's own judgements, or the first chain's."""
+"""Of a vote: its chain, and the history that its next judgement reads: the chain's own judgements or the first chain's."""
 
 
 @settings
 class GenPRM(VotingVerifier):
     """Judges steps with a released GenPRM, or any model trained on its format.
 
-    Every vote is a chain of its own through the solution's steps: it reads its own earlier judgements (eq. 7) and keeps its
-    own variables. Steps whose history is the same, as the common first steps of two candidates are, are judged once.
+    Every vote is a separate chain through the solution's steps: it reads its own earlier judgements (eq. 7) and keeps its
+    own variables. Steps with the same history, such as the common first steps of two candidates, are judged once.
 
     Args:
         engine: The model.
-        sandbox: Where its code runs; one that executes nothing switches `execute` off.
+        sandbox: Where its code runs; one that executes nothing disables `execute`.
         votes: K, the number of chains; the score of a step is the mean over them.
-        chat: Chat format; the released models' is `deepseek-r1`.
+        chat: Chat format; `deepseek-r1` for the released models.
         first_turn: Form of the first user turn, a key of `genprm_format.FIRST_TURN`.
         assistant_tag: Whether the assistant's turn is opened before the judgement, as in training and in the later official
-            code; the code behind the published numbers leaves it out.
+            code; the code that produced the published numbers omits it.
         analyze: Whether the model reasons in words first.
         verify: Whether it writes code.
-        execute: Whether that code is run; else the model makes the output up.
+        execute: Whether that code is run; otherwise the model invents the output.
         readout: How a verdict becomes a number, see `genprm_format.read_verdict`.
         history: `own`: each chain reads its own judgements. `shared`: all votes on a step read the first chain's.
-        stop_at_first_error: Leave the steps after the first one with a score below 0.5 unjudged.
+        stop_at_first_error: Whether to leave the steps after the first one with a score below 0.5 unjudged.
         temperature: Sampling temperature.
-        top_p: Nucleus.
-        top_k: 0 switches it off.
-        repetition_penalty: 1 switches it off.
+        top_p: Nucleus sampling threshold.
+        top_k: 0 disables it.
+        repetition_penalty: 1 disables it.
         max_tokens: Bound of the analysis, and of the whole turn with code and its output.
-        code_rounds: How many completions may follow the analysis before a verdict is forced.
+        code_rounds: Maximum number of completions after the analysis before a verdict is forced.
         fallback_tokens: Bound of the forced verdict.
         seed: The run's seed.
     """
@@ -127,15 +127,15 @@ class GenPRM(VotingVerifier):
         self._warned = False
 
     def check(self) -> None:
-        """Raises UserError where the chat template that is asked for is not there."""
+        """Raises UserError if the model lacks the requested chat template."""
         self._prompt(Problem("", ""), [""], ())
 
     def token_bound(self, steps: int) -> int | None:
-        """Returns K times the bound of a turn and its forced verdict, for every step."""
+        """Returns K times the bound of a turn and its forced verdict, times the number of steps."""
         return self.votes * steps * (self._max_tokens + self._fallback_tokens)
 
     def preview(self, problem: Problem, solution: Solution) -> str:
-        """Returns the prompt of the first request, with a mark where the model goes on."""
+        """Returns the prompt of the first request, with a mark where the completion begins."""
         opening = wire.VERIFY_START if self._writes_code else wire.OUTPUT_START
         if self._analyze:
             opening = wire.ANALYZE_START.format(1)
@@ -148,7 +148,7 @@ class GenPRM(VotingVerifier):
         return await super().verify(problem, solution, prior)
 
     async def vote(self, problem: Problem, solution: Solution, number: int, prior: Verdict | None = None) -> Verdict:
-        """Judges, with chain `number`, every step after those that `prior` judged."""
+        """Judges every step after those that `prior` judged, with chain `number`."""
         steps = judged_steps(solution)
         chain, history = ((), ()) if prior is None else cast(State, prior.state)
         reads_first = self._shared_history and number > 0
@@ -159,20 +159,20 @@ class GenPRM(VotingVerifier):
         return Verdict(single.scores, (single,), self.aggregator, (chain, history))
 
     async def _extend(self, problem: Problem, steps: Sequence[str], chain: JudgedChain, vote: int) -> JudgedChain:
-        """Judges the steps of `steps` that `chain` has not judged yet, one after the other."""
+        """Judges the steps that `chain` has not judged yet, one after the other."""
         for end in range(len(chain) + 1, len(steps) + 1):
             chain = (*chain, await self._judgement(problem, steps[:end], chain, vote))
         return chain
 
     async def _judgement(self, problem: Problem, steps: Sequence[str], history: JudgedChain, vote: int) -> Judgement:
-        """Judges the last of `steps`, once for all who ask with the same history."""
+        """Judges the last of `steps`; requests with the same history share one judgement."""
         prompt = self._prompt(problem, steps, history)
         code = tuple(piece for judgement in history for piece in judgement.code)
         judge = partial(self._judge, prompt, len(steps), vote, code)
         return await self._judgements.get(problem, (vote, prompt), judge)
 
     def _prompt(self, problem: Problem, steps: Sequence[str], history: JudgedChain) -> str:
-        """Renders the conversation up to where the judgement of the last of `steps` begins."""
+        """Renders the conversation up to the beginning of the judgement of the last step."""
         direct = not self._analyze and not self._writes_code
         messages = [{"role": "system", "content": wire.SYSTEM_DIRECT if direct else wire.SYSTEM_CRITIQUE}]
         for number, step in enumerate(steps):
@@ -183,7 +183,7 @@ class GenPRM(VotingVerifier):
         return render(self._chat, messages, self._client.engine, answer=self._assistant_tag)
 
     async def _judge(self, prompt: str, number: int, vote: int, code: tuple[str, ...]) -> Judgement:
-        """Runs the state machine for one vote on step `number` (1-based); `code` made the chain's namespace."""
+        """Runs the state machine for one vote on step `number` (1-based); `code` restores the chain's namespace."""
         analysis = await self._write_analysis(prompt, number, vote) if self._analyze else ""
         if not self._execute:
             return await self._conclude(prompt, analysis, vote, None)
@@ -196,7 +196,7 @@ class GenPRM(VotingVerifier):
     async def _write_analysis(self, prompt: str, number: int, vote: int) -> str:
         start = wire.ANALYZE_START.format(number)
         completion = await self._complete(prompt + start, self._max_tokens, (wire.ANALYZE_STOP,), vote)
-        # Closed whatever ended it: users of the official code had to patch this for the code stage to run.
+        # Closed whatever ended it: without this the code stage does not run (users had to patch the official code).
         return start + completion.text.split(wire.ANALYZE_CLOSE)[0] + wire.ANALYZE_STOP
 
     async def _conclude(self, prompt: str, analysis: str, vote: int, namespace: Chain | None) -> Judgement:
@@ -223,7 +223,7 @@ class GenPRM(VotingVerifier):
         return await self._force_verdict(prompt, analysis, text, vote, tuple(ran))
 
     async def _force_verdict(self, prompt: str, analysis: str, text: str, vote: int, ran: tuple[str, ...]) -> Judgement:
-        """Asks for nothing but the verdict; after an analysis, the verification is thrown away."""
+        """Asks only for the verdict; after an analysis, the verification is discarded."""
         if analysis:
             text = analysis
         elif self._writes_code:
@@ -236,7 +236,7 @@ class GenPRM(VotingVerifier):
         return Judgement(text, self._read(text, start, completion), ran)
 
     async def _run(self, text: str, namespace: Chain, ran: list[str]) -> str:
-        """Runs the last python block of `text`, remembers it in `ran`, and returns what the model reads of it."""
+        """Runs the last python block of `text`, appends it to `ran` if it ended, and returns the output to show."""
         code = wire.last_code(text)
         if code is None:
             return wire.execution_result(None)
@@ -256,7 +256,7 @@ class GenPRM(VotingVerifier):
         return wire.read_verdict(text, start, completion.tokens, self._readout)
 
     async def _complete(self, prompt: str, max_tokens: int, stop: tuple[str, ...], vote: int) -> Completion:
-        # A verdict can only be read where its part of the turn may end; 20 is what the official code asks for.
+        # Only a completion that may end the output part can hold a verdict; the official code requests 20.
         top_logprobs = 20 if wire.OUTPUT_STOP in stop and self._readout != "hard" else 0
         sampling = replace(self._sampling, max_tokens=max_tokens, stop=stop, top_logprobs=top_logprobs)
         return await self._client.complete(prompt, sampling, vote)

@@ -1,4 +1,4 @@
-"""GenPRM's wire format: the strings that the released models were trained on, and how their answers are read.
+"""GenPRM's wire format: the strings that the released models were trained on, and the read-out of their answers.
 
 Source: RyanLiu112/GenPRM, `src/prm_evaluation/genprm_inference.py` at cc80f47 (arXiv 2504.00891). Every string is exact.
 """
@@ -23,7 +23,7 @@ SYSTEM_DIRECT = (
 FIRST_TURN = {
     # The README, the demo, the model card and the training data.
     "question": "Question: {problem}\n\n{step}",
-    # `prm_evaluate.py`, behind the published ProcessBench numbers.
+    # `prm_evaluate.py`, which produced the published ProcessBench numbers.
     "plain": "{problem}\n{step}",
 }
 
@@ -47,24 +47,24 @@ _COUNTERPART = {"yes": "No", "no": "Yes"}
 
 
 def first_turn(form: str, problem: str, step: str) -> str:
-    """Returns the first user turn, which holds the problem and the first step; `form` is a key of `FIRST_TURN`."""
+    """Returns the first user turn, with the problem and the first step; `form` is a key of `FIRST_TURN`."""
     head, middle = FIRST_TURN[form].split("{problem}")
     return head + problem + middle.replace("{step}", step)
 
 
 def last_code(text: str) -> str | None:
-    """Returns the last closed python block of `text`, None where there is none."""
+    """Returns the last closed python block of `text`, None if there is none."""
     blocks = _CODE.findall(text)
     return blocks[-1].strip() if blocks else None
 
 
 def execution_result(execution: Execution | None) -> str:
-    """Returns what the model reads as the output of its code.
+    """Returns the output of the code as shown to the model.
 
     As in training, output printed before an error is not shown.
 
     Args:
-        execution: None where there was no code to run.
+        execution: None if there was no code to run.
     """
     if execution is None:
         return "Code format error: No code found."
@@ -73,7 +73,7 @@ def execution_result(execution: Execution | None) -> str:
     if execution.error_type is not None:
         return f"Code execute Error: {execution.error_type}: {execution.error_message}"
     if execution.failure is not None:
-        # No exception was raised inside the code: its process was killed (memory) or lost.
+        # The code raised no exception: its process was killed (memory) or lost.
         return f"Code execute Error: RuntimeError: {execution.failure}"
     return execution.stdout.strip()
 
@@ -81,20 +81,20 @@ def execution_result(execution: Execution | None) -> str:
 def read_verdict(text: str, start: int, tokens: Sequence[Token] | None, readout: Readout) -> float | None:
     r"""Reads the probability of Yes from a finished judgement.
 
-    The verdict is the word after the last `\boxed{` of the judgement's output part. The official read-out takes the first
-    `Yes}` or `No}` of the whole text for the decision and the last such token for its probability, which differ where the
-    analysis mentions a verdict of its own.
+    The verdict is the word after the last `\boxed{` of the judgement's output part. The official read-out takes the
+    decision from the first `Yes}` or `No}` of the whole text and its probability from the last such token; the two differ
+    if the analysis also mentions a verdict.
 
     Args:
         text: The assistant's whole turn.
-        start: Where in `text` the last completion begins.
-        tokens: The last completion's tokens; None where the engine reports none.
+        start: Offset in `text` of the last completion.
+        tokens: The last completion's tokens; None if the engine reports none.
         readout: `soft`: p(Yes) / (p(Yes) + p(No)) under the model. `as_sampled`: the same under the distribution sampled
             from (temperature, top-k and top-p applied), which saturates at exactly 0 and 1, as in the published runs.
             `hard`: 1 or 0 by the word.
 
     Returns:
-        A number in [0, 1]; None where there is no verdict. Without tokens the word alone decides, as in `hard`.
+        A number in [0, 1]; None if there is no verdict. Without tokens the word alone decides, as in `hard`.
     """
     region = max(text.rfind(OUTPUT_OPEN), 0) if OUTPUT_OPEN in text else start
     last_box = text.rfind("\\boxed", region)
@@ -114,7 +114,7 @@ def read_verdict(text: str, start: int, tokens: Sequence[Token] | None, readout:
 
 
 def _token_at(tokens: Sequence[Token], offset: int) -> tuple[Token, int] | None:
-    """Returns the token that holds the character at `offset` and the character's place in it."""
+    """Returns the token that contains the character at `offset` and the character's position in it."""
     for token in tokens:
         if 0 <= offset < len(token.text):
             return token, offset
@@ -123,10 +123,10 @@ def _token_at(tokens: Sequence[Token], offset: int) -> tuple[Token, int] | None:
 
 
 def _pair(token: Token, at: int, word: str, logprobs: Mapping[str, float]) -> tuple[float, float]:
-    """Returns the probabilities of the verdict token and of the token that says the opposite.
+    """Returns the probabilities of the verdict token and of its opposite.
 
-    The opposite is the same token with the other word in its place. Where the engine does not report it, the least likely
-    reported token bounds it from above, as in the official code.
+    The opposite is the same token with the other word in it. If the engine does not report it, the least likely reported
+    token is its upper bound, as in the official code.
     """
     rest = token.text[at:]
     tail = rest[len(word) :]

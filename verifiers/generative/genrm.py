@@ -1,4 +1,4 @@
-"""GenRM and GenRM-CoT: the probability that the answer to "Is the answer correct (Yes/No)?" is Yes.
+"""GenRM and GenRM-CoT: the probability of Yes as the answer to "Is the answer correct (Yes/No)?".
 
 Source: arXiv 2408.15240; the released rationales, genrm-star/genrm-critiques at 083c3a2. The strings are exact. The models
 were not released.
@@ -33,8 +33,8 @@ class GenRM(Grammar):
     """GenRM's format: one score for a finished solution.
 
     Args:
-        cot: Whether the model first writes a verification (GenRM-CoT, whose score is the mean over K of them); else it
-            answers at once.
+        cot: Whether the model first writes a verification (GenRM-CoT, whose score is the mean over K of them); otherwise it
+            answers directly.
     """
 
     per_step = False
@@ -44,7 +44,7 @@ class GenRM(Grammar):
     def __init__(self, cot: bool = True) -> None:
         self.reasons = cot
         self.opening = "\nVerification: Let's verify step by step.\n" if cot else "\n"
-        # The question is about the answer, which a beginning of a solution has not got.
+        # The question is about the final answer, which a partial solution lacks.
         self.lacks = ("prefixes", "steps") if cot else ("prefixes", "steps", "critiques")
 
     def conversation(self, problem: Problem, steps: Sequence[str]) -> Conversation:
@@ -53,11 +53,11 @@ class GenRM(Grammar):
         return [{"role": "user", "content": content}]
 
     def stops(self, steps: Sequence[str]) -> tuple[str, ...]:
-        """Ends the verification with its verdict; some quote the question, without an answer, before."""
+        """Ends the verification at its verdict; some verifications quote the question earlier, without an answer."""
         return tuple(QUESTION + word for word in (_WORDS.yes, _WORDS.no))
 
     def concluded(self, text: str, stop: str | None) -> str:
-        """Asks for the verdict, in a paragraph of its own where the model did not get there."""
+        """Asks for the verdict, in a separate paragraph if the model did not reach the question."""
         if stop or not text:
             return text + QUESTION
         before, asked, _ = text.rpartition(QUESTION)

@@ -1,4 +1,4 @@
-"""What tells the published formats of generative verifiers apart."""
+"""The interface of the published formats of generative verifiers."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ from tts.core.traits import VerifierAbility
 from verifiers.generative.slot import Slot
 
 TRIGGERS = ("Let me double check", "Let's verify again", "Did I miss something?")
-"""ThinkPRM's phrases that make a model think on (arXiv 2504.16828, `prm/thinkprm_api.py`); no other format publishes any."""
+"""ThinkPRM's phrases that make a model keep reasoning (arXiv 2504.16828, `prm/thinkprm_api.py`); other formats have none."""
 
 
 class Grammar(ABC):
-    """A published format: what is sent, where the model's writing ends, how rounds go on, where the decision is read.
+    """A published format: the prompt, where a round ends, how rounds continue, and where the decision is read.
 
-    A judgement is made of one or several rounds of writing, the first after `opening`, each further one after one of the
-    `triggers`. Then the decision is read: at the `slot`, which follows `concluded`, or, in a format without one, by `read`
-    from the text.
+    A judgement consists of one or more rounds of writing, the first after `opening`, each later one after one of the
+    `triggers`. Then the decision is read: at the `slot`, which follows `concluded`, or, in a format without a slot, by
+    `read` from the text.
 
     Attributes:
-        per_step: Whether every step is judged by a conversation of its own, which holds the steps up to it; else the
-            solution, or its beginning, is judged as a whole.
-        aggregator: The published way to make one score of the steps' scores.
-        reasons: Whether the model writes before it decides; else the decision is read at once.
-        triggers: The phrases between the rounds, one less than there can be rounds.
-        slot: The two words that the decision is between, None where it is parsed.
-        opening: How the model's turn begins.
+        per_step: Whether every step is judged in its own conversation, which holds the steps up to it; otherwise the
+            solution, or its prefix, is judged as a whole.
+        aggregator: The published aggregator of step scores.
+        reasons: Whether the model writes before it decides; otherwise the decision is read directly.
+        triggers: The phrases between the rounds, one fewer than the maximum number of rounds.
+        slot: The two words of the decision, None if it is parsed from the text.
+        opening: The beginning of the model's turn.
         lacks: As in `tts.core.traits.VerifierTraits`.
     """
 
@@ -41,22 +41,22 @@ class Grammar(ABC):
 
     @abstractmethod
     def conversation(self, problem: Problem, steps: Sequence[str]) -> Conversation:
-        """Returns what the model is asked about `steps`: all of them, or the last one where steps are judged singly."""
+        """Returns the conversation that asks about `steps`: all of them, or only the last if `per_step`."""
 
     def stops(self, steps: Sequence[str]) -> tuple[str, ...]:
-        """Returns the strings that end a round; they do not stay in the text."""
+        """Returns the strings that end a round; they are not kept in the text."""
         return ()
 
     def continued(self, text: str, trigger: str) -> str:
-        """Returns what the rounds have written so far, brought to where the model thinks on."""
+        """Returns the rounds' text so far, prepared for the next round."""
         return f"{text.rstrip()}\n\n{trigger}"
 
     def concluded(self, text: str, stop: str | None) -> str:
-        """Returns what has been written, brought to where the slot's word comes next.
+        """Returns the text so far, prepared so that the slot's word comes next.
 
         Args:
-            text: The rounds and what stands between them.
-            stop: The stop string that ended the last round, None where the model or the length did.
+            text: The rounds and the text between them.
+            stop: The stop string that ended the last round, None if the model or the length limit did.
         """
         return text
 
@@ -65,5 +65,5 @@ class Grammar(ABC):
         raise NotImplementedError
 
     def merged(self, verdict: Verdict) -> tuple[float | None, ...]:
-        """Returns the step scores that all votes make together; the mean over the votes where nothing else is published."""
+        """Returns the step scores of all votes combined; the mean over the votes unless another rule is published."""
         return verdict.scores

@@ -1,9 +1,9 @@
-"""A decision slot: a place where a verifier's model says one of two words, and their probabilities are its score.
+"""A decision slot: a position where a verifier's model outputs one of two words, whose probabilities give the score.
 
-The words are named as the format's published read-out names them, a leading blank included. A tokenizer may cut such a word
-up: then its first token stands for it, as in R-PRM's code, as long as that token does not begin the other word too. Where it
-does, as a lone blank begins " Yes" and " No", the shared beginning is written out and the rest of the words is asked for:
-the probability of what they share cancels out.
+The words are those of the format's published read-out, including a leading blank. If a tokenizer splits such a word, its
+first token represents it, as in R-PRM's code, unless that token begins the other word too. If it does, as a lone blank
+begins " Yes" and " No", the shared prefix is appended to the prompt and the rest of the words is read: the probability of
+the shared prefix cancels out.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ READ = Sampling(max_tokens=1, temperature=0.0, top_logprobs=20)
 
 @dataclass(frozen=True)
 class Slot:
-    """Two words that a decision is between.
+    """The two words of a decision.
 
     Attributes:
-        yes: What the model says of what is right.
-        no: What it says of what is wrong.
+        yes: The word for right.
+        no: The word for wrong.
     """
 
     yes: str
@@ -33,15 +33,15 @@ class Slot:
 
     @property
     def tokens(self) -> int:
-        """The most completion tokens that reading it can take."""
+        """The maximum number of completion tokens needed to read it."""
         return 1 + sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(self.yes, self.no, strict=False)))
 
     def read(self, top: Mapping[str, float]) -> float | None:
-        """Returns p(yes) / (p(yes) + p(no)), None where neither is among the alternatives.
+        """Returns p(yes) / (p(yes) + p(no)), None if neither is among the alternatives.
 
         Args:
-            top: Natural log-probabilities of the likeliest tokens. A word that is not among them counts as the least
-                likely of them, which bounds it from above; where there is only one, the other has probability 0.
+            top: Natural log-probabilities of the most likely tokens. A word that is not among them counts as the least
+                likely of them, an upper bound; if there is only one token, the other word has probability 0.
         """
         found = _logprob(top, self.yes, self.no), _logprob(top, self.no, self.yes)
         if found == (None, None):
@@ -55,23 +55,23 @@ class Slot:
         return p_yes / (p_yes + p_no)
 
     def shared(self, top: Mapping[str, float]) -> str:
-        """Returns the likeliest token that both words begin with, empty where there is none."""
+        """Returns the most likely token that both words begin with, empty if there is none."""
         both = [text for text in top if text and self.yes.startswith(text) and self.no.startswith(text)]
         return max(both, key=lambda text: top[text], default="")
 
     def after(self, beginning: str) -> Slot:
-        """Returns the slot behind a beginning that both words share."""
+        """Returns the slot that remains after a shared prefix of both words."""
         return Slot(self.yes.removeprefix(beginning), self.no.removeprefix(beginning))
 
     def said(self, score: float | None) -> str:
-        """Returns the word that a score stands for, empty where there is none."""
+        """Returns the word that a score stands for, empty if there is no score."""
         if score is None:
             return ""
         return self.yes if score >= 0.5 else self.no
 
 
 def _logprob(top: Mapping[str, float], word: str, other: str) -> float | None:
-    """Returns the log-probability of a word's token: the word itself, else the likeliest beginning that is its alone."""
+    """Returns the log-probability of the word itself, else of the most likely prefix that the other word lacks."""
     if word in top:
         return top[word]
     own = [lp for text, lp in top.items() if text and word.startswith(text) and not other.startswith(text)]

@@ -1,9 +1,9 @@
-"""ThinkPRM: thinks about every step in a long chain, then says whether the solution is correct.
+"""ThinkPRM: reasons about every step in a long chain, then says whether the solution is correct.
 
-Source: arXiv 2504.16828; `prm/thinkprm_api.py` and `utils/helper.py` of mukhal/ThinkPRM. The strings are exact. Different
-from the official code: the step that may not be verified since it does not exist is the one behind the last step and not
-the one behind the greatest step number as a string (which is 9 of 10 steps); a decision that cannot be read is None and not
-incorrect; the probabilities at the slot are compared as they are, where sglang's `choices` averages over the tokens around.
+Source: arXiv 2504.16828; `prm/thinkprm_api.py` and `utils/helper.py` of mukhal/ThinkPRM. The strings are exact. Differences
+from the official code: the nonexistent step that stops the chain is the one after the last step instead of the one after
+the greatest step number by string order (9 among 10 steps); an unreadable decision is None instead of incorrect; the
+probabilities at the slot are compared directly, while sglang's `choices` averages over the tokens around it.
 """
 
 from __future__ import annotations
@@ -39,13 +39,13 @@ _NUMBER = re.compile(r"Step \d+:")
 class ThinkPRM(Grammar):
     """ThinkPRM's format, for the models launch/ThinkPRM-1.5B, -7B and -14B.
 
-    The score is p(yes) / (p(yes) + p(no)) behind "Is the solution correct?", of a solution or of its beginning.
+    The score is p(yes) / (p(yes) + p(no)) after "Is the solution correct?", for a solution or its prefix.
 
     Args:
-        per_step: Whether every beginning of the solution is judged, which gives a score per step at as many times the
-            cost; else the solution has the one score that is published, and a search over steps ranks by it.
-        positive: The word for a correct solution; the official code reads " yes" and " no", the training data say " Yes" and
-            " No".
+        per_step: Whether every prefix of the solution is judged, which gives a score per step and multiplies the cost by
+            the number of steps; otherwise the solution gets the one published score, and a search over steps ranks by it.
+        positive: The word for a correct solution; the official code reads " yes" and " no", the training data use " Yes"
+            and " No".
         negative: The word for an incorrect one.
     """
 
@@ -58,19 +58,19 @@ class ThinkPRM(Grammar):
         self.slot = Slot(positive, negative)
 
     def conversation(self, problem: Problem, steps: Sequence[str]) -> Conversation:
-        """Asks for a review of all steps, numbered from 1; numbers of the policy's own are taken off."""
+        """Asks for a review of all steps, numbered from 1; step numbers written by the policy are removed."""
         bare = [_NUMBER.sub("", step.replace("## Step", "Step")).strip() for step in steps]
         solution = "\n".join(f"Step {number}: {step}" for number, step in enumerate(bare, 1))
         return [{"role": "user", "content": PROMPT.format(problem=problem.text, solution=solution)}]
 
     def stops(self, steps: Sequence[str]) -> tuple[str, ...]:
-        """Ends a round with the decision, the end of thinking, or a step that does not exist."""
+        """Ends a round at the decision, the end of thinking, or a nonexistent step."""
         return (QUESTION, "</think>", f"Step {len(steps) + 1}:")
 
     def continued(self, text: str, trigger: str) -> str:
-        """Makes the model think on by a phrase that follows without a break, as in the official code."""
+        """Appends the trigger without a line break, as in the official code."""
         return text + trigger
 
     def concluded(self, text: str, stop: str | None) -> str:
-        """Asks for the decision, however the thinking ended."""
+        """Asks for the decision, regardless of how the round ended."""
         return f"{text}\n{QUESTION}"

@@ -1,4 +1,4 @@
-"""The state machine of generative verifiers: rounds of writing, then a decision, for any grammar on any engine."""
+"""The state machine of generative verifiers: rounds of reasoning, then a decision, for any grammar and engine."""
 
 from __future__ import annotations
 
@@ -34,25 +34,25 @@ _log = logging.getLogger(__name__)
 
 @settings
 class GenerativeVerifier(VotingVerifier):
-    """Judges with a language model that writes, or says, what it thinks of a solution in a published format.
+    """Judges with a language model that writes or directly gives its judgement in a published format.
 
-    A format that judges single steps judges only those behind `prior`, all at once, since none of them reads another's
-    judgement. One that judges solutions as wholes judges the longer solution again from its beginning, whatever `prior`
-    holds. A decision that cannot be read is None. Judgements whose conversation is the same, as those of the common first
-    steps of two candidates, are made once, and so are votes that cannot differ: greedy ones, and those without a round.
+    A format that judges single steps judges only those after `prior`, concurrently, since none reads another's judgement.
+    A format that judges whole solutions judges the longer solution again from its beginning, regardless of `prior`. An
+    unreadable decision is None. Judgements of the same conversation, such as the common first steps of two candidates, are
+    made once, as are votes that cannot differ: greedy ones, and those without a round.
 
     Args:
         engine: The model.
         grammar: The format.
         votes: K; the score of a step is the mean over them, unless the grammar publishes another rule.
-        rounds: How often a vote thinks before it decides, one round after the other in one text; 1 for a format that
-            decides at once.
+        rounds: Number of reasoning rounds before a vote's decision, consecutive in one text; 1 for a format that decides
+            directly.
         chat: Chat format, see `tts.engines.chat_format`.
         temperature: Sampling temperature of the rounds; the decision is read from the model's own distribution.
-        top_p: Nucleus.
-        top_k: 0 switches it off.
-        repetition_penalty: 1 switches it off.
-        max_tokens: Bound of each round. What is cut by it is decided on as it stands.
+        top_p: Nucleus sampling threshold.
+        top_k: 0 disables it.
+        repetition_penalty: 1 disables it.
+        max_tokens: Bound of each round; after a cut round the decision is read anyway.
         seed: The run's seed.
     """
 
@@ -86,28 +86,28 @@ class GenerativeVerifier(VotingVerifier):
         self._warned = False
 
     def check(self) -> None:
-        """Raises UserError where the chat template that is asked for is not there."""
+        """Raises UserError if the model lacks the requested chat template."""
         self._prompt(Problem("", ""), [""])
 
     def token_bound(self, steps: int) -> int | None:
-        """Returns a judgement's bound for every vote and step; a search has whole solutions judged again with every step."""
+        """Returns votes * steps * a judgement's bound; a search judges the whole solution again with every step."""
         slot = self._grammar.slot.tokens if self._grammar.slot is not None else 0
         judgement = self._rounds * self._sampling.max_tokens + slot
         return self.votes * steps * judgement
 
     def preview(self, problem: Problem, solution: Solution) -> str:
-        """Returns the prompt of the first request, with a mark where the model goes on."""
+        """Returns the prompt of the first request, with a mark where the completion begins."""
         steps = judged_steps(solution) or ("",)
         prompt = self._prompt(problem, steps[:1] if self._grammar.per_step else steps)
         return prompt + ("" if self._grammar.reasons else self._grammar.concluded("", None)) + "⟦…⟧"
 
     async def verify(self, problem: Problem, solution: Solution, prior: Verdict | None = None) -> Verdict:
-        """Judges with all votes; what `prior` spares is said above."""
+        """Judges with all votes; the class docstring says what `prior` saves."""
         verdict = await super().verify(problem, solution, prior)
         return replace(verdict, scores=self._grammar.merged(verdict))
 
     async def vote(self, problem: Problem, solution: Solution, number: int, prior: Verdict | None = None) -> Verdict:
-        """Judges with vote `number` alone."""
+        """Judges with vote `number` only."""
         steps = judged_steps(solution)
         known = prior.votes[0] if prior is not None and self._grammar.per_step else Vote()
         ends = range(len(known.scores) + 1, len(steps) + 1) if self._grammar.per_step else [len(steps)] if steps else []
@@ -121,13 +121,13 @@ class GenerativeVerifier(VotingVerifier):
         return Verdict(single.scores, (single,), self.aggregator)
 
     async def _judgement(self, problem: Problem, steps: Sequence[str], number: int) -> Vote:
-        """Judges `steps`, once for all who ask for the same."""
+        """Judges `steps`; equal requests share one judgement."""
         index = number if self._votes_differ else 0
         prompt = self._prompt(problem, steps)
         return await self._judgements.get(problem, (index, prompt), partial(self._judge, prompt, steps, index))
 
     def _prompt(self, problem: Problem, steps: Sequence[str]) -> str:
-        """Renders the conversation up to where the model goes on."""
+        """Renders the conversation up to the completion."""
         turns = self._grammar.conversation(problem, steps)
         return render(self._chat, turns, self._client.engine) + self._grammar.opening
 
@@ -149,7 +149,7 @@ class GenerativeVerifier(VotingVerifier):
         return Vote((score,), written)
 
     async def _decide(self, prompt: str, slot: Slot, number: int) -> float | None:
-        """Returns the probability of the slot's `yes` behind `prompt`."""
+        """Returns the probability of the slot's `yes` after `prompt`."""
         completion = await self._client.complete(prompt, READ, number)
         top = completion.tokens[0].top if completion.tokens else self._word(completion)
         score = slot.read(top)
@@ -157,7 +157,7 @@ class GenerativeVerifier(VotingVerifier):
         return await self._decide(prompt + beginning, slot.after(beginning), number) if beginning else score
 
     def _word(self, completion: Completion) -> dict[str, float]:
-        """Returns the word that an engine without probabilities said as the only one that there is."""
+        """Returns the sampled word as the only alternative, for engines that report no probabilities."""
         if completion.tokens is None and not self._warned:
             self._warned = True
             _log.warning(

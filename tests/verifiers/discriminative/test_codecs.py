@@ -196,10 +196,10 @@ def test_the_published_ids() -> None:
         (
             "qwen2.5-math-prm-7b",
             {"<extra_0>": 7},
-            r"separator=<extra_0>: it is token 7 .* and 151651 .*separator_id=null",
+            r"separator=<extra_0>: it is token 7 .* but 151651 .*separator_id=null",
         ),
         ("qwen2.5-math-prm-7b", {}, r"separator=<extra_0>: it is 9 tokens"),
-        ("math-shepherd", {"ки": 12902, "+": 648}, r"labels\.texts=-: it is token .* and 387\d* .*labels\.ids=null"),
+        ("math-shepherd", {"ки": 12902, "+": 648}, r"labels\.texts=-: it is token .* but 387\d* .*labels\.ids=null"),
         ("math-shepherd", {}, r"separator=ки: it is 2 tokens"),
         ("eurusprm-stage1", {}, None),
     ],

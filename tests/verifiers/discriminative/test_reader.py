@@ -36,7 +36,7 @@ def test_mistakes_of_the_configuration(checkpoints: Callable[[str], Path], tmp_p
         r"no weights called 'v_head\.summary\.\*'.*it has score\.0\.bias, score\.0\.weight",
         head=Layers(["v_head.summary"]),
     )
-    refused(r"'score\.2' of .* is no linear layer from 2 values on", head=Layers(["score.0", "score.2", "score.2"]))
+    refused(r"'score\.2' of .* is not a linear layer with 2 inputs", head=Layers(["score.0", "score.2", "score.2"]))
     refused(r"has no file reward_head\.pt", head=Layers([""], "reward_head.pt"))
     refused(r"cannot load the model .*lm_head", head=Vocabulary())
     refused(r"architecture=qwen9", architecture="qwen9")
@@ -72,10 +72,10 @@ def test_what_cannot_be_read_is_said(engines: Any) -> None:
     made = verifier("qwen2.5-math-prm-7b", engine)
     with pytest.raises(ExceptionGroup) as raised:
         judge(made, SOLUTIONS[2])
-    assert raised.group_contains(EngineError, match=r"makes \d+ tokens, and the context is 200")
+    assert raised.group_contains(EngineError, match=r"has \d+ tokens, and the context is 200")
     with pytest.raises(ProblemError, match="step 1 holds '<extra_0>'"):
         judge(made, solution("<extra_0>"))
-    with pytest.raises(UserError, match="asks about labels"):
+    with pytest.raises(UserError, match="needs values of labels"):
         asyncio.run(engine.score(ScoreRequest((1, 2), (1,), ((3, 4),))))
     writes: Any = metered(ScriptedEngine(lambda prompt, seed: ""), "verifier")
     with pytest.raises(UserError, match=r"^engine: 'scripted' .* writes text"):
@@ -134,7 +134,7 @@ def test_a_model_that_keeps_more_than_keys_and_values_is_refused(tmp_path: Path)
         pad_token_id=0,
     )
     mamba = MambaConfig(vocab_size=len(made), hidden_size=32, num_hidden_layers=1, pad_token_id=0)
-    for name, config, says in (("hybrid", hybrid, "layers of conv"), ("mamba", mamba, "cannot be read in batches")):
+    for name, config, says in (("hybrid", hybrid, "layers of conv"), ("mamba", mamba, "cannot be batched")):
         AutoModel.from_config(config).save_pretrained(tmp_path / name)
         made.save_pretrained(tmp_path / name)
         engine = TransformersScorer(str(tmp_path / name), Layers(["score"]), device="cpu")

@@ -78,7 +78,7 @@ async def test_scores_are_those_of_the_transformers_engine(name: str, tmp_path: 
     assert 0 < theirs.parameters - ours.parameters < 20_000
     with pytest.raises(EngineError, match="makes 5000 tokens, and the context is 4096"):
         await ours.score(ScoreRequest((1,) * 5000, (3,)))
-    with pytest.raises(UserError, match="asks about labels"):
+    with pytest.raises(UserError, match="needs values of labels"):
         await ours.score(ScoreRequest((1, 2), (1,), ((3, 4),)))
     pending = asyncio.ensure_future(ours.score(ScoreRequest((1, 2, 3), (1,))))
     await asyncio.sleep(0)

@@ -305,7 +305,7 @@ def test_bounds() -> None:
         (lambda: Direct(first_turn="{problem}"), r"^first_turn=.*must hold \{problem\} and \{step\} once"),
         (
             lambda: Direct(positive="No", negative="Nope"),
-            r"^positive=No: it and negative=Nope must not begin each other",
+            r"^positive=No: it and negative=Nope must not be prefixes of each other",
         ),
         (lambda: thinking(model("", SURE), votes=0), r"^votes=0"),
         (lambda: thinking(model("", SURE), chat="vicuna"), r"^chat=vicuna"),

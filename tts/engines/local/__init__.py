@@ -1,1 +1,1 @@
-"""What engines have in common whose model is in this process: loading, and a thread that the model runs in."""
+"""Shared parts of engines whose model is in this process: loading, and the thread that the model runs in."""

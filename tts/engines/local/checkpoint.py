@@ -1,4 +1,4 @@
-"""Checkpoints of local models: what must be there, and what identifies one."""
+"""Checkpoints of local models: their required parts, and their identity."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _TOKENIZERS = ("tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt", "
 
 
 Dtype = Literal["auto", "float64", "float32", "bfloat16", "float16"]
-"""The precision of a model's weights; `auto` is the checkpoint's."""
+"""The precision of a model's weights; `auto` takes the checkpoint's."""
 
 
 def check_path(model: str, setting: str = "model") -> str:
@@ -53,10 +53,10 @@ def check_path(model: str, setting: str = "model") -> str:
 
 
 def source(model: str, revision: str | None) -> Path | str:
-    """Returns which checkpoint is meant: its directory, or the hub id with the commit that was loaded.
+    """Returns what identifies a checkpoint: its directory, or the hub id with the commit that was loaded.
 
     Args:
-        model: A directory or a hub id, loaded before.
+        model: A directory or a hub id; already loaded.
         revision: The hub revision.
     """
     if Path(model).is_dir():
@@ -72,7 +72,7 @@ def load_tokenizer(model: str, revision: str | None) -> PreTrainedTokenizerBase:
     """Loads a checkpoint's tokenizer.
 
     Raises:
-        UserError: It has none, or cannot be had.
+        UserError: It has none, or cannot be loaded.
     """
     from transformers import AutoTokenizer
 
@@ -83,7 +83,7 @@ def load_tokenizer(model: str, revision: str | None) -> PreTrainedTokenizerBase:
 
 
 def not_found(what: str, model: str, error: Exception) -> SettingError:
-    """Returns the error for a part of a checkpoint that cannot be had: `what` is that part."""
+    """Returns the error for a part of a checkpoint that cannot be loaded; `what` names the part."""
     reason = next(itertools.chain(filter(None, map(str.strip, str(error).splitlines())), [type(error).__name__]))
     return SettingError(
         "model",

@@ -17,7 +17,7 @@ from tts.engines.local_tokenizer import LocalTokenizer
 
 
 class LocalEngine(BaseEngine, ABC, Generic[Asked, Given]):
-    """Loads a checkpoint when it is started or first used, once, and passes requests to the thread that then runs.
+    """Loads a checkpoint once, when it is started or first used, and passes requests to the thread that then runs.
 
     Args:
         model: A directory with a checkpoint and its tokenizer, or a hub id.
@@ -34,7 +34,7 @@ class LocalEngine(BaseEngine, ABC, Generic[Asked, Given]):
         self._parameters: int | None = None
         self._identity: Identity = {}
         self._worker: EngineThread[Asked, Given] | None = None
-        # Held while weights come and go: there is no room for two models at a time.
+        # Held while weights are loaded and freed: there is no room for two models at a time.
         self._loading = threading.Lock()
 
     @property
@@ -44,7 +44,7 @@ class LocalEngine(BaseEngine, ABC, Generic[Asked, Given]):
 
     @property
     def parameters(self) -> int | None:
-        """Number of the model's parameters; None before `start`, and where it cannot be known."""
+        """Number of the model's parameters; None before `start` or if unknown."""
         return self._parameters
 
     @property
@@ -60,16 +60,16 @@ class LocalEngine(BaseEngine, ABC, Generic[Asked, Given]):
         """Loads the checkpoint in a thread.
 
         Raises:
-            UserError: It cannot be had, or the engine cannot use it or a setting.
+            UserError: It cannot be loaded, or the engine cannot use it or a setting.
         """
         await (await self._loaded()).ready()
 
     async def close(self) -> None:
-        """Ends the thread, failing what is pending, and frees the model; `start` would load it again."""
+        """Ends the thread, failing pending requests, and frees the model; `start` would load it again."""
         await asyncio.to_thread(self._unload)
 
     async def _results(self, request: Asked, count: int) -> AsyncGenerator[Given, None]:
-        """Yields the results of a request, each as it lands; starts the engine if need be."""
+        """Yields the results of a request, each as it finishes; starts the engine if necessary."""
         worker = await self._loaded()
         async with aclosing(worker.results(request, count)) as results:
             async for result in results:
@@ -77,7 +77,7 @@ class LocalEngine(BaseEngine, ABC, Generic[Asked, Given]):
 
     @abstractmethod
     def _load(self) -> EngineThread[Asked, Given]:
-        """Loads the model and returns the thread that it runs in, begun; sets what is known from then on."""
+        """Loads the model, sets its parameters and identity, and returns the started thread that it runs in."""
 
     async def _loaded(self) -> EngineThread[Asked, Given]:
         if self._worker is None:
@@ -100,7 +100,7 @@ class LocalEngine(BaseEngine, ABC, Generic[Asked, Given]):
 
 
 class LocalGenerator(LocalEngine[Asked, Given], Engine):
-    """One that generates."""
+    """A local engine that generates."""
 
     async def count_tokens(self, text: str) -> int:
         """Returns the number of tokens of `text`, without special tokens added."""

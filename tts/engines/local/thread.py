@@ -1,4 +1,4 @@
-"""The thread that a model runs in, and how requests and results pass between it and the event loops of those who ask."""
+"""The thread that a model runs in; requests and results pass between it and the callers' event loops."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ class Job(Generic[Asked, Given]):
     Attributes:
         request: The request.
         loop: The event loop.
-        results: Where they land.
-        cancelled: Set where nobody waits for further results.
+        results: The queue that receives the results.
+        cancelled: Whether nobody waits for further results.
     """
 
     request: Asked
@@ -38,12 +38,13 @@ class Job(Generic[Asked, Given]):
 
 
 class EngineThread(ABC, Generic[Asked, Given]):
-    """A thread that answers requests of any number of event loops.
+    """A thread that answers requests from any number of event loops.
 
-    Jobs of one turn of an event loop are handed over together, and so are results on their way back (`put`, `send`).
+    Jobs submitted in one iteration of an event loop are handed over together, and results are sent back together
+    (`_put`, `_send`).
 
     Args:
-        name: The thread's.
+        name: The thread's name.
     """
 
     def __init__(self, name: str) -> None:
@@ -57,18 +58,18 @@ class EngineThread(ABC, Generic[Asked, Given]):
     def begin(self) -> None:
         """Starts the thread."""
         self._thread.start()
-        # A thread that is still in torch when the interpreter goes down would abort the process.
+        # A thread that is still in torch when the interpreter exits would abort the process.
         atexit.register(self.end)
 
     async def ready(self) -> None:
         """Returns when requests can be answered.
 
         Raises:
-            UserError: They cannot; says why.
+            UserError: They cannot be; says why.
         """
 
     async def results(self, request: Asked, count: int) -> AsyncGenerator[Given, None]:
-        """Yields the results of a request, each as it lands. Closing the iterator cancels what has not landed.
+        """Yields the results of a request, each as it finishes. Closing the iterator cancels the unfinished ones.
 
         Args:
             request: The request.
@@ -90,12 +91,12 @@ class EngineThread(ABC, Generic[Asked, Given]):
             self._cancel(job)
 
     def close(self) -> None:
-        """Ends the thread; whoever still waits gets an EngineError. Blocks until it has ended."""
+        """Ends the thread; pending requests fail with an EngineError. Blocks until it has ended."""
         self.end()
         atexit.unregister(self.end)
 
     def end(self, patience: float | None = None) -> None:
-        """Does so, waiting no longer than so many seconds."""
+        """Ends the thread, waiting at most `patience` seconds for it."""
         with self._lock:
             if not self._closed:
                 self._closed = True
@@ -116,38 +117,38 @@ class EngineThread(ABC, Generic[Asked, Given]):
             if not self._closed:
                 self._take(jobs)
                 return
-        _land([(job, closed()) for job in jobs])
+        _deliver([(job, closed()) for job in jobs])
 
     @abstractmethod
     def _take(self, jobs: list[Job[Asked, Given]] | None) -> None:
-        """Hands jobs over to the thread; None tells it to end. Called by the threads of the event loops, one at a time."""
+        """Hands jobs over to the thread; None tells it to end. Called by the event loops' threads, one at a time."""
 
     def _cancel(self, job: Job[Asked, Given]) -> None:
-        """Tells the thread that nobody waits for a job any more, where it does not look for that itself."""
+        """Tells the thread that a job was cancelled, for subclasses that do not check this themselves."""
 
-    # What runs on the event loops' threads is above, what runs on this one below.
+    # The methods above run on the event loops' threads, those below on this one.
 
     @abstractmethod
     def _run(self) -> None:
-        """Answers jobs until told to end; then fails those that are left."""
+        """Answers jobs until it is told to end; then fails the remaining ones."""
 
     def _put(self, job: Job[Asked, Given], result: Given | Exception) -> None:
-        """Adds a result to those on their way; a failed job hears of its first error only."""
+        """Adds a result to the next batch sent; a failed job receives only its first error."""
         if not job.cancelled:
             self._outgoing[job.loop].append((job, result))
             job.cancelled = isinstance(result, Exception)
 
     def _send(self) -> None:
-        """Hands all results over that were put, waking each event loop once."""
+        """Sends all results that were put, waking each event loop once."""
         for loop, results in self._outgoing.items():
-            # A loop that was closed meanwhile has nobody left who waits.
+            # Nobody waits on a loop that has been closed in the meantime.
             with suppress(RuntimeError):
-                loop.call_soon_threadsafe(_land, results)
+                loop.call_soon_threadsafe(_deliver, results)
         self._outgoing = defaultdict(list)
 
 
 class QueueThread(EngineThread[Asked, Given]):
-    """A thread that looks for jobs when it is ready for some."""
+    """A thread that polls for jobs when it is ready for them."""
 
     def __init__(self, name: str) -> None:
         super().__init__(name)
@@ -157,10 +158,10 @@ class QueueThread(EngineThread[Asked, Given]):
         self._inbox.put(jobs)
 
     def _arrived(self, wait: bool) -> tuple[list[Job[Asked, Given]], bool]:
-        """Returns the jobs that have arrived and are still wanted, and whether further ones may come.
+        """Returns the jobs that have arrived and were not cancelled, and whether further ones may arrive.
 
         Args:
-            wait: Whether to wait for the first where there is none.
+            wait: Whether to wait for a job if there is none.
         """
         jobs: list[Job[Asked, Given]] = []
         while (wait and not jobs) or not self._inbox.empty():
@@ -172,15 +173,15 @@ class QueueThread(EngineThread[Asked, Given]):
 
 
 def closed() -> EngineError:
-    """Returns the error for whoever waits for an engine that was closed."""
+    """Returns the error for requests to an engine that was closed."""
     return EngineError("the engine was closed")
 
 
 def failure(error: Exception) -> Exception:
-    """Returns the error that those who wait get for one in the thread."""
+    """Returns the error to raise in the waiting callers for one in the thread."""
     return error if isinstance(error, EngineError | UserError) else EngineError(f"{type(error).__name__}: {error}")
 
 
-def _land(results: Iterable[tuple[Job[Asked, Given], Given | Exception]]) -> None:
+def _deliver(results: Iterable[tuple[Job[Asked, Given], Given | Exception]]) -> None:
     for job, result in results:
         job.results.put_nowait(result)

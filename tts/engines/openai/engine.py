@@ -1,6 +1,6 @@
 """Any OpenAI-compatible server (vLLM, SGLang, llama.cpp, ...) through its raw completions endpoint.
 
-The prompt is rendered by this project, so the server's chat template plays no part.
+The prompt is rendered by this project, so the server's chat template is not used.
 """
 
 from __future__ import annotations
@@ -33,43 +33,40 @@ from tts.engines.openai.protocol import chunks, read_answer, write_request
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-if TYPE_CHECKING:
-    from transformers import PreTrainedTokenizerBase
-
 _CHARACTERS_PER_TOKEN = 4
 
 _Results = asyncio.Queue[list[Completion] | Exception]
 
 
-_URL = Must(lambda url: url.startswith(("http://", "https://")), "it is no URL; http://HOST:PORT/v1 is needed")
+_URL = Must(lambda url: url.startswith(("http://", "https://")), "it is not a URL; http://HOST:PORT/v1 is needed")
 
 
 @settings
 class OpenAIEngine:
     """Completes text on a server.
 
-    Every sample is an HTTP request of its own with its own seed, and nothing bounds how many are in flight; servers with
-    prefix caching share the prefill. What can pass is tried again, see `tts.engines.openai.http`.
+    Every sample is a separate HTTP request with its own seed, and the number in flight is not limited; servers with
+    prefix caching share the prefill. Transient failures are retried, see `tts.engines.openai.http`.
 
     Args:
         model: The served name.
-        base_url: Up to and with `/v1`.
-        api_key_env: Name of the environment variable that holds the key; servers of one's own need none.
+        base_url: The URL up to and including `/v1`.
+        api_key_env: Name of the environment variable that holds the key; your own servers need none.
         timeout: Seconds that one HTTP request may take.
-        retries: How often a request is sent again that failed on the server: time-out, status 500, unreadable answer.
-        patience: Seconds for which a server that is away or busy is waited for: no connection, status 429, 502, 503, 504.
+        retries: How often a request that failed on the server is retried: time-out, status 500, unreadable response.
+        patience: Seconds to wait for a server that is unavailable or busy: no connection, status 429, 502, 503, 504.
         samples_per_request: Up to so many samples of a prompt with consecutive seeds share one HTTP request with `n=`.
-            With more than 1 the server must seed them `seed`, `seed + 1`, ..., as vLLM does. It saves the server and the
-            network work where prompts are long, but all of these samples land with the slowest of them.
-        tokenizer: Path or hub id of the model's tokenizer, for its chat template and for counting tokens; without it the
-            server is asked (vLLM's `/tokenize`), and if it cannot count, four characters make a token.
+            With more than 1 the server must seed them `seed`, `seed + 1`, ..., as vLLM does. It saves the server and
+            the network work if prompts are long, but these samples all finish with the slowest of them.
+        tokenizer: Path or hub id of the model's tokenizer, for its chat template and for counting tokens; without it
+            the server counts (vLLM's `/tokenize`), or if it cannot, four characters count as a token.
         processed_logprobs: Whether the server reports the distribution it samples from (vLLM V0, or `logprobs_mode=
-            processed_logprobs`) and not the model's own.
+            processed_logprobs`) instead of the model's own.
         parameters: The model's number of parameters, for FLOPs.
-        in_flight: Samples that the server can usefully have at a time, its running ones and a full queue; more of them
-            are not refused here, but those who share the engine hold them back.
-        revision: What tells these weights from others that are served by the same name, for `bank.path`: samples are then
-            used again wherever the model is served. None: from this URL only.
+        in_flight: Samples that the server can usefully have at a time, its running ones and a full queue; the engine
+            does not enforce it, its users do (`tts.engines.metered`).
+        revision: Distinguishes these weights from others served under the same name, for `bank.path`: samples are then
+            reused wherever the model is served. None: only from this URL.
 
     Raises:
         UserError: A setting is out of range.
@@ -109,10 +106,10 @@ class OpenAIEngine:
         self._running: dict[_Results, list[asyncio.Task[None]]] = {}
 
     async def start(self) -> None:
-        """Asks the server for its models.
+        """Checks that the server serves the model.
 
         Raises:
-            UserError: No server answers, it is not an OpenAI-compatible one, or it does not serve the model.
+            UserError: No server answers, it is not OpenAI-compatible, or it does not serve the model.
         """
         try:
             served = await self._served()
@@ -128,35 +125,35 @@ class OpenAIEngine:
             ) from None
         except (ValueError, KeyError, TypeError):
             raise refused(
-                "base_url", self._url, "what answers to /models is no OpenAI-compatible server; check it"
+                "base_url", self._url, "/models is not that of an OpenAI-compatible server; check the URL"
             ) from None
         if self.name not in served:
             raise refused("model", self.name, self._not_served(served))
         await asyncio.to_thread(self._load_tokenizer)
 
     async def generate(self, request: Request) -> AsyncGenerator[Completion, None]:
-        """Yields the completions as they land.
+        """Yields the completions as they finish.
 
         Raises:
-            EngineError: The server refuses the request, stayed away, failed too often, or the engine was closed.
+            EngineError: The server refuses the request, stayed unavailable, failed too often, or the engine was closed.
         """
         results: _Results = asyncio.Queue()
         parts = list(chunks(request, self._samples_per_request))
-        tasks = [asyncio.create_task(self._land(request, chunk, results)) for chunk in parts]
+        tasks = [asyncio.create_task(self._run(request, chunk, results)) for chunk in parts]
         self._running[results] = tasks
         try:
             for _ in parts:
-                landed = await results.get()
-                if isinstance(landed, Exception):
-                    raise landed
-                for completion in landed:
+                finished = await results.get()
+                if isinstance(finished, Exception):
+                    raise finished
+                for completion in finished:
                     yield completion
         finally:
             del self._running[results]
             _cancel(tasks)
             await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _land(self, request: Request, chunk: range, results: _Results) -> None:
+    async def _run(self, request: Request, chunk: range, results: _Results) -> None:
         try:
             results.put_nowait(await self._complete(request, chunk))
         except Exception as error:
@@ -180,14 +177,14 @@ class OpenAIEngine:
             # The server may have been restarted with another model.
             if served is not None and self.name not in served:
                 raise EngineError(self._not_served(served)) from None
-            # Servers cut a completion at the context's end, and some of them refuse to be asked for more.
+            # Servers cut a completion at the context's end, and some refuse requests for more tokens.
             room = None if self._context is None else self._context - await self.count_tokens(request.prompt)
             if refusal.status != 400 or room is None or not 1 <= room < most:
                 raise
             return await self._http.post(url, {**body, "max_tokens": room}, read)
 
     async def _served(self) -> list[str]:
-        """Returns the names of the served models, and notes this one's context and origin where the server tells them."""
+        """Returns the names of the served models; stores this one's context and origin if the server reports them."""
         response = await self._http.get(f"{self._url}/models")
         response.raise_for_status()
         entries = {entry["id"]: entry for entry in response.json()["data"]}
@@ -199,10 +196,10 @@ class OpenAIEngine:
         return f"{self._url} does not serve '{self.name}'; it serves {', '.join(map(repr, served)) or 'nothing'}"
 
     async def count_tokens(self, text: str) -> int:
-        """Returns the number of tokens by the tokenizer, else by the server, else estimated.
+        """Returns the number of tokens, from the tokenizer, else from the server, else estimated.
 
         Raises:
-            EngineError: The server that counts stayed away or failed too often.
+            EngineError: The server that counts stayed unavailable or failed too often.
         """
         if self._tokenizer is not None:
             return len(self._tokenizer.encode(text, add_special_tokens=False))
@@ -238,18 +235,18 @@ class OpenAIEngine:
             raise refused("tokenizer", self._tokenizer_name, f"cannot be loaded ({reason})") from None
 
     def identity(self) -> Identity:
-        """Returns the served name, where it is served or the revision, and what the server tells of the model."""
+        """Returns the served name, its URL or revision, and what the server reports about the model."""
         where = {"url": self._url} if self._revision is None else {"revision": self._revision}
-        told = {"root": self._root, "context": self._context, "processed_logprobs": self._processed}
-        return {"engine": "openai", "model": self.name, **where, **told}
+        reported = {"root": self._root, "context": self._context, "processed_logprobs": self._processed}
+        return {"engine": "openai", "model": self.name, **where, **reported}
 
     async def close(self) -> None:
-        """Fails what runs and closes this event loop's connections; `start` and `generate` open new ones."""
+        """Fails running requests and closes this event loop's connections; `start` and `generate` open new ones."""
         here = asyncio.get_running_loop()
         ending = list(self._running.items())
         for results, tasks in ending:
             loop = tasks[0].get_loop()
-            # The loop of an earlier job is closed, and nobody waits there.
+            # The loop of an earlier job may be closed, with nobody waiting on it.
             with suppress(RuntimeError):
                 loop.call_soon_threadsafe(_fail, results, tasks)
         await asyncio.gather(

@@ -1,4 +1,4 @@
-"""HTTP with patience: pooled connections, and what to do about each kind of failure."""
+"""HTTP with retries: pooled connections, and how each kind of failure is handled."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ from tts.engines.openai.connections import Connections
 _T = TypeVar("_T")
 
 _AWAY = frozenset({425, 429, 502, 503, 504})
-"""Statuses of a server that is busy, starting, or behind a proxy that misses it."""
+"""Statuses of a server that is busy, starting, or unreachable for its proxy."""
 
 _FAILED = frozenset({408, 409, 500})
-"""Statuses of a request that failed and may pass when it is tried again."""
+"""Statuses of a request that failed and may succeed when retried."""
 
 _FIRST_PAUSE = 0.25
 _LONGEST_PAUSE = 15.0
@@ -35,14 +35,14 @@ _CONNECT_SECONDS = 20.0
 
 
 class RefusedError(EngineError):
-    """The server answered that the request is wrong; it would be so again.
+    """The server rejected the request; a retry would not help.
 
     Attributes:
-        status: The answer's status.
+        status: The HTTP status.
     """
 
     def __init__(self, status: int, message: str) -> None:
-        super().__init__(status, message)  # what pickling makes it of again
+        super().__init__(status, message)  # the arguments that unpickling passes
         self.status = status
 
     def __str__(self) -> str:
@@ -55,8 +55,8 @@ class _Failure:
 
     Attributes:
         reason: For the user.
-        away: Whether the server as a whole is not to be had, rather than this request having failed on it.
-        pause: Seconds that the server asks to wait.
+        away: Whether the whole server is unavailable, rather than this request having failed on it.
+        pause: Seconds that the server asks the client to wait.
     """
 
     reason: str
@@ -67,19 +67,19 @@ class _Failure:
 class Http:
     """Pooled connections to a server, one pool for each event loop.
 
-    A request that failed in a way that can pass is sent again, after a random pause of up to 0.25 s, 0.5 s, 1 s, ... 15 s
-    ("full jitter"; M. Brooker, "Exponential Backoff and Jitter", AWS Architecture Blog, 2015), or that much later than
-    the `Retry-After` which the server asks for:
+    A request that failed transiently is retried after a random pause of up to 0.25 s, 0.5 s, 1 s, ... 15 s
+    ("full jitter"; M. Brooker, "Exponential Backoff and Jitter", AWS Architecture Blog, 2015), added to the server's
+    `Retry-After` if there is one:
 
-    - The server is away or busy (no connection, a connection that was cut, status 425, 429, 502, 503 or 504): for
-      `patience` seconds from when it was first found so.
-    - The request failed (no answer within `timeout`, status 408, 409 or 500, an unreadable answer): `retries` times.
+    - The server is unavailable or busy (no connection, a dropped connection, status 425, 429, 502, 503 or 504): for
+      `patience` seconds from the first such failure.
+    - The request failed (no answer within `timeout`, status 408, 409 or 500, an unreadable response): `retries` times.
 
     Args:
         key_env: Name of the environment variable that holds the server's key.
         timeout: Seconds that one attempt may take.
-        retries: How often a request that failed is sent again.
-        patience: Seconds for which a server that is away is waited for.
+        retries: How often a failed request is retried.
+        patience: Seconds to wait for a server that is unavailable.
     """
 
     def __init__(self, key_env: str, timeout: float, retries: int, patience: float) -> None:
@@ -91,24 +91,25 @@ class Http:
         self._clients = WeakKeyDictionary()
 
     async def get(self, url: str) -> httpx.Response:
-        """Gets a page, once, within at most 20 seconds.
+        """Sends one GET request, with a time-out of at most 20 seconds.
 
         Raises:
-            httpx.HTTPError: No answer.
+            httpx.HTTPError: The server did not answer.
         """
         return await self._client().get(url, timeout=min(self._timeout, _CONNECT_SECONDS))
 
     async def post(self, url: str, body: Mapping[str, object], read: Callable[[Wire], _T]) -> _T:
-        """Posts JSON and returns what `read` makes of the answer.
+        """Posts JSON and returns the result of `read` on the response.
 
         Args:
-            url: Where to.
-            body: What.
-            read: Reads the answer; a ValueError, TypeError, LookupError or AttributeError of it is a failure that can pass.
+            url: The address.
+            body: The JSON object.
+            read: Reads the response; its ValueError, TypeError, LookupError or AttributeError counts as a transient
+                failure.
 
         Raises:
             RefusedError: The server refuses the request.
-            EngineError: The server stayed away, or the request failed too often.
+            EngineError: The server stayed unavailable, or the request failed too often.
         """
         failed, since, backoff = 0, None, _FIRST_PAUSE
         while True:
@@ -119,7 +120,7 @@ class Http:
             if failure.away:
                 since = now if since is None else since
                 pause = failure.pause + random.uniform(0, backoff)
-                # The last attempt is made when the patience ends, whatever the pause was to be.
+                # The last attempt is made when the patience ends, whatever the pause would have been.
                 left = since + self._patience - now
                 if left <= 0:
                     raise EngineError(f"{url}: {failure.reason} (waited {self._patience:g} s)")
@@ -145,9 +146,9 @@ class Http:
             key = os.environ.get(self._key_env)
             self._clients[loop] = httpx.AsyncClient(
                 headers={"Authorization": f"Bearer {key}"} if key else {},
-                # httpx's own would hold no more than 100, a hidden cap on the requests in flight.
+                # httpx's own holds at most 100 connections, a hidden cap on the requests in flight.
                 transport=Connections(),
-                # The time of an attempt is limited as a whole: httpx would start anew with every byte that drips in.
+                # `_attempt` limits an attempt's total time; httpx would restart its time-out with every byte received.
                 timeout=httpx.Timeout(None, connect=_CONNECT_SECONDS),
             )
         return self._clients[loop]
@@ -167,13 +168,13 @@ class Http:
         try:
             answer = response.json()
         except ValueError:
-            return _Failure(f"the answer is not JSON: {response.text[:80]!r}", away=False)
+            return _Failure(f"the response is not JSON: {response.text[:80]!r}", away=False)
         if not isinstance(answer, dict):
-            return _Failure(f"the answer is not a JSON object: {response.text[:80]!r}", away=False)
+            return _Failure(f"the response is not a JSON object: {response.text[:80]!r}", away=False)
         try:
             return read(answer)
         except (ValueError, TypeError, LookupError, AttributeError) as error:
-            return _Failure(f"cannot read the server's answer ({error!r})", away=False)
+            return _Failure(f"cannot read the server's response ({error!r})", away=False)
 
     def _failure(self, url: str, response: httpx.Response) -> _Failure:
         status, reason = response.status_code, f"status {response.status_code}: {response.text[:300].strip()}"
@@ -185,7 +186,7 @@ class Http:
 
 
 def retry_after(value: str) -> float:
-    """Returns the seconds that a `Retry-After` asks for, given as seconds or as a date (RFC 9110, 10.2.3); else 0."""
+    """Returns the seconds that a `Retry-After` asks for, in seconds or as a date (RFC 9110, 10.2.3); else 0."""
     if value.isdigit():
         return float(value)
     with suppress(ValueError):
@@ -198,19 +199,19 @@ def retry_after(value: str) -> float:
 def explain(error: httpx.HTTPError) -> str:
     """Says what went wrong with a request, for the user."""
     if any(isinstance(cause, OSError) and cause.errno in (EMFILE, ENFILE) for cause in _causes(error)):
-        return "this process may open no more connections: raise the limit of open files (ulimit -n) or ask for less at once"
+        return "too many open connections: raise the limit of open files (ulimit -n) or send fewer requests at once"
     return str(error) or type(error).__name__
 
 
 def raise_file_limit() -> None:
-    """Lets this process open as many files and sockets as the system allows it: every request in flight takes one."""
+    """Raises this process's limit of open files and sockets to the maximum: every request in flight takes one."""
     try:
         import resource
     except ImportError:  # Windows has no such limit.
         return
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft != hard:
-        # Some systems refuse what they name as the hard limit.
+        # Some systems refuse the hard limit that they report.
         with suppress(ValueError, OSError):
             resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 

@@ -1,7 +1,8 @@
-"""What goes over the wire: the completions request, and the completions in its answer.
+"""The wire protocol: the completions request, and the completions in its response.
 
-vLLM's extensions to OpenAI's protocol are used where they matter. What is switched off is said to be off: vLLM takes what
-is not said from the model's `generation_config.json`, which is how a temperature of 1 without top-k becomes top-k 20.
+vLLM's extensions to OpenAI's protocol are used where they matter. Parameters that are off are sent explicitly: vLLM
+fills in missing ones from the model's `generation_config.json`, which can turn a temperature of 1 without top-k into
+top-k 20.
 """
 
 from __future__ import annotations
@@ -17,10 +18,10 @@ _FAILED = ("abort", "error")
 
 
 def chunks(request: Request, size: int) -> Iterator[range]:
-    """Splits a request's samples into what goes over the wire together.
+    """Splits a request's samples into the chunks that are sent together.
 
-    vLLM seeds sample i of a request with `seed + i` (`ParentRequest` in `vllm/v1/engine/parallel_sampling.py`), so that
-    samples share a request where their seeds are consecutive. It refuses several greedy samples in one.
+    vLLM seeds sample i of a request with `seed + i` (`ParentRequest` in `vllm/v1/engine/parallel_sampling.py`), so
+    samples share a request if their seeds are consecutive. It refuses several greedy samples in one request.
 
     Args:
         request: The request.
@@ -52,17 +53,17 @@ def write_request(model: str, request: Request, chunk: range) -> dict[str, objec
         "min_p": 0.0,
         "repetition_penalty": sampling.repetition_penalty,
         "add_special_tokens": False,
-        # Else a stop string that is a special token would never be seen. The text that the stop string ends comes without
-        # it, and it is put back here, since a server that is asked to keep it keeps end-of-text tokens, too.
+        # Else a stop string that is a special token would never be seen. Servers return the text without the stop
+        # string, and it is restored here, since a server that is asked to keep it keeps end-of-text tokens too.
         "skip_special_tokens": False,
     }
     if sampling.stop:
-        # Of those that end at the same place the longest one counts; servers take the first.
+        # Of stop strings that end at the same place the longest counts; servers take the first.
         body["stop"] = sorted(sampling.stop, key=len, reverse=True)
     if sampling.top_logprobs:
         body["logprobs"] = sampling.top_logprobs
     if len(chunk) > 1:
-        # Only this tells how many tokens each of the samples has.
+        # Only token ids show how many tokens each sample has.
         body |= {"n": len(chunk), "return_token_ids": True}
     return body
 
@@ -71,14 +72,15 @@ def read_answer(answer: Wire, sampling: Sampling, chunk: range, *, processed: bo
     """Reads the completions of a chunk of samples.
 
     Args:
-        answer: The server's answer.
-        sampling: How was sampled.
-        chunk: Indices of the seeds that were asked for.
-        processed: Whether the server reports the distribution sampled from in place of the model's own.
+        answer: The server's response.
+        sampling: How the completions were sampled.
+        chunk: Indices of the requested seeds.
+        processed: Whether the server reports the distribution sampled from instead of the model's own.
 
     Raises:
-        KeyError, TypeError, ValueError, LookupError, AttributeError: It is garbled, empty, or says that sampling failed.
-        EngineError: It holds other samples than were asked for.
+        KeyError, TypeError, ValueError, LookupError, AttributeError: It is malformed, empty, or says that sampling
+            failed.
+        EngineError: It holds other samples than were requested.
     """
     choices, usage = answer["choices"], answer.get("usage") or {}
     if not choices:
@@ -103,7 +105,7 @@ def _completion(
         raise TypeError(f"text is {type(text).__name__}")
     if reason in _FAILED:
         raise ValueError(f"finish_reason is {reason}")
-    # SGLang's name for it is matched_stop; an end-of-text token is a number in either.
+    # SGLang calls it matched_stop; in both, an end-of-text token is a number.
     ended_by = choice.get("stop_reason", choice.get("matched_stop"))
     stop = ended_by if isinstance(ended_by, str) else None
     logprobs = choice.get("logprobs")
@@ -122,7 +124,7 @@ def _completion(
 
 
 def _without_end_text(tokens: tuple[Token, ...], text: str) -> tuple[Token, ...]:
-    """Takes the text of the end-of-text token away, which is not in the completion's text either."""
+    """Empties the end-of-text token's text, which is not in the completion's text either."""
     *others, last = tokens
     if "".join(token.text for token in others) == text:
         return (*others, replace(last, text=""))
@@ -137,6 +139,6 @@ def _count(choice: Wire, usage: Wire, tokens: tuple[Token, ...] | None, *, alone
     if tokens is not None or alone:
         return len(tokens or ())
     raise EngineError(
-        "the server does not tell the number of tokens of each sample (vLLM's return_token_ids); "
+        "the server does not report the number of tokens of each sample (vLLM's return_token_ids); "
         "set the engine's samples_per_request=1"
     )

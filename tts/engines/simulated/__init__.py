@@ -1,4 +1,4 @@
-"""The simulated engine: GPUs as a discrete-event model, texts from a writer."""
+"""The simulated engine: a discrete-event model of GPUs, with texts from a writer."""
 
 from tts.engines.simulated.engine import SimulatedEngine
 

@@ -1,8 +1,9 @@
 """GPUs behind one dispatcher.
 
-A sequence goes to the GPU with the fewest unfinished ones, the lowest number among equals; but to the one that last served
-the beginning of its prompt, if that one has at most `affinity` more. This is what cache-aware routers do (SGLang's
-gateway, vLLM's production stack), who also only remember what they sent where.
+A sequence goes to the GPU that last served the beginning of its prompt if that GPU has at most `affinity` more
+unfinished sequences than the least loaded one; otherwise to the least loaded one, the lowest number among equals.
+Cache-aware routers do the same (SGLang's gateway, vLLM's production stack); they, too, only remember what they sent
+where.
 """
 
 from __future__ import annotations
@@ -15,25 +16,25 @@ from tts.engines.simulated.gpu import Gpu, Rates, Sequence, Stats
 from tts.engines.simulated.prefix_cache import PrefixCache
 
 _HOMES = 1 << 18
-"""How many beginnings of prompts the dispatcher remembers."""
+"""How many prompt prefixes the dispatcher remembers."""
 
 
 class Cluster:
-    """Some GPUs with the interface of one.
+    """Several GPUs with the interface of one.
 
     Args:
         replicas: Number of GPUs; at least 1.
-        rates: What each can do.
+        rates: The speed of each GPU.
         cache_tokens: Tokens that each GPU's prefix cache holds.
-        cache_block: Tokens of a block of it.
-        affinity: How many more unfinished sequences than the least loaded GPU the one that last served the beginning of the
-            prompt may have.
+        cache_block: Tokens per cache block.
+        affinity: How many more unfinished sequences than the least loaded GPU the GPU that last served the beginning of
+            the prompt may have.
     """
 
     def __init__(self, replicas: int, rates: Rates, cache_tokens: int, cache_block: int, affinity: int) -> None:
         self._gpus = [Gpu(rates, PrefixCache(cache_tokens, cache_block)) for _ in range(replicas)]
         self._affinity = affinity
-        # Heaps whose entries may be out of date; one that does not tell what its GPU says now is skipped.
+        # Heaps whose entries may be out of date; those that differ from their GPU's current state are skipped.
         self._loads = [(0, replica) for replica in range(replicas)]
         self._changes: list[tuple[int, int]] = []
         self._settled = 0
@@ -41,7 +42,7 @@ class Cluster:
 
     @property
     def next_change(self) -> int | None:
-        """When `advance` wants to be called next, in nanoseconds; None while nothing is to be done."""
+        """When `advance` must be called next, in nanoseconds; None while there is nothing to do."""
         changes = self._changes
         while changes and self._gpus[changes[0][1]].next_change != changes[0][0]:
             heapq.heappop(changes)
@@ -61,7 +62,7 @@ class Cluster:
         self._note(sequence.replica)
 
     def advance(self, now: int) -> list[Sequence]:
-        """Goes on up to and with `now`; returns the sequences that ended."""
+        """Advances up to and including `now`; returns the sequences that ended."""
         ended = []
         while (change := self.next_change) is not None and change <= now:
             replica = self._changes[0][1]
@@ -74,7 +75,7 @@ class Cluster:
         return ended
 
     def stats(self) -> Stats:
-        """Returns all GPUs' figures, added up."""
+        """Returns the sum of all GPUs' statistics."""
         total = Stats()
         for gpu in self._gpus:
             total.add(gpu.stats)
@@ -82,12 +83,12 @@ class Cluster:
 
     def _gpu(self, sequence: Sequence) -> Gpu:
         gpu = self._gpus[sequence.replica]
-        # A GPU on which nothing changed was not told how far time has gone.
+        # A GPU without changes does not know the current time yet.
         gpu.settled = max(gpu.settled, self._settled)
         return gpu
 
     def _note(self, replica: int) -> None:
-        """Enters what a GPU says now into the heaps."""
+        """Adds a GPU's current state to the heaps."""
         gpu = self._gpus[replica]
         heapq.heappush(self._loads, (gpu.load, replica))
         if gpu.next_change is not None:

@@ -1,4 +1,4 @@
-"""The simulated engine: a writer's texts, landing when a model of GPUs says so."""
+"""The simulated engine: a writer's texts, delivered at the times that a model of GPUs gives."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ _SECOND = 1_000_000_000
 
 @dataclass(eq=False, slots=True)
 class _Sample(Sequence):
-    """A sample on its way.
+    """A sample in flight.
 
     Attributes:
-        completion: What will land.
-        landed: Where it will land; None lands there where the engine was closed.
+        completion: The completion to deliver.
+        finished: The queue to deliver it to; it receives None if the engine is closed.
     """
 
     completion: Completion = field(kw_only=True)
-    landed: asyncio.Queue[_Sample | None] = field(kw_only=True)
+    finished: asyncio.Queue[_Sample | None] = field(kw_only=True)
 
 
 class _Session:
@@ -43,7 +43,7 @@ class _Session:
     def __init__(self, cluster: Cluster) -> None:
         self.loop = asyncio.get_running_loop()
         self.cluster = cluster
-        self.landings: set[asyncio.Queue[_Sample | None]] = set()
+        self.queues: set[asyncio.Queue[_Sample | None]] = set()
         self._start = self.loop.time()
         self._timer: asyncio.TimerHandle | None = None
         self._due = 0
@@ -53,7 +53,7 @@ class _Session:
         return round((self.loop.time() - self._start) * _SECOND)
 
     def watch(self) -> None:
-        """Sees to it that the next change is made in time."""
+        """Schedules the next change."""
         due = self.cluster.next_change
         if self._timer is not None and due != self._due:
             self._timer.cancel()
@@ -64,45 +64,45 @@ class _Session:
 
     def _advance(self) -> None:
         self._timer = None
-        # The loop's clock may be a rounding error before the time that it was asked for.
+        # The loop's clock may be a rounding error before the requested time.
         for sample in self.cluster.advance(max(self.now(), self._due)):
             assert isinstance(sample, _Sample)
-            sample.landed.put_nowait(sample)
+            sample.finished.put_nowait(sample)
         self.watch()
 
     def end(self) -> None:
-        """Tells everybody who waits that nothing will land any more."""
+        """Tells all waiters that no more samples will be delivered."""
         if self._timer is not None:
             self._timer.cancel()
-        for landing in self.landings:
-            landing.put_nowait(None)
+        for queue in self.queues:
+            queue.put_nowait(None)
 
 
 @settings
 class SimulatedEngine:
-    """A model that costs no compute: it writes what a writer makes up, as fast as GPUs of some speed would write it.
+    """A model that costs no compute: it returns a writer's texts as fast as GPUs of a given speed would generate them.
 
-    Time is the event loop's: real on an ordinary one, virtual on `tts.concurrency.virtual_clock.VirtualLoop`, where hours
-    pass in seconds.
+    Time is the event loop's: real on an ordinary loop, virtual on `tts.concurrency.virtual_clock.VirtualLoop`, where
+    hours pass in seconds.
 
-    The default rates are rough, of a 7B model in bfloat16 on one H100. A tick reads 15.2 GB of weights at 3.35 TB/s
-    (NVIDIA's data sheet) and comes within a quarter of that bound, as an A100 does (johnmusgrave.com, "vLLM throughput-
-    latency sweep on NVIDIA A100"). 256 sequences at a time then give 13,600 tokens/s; some 12,500 are reported for Llama
-    3.1 8B (morphllm.com/vllm-benchmarks). A prompt token takes 2 x 7.6e9 operations, at half of 989 TFLOPS. That attention
-    takes longer in a longer context is left out.
+    The default rates are rough estimates for a 7B model in bfloat16 on one H100. A tick reads 15.2 GB of weights at
+    3.35 TB/s (NVIDIA's data sheet) and comes within a quarter of that bound, as an A100 does (johnmusgrave.com, "vLLM
+    throughput- latency sweep on NVIDIA A100"). 256 sequences at a time then give 13,600 tokens/s; some 12,500 are
+    reported for Llama 3.1 8B (morphllm.com/vllm-benchmarks). A prompt token takes 2 x 7.6e9 operations, at half of 989
+    TFLOPS. The growth of attention's cost with the context is neglected.
 
     Args:
-        writer: What the model writes.
-        model: Its name.
-        parameters: Its number of parameters, for FLOPs.
-        context: Most tokens of prompt and completion together.
+        writer: Produces the texts.
+        model: The model's name.
+        parameters: The model's number of parameters, for FLOPs.
+        context: Maximum tokens of prompt and completion together.
         replicas: Number of GPUs, each with a copy of the model; see `cluster`.
         max_sequences: Sequences that a GPU decodes together.
-        tick_base: Seconds of a tick, whatever the batch.
+        tick_base: Seconds per tick, whatever the batch.
         tick_per_sequence: Seconds that each sequence adds to a tick.
-        prefill: Seconds of a prompt token that no cache holds.
+        prefill: Seconds per prompt token that is not cached.
         cache_tokens: Tokens in a GPU's prefix cache; 0 switches it off. 400,000 tokens of 131 kB fill 52 GB (Llama 3.1 8B).
-        cache_block: Tokens of a block of it; 16 as in vLLM.
+        cache_block: Tokens per cache block; 16 as in vLLM.
         affinity: How many more unfinished samples a GPU may have than the least loaded one and still be sent a prompt
             whose beginning it served last.
     """
@@ -128,7 +128,7 @@ class SimulatedEngine:
             raise refused(
                 "writer",
                 writer,
-                "nothing says what the simulated model writes; choose policy=simulated or verifier=simulated, which bring a "
+                "the simulated model has no writer; choose policy=simulated or verifier=simulated, which bring a "
                 "writer, or set its _target_",
             )
         self.name = model
@@ -137,7 +137,7 @@ class SimulatedEngine:
         self._writer = writer
         self._context = context
         self._replicas = replicas
-        # Where nothing is cached, no keys are needed either.
+        # Without a cache no keys are needed.
         self._block = cache_block * CHARACTERS if cache_tokens else 0
         self._cache = cache_tokens, cache_block
         self._affinity = affinity
@@ -151,45 +151,45 @@ class SimulatedEngine:
         self._running()
 
     def _running(self) -> _Session:
-        # Every job of a sweep has its own loop, and its own clock.
+        # Every job of a sweep has its own loop and its own clock.
         if self._session is None or self._session.loop is not asyncio.get_running_loop():
             self._session = _Session(Cluster(self._replicas, self._rates, *self._cache, self._affinity))
         return self._session
 
     @property
     def stats(self) -> Stats:
-        """What the GPUs have done since `start`."""
+        """The GPUs' statistics since `start`."""
         return self._session.cluster.stats() if self._session else Stats()
 
     async def generate(self, request: Request) -> AsyncGenerator[Completion, None]:
-        """Yields the writer's texts, each when its last token would be there.
+        """Yields the writer's texts, each when its last token would be generated.
 
         Raises:
             EngineError: The prompt leaves no room in the context, or the engine was closed.
         """
         session = self._running()
-        landed: asyncio.Queue[_Sample | None] = asyncio.Queue()
-        samples = self._samples(request, landed)
-        session.landings.add(landed)
+        finished: asyncio.Queue[_Sample | None] = asyncio.Queue()
+        samples = self._samples(request, finished)
+        session.queues.add(finished)
         now = session.now()
         for sample in samples:
             session.cluster.submit(now, sample)
         session.watch()
         try:
             for _ in samples:
-                sample_or_end = await landed.get()
+                sample_or_end = await finished.get()
                 if sample_or_end is None:
                     raise EngineError(f"the engine '{self.name}' was closed")
                 yield sample_or_end.completion
         finally:
-            session.landings.discard(landed)
+            session.queues.discard(finished)
             left = [sample for sample in samples if sample.ended is None]
             for sample in left:
                 session.cluster.cancel(session.now(), sample)
             if left and session is self._session:
                 session.watch()
 
-    def _samples(self, request: Request, landed: asyncio.Queue[_Sample | None]) -> list[_Sample]:
+    def _samples(self, request: Request, finished: asyncio.Queue[_Sample | None]) -> list[_Sample]:
         prompt, sampling = request.prompt, request.sampling
         prompt_tokens = count(prompt)
         room = self._context - prompt_tokens
@@ -205,7 +205,7 @@ class SimulatedEngine:
             text_blocks = block_keys(prompt + text, self._block, prompt_blocks) if self._block else []
             number = completion.completion_tokens
             samples.append(
-                _Sample(prompt_tokens, number, prompt_blocks, text_blocks, completion=completion, landed=landed)
+                _Sample(prompt_tokens, number, prompt_blocks, text_blocks, completion=completion, finished=finished)
             )
         return samples
 
@@ -218,18 +218,18 @@ class SimulatedEngine:
         return FORMATS["chatml"].render(messages, answer=answer)
 
     async def close(self) -> None:
-        """Ends what runs; `start` sets up idle GPUs."""
+        """Fails running requests; `start` sets up idle GPUs."""
         session, self._session = self._session, None
         if session is not None and session.loop is asyncio.get_running_loop():
             session.end()
 
 
 def _cut(draft: Draft, sampling: Sampling, most: int, prompt_tokens: int, index: int) -> tuple[str, Completion]:
-    """Ends a draft where the sampling says; returns the text that was sampled, and what lands of it."""
+    """Cuts a draft at its stop string or limit; returns the text that was sampled, and the completion to deliver."""
     limit = most * CHARACTERS
     text, stop = cut_at_stop(draft.text[:limit], sampling.stop, include=True)
     ended = stop is not None or count(draft.text) < most
-    # The end-of-text token counts, and has no text of its own.
+    # The end-of-text token counts but has no text.
     number = count(text) + (ended and stop is None)
     return text, Completion(
         text=text if stop is None or sampling.include_stop else text[: -len(stop)],

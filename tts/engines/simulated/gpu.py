@@ -1,10 +1,10 @@
-"""One GPU that batches continuously, as a discrete-event model; pure: no event loop, no clock, no text.
+"""A discrete-event model of one GPU with continuous batching; pure: no event loop, no clock, no text.
 
 A *tick* is one forward pass: it gives each running sequence a token and lasts `tick_base + tick_per_sequence x running`.
 Sequences are admitted between ticks in order of arrival while slots are free, and the tick that follows first computes the
-prompt tokens of those admitted that the prefix cache does not hold, at `prefill` each, while the others wait (no chunked
-prefill). Time is in integer nanoseconds, so that a stretch of ticks in which nobody comes or goes can be one event and
-still end where the ticks one by one would have ended, to the last bit.
+prompt tokens of those admitted that the prefix cache does not hold, at `prefill` each, while the other sequences wait
+(no chunked prefill). Time is in integer nanoseconds, so that a stretch of ticks without arrivals or departures can be
+one event and still end exactly when the individual ticks would have ended.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from tts.engines.simulated.prefix_cache import PrefixCache
 
 @dataclass(frozen=True)
 class Rates:
-    """What a GPU can do; durations in nanoseconds.
+    """The speed of a GPU; durations in nanoseconds.
 
     Attributes:
-        tick_base: Of a tick, whatever the batch: the weights are read once.
-        tick_per_sequence: Of a tick, for each running sequence: its keys and values are read, its token is sampled.
-        prefill: Of one prompt token.
-        max_sequences: The most that run at a time; at least 1.
+        tick_base: Per tick, whatever the batch: the weights are read once.
+        tick_per_sequence: Per tick and running sequence: its keys and values are read, its token is sampled.
+        prefill: Per prompt token.
+        max_sequences: Maximum number of sequences that run at a time; at least 1.
     """
 
     tick_base: int
@@ -36,15 +36,15 @@ class Rates:
 
 @dataclass
 class Stats:
-    """What GPUs did, added up.
+    """Totals of what GPUs did.
 
     Attributes:
         busy: Nanoseconds of ticks, prefill included.
         ticks: Number of ticks; `tokens / ticks` is the mean batch.
         tokens: Tokens sampled, those of cancelled sequences included.
-        prompt_tokens: Tokens of the prompts of admitted sequences.
-        cached_prompt_tokens: Those among them that the prefix cache held.
-        finished: Sequences that ran to their end.
+        prompt_tokens: Prompt tokens of admitted sequences.
+        cached_prompt_tokens: Those of them that the prefix cache held.
+        finished: Sequences that finished.
         cancelled: Sequences that were cancelled, running or waiting.
     """
 
@@ -67,15 +67,16 @@ class Sequence:
     """One sample to decode.
 
     Attributes:
-        prompt_tokens: Length of its prompt.
-        tokens: Number of tokens it will have; at least 1.
+        prompt_tokens: Length of the prompt.
+        tokens: Number of tokens that it will have; at least 1.
         prompt_blocks: Keys of the prompt's full blocks, see `PrefixCache`.
-        text_blocks: Keys of the full blocks of prompt and completion, which the cache holds once the sequence ended.
-        replica: Which GPU it was sent to.
-        admitted: Number of the tick after which it began to run, None while it waits.
-        ended: When its last token was there, None before and where it was cancelled.
+        text_blocks: Keys of the full blocks of prompt and completion, which the cache holds once the sequence has
+            ended.
+        replica: Number of the GPU that it was sent to.
+        admitted: Number of the tick after which it began to run; None while it waits.
+        ended: When its last token was generated; None before that and if it was cancelled.
         cancelled: Whether it was cancelled.
-        generated: Tokens sampled, known once it ended or gave its slot back.
+        generated: Tokens sampled; known once it ended or released its slot.
     """
 
     prompt_tokens: int
@@ -90,13 +91,13 @@ class Sequence:
 
 
 class Gpu:
-    """The model of one GPU. Times that it is told must not decrease.
+    """The model of one GPU. The times passed to it must not decrease.
 
     Attributes:
-        next_change: When the batch changes next; `advance` wants to be called then. None while nothing is to be done.
-        load: Sequences that run or wait, without cancelled ones.
-        settled: Who comes now has missed the ticks that ended before this time.
-        stats: What it did up to the last change.
+        next_change: When the batch changes next; `advance` must be called then. None while there is nothing to do.
+        load: Sequences that run or wait, except cancelled ones.
+        settled: A new sequence has missed the ticks that ended before this time.
+        stats: Totals up to the last change.
     """
 
     def __init__(self, rates: Rates, cache: PrefixCache) -> None:
@@ -106,12 +107,12 @@ class Gpu:
         self._rates = rates
         self._cache = cache
         self._waiting: deque[Sequence] = deque()
-        # By the number of the tick that is their last, then by order of admission.
+        # Ordered by the number of their last tick, then by admission.
         self._running: list[tuple[int, int, Sequence]] = []
         self._admissions = 0
         self._dropped = False
-        # The current stretch: it began after tick `_tick` and lasts `_length` a tick, counted from `_origin`, when its
-        # prefill is done. A `_length` of 0 is idleness.
+        # The current stretch: it began after tick `_tick`, and its ticks last `_length` each, counted from `_origin`,
+        # when its prefill is done. A `_length` of 0 means idle.
         self._tick = 0
         self._began = 0
         self._origin = 0
@@ -130,7 +131,7 @@ class Gpu:
             self._interrupt()
 
     def cancel(self, now: int, sequence: Sequence) -> None:
-        """Drops a sequence; one that runs gives its slot back when the current tick ends. One that ended stays as it is."""
+        """Drops a sequence; a running one releases its slot when the current tick ends, one that ended is unchanged."""
         self._settle(now)
         if sequence.cancelled or sequence.ended is not None:
             return
@@ -142,7 +143,7 @@ class Gpu:
             self._interrupt()
 
     def advance(self, now: int) -> list[Sequence]:
-        """Goes on up to and with `now`; returns the sequences that ended since the last call, in order."""
+        """Advances up to and including `now`; returns the sequences that ended since the last call, in order."""
         self._settle(now + 1)
         ended, self._ended = self._ended, []
         return ended
@@ -154,13 +155,13 @@ class Gpu:
         self.next_change = at if self.next_change is None else min(self.next_change, at)
 
     def _settle(self, limit: int) -> None:
-        """Makes all changes before `limit`."""
+        """Applies all changes before `limit`."""
         while self.next_change is not None and self.next_change < limit:
             self._change(self.next_change)
         self.settled = max(self.settled, limit)
 
     def _change(self, now: int) -> None:
-        """Ends a stretch: lets go what is over, admits what waits, begins the next."""
+        """Ends a stretch: releases finished sequences, admits waiting ones, begins the next."""
         if self._length:
             ticks = (now - self._origin) // self._length
             self._tick += ticks
@@ -207,7 +208,7 @@ class Gpu:
             heapq.heappush(self._running, (self._tick + sequence.tokens, self._admissions, sequence))
             prompt_tokens += sequence.prompt_tokens
             cached += self._cache.match(sequence.prompt_blocks)
-            # At once, not when the prefill is done: samples of one prompt that come together share it, as in vLLM.
+            # At once, not when the prefill is done: samples of one prompt that arrive together share it, as in vLLM.
             self._cache.store(sequence.prompt_blocks)
         self.stats.prompt_tokens += prompt_tokens
         self.stats.cached_prompt_tokens += cached

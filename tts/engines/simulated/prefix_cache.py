@@ -1,4 +1,4 @@
-"""Which beginnings of texts a GPU has the keys and values of, in blocks, as vLLM's automatic prefix caching."""
+"""The text prefixes whose keys and values a GPU holds, in blocks, as in vLLM's automatic prefix caching."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def block_keys(text: str, characters: int, known: Sequence[int] = ()) -> list[in
     Args:
         text: The text.
         characters: Length of a block.
-        known: The keys of a beginning of the text, which are not computed again.
+        known: The keys of a prefix of the text, which are not recomputed.
     """
     keys = list(known)
     key = keys[-1] if keys else 0
@@ -24,28 +24,28 @@ def block_keys(text: str, characters: int, known: Sequence[int] = ()) -> list[in
 
 
 class PrefixCache:
-    """Holds the blocks used last.
+    """Holds the most recently used blocks.
 
     Args:
         tokens: How many tokens it can hold; 0 switches it off.
-        block: Tokens of a block; at least 1.
+        block: Tokens per block; at least 1.
     """
 
     def __init__(self, tokens: int, block: int) -> None:
         self._most = tokens // block
         self._block = block
-        # In order of their last use.
+        # In order of last use.
         self._held: OrderedDict[int, None] = OrderedDict()
 
     def match(self, blocks: Sequence[int]) -> int:
         """Returns how many tokens at the beginning of a text are held."""
-        # A block that is held was used no later than those before it, so that these are held as well.
+        # A block was used no later than those before it, so if it is held, they are too.
         return bisect_left(blocks, True, key=lambda key: key not in self._held) * self._block
 
     def store(self, blocks: Sequence[int]) -> None:
-        """Holds a text's blocks, at the expense of those longest unused."""
+        """Stores a text's blocks, evicting the least recently used."""
         held, move_to_end = self._held, self._held.move_to_end
-        # The first block last: it is of use without those behind it, and not the other way round.
+        # The first block last: it is useful without the later ones, but not the other way round.
         for key in reversed(blocks):
             held[key] = None
             move_to_end(key)

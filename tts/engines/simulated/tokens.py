@@ -22,12 +22,12 @@ def count(text: str) -> int:
 def tokens(text: str, number: int, choices: tuple[Choice, ...], sampling: Sampling) -> tuple[Token, ...]:
     """Returns the tokens of a completion.
 
-    The token that holds the beginning of a choice's word has the choice's probabilities, and the same token with another
-    word in its place stands for that word. Every other token was the likeliest at its place.
+    The token that holds the beginning of a choice's word has the choice's probabilities; the same token with another
+    word in its place represents that word. Every other token was the likeliest at its position.
 
     Args:
         text: The text sampled, a stop string at its end included.
-        number: How many tokens were sampled; one more than the text has where the end-of-text token is among them.
+        number: How many tokens were sampled; one more than the text has if they include the end-of-text token.
         choices: The draft's choices.
         sampling: How it was sampled; `top_logprobs` is more than 0.
     """
@@ -41,7 +41,7 @@ def tokens(text: str, number: int, choices: tuple[Choice, ...], sampling: Sampli
 
 
 class _Likeliest(Mapping[str, float]):
-    """Log-probabilities of a token and of others that are the same at every place: most are never looked at."""
+    """Log-probabilities of a token and of others that are the same at every position: most are never read."""
 
     __slots__ = ("_others", "_own", "_text")
 
@@ -60,10 +60,10 @@ class _Likeliest(Mapping[str, float]):
 
 
 class _PlainTokens(dict[str, Token]):
-    """The tokens that were the likeliest at their places, by their text: prose has few different ones."""
+    """The tokens that were the likeliest at their positions, by text: prose has few different ones."""
 
     def __init__(self, sampling: Sampling) -> None:
-        # Each half as likely as the one before; letters of private use, which no writer writes.
+        # Each half as likely as the one before; private-use characters, which no writer produces.
         self._own = math.log(PEAK)
         self._others = {_decoy(i): self._own * (i + 2) for i in range(sampling.top_logprobs - 1)}
         self._others_sampled = as_sampled({_CHOSEN: self._own, **self._others}, _CHOSEN, sampling)
@@ -95,7 +95,7 @@ def _choice(text: str, choice: Choice, sampling: Sampling) -> Token:
         for word in ranked
         if word in reported
     }
-    # What is left after the choice is next to nothing, but has a name.
+    # The mass left after the choice is negligible, but its tokens need names.
     others = {_decoy(i): -30.0 - i for i in range(sampling.top_logprobs - len(top))}
     top.update(others)
     return Token(text, top[text], top, as_sampled(top, text, sampling))

@@ -1,8 +1,8 @@
-"""What a simulated model writes: the interface of writers, and what they share.
+"""The texts of a simulated model: the interface of writers, and their shared parts.
 
-Right and wrong leave a mark: every step says `which gives N.`, and N is a multiple of 7 exactly while the solution is on the
-right way. Policies' writers set the mark, verifiers' writers read it, so that a simulated verifier can be as good as it is
-told to be without knowing the problem.
+Every step is marked right or wrong: it says `which gives N.`, and N is a multiple of 7 exactly while the solution is
+correct. Policies' writers set the mark and verifiers' writers read it, so that a simulated verifier can have a given
+accuracy without knowing the problem.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ _MODULUS = 7
 _MARK = re.compile(r"which gives (\d+)\.")
 
 PEAK = 0.5
-"""Probability of the likeliest token wherever a writer names no choice of its own."""
+"""Probability of the likeliest token at positions without a `Choice`."""
 
 
 @dataclass(frozen=True)
 class Choice:
-    """A word of a draft that could have been another.
+    """A word of a draft with its alternatives.
 
     Attributes:
-        at: Where in the draft the word begins.
+        at: Index in the draft where the word begins.
         word: The word.
-        probabilities: The model's own, of the word and of its alternatives.
+        probabilities: The model's own probabilities of the word and of its alternatives.
     """
 
     at: int
@@ -40,7 +40,7 @@ class Choice:
 
 @dataclass(frozen=True)
 class Draft:
-    """What a model would write if neither a stop string nor a limit ended it before its end of text.
+    """What a model would write up to its end of text, without a stop string or a limit.
 
     Attributes:
         text: The text.
@@ -52,32 +52,32 @@ class Draft:
 
 
 class Writer(Protocol):
-    """Stands in for a model's mind."""
+    """Produces the texts of a simulated model."""
 
     def write(self, prompt: str, seed: int, sampling: Sampling) -> Draft:
-        """Returns how the model goes on from a prompt; equal arguments give the same draft."""
+        """Returns the model's continuation of a prompt; equal arguments give the same draft."""
 
 
 def greedy(sampling: Sampling) -> bool:
-    """Whether nothing but the likeliest token can be sampled, so that the seed plays no part."""
+    """Whether only the likeliest token can be sampled, so that the seed has no effect."""
     return sampling.temperature == 0 or sampling.top_k == 1 or sampling.top_p <= PEAK
 
 
 def dice(*parts: object) -> random.Random:
-    """Returns random numbers that depend on the parts alone."""
+    """Returns random numbers that depend only on `parts`."""
     text = "\0".join(map(str, parts))
     return random.Random(int.from_bytes(blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "big"))
 
 
 def mark(right: bool, rng: random.Random) -> str:
-    """Returns the end of a step that is on the right way, or not."""
-    # int(random()) in place of randrange(): a fifth of the time.
+    """Returns the end of a step of a correct or an incorrect solution."""
+    # int(random()) instead of randrange(): a fifth of the time.
     number = _MODULUS * int(10 + rng.random() * 133)
     return f"which gives {number if right else number + int(1 + rng.random() * (_MODULUS - 1))}."
 
 
 def last_mark(text: str) -> bool | None:
-    """Whether the last marked step of a text is on the right way; None where no step is marked."""
+    """Whether the last marked step of a text is correct; None if no step is marked."""
     start = text.rfind("which gives ")
     while start >= 0:
         found = _MARK.match(text, start)
@@ -102,7 +102,7 @@ _PROSE = _prose(1 << 18)
 
 
 def prose(characters: int, rng: random.Random) -> str:
-    """Returns about so many characters of words that mean nothing and contain neither a line end nor a full stop."""
+    """Returns about `characters` characters of meaningless words, without line ends or full stops."""
     start = _PROSE.index(" ", int(rng.random() * len(_PROSE) / 2)) + 1
     end = _PROSE.index(" ", start + min(characters, len(_PROSE) // 4))
     return _PROSE[start:end]

@@ -1,4 +1,4 @@
-"""The sequences that are being decoded together."""
+"""The sequences that are decoded together."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from tts.engines.transformers.model import CausalModel
 from tts.engines.transformers.shared_attention import SharedPrefix
 
 SHARED_FROM = 16
-"""Rows from which on a common prompt is kept once: each such prompt costs some operations a layer."""
+"""Number of rows from which a common prompt is stored once: each such prompt costs some operations per layer."""
 
 _SLACK = 256
-"""Columns that a batch can decode at least before its buffers are moved."""
+"""Minimum number of columns that a batch can decode before its buffers are moved."""
 
 
 class Batch:
-    """Sequences whose last tokens share a column, each in a row of the cache; shorter ones begin in later columns.
+    """Sequences, each in a row of the cache, whose last tokens share a column; shorter ones begin in later columns.
 
-    Many rows that are added with the same sequence keep it once, in front of their own columns.
+    If many rows are added with the same sequence, it is stored once, in front of their own columns.
 
     Args:
         model: The model.
-        rows: Most sequences at a time.
+        rows: Maximum number of sequences at a time.
     """
 
     def __init__(self, model: CausalModel, rows: int) -> None:
@@ -33,8 +33,8 @@ class Batch:
         self._starts: list[int] = []
         self._prefixes: list[KeyValues | None] = []
         self._changed = True
-        # What a pass needs to know of the rows: where their sequences began or would have, were their prefixes not
-        # kept apart; which columns are theirs; the prefixes themselves.
+        # A pass's data about the rows: where their sequences begin, or would if their prefixes were not stored apart;
+        # which columns are theirs; the prefixes.
         self._origins = self._visible = torch.empty(0)
         self._more: dict[str, object] = {}
 
@@ -73,7 +73,7 @@ class Batch:
             tokens: `[rows]`.
 
         Returns:
-            The logits behind it, `[rows, vocabulary]`.
+            The logits after it, `[rows, vocabulary]`.
         """
         if self._cache.window.end == self._cache.columns:
             self._move(len(self._starts), 0)
@@ -94,7 +94,7 @@ class Batch:
         return self._cache.read(row, start, self._cache.window.end)
 
     def _arrange(self) -> None:
-        """Rebuilds what depends on which rows there are and where they begin."""
+        """Rebuilds everything that depends on the set of rows and their starts."""
         window, model = self._cache.window, self._model
         window.rows, window.begin = len(self._starts), min(self._starts)
         starts = torch.tensor(self._starts, device=model.device)[:, None]
@@ -102,7 +102,7 @@ class Batch:
         self._origins = starts - torch.tensor(lengths, device=model.device)[:, None]
         self._visible = torch.arange(window.begin, self._cache.columns, device=model.device) >= starts
         if model.shares_prefixes:
-            # Made once here rather than by the model in every pass.
+            # Built once here rather than by the model in every pass.
             bias = torch.zeros(self._visible.shape, dtype=model.shapes[0].dtype, device=model.device)
             self._visible = bias.masked_fill_(~self._visible, -torch.inf)[:, None, None]
             self._more = {"shared_prefixes": self._shared()}
@@ -123,7 +123,7 @@ class Batch:
         ]
 
     def _move(self, rows: int, length: int) -> None:
-        """Moves all rows to the left end of buffers with room for `rows` rows of `length` tokens and more to come."""
+        """Moves all rows to the left end of new buffers for `rows` rows of `length` tokens, with room to grow."""
         old = self._cache
         begin = min(self._starts, default=old.window.end)
         end = max(old.window.end - begin, length)

@@ -17,16 +17,16 @@ from tts.engines.transformers.loading import end_tokens, load_model, resolve_con
 if TYPE_CHECKING:
     from tts.engines.transformers.worker import Worker
 
-_VERSION = 1  # of the way from a seed to a sample; see `Identified`
+_VERSION = 1  # of the computation of a sample from its seed; see `Identified`
 
 
 @settings
 class TransformersEngine(LocalGenerator[Request, Completion]):
     """A causal language model in this process, on a CPU or one CUDA device, continuously batched.
 
-    All samples of a prompt share one prefill, rows that finish make room for waiting requests at once, and a prompt
-    that begins like an earlier sequence reuses its keys and values. What a request gets depends on its prompt, sampling
-    and seeds only, up to rounding in the model; `dtype="float64"` leaves none that matters.
+    All samples of a prompt share one prefill, finished rows are refilled with waiting requests at once, and a prompt
+    that begins like an earlier sequence reuses its keys and values. A request's completions depend only on its prompt,
+    sampling and seeds, up to rounding in the model; with `dtype="float64"` rounding does not matter.
 
     With `Sampling.top_logprobs` the end-of-text token is among a completion's tokens, with an empty text. Special
     tokens are spelled out in texts.
@@ -35,11 +35,11 @@ class TransformersEngine(LocalGenerator[Request, Completion]):
         model: A directory with a checkpoint and its tokenizer, or a hub id.
         dtype: Precision of the weights: `auto` (the checkpoint's; float64 for models of less than 10M
             parameters on a CPU), `float64`, `float32`, `bfloat16` or `float16`.
-        device: A torch device, or `auto`: CUDA if there, else the CPU.
+        device: A torch device, or `auto`: CUDA if available, else the CPU.
         batch_size: Sequences decoded together.
         context: Tokens of prompt and completion together; None takes the model's.
-        prefix_cache_mb: Size in MiB of the store of earlier sequences' keys and values; 0 switches it off.
-        threads: Threads of one torch operation on a CPU.
+        prefix_cache_mb: Size in MiB of the cache of earlier sequences' keys and values; 0 switches it off.
+        threads: Threads per torch operation on a CPU.
         revision: The hub revision.
 
     Raises:
@@ -67,15 +67,15 @@ class TransformersEngine(LocalGenerator[Request, Completion]):
 
     @property
     def capacity(self) -> int:
-        """Twice the rows, so that whatever row gets free finds the next sample waiting."""
+        """Twice the rows, so that a sample is waiting whenever a row becomes free."""
         return 2 * self._batch_size
 
     async def generate(self, request: Request) -> AsyncGenerator[Completion, None]:
-        """Yields one completion per seed, each as it lands; starts the engine if need be.
+        """Yields one completion per seed, each as it finishes; starts the engine if necessary.
 
         Raises:
             EngineError: The prompt does not fit the context, the model failed, or the engine was closed.
-            UserError: The checkpoint cannot be had, lacks a tokenizer, or is of a kind that cannot be batched here.
+            UserError: The checkpoint cannot be loaded, lacks a tokenizer, or is of a kind that cannot be batched here.
         """
         async with aclosing(self._results(request, len(request.seeds))) as completions:
             async for completion in completions:

@@ -1,4 +1,4 @@
-"""Requests as the worker sees them: samples in the making, and prompts whose samples wait."""
+"""Requests as the worker sees them: samples in progress, and prompts whose samples wait."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ FinishReason = Literal["stop", "length"]
 
 
 Job = local.Job[Request, Completion]
-"""A request and who waits for its completions."""
+"""A request and the event loop that waits for its completions."""
 
 
 @dataclass(eq=False)
 class Sample:
-    """One completion in the making.
+    """One completion in progress.
 
     Attributes:
-        job: What it belongs to.
+        job: The request that it belongs to.
         index: Which of the request's seeds.
         prompt: Token ids of the prompt.
-        limit: Most tokens it may have.
+        limit: Maximum number of tokens.
         stream: Its text so far.
         tokens: Its token ids so far.
-        alternatives: What else each token could have been, where asked for.
+        alternatives: Each token's alternatives, if requested.
     """
 
     job: Job
@@ -53,7 +53,7 @@ class Sample:
 
     @property
     def seed(self) -> int:
-        """What its random numbers come from."""
+        """The seed of its random numbers."""
         return self.job.request.seeds[self.index]
 
     def completion(self, reason: FinishReason, vocabulary: Vocabulary) -> Completion:
@@ -73,7 +73,7 @@ class Sample:
         result = []
         for text, token, others in zip(self.stream.pieces, self.tokens, self.alternatives, strict=True):
             chosen = others.ids.index(token)
-            # Built from the unlikeliest on: of ids with the same text the likeliest stays.
+            # In ascending order of probability: of ids with the same text the likeliest stays.
             order = sorted(range(len(others.ids)), key=others.logprobs.__getitem__)
             names = [vocabulary.text(i) for i in others.ids]
             top = {names[i]: others.logprobs[i] for i in order}
@@ -84,13 +84,13 @@ class Sample:
 
 @dataclass(eq=False)
 class Prompt:
-    """A prompt and the samples of it that wait for a row, of one or more requests.
+    """A prompt and its samples that wait for a row, from one or more requests.
 
     Attributes:
         tokens: Token ids.
-        samples: Those that wait.
-        sequence: Its keys and values once computed.
-        logits: `[vocabulary]`, those behind it, once computed.
+        samples: The waiting samples.
+        sequence: The prompt's keys and values, once computed.
+        logits: The logits after it, `[vocabulary]`, once computed.
     """
 
     tokens: list[int]

@@ -1,4 +1,4 @@
-"""The keys and values of a batch of sequences, as a cache that any transformers model takes."""
+"""The keys and values of a batch of sequences, as a cache that any transformers model accepts."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ KeyValues = Sequence[Tensor]
 
 
 class AttentionLayer(Protocol):
-    """A model's attention, as what takes the place of torch's sees it."""
+    """A model's attention layer, as seen by replacements of torch's attention."""
 
     layer_idx: int
 
@@ -25,11 +25,11 @@ class Window:
     """Which part of a cache's buffers the next forward pass reads and writes.
 
     Attributes:
-        rows: The first so many rows take part.
+        rows: Number of rows that take part, the first ones.
         begin: First column that any row uses.
-        end: Column behind the last cached token; every row ends here, shorter ones begin later (left padding).
-        fresh: `[rows, 1, new columns, 1]`, False where a new column is padding of the query block and what the buffer
-            holds there must stay; None where all are new.
+        end: Column after the last cached token; every row ends here, shorter ones begin later (left padding).
+        fresh: `[rows, 1, new columns, 1]`, False where a new column is padding of the query block and the buffer's
+            content must stay; None if all are new.
     """
 
     rows: int = 0
@@ -41,8 +41,8 @@ class Window:
 class WindowLayer(CacheLayerMixin):  # type: ignore[misc]
     """One layer's preallocated keys and values, `[rows, heads, columns, dim]`, seen through a shared window.
 
-    Sliding-window layers keep all columns too: the model masks those out of reach itself, by column distance, which
-    equals token distance because every row's tokens are contiguous.
+    Sliding-window layers keep all columns too: the model masks those outside the window itself, by column distance,
+    which equals token distance because every row's tokens are contiguous.
     """
 
     def __init__(self, keys: Tensor, values: Tensor, window: Window, is_sliding: bool) -> None:
@@ -51,12 +51,12 @@ class WindowLayer(CacheLayerMixin):  # type: ignore[misc]
         self.is_initialized = True
 
     def lazy_initialization(self, key_states: Tensor, value_states: Tensor) -> None:
-        """Does nothing: the buffers are there from the start."""
+        """Does nothing: the buffers are preallocated."""
 
     def update(
         self, key_states: Tensor, value_states: Tensor, *args: object, **kwargs: object
     ) -> tuple[Tensor, Tensor]:
-        """Writes the new columns and returns the window with them, both `[rows, heads, columns, dim]`."""
+        """Writes the new columns and returns the window's keys and values, both `[rows, heads, columns, dim]`."""
         window = self.window
         end = window.end + key_states.shape[2]
         keys = self.keys[: window.rows, :, window.begin : end]
@@ -84,7 +84,7 @@ class WindowLayer(CacheLayerMixin):  # type: ignore[misc]
 
 @dataclass(frozen=True)
 class LayerShape:
-    """What one layer caches for a token."""
+    """The shape of one layer's cache per token."""
 
     heads: int
     key_dim: int
@@ -97,9 +97,9 @@ class WindowCache(Cache):  # type: ignore[misc]
     """The buffers of all layers, seen through one window.
 
     Args:
-        shapes: What each layer holds.
-        rows: Sequences there is room for.
-        columns: Tokens there is room for.
+        shapes: Each layer's shape.
+        rows: Number of sequences to allocate.
+        columns: Number of tokens to allocate per sequence.
         device: Where the buffers live.
     """
 
@@ -108,7 +108,7 @@ class WindowCache(Cache):  # type: ignore[misc]
         self.rows, self.columns = rows, columns
 
         def buffer(shape: LayerShape, dim: int) -> Tensor:
-            # Zeros, because padding is masked by adding -inf, which does not silence a NaN of uninitialised memory.
+            # Zeros, because padding is masked by adding -inf, which does not remove NaNs of uninitialised memory.
             return torch.zeros(rows, shape.heads, columns, dim, dtype=shape.dtype, device=device)
 
         super().__init__(

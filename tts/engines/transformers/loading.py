@@ -15,18 +15,18 @@ if TYPE_CHECKING:
     from tts.engines.transformers.model import CausalModel
 
 _ALONE = threading.Lock()
-"""While it loads, transformers replaces functions of its own for all threads (`no_tie_weights`). Of two loads at a time one
-would put back what the other had replaced, and every later load in the process would lack tied weights."""
+"""While loading, transformers patches functions of its own for all threads (`no_tie_weights`). Of two concurrent loads
+one would restore the other's patch, and every later load in the process would lack tied weights."""
 
 _TINY = 10_000_000
-"""Parameters below which exact reproducibility on a CPU comes at no price that matters."""
+"""Number of parameters below which the cost of exact reproducibility on a CPU does not matter."""
 
 
 def load_model(model: str, revision: str | None, dtype: str, device: str) -> CausalModel:
     """Loads a checkpoint's weights.
 
     Raises:
-        UserError: As `load_module`, or they belong to a model that cannot be batched here.
+        UserError: As for `load_module`, or the model cannot be batched here.
     """
     from transformers import AutoModelForCausalLM
 
@@ -43,19 +43,19 @@ def load_module(
 ) -> PreTrainedModel:
     """Loads a checkpoint's weights into a transformers module, in evaluation mode.
 
-    With `dtype` auto, a tiny model on a CPU is computed in float64: rounding then no longer reaches what is sampled, so
-    that a run does not depend on how its requests happened to be batched.
+    With `dtype` auto, a tiny model on a CPU is computed in float64: rounding then no longer affects samples, so that a
+    run does not depend on how its requests were batched.
 
     Args:
         kind: transformers' class that loads it, such as `AutoModel`.
         model: A directory or a hub id.
         revision: The hub revision.
         dtype: Precision of the weights, or `auto`.
-        device: A torch device, or `auto`: CUDA if there, else the CPU.
+        device: A torch device, or `auto`: CUDA if available, else the CPU.
         **options: Further arguments of `from_pretrained`.
 
     Raises:
-        UserError: They cannot be had or are incomplete.
+        UserError: They cannot be loaded or are incomplete.
     """
     import torch
     from transformers.utils.logging import disable_progress_bar
@@ -80,10 +80,10 @@ def load_module(
 
 
 def examine(module: PreTrainedModel, name: str) -> CausalModel:
-    """Makes a model ready for batching, having checked that batched passes give the logits of plain ones.
+    """Prepares a model for batching, after checking that batched passes give the logits of plain ones.
 
     Raises:
-        UserError: They do not, or the model keeps a state that is not keys and values.
+        UserError: They do not, or the model keeps a state other than keys and values.
     """
     import torch
 
@@ -92,7 +92,7 @@ def examine(module: PreTrainedModel, name: str) -> CausalModel:
     try:
         model = CausalModel.of(module)
         error = _batching_error(model)
-        # Far above rounding, far below what a wrong position or mask does.
+        # Far above rounding, far below the effect of a wrong position or mask.
         tolerance = max(0.02, 20 * torch.finfo(model.shapes[0].dtype).eps)
         if not error < tolerance:
             raise ValueError(f"left-padded batches change its logits by {error:.1%}")
@@ -104,7 +104,7 @@ def examine(module: PreTrainedModel, name: str) -> CausalModel:
 
 
 def _batching_error(model: CausalModel) -> float:
-    """Returns by how much logits of batched passes differ from plain ones, relative to the logits' spread."""
+    """Returns the largest difference between the logits of batched and plain passes, relative to their spread."""
     import torch
 
     from tts.engines.transformers.batch import SHARED_FROM, Batch
@@ -132,17 +132,17 @@ def _batching_error(model: CausalModel) -> float:
 
 
 def resolve_context(asked: int | None, config: PretrainedConfig, name: str) -> int:
-    """Returns how many tokens prompt and completion may have together.
+    """Returns the maximum number of tokens of prompt and completion together.
 
     Raises:
-        UserError: More is asked for than the model was made for, or the model does not tell.
+        UserError: More is requested than the model supports, or the model does not report its maximum.
     """
     longest: int | None = getattr(config.get_text_config(decoder=True), "max_position_embeddings", None)
     if asked is not None and longest is not None and asked > longest:
         raise refused("context", asked, f"it is more than the {longest} tokens of '{name}'")
     context = asked or longest
     if context is None:
-        raise SettingError("context", f"'{name}' does not tell its longest context; give one")
+        raise SettingError("context", f"'{name}' does not report its longest context; set one")
     return context
 
 

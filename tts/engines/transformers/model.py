@@ -1,4 +1,4 @@
-"""A loaded model as the batching needs it: forward passes over windows of cached sequences."""
+"""A loaded model, prepared for batching: forward passes over windows of cached sequences."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class CausalModel:
-    """A causal language model whose cache is keys and values of every token and nothing else.
+    """A causal language model whose cache consists only of the keys and values of every token.
 
     Attributes:
         module: The transformers model, in evaluation mode.
-        shapes: What each layer caches.
+        shapes: The shape of each layer's cache.
         vocabulary: Number of logits.
-        device: Where it lives.
+        device: The model's device.
         options: Further arguments of every forward pass.
-        shares_prefixes: Whether rows that begin alike can share the keys and values of their beginning.
+        shares_prefixes: Whether rows with a common prefix can share its keys and values.
     """
 
     module: PreTrainedModel
@@ -42,7 +42,7 @@ class CausalModel:
 
     @classmethod
     def of(cls, module: PreTrainedModel) -> CausalModel:
-        """Examines a transformers model in evaluation mode by running it over a token.
+        """Inspects a transformers model in evaluation mode by running it on a token.
 
         Raises:
             ValueError: Its layers keep more than keys and values.
@@ -72,13 +72,13 @@ class CausalModel:
         return cls(module, shapes, logits.shape[-1], device, options)
 
     def sharing_prefixes(self, works: Callable[[CausalModel], bool]) -> CausalModel:
-        """Returns the model with shared prefixes if its attention is of the plain kind and that `works`, else itself."""
+        """Returns the model with shared prefixes if its attention is plain and `works` accepts it, else itself."""
         # Sliding windows would have to be cut out of a prefix; other implementations do more than plain attention.
         if any(s.is_sliding for s in self.shapes) or self.module.config._attn_implementation != "sdpa":
             return self
         self.module.set_attn_implementation(shared_attention.NAME)
         sharing = replace(self, shares_prefixes=True)
-        # An architecture may not hand the prefixes on to its attention, or want more of it than that does.
+        # An architecture may not pass the prefixes to its attention, or need features that it lacks.
         with suppress(TypeError, ValueError, AttributeError, RuntimeError):
             if works(sharing):
                 return sharing
@@ -93,15 +93,15 @@ class CausalModel:
         """Runs the model over the next tokens of the window's rows.
 
         Args:
-            tokens: `[rows, new]`, the last of them real for every row, padding on the left.
-            positions: `[rows, new]`, their places in their sequences.
-            visible: Which columns of the window and the new ones hold a token of the row: `[rows, columns]`; or what to
-                add to the scores, `[rows, 1, 1, columns]`.
-            cache: Where the earlier tokens' keys and values are and the new ones' go.
+            tokens: `[rows, new]`, padded on the left; the last is real for every row.
+            positions: `[rows, new]`, their positions in their sequences.
+            visible: Which columns of the window and the new ones hold a token of the row, `[rows, columns]`; or a bias
+                to add to the scores, `[rows, 1, 1, columns]`.
+            cache: Holds the earlier tokens' keys and values and receives the new ones'.
             **more: Passed on to the layers.
 
         Returns:
-            The logits behind the last token, `[rows, vocabulary]`.
+            The logits after the last token, `[rows, vocabulary]`.
         """
         logits: Tensor = self.module(
             input_ids=tokens,

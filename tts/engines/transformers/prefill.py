@@ -1,4 +1,4 @@
-"""Bringing prompts in: one forward pass over what is new in several of them."""
+"""Prefill: one forward pass over the new tokens of several prompts."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from tts.engines.transformers.prefix_cache import PrefixCache
 
 @dataclass(frozen=True)
 class Start:
-    """A prompt and what is known of its keys and values.
+    """A prompt and its known keys and values.
 
     Attributes:
         tokens: Token ids, at least one.
-        pieces: Keys and values of its first tokens, in pieces that follow each other.
-        new: Number of tokens behind these.
+        pieces: Keys and values of its first tokens, in consecutive pieces.
+        new: Number of tokens after these.
     """
 
     tokens: list[int]
@@ -29,20 +29,20 @@ class Start:
 
     @classmethod
     def of(cls, tokens: list[int], prefixes: PrefixCache) -> Start:
-        """Looks a prompt up, except for its last token: the logits behind that have to be computed."""
+        """Looks up a prompt except for its last token, whose logits have to be computed."""
         pieces = prefixes.match(tokens[:-1])
         return cls(tokens, pieces, len(tokens) - sum(piece[0].shape[1] for piece in pieces))
 
 
 def prefill(model: CausalModel, prompts: Sequence[Start]) -> tuple[WindowCache, Tensor]:
-    """Runs the model over the new tokens of prompts.
+    """Runs the model on the new tokens of prompts.
 
     Args:
         model: The model.
         prompts: The prompts.
 
     Returns:
-        A cache that holds prompt `i` in row `i`, its last token in the last column; the logits behind each prompt,
+        A cache that holds prompt `i` in row `i`, its last token in the last column; the logits after each prompt,
         `[prompts, vocabulary]`.
     """
     columns = max(len(prompt.tokens) for prompt in prompts)
@@ -65,7 +65,7 @@ def prefill(model: CausalModel, prompts: Sequence[Start]) -> tuple[WindowCache, 
     starts = column([columns - len(prompt.tokens) for prompt in prompts])
     window = cache.window
     window.rows, window.end = len(prompts), columns - block
-    # In front of a row's new tokens the block is padding, whose columns may hold what is known of the row.
+    # Before a row's new tokens the block is padding, whose columns may hold the row's known keys and values.
     window.fresh = (places[window.end :] >= column([columns - prompt.new for prompt in prompts]))[:, None, :, None]
     positions = (places[window.end :] - starts).clamp_(min=0)
     logits = model.forward(tokens, positions, places >= starts, cache)

@@ -33,10 +33,10 @@ def _common(a: Sequence[int], b: Sequence[int]) -> int:
 class PrefixCache:
     """A radix tree over token ids whose edges hold the keys and values of their tokens (as in SGLang, arXiv:2312.07104).
 
-    What it returns belongs to exactly the tokens asked for. The least recently used leaves go when it is full.
+    It returns keys and values of exactly the given tokens. When full, it evicts the least recently used leaves.
 
     Args:
-        capacity: Bytes of keys and values kept at most; 0 keeps none.
+        capacity: Maximum bytes of keys and values; 0 keeps none.
     """
 
     def __init__(self, capacity: int) -> None:
@@ -48,7 +48,7 @@ class PrefixCache:
         self._ages: OrderedDict[_Node, None] = OrderedDict()
 
     def match(self, tokens: list[int]) -> list[list[Tensor]]:
-        """Returns the keys and values of the longest known prefix of `tokens`, in pieces that follow each other.
+        """Returns the keys and values of the longest known prefix of `tokens`, in consecutive pieces.
 
         Each piece has one tensor `[heads, tokens of the piece, dim]` for each layer's keys and values.
         """
@@ -60,13 +60,13 @@ class PrefixCache:
         return pieces
 
     def insert(self, tokens: list[int], sequence: KeyValues) -> None:
-        """Keeps the keys and values of `tokens`, copying those of the tokens that it does not know yet.
+        """Stores the keys and values of `tokens`, copying those that it does not hold yet.
 
-        Nothing is kept where it does not know, or no longer knows, the tokens in front of those that are given.
+        Nothing is stored if it does not, or no longer, hold the tokens before the given ones.
 
         Args:
             tokens: The sequence.
-            sequence: For each layer the keys and values of its last tokens or of all, each `[heads, tokens given, dim]`.
+            sequence: For each layer the keys and values of all or the last tokens, each `[heads, tokens given, dim]`.
         """
         if not self.capacity:
             return
@@ -77,7 +77,7 @@ class PrefixCache:
         if matched < len(tokens):
             if inside < len(node.tokens):
                 node = self._split(node, inside)
-            # Contiguous copies of their own, so that evicting a node really frees its bytes.
+            # Separate contiguous copies, so that evicting a node frees its bytes.
             leaf = _Node(tokens[matched:], [tensor[:, missing:].clone() for tensor in sequence], node)
             node.children[tokens[matched]] = leaf
             self.size += leaf.bytes()
@@ -98,7 +98,7 @@ class PrefixCache:
         return path, matched, inside
 
     def _split(self, node: _Node, length: int) -> _Node:
-        """Cuts a node in two behind `length` tokens and returns the upper one."""
+        """Splits a node after `length` tokens and returns the upper one."""
         assert node.parent is not None
         upper = _Node(node.tokens[:length], [tensor[:, :length].clone() for tensor in node.tensors], node.parent)
         node.parent.children[upper.tokens[0]] = upper

@@ -1,4 +1,4 @@
-"""Draws the next token of every row at once, from float64 probabilities and each row's own stream of numbers."""
+"""Samples the next token of all rows at once, from float64 probabilities and each row's own random numbers."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _BLOCK = 64
 """Uniform numbers drawn at once for a row."""
 
 _NUCLEUS = 1024
-"""How many of the likeliest tokens are sorted at first when looking for a nucleus."""
+"""How many of the likeliest tokens are sorted first when looking for a nucleus."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,14 +37,14 @@ class Alternatives:
 class Sampler:
     """The sampling state of the rows of a batch.
 
-    A token is the inverse of the cumulative distribution, over the vocabulary in its own order, at one uniform number.
+    A token is the inverse of the cumulative distribution, over the vocabulary in its own order, at a uniform number.
     The numbers come from a counter-based generator (Philox) keyed by the row's seed, one for each token, so that a
-    row's draws depend on nothing but its seed and its logits.
+    row's draws depend only on its seed and its logits.
 
     Args:
-        rows: Most rows at a time.
+        rows: Maximum number of rows.
         vocabulary: Size of the model's vocabulary.
-        device: Where the logits live.
+        device: The logits' device.
     """
 
     def __init__(self, rows: int, vocabulary: int, device: torch.device) -> None:
@@ -59,7 +59,7 @@ class Sampler:
         self._plan: _Plan | None = None
 
     def add(self, sampling: Sampling, seed: int, prompt: Sequence[int]) -> None:
-        """Appends a row that goes on from `prompt` (token ids)."""
+        """Appends a row that continues `prompt` (token ids)."""
         row = self.rows
         self._settings.append(sampling)
         self._generators.append(np.random.Generator(np.random.Philox(key=seed % 2**128)))
@@ -156,7 +156,7 @@ class Sampler:
 
 
 class _Plan:
-    """The rows' settings as tensors; None where no row uses one."""
+    """The rows' settings as tensors; None for a setting that no row uses."""
 
     def __init__(self, settings: Sequence[Sampling], device: torch.device) -> None:
         def column(values: list[float], dtype: torch.dtype = torch.float64) -> Tensor:
@@ -178,14 +178,14 @@ class _Plan:
 
 
 def _keep_top_k(scores: Tensor, top_k: Tensor, most: int) -> Tensor:
-    """Excludes all but each row's `top_k` likeliest tokens and those as likely as the last of these; 0 keeps all."""
+    """Excludes all but each row's `top_k` likeliest tokens and those as likely as the last of them; 0 keeps all."""
     best = scores.topk(min(most, scores.shape[-1])).values
     last = best.gather(-1, (top_k - 1).clamp(0, best.shape[-1] - 1))
     return scores.masked_fill((scores < last) & (top_k > 0), -torch.inf)
 
 
 def _keep_nucleus(scores: Tensor, top_p: Tensor) -> Tensor:
-    """Excludes all but the fewest likeliest tokens of mass `top_p` together and those as likely as the last of these."""
+    """Excludes all but the fewest likeliest tokens with total mass `top_p` and those as likely as the last of them."""
     total = scores.logsumexp(-1, keepdim=True)
     size = scores.shape[-1]
     count = min(_NUCLEUS, size)

@@ -1,8 +1,8 @@
 """Decoding attention for rows that begin with the same prompt, whose keys and values are kept and read once.
 
-Attention over a shared prefix and over a row's own tokens is computed apart and put together by the two parts' softmax
-normalisers (Hydragen, arXiv:2402.05099). Decoding is bound by reading keys and values, so this saves most of its time
-where many samples follow one long prompt.
+Attention over a shared prefix and over a row's own tokens is computed separately and combined with the two parts'
+softmax normalisers (Hydragen, arXiv:2402.05099). Decoding is bound by reading keys and values, so this saves most of
+its time where many samples follow one long prompt.
 """
 
 from __future__ import annotations
@@ -44,16 +44,16 @@ def attend(
     shared_prefixes: Sequence[SharedPrefix] = (),
     **kwargs: object,
 ) -> tuple[Tensor, None]:
-    """Is torch's attention where no prefix is shared, and otherwise adds the shared prefixes to it.
+    """Computes torch's attention, and adds the shared prefixes to it if there are any.
 
     Args:
         module: The attention layer.
-        query: `[rows, heads, new, dim]`; one new token where prefixes are shared.
+        query: `[rows, heads, new, dim]`; one new token if prefixes are shared.
         key: `[rows, key heads, columns, dim]`.
         value: `[rows, key heads, columns, value dim]`.
-        attention_mask: What to attend to; added to the scores where prefixes are shared.
+        attention_mask: What to attend to; added to the scores if prefixes are shared.
         scaling: Factor of the scores.
-        shared_prefixes: What rows begin with, in front of `key` and `value`.
+        shared_prefixes: The rows' prefixes, before `key` and `value`.
         **kwargs: Passed on.
 
     Returns:

@@ -25,7 +25,7 @@ def _byte_alphabet() -> dict[str, int]:
 
 
 class Vocabulary:
-    """The bytes and the text of each token id, looked up once each. Special tokens are spelled out.
+    """The bytes and the text of each token id, each computed once. Special tokens are spelled out.
 
     Args:
         tokenizer: A transformers tokenizer.
@@ -44,13 +44,13 @@ class Vocabulary:
         self._texts: dict[int, str | None] = {}
 
     def piece(self, token: int) -> bytes:
-        """Returns the bytes of a token, which may be a part of a character only. Unknown ids have none."""
+        """Returns the bytes of a token, possibly only a part of a character. Unknown ids have none."""
         if token not in self._pieces:
             self._pieces[token] = self._look_up(token)
         return self._pieces[token]
 
     def whole(self, token: int) -> str | None:
-        """Returns the text of a token, or None where its bytes are not whole characters."""
+        """Returns the text of a token, or None if its bytes are not whole characters."""
         if token not in self._texts:
             try:
                 self._texts[token] = self.piece(token).decode()
@@ -84,7 +84,7 @@ class TextStream:
     """The text of one completion as its tokens arrive.
 
     Args:
-        vocabulary: What the token ids mean.
+        vocabulary: The texts of the token ids.
         stops: Strings to look for.
     """
 
@@ -94,7 +94,7 @@ class TextStream:
         self._stops = [stop for stop in stops if stop]
         self._reach = max((len(stop) for stop in self._stops), default=1) - 1
         self._tail = ""
-        # Only there while a character's bytes are incomplete.
+        # Used only while a character's bytes are incomplete.
         self._decoder: codecs.IncrementalDecoder | None = None
 
     def push(self, token: int) -> bool:

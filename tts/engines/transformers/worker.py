@@ -1,4 +1,4 @@
-"""The thread that owns a loaded model: admits prompts, decodes all rows together, hands completions back."""
+"""The thread that owns a loaded model: admits prompts, decodes all rows together, returns completions."""
 
 from __future__ import annotations
 
@@ -25,24 +25,24 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 _PREFILL_COLUMNS = 16384
-"""Padded tokens of prompts that are brought in by one forward pass at most, unless it is a single prompt."""
+"""Maximum padded tokens of prompts per prefill pass, unless it has a single prompt."""
 
 _BUNCH = 1 / 8
 """Share of the rows that waiting prompts must be able to fill for decoding to pause at once."""
 
 _PATIENCE = 4
-"""Decoding steps after which it pauses for any waiting prompt."""
+"""Decoding steps after which decoding pauses for any waiting prompt."""
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What a worker may use.
+    """A worker's limits.
 
     Attributes:
         rows: Sequences decoded together.
         context: Tokens of prompt and completion together.
         prefix_bytes: Size of the prefix cache.
-        threads: torch's threads for one operation on a CPU.
+        threads: torch's threads per operation on a CPU.
     """
 
     rows: int
@@ -52,14 +52,14 @@ class Limits:
 
 
 class Worker(QueueThread[Request, Completion]):
-    """Runs a model in a thread of its own, as long as there is work.
+    """Runs a model in its own thread as long as there is work.
 
     Args:
         model: The model.
         tokenizer: Its tokenizer.
         tokenize: From text to token ids, no special tokens added.
         end_tokens: Ids that end a text.
-        limits: What it may use.
+        limits: Its limits.
     """
 
     def __init__(
@@ -102,7 +102,7 @@ class Worker(QueueThread[Request, Completion]):
         self._patience = 0
 
     def _receive(self) -> bool:
-        """Takes in what has arrived, waiting only when there is nothing else to do; False when closed."""
+        """Enqueues the jobs that have arrived, waiting only if there is nothing else to do; False when closed."""
         jobs, open_ = self._arrived(wait=not (self._samples or self._waiting))
         self._enqueue(jobs)
         return open_
@@ -210,7 +210,7 @@ class Worker(QueueThread[Request, Completion]):
             self._place(prompt)
 
     def _groups(self, prompts: list[Prompt]) -> Iterator[list[tuple[Prompt, Start]]]:
-        """Yields prompts with similarly much to compute, so that padding costs little, and of bounded size together."""
+        """Yields groups of bounded size of prompts with similar numbers of new tokens, so that padding costs little."""
         starts = [Start.of(prompt.tokens, self._prefixes) for prompt in prompts]
         group: list[tuple[Prompt, Start]] = []
         for prompt, start in sorted(zip(prompts, starts, strict=True), key=lambda pair: pair[1].new):
@@ -241,7 +241,7 @@ class Worker(QueueThread[Request, Completion]):
         """Moves samples of a computed prompt into free rows."""
         samples = list(prompt.samples)[: self._limits.rows - len(self._samples)]
         if samples and prompt.sequence is not None and prompt.logits is not None:
-            # Theirs from here on: should a step fail, they fail with it.
+            # From here on these samples fail if a step fails.
             prompt.samples = deque(list(prompt.samples)[len(samples) :])
             self._samples += samples
             self._batch.add(prompt.sequence, len(samples))

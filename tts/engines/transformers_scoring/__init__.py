@@ -1,4 +1,4 @@
-"""Engines that read: a checkpoint's backbone and head, in this process, batched; or in vLLM."""
+"""Engines that score with a checkpoint's backbone and head: in this process, batched; or in vLLM."""
 
 from tts.engines.transformers_scoring.engine import TransformersScorer
 from tts.engines.vllm.scoring import VLLMScorer

@@ -22,13 +22,13 @@ _LAYERS = {"full_attention", "sliding_attention"}
 class Backbone:
     """A causal decoder.
 
-    The new tokens of sequences are packed: they stand one behind the other in a single row, and none of them is padding.
+    The new tokens of sequences are packed: they are concatenated in a single row, without padding.
 
     Args:
         module: The decoder, in evaluation mode.
 
     Raises:
-        ValueError: It has layers that are not attention to tokens in front, all of them or the last so many.
+        ValueError: It has layers other than full or sliding-window causal attention.
     """
 
     def __init__(self, module: PreTrainedModel) -> None:
@@ -43,16 +43,16 @@ class Backbone:
     def forward(
         self, rows: Sequence[Sequence[int]], begins: Sequence[Sequence[KeyValues]], keep: bool
     ) -> tuple[Tensor, list[KeyValues]]:
-        """Runs the model over the new tokens of sequences.
+        """Runs the model on the new tokens of sequences.
 
         Args:
             rows: Each sequence's new tokens.
-            begins: The keys and values of the tokens in front of them, in pieces that follow each other.
+            begins: The keys and values of the tokens before them, in consecutive pieces.
             keep: Whether to return keys and values.
 
         Returns:
             The hidden states of the new tokens, `[all new tokens, hidden]`, and the keys and values of each sequence's
-            new tokens; none where they are not kept.
+            new tokens; none if they are not kept.
         """
         packing = Packing([*map(len, rows)], begins, keep)
         spans = zip(map(length, begins), rows, strict=True)
@@ -60,7 +60,8 @@ class Backbone:
         hidden: Tensor = self.module(
             input_ids=torch.tensor([[*chain.from_iterable(rows)]], device=self.device),
             position_ids=torch.tensor([places], device=self.device),
-            # One of four dimensions is handed on as it is, where none would have one made; packed attention needs none.
+            # A four-dimensional mask is passed on unchanged, while None would have one created; packed attention needs
+            # none.
             attention_mask=torch.empty(1, 1, 0, 0, dtype=torch.bool, device=self.device),
             use_cache=False,
             packing=packing,

@@ -33,11 +33,11 @@ class Checkpoint:
         """Returns the tensors whose names begin with `prefix`, without it.
 
         Args:
-            prefix: The beginning, such as `score.0.`.
-            file: A file of the checkpoint that holds them apart from the model's weights; None for these.
+            prefix: The prefix, such as `score.0.`.
+            file: A separate file of the checkpoint that holds them; None for the model's own weights.
 
         Raises:
-            UserError: There are none; names what there is.
+            UserError: There are none; lists the existing ones.
         """
         names = {name: place for name, place in self._names(file).items() if name.startswith(prefix)}
         if not names:
@@ -45,7 +45,7 @@ class Checkpoint:
             inside = "" if file is None else f" in {file}"
             raise SettingError(
                 "head",
-                f"'{self.model}' has no weights called '{prefix}*'{inside}; beside its layers it has "
+                f"'{self.model}' has no weights called '{prefix}*'{inside}; besides its layers it has "
                 f"{', '.join(held[:12]) or 'none'}; name the right ones, or choose the verifier that this checkpoint is of",
             )
         found: dict[str, Tensor] = {}

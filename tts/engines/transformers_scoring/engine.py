@@ -1,4 +1,4 @@
-"""The engine: checks its settings, loads a checkpoint and its head on demand, and passes readings to the worker thread."""
+"""The engine: checks its settings, loads a checkpoint and its head on demand, and passes requests to the worker."""
 
 from __future__ import annotations
 
@@ -21,32 +21,31 @@ if TYPE_CHECKING:
     from tts.engines.transformers_scoring.scorer import Scorer
     from tts.engines.transformers_scoring.worker import Worker
 
-_VERSION = 1  # of the way from tokens to scores; see `Identified`
+_VERSION = 1  # of the computation of scores from tokens; see `Identified`
 
 
 @settings
 class TransformersScorer(LocalEngine[ScoreRequest, ScoreRows]):
-    """A decoder in this process, on a CPU or one CUDA device, that reads.
+    """A decoder with a head that scores, in this process, on a CPU or one CUDA device.
 
-    Readings that arrive together are packed into single rows, one behind the other without padding; what they begin with
-    alike is computed once, and so is what earlier ones began with, as far as the prefix cache goes. What a reading gets
-    depends on itself only, up to rounding. No code of the checkpoint's own is run: the head is built here from the
-    checkpoint's weights.
+    Requests that arrive together are packed into single rows without padding; common prefixes are computed once, and so
+    are prefixes of earlier requests that the prefix cache holds. A request's scores depend only on the request, up to
+    rounding. No code of the checkpoint is run: the head is built here from the checkpoint's weights.
 
     Args:
         model: A directory with a checkpoint and its tokenizer, or a hub id.
-        head: What is made of the hidden states.
-        reference: A second model, whose values stand beside the first one's; it must have the same tokens.
-        architecture: transformers' name of the backbone (`qwen2`, `mistral`), where the checkpoint's config names another.
+        head: Computes the values from the hidden states.
+        reference: A second model, whose values are appended to the first one's; it must have the same tokens.
+        architecture: transformers' name of the backbone (`qwen2`, `mistral`), if the checkpoint's config names another.
         dtype: Precision of the weights: `auto` (the checkpoint's; float64 for models of less than 10M parameters on a CPU),
             `float64`, `float32`, `bfloat16` or `float16`.
-        device: A torch device, or `auto`: CUDA if there, else the CPU.
-        batch_size: Sequences read together.
-        batch_tokens: Tokens computed together; None takes 16384 on CUDA and 2048 on a CPU, which gains
-            nothing from more.
-        context: Tokens of a sequence; None takes the model's.
-        prefix_cache_mb: Size in MiB of the store of earlier sequences' keys and values, for each model; 0 switches it off.
-        threads: Threads of one torch operation on a CPU.
+        device: A torch device, or `auto`: CUDA if available, else the CPU.
+        batch_size: Sequences scored together.
+        batch_tokens: Tokens computed together; None takes 16384 on CUDA and 2048 on a CPU, where more brings nothing.
+        context: Maximum tokens of a sequence; None takes the model's.
+        prefix_cache_mb: Size in MiB of the cache of earlier sequences' keys and values, for each model; 0 switches it
+            off.
+        threads: Threads per torch operation on a CPU.
         revision: The hub revision of `model`.
 
     Raises:
@@ -78,26 +77,26 @@ class TransformersScorer(LocalEngine[ScoreRequest, ScoreRows]):
 
     @property
     def capacity(self) -> int:
-        """Twice the rows, so that the next batch waits while one is read."""
+        """Twice the rows, so that the next batch waits while one is scored."""
         return 2 * self._batch_size
 
     async def score(self, request: ScoreRequest) -> ScoreRows:
-        """Returns what the model says at each position; starts the engine if need be.
+        """Returns the model's values at each position; starts the engine if necessary.
 
         Raises:
             EngineError: The sequence does not fit the context, the model failed, or the engine was closed.
-            UserError: The checkpoint cannot be had, lacks the head, or is of a kind that cannot be batched here; or the head
-                is not of the kind that the codec asks.
+            UserError: The checkpoint cannot be loaded, lacks the head, or is of a kind that cannot be batched here; or
+                the head is not of the kind that the codec needs.
         """
         await self.start()
         if self._head.over_vocabulary != bool(request.candidates):
             raise UserError(
-                "the engine's head is over the vocabulary, and the codec names no labels to ask it about"
+                "the engine's head is over the vocabulary, but the codec names no labels for it"
                 if self._head.over_vocabulary
-                else "the codec asks about labels of the vocabulary, and the engine's head has values of its own"
+                else "the codec needs values of labels in the vocabulary, but the engine's head is not over the vocabulary"
             )
         if len(request.tokens) > self._context:
-            raise EngineError(f"the solution makes {len(request.tokens)} tokens, and the context is {self._context}")
+            raise EngineError(f"the solution has {len(request.tokens)} tokens, and the context is {self._context}")
         async with aclosing(self._results(request, 1)) as results:
             return await anext(results)
 
@@ -123,7 +122,7 @@ class TransformersScorer(LocalEngine[ScoreRequest, ScoreRows]):
         return Worker([scorer for scorer, _ in models], self._threads)
 
     def _scorer(self, path: str, revision: str | None) -> tuple[Scorer, int]:
-        """Loads a checkpoint; returns it ready for reading, and its number of parameters."""
+        """Loads a checkpoint; returns its scorer and its number of parameters."""
         import torch
         from transformers import AutoModel, AutoModelForCausalLM
 
@@ -157,7 +156,7 @@ class TransformersScorer(LocalEngine[ScoreRequest, ScoreRows]):
 
 @contextmanager
 def _without_reports() -> Iterator[None]:
-    """Keeps transformers from telling of weights that it does not use: the head's, which are read apart."""
+    """Silences transformers' reports of unused weights: the head's, which are loaded separately."""
     from transformers.utils import logging
 
     before = logging.get_verbosity()
@@ -169,7 +168,7 @@ def _without_reports() -> Iterator[None]:
 
 
 def _check_same_tokens(own: PreTrainedTokenizerBase, other: PreTrainedTokenizerBase, name: str) -> None:
-    """Raises UserError where two tokenizers have a token in common that has not the same id in both."""
+    """Raises UserError if a token of both tokenizers has different ids."""
     theirs = other.get_vocab()
     different = next((token for token, i in own.get_vocab().items() if theirs.get(token, i) != i), None)
     if different is not None:

@@ -1,7 +1,7 @@
-"""Heads: what is made of the last hidden state at a position.
+"""Heads: functions of the last hidden state at a position.
 
-Constructing one loads nothing. They compute in float32, or in float64 where the model does, whatever the precision of the
-checkpoint.
+Constructing one loads nothing. They compute in float32, or in float64 if the model does, whatever the checkpoint's
+precision.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ Apply = Callable[["Tensor", Candidates], "Tensor"]
 """From hidden states `[positions, hidden]` and the candidates of each position to values `[positions, values]`."""
 
 _ELEMENTS = 2**25
-"""Logits over the whole vocabulary that exist at a time."""
+"""Maximum number of logits over the whole vocabulary in memory at a time."""
 
 
 class Head(ABC):
@@ -34,44 +34,44 @@ class Head(ABC):
 
     Attributes:
         over_vocabulary: Whether it is the language model's own, so that the checkpoint is loaded as one.
-        kind: What banks know the head by, wherever its class is.
+        kind: The head's name in banks, independent of its class's location.
     """
 
     over_vocabulary = False
     kind: str | None = None
 
     def identity(self) -> Mapping[str, object]:
-        """Returns what the head's values depend on besides the checkpoint: its kind and its settings.
+        """Returns what the head's values depend on besides the checkpoint: its kind and settings.
 
-        One of somebody else's is known by its class, and all its attributes are settings.
+        A head defined elsewhere is identified by its class, and all its attributes count as settings.
         """
         kind = self.kind or f"{type(self).__module__}.{type(self).__qualname__}"
         return {"kind": kind, **{name.lstrip("_"): value for name, value in vars(self).items()}}
 
     @abstractmethod
     def load(self, checkpoint: Checkpoint, module: PreTrainedModel, dtype: torch.dtype) -> tuple[Apply, int]:
-        """Returns the head, ready for use, and the number of its parameters that are not the module's.
+        """Returns the loaded head, and the number of its parameters that are not the module's.
 
         Args:
-            checkpoint: Where its weights are.
+            checkpoint: Holds its weights.
             module: The model, on its device.
-            dtype: What it computes in.
+            dtype: The precision that it computes in.
 
         Raises:
-            UserError: The weights are not there, or do not fit the model.
+            UserError: The weights are missing or do not fit the model.
         """
 
 
 @settings
 class Layers(Head):
-    """Linear layers with ReLU between them, by their names in the checkpoint.
+    """Linear layers with ReLU between them, given by their names in the checkpoint.
 
     Qwen2.5-Math-PRM: `score.0`, `score.2`. Skywork-o1-Open-PRM: `v_head.summary`. Token and sequence classification in
     transformers: `score`. ReasonEval: `score_head`. ReasonFlux-PRM-1.5B: the whole of the file `reward_head.pt`.
 
     Args:
-        names: The layers from the hidden state on.
-        file: The checkpoint's file that holds them, None for the model's own weights.
+        names: The layers, from the hidden state to the output.
+        file: The checkpoint's file that holds them; None for the model's own weights.
     """
 
     kind = "layers"
@@ -89,7 +89,7 @@ class Layers(Head):
                 shape = None if weight is None else tuple(weight.shape)
                 raise SettingError(
                     "head.names",
-                    f"'{name}' of '{checkpoint.model}' is no linear layer from {size} values on (its weight: {shape}); name "
+                    f"'{name}' of '{checkpoint.model}' is not a linear layer with {size} inputs (its weight: {shape}); name "
                     "the head's layers in their order",
                 )
             size = weight.shape[0]
@@ -113,7 +113,7 @@ class EnsembleLayers(Head):
     ActPRM (sail-sg/ActivePRM at 352061a, EnsembleModel in active_prm/models/nets.py): `score.model.nn1`, `nn2` and `nn_out`.
 
     Args:
-        names: The layers from the hidden state on; the last has one value a head.
+        names: The layers, from the hidden state to the output; the last has one value a head.
     """
 
     kind = "ensemble"
@@ -130,7 +130,7 @@ class EnsembleLayers(Head):
             if weight is None or bias is None or weight.ndim != 3 or weight.shape[1] != size:
                 raise SettingError(
                     "head.names",
-                    f"'{name}' of '{checkpoint.model}' is no layer of heads side by side from {size} values on",
+                    f"'{name}' of '{checkpoint.model}' is not an ensemble layer with {size} inputs",
                 )
             size = weight.shape[2]
             layers.append((weight.to(module.device, dtype), bias.to(module.device, dtype)))
@@ -148,10 +148,10 @@ class EnsembleLayers(Head):
 
 @settings
 class Vocabulary(Head):
-    """The language model's own head, asked about each position's candidates only.
+    """The language model's own head, evaluated only for each position's candidates.
 
     Args:
-        values: `logits` of the candidates, or their `logprobs`, for which alone the whole vocabulary is looked at.
+        values: `logits` of the candidates, or their `logprobs`; only these need the whole vocabulary.
     """
 
     over_vocabulary = True
@@ -190,7 +190,7 @@ class Vocabulary(Head):
 
 
 def _compare(module: PreTrainedModel, logits: Callable[[Tensor, Tensor], Tensor], dtype: torch.dtype) -> None:
-    """Raises UserError where the model does more to its logits than multiply with the head's weights."""
+    """Raises UserError if the model's logits are not just the product with the head's weights."""
     import torch
 
     with torch.inference_mode():

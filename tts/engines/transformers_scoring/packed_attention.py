@@ -1,6 +1,6 @@
-"""Attention over sequences that stand one behind the other in a single row, each behind what is known of its beginning.
+"""Attention over sequences concatenated in a single row, each with the cached keys and values of its prefix.
 
-Nothing is padded: every other operation of a model works on each token by itself, and attention is computed sequence by
+Nothing is padded: all other operations of a model work on each token separately, and attention is computed per
 sequence.
 """
 
@@ -20,15 +20,15 @@ from tts.engines.transformers.kv import AttentionLayer, KeyValues
 NAME = "tts_packed"
 
 _BLOCK = 128
-"""Queries that attend together: what lies behind the last of them is not computed."""
+"""Queries that attend together: keys after the last of them are skipped."""
 
 
 class Packing:
-    """The sequences of one forward pass. Its layers take what is known from here, and leave here what they add.
+    """The sequences of one forward pass. The layers take cached keys and values from here, and store new ones here.
 
     Args:
         lengths: Each sequence's new tokens.
-        begins: The keys and values of the tokens in front of them, in pieces that follow each other.
+        begins: The keys and values of the tokens before them, in consecutive pieces.
         keep: Whether new keys and values are kept.
     """
 
@@ -40,7 +40,7 @@ class Packing:
         self._masks: dict[tuple[int, int, int], Tensor] = {}
 
     def whole(self, layer: int, number: int, new: Tensor, part: int) -> Tensor:
-        """Returns a sequence's keys (`part` 0) or values (1) from its first token on, `[heads, tokens, dim]`."""
+        """Returns all keys (`part` 0) or values (1) of a sequence, `[heads, tokens, dim]`."""
         if self.keep:
             self.kept[number].append(new)
         if not self.begins[number]:
@@ -48,7 +48,7 @@ class Packing:
         return torch.cat([*(piece[2 * layer + part] for piece in self.begins[number]), new], 1)
 
     def mask(self, queries: int, keys: int, window: int, device: torch.device) -> Tensor:
-        """Returns which of so many keys the last so many tokens see, `[queries, keys]`."""
+        """Returns which of the keys each of the last tokens attends to, `[queries, keys]`."""
         shape = queries, keys, window
         if shape not in self._masks:
             seen = torch.ones(queries, keys, dtype=torch.bool, device=device).tril(keys - queries)
@@ -67,24 +67,24 @@ def attend(
     packing: Packing | None = None,
     **kwargs: object,
 ) -> tuple[Tensor, None]:
-    """Is torch's attention where nothing is packed, and otherwise attends sequence by sequence.
+    """Computes attention per sequence, or torch's attention if nothing is packed.
 
     Args:
         module: The attention layer.
         query: `[1, heads, new, dim]`.
         key: `[1, key heads, new, dim]`.
         value: `[1, key heads, new, value dim]`.
-        attention_mask: What to attend to where nothing is packed.
+        attention_mask: What to attend to if nothing is packed.
         scaling: Factor of the scores.
-        sliding_window: Tokens that a token sees, itself included; None for all up to it.
+        sliding_window: Tokens that a token attends to, itself included; None for all up to it.
         packing: The sequences.
-        **kwargs: Passed on where nothing is packed.
+        **kwargs: Passed on if nothing is packed.
 
     Returns:
         `[1, new, heads, value dim]` and no weights.
 
     Raises:
-        ValueError: The layer wants more of its attention than this.
+        ValueError: The layer needs attention features that are not supported here.
     """
     more = sorted(name for name in ("softcap", "s_aux", "position_bias") if kwargs.get(name) is not None)
     if more:
@@ -106,10 +106,10 @@ def attend(
 def _blocks(
     packing: Packing, queries: Tensor, keys: Tensor, values: Tensor, scaling: float | None, window: int | None
 ) -> list[Tensor]:
-    """Returns what the last tokens of a sequence get, `[heads, tokens, value dim]`, block by block."""
+    """Returns the attention output of a sequence's last tokens in blocks, each `[heads, tokens, value dim]`."""
     heads, new, _ = queries.shape
     groups, known = heads // keys.shape[0], keys.shape[1] - new
-    # The query heads of a key head are a dimension of their own, along which keys and values are not copied.
+    # The query heads of a key head form a separate dimension, along which keys and values are not copied.
     queries = queries.view(-1, groups, *queries.shape[1:])
     keys, values = (tensor[:, None].expand(-1, groups, -1, -1) for tensor in (keys, values))
     blocks = []

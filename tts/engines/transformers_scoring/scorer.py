@@ -1,4 +1,4 @@
-"""Reading many sequences in few forward passes, none of their tokens twice where that can be helped."""
+"""Scores many sequences in few forward passes, computing shared tokens once where possible."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 _WORTH = 256
-"""Tokens that a pass over shared beginnings must save to be made."""
+"""Minimum number of tokens that an extra pass over shared prefixes must save."""
 
 
 @dataclass(frozen=True)
 class Bounds:
-    """What a batch may hold.
+    """Limits of a batch.
 
     Attributes:
         rows: Sequences.
-        tokens: Tokens to compute, unless it is a single sequence.
-        prefix_bytes: Keys and values of earlier sequences that are kept, beside batches.
+        tokens: Tokens to compute, unless the batch is a single sequence.
+        prefix_bytes: Bytes of cached keys and values of earlier sequences, besides batches.
     """
 
     rows: int
@@ -41,20 +41,20 @@ class Bounds:
 
 @dataclass
 class _Sequence:
-    """A sequence to compute, and who reads it."""
+    """A sequence to compute, and the requests that read it."""
 
     tokens: list[int]
     readers: list[tuple[int, ScoreRequest]] = field(default_factory=list)
 
     @property
     def first(self) -> int:
-        """The first position whose hidden state is needed; everything in front of it may come from the cache."""
+        """The first position whose hidden state is needed; everything before it may come from the cache."""
         return min((reading.positions[0] for _, reading in self.readers), default=len(self.tokens) - 1)
 
 
 @dataclass(frozen=True)
 class _Start:
-    """A sequence and the keys and values that are known of its beginning."""
+    """A sequence and the cached keys and values of its prefix."""
 
     sequence: _Sequence
     pieces: list[list[Tensor]]
@@ -69,13 +69,13 @@ class _Start:
 
 
 class Scorer:
-    """A backbone and its head. Not for several threads.
+    """A backbone and its head. Not thread-safe.
 
     Args:
         backbone: The model without its head.
         apply: The head.
-        dtype: What the head computes in.
-        bounds: What a batch may hold.
+        dtype: The head's precision.
+        bounds: The limits of a batch.
     """
 
     def __init__(self, backbone: Backbone, apply: Apply, dtype: torch.dtype, bounds: Bounds) -> None:
@@ -84,15 +84,15 @@ class Scorer:
 
     @property
     def precision(self) -> torch.dtype:
-        """What the backbone computes in."""
+        """The backbone's precision."""
         return self._backbone.dtype
 
     def read(self, readings: Sequence[ScoreRequest]) -> Iterator[tuple[int, ScoreRows]]:
-        """Yields what is read with the reading's number, batch by batch; wants torch's inference mode."""
+        """Yields each request's number and scores, batch by batch; needs torch's inference mode."""
         return self._run(_merged((list(reading.tokens), (i, reading)) for i, reading in enumerate(readings)))
 
     def _run(self, sequences: list[_Sequence]) -> Iterator[tuple[int, ScoreRows]]:
-        """Computes sequences, which are in order, having computed what they share; yields what their readers read."""
+        """Computes sorted sequences, their shared prefixes first; yields their readers' scores."""
         if self._bounds.prefix_bytes:
             known = [self._known(sequence) for sequence in sequences]
             shared = [
@@ -109,7 +109,7 @@ class Scorer:
         return length(self._prefixes.match(sequence.tokens[: sequence.first]))
 
     def _batches(self, sequences: list[_Sequence]) -> Iterator[list[_Start]]:
-        """Yields sequences to compute together, as many as the bounds allow."""
+        """Yields batches of sequences, as large as the bounds allow."""
         batch: list[_Start] = []
         tokens = 0
         for sequence in sequences:
@@ -123,13 +123,13 @@ class Scorer:
             yield batch
 
     def _compute(self, batch: list[_Start]) -> Iterator[tuple[int, ScoreRows]]:
-        """Runs the model over a batch and its head over what is read of it."""
+        """Runs the model on a batch, and its head at the positions that are read."""
         rows = [start.sequence.tokens[start.known :] for start in batch]
         begins = [start.pieces for start in batch]
         hidden, kept = self._backbone.forward(rows, begins, self._bounds.prefix_bytes > 0)
         for start, tensors in zip(batch, kept, strict=False):
             self._prefixes.insert(start.sequence.tokens, tensors)
-        # From a place in its sequence to one in the batch.
+        # Offsets from positions in a sequence to positions in the batch.
         shifts = [
             before - start.known for before, start in zip(accumulate(map(len, rows), initial=0), batch, strict=False)
         ]
@@ -147,7 +147,7 @@ class Scorer:
 
 
 def _merged(items: Iterator[tuple[list[int], tuple[int, ScoreRequest] | None]]) -> list[_Sequence]:
-    """Returns the sequences in order, those that are the beginning of another left out and read in that one."""
+    """Returns the sequences in order; those that are prefixes of another are read from that one."""
     sequences: list[_Sequence] = []
     for tokens, reader in sorted(items, key=lambda item: item[0]):
         if not sequences or tokens[: len(sequences[-1].tokens)] != sequences[-1].tokens:
@@ -158,12 +158,12 @@ def _merged(items: Iterator[tuple[list[int], tuple[int, ScoreRequest] | None]]) 
 
 
 def _common(a: list[int], b: list[int]) -> int:
-    """Returns the length of the longest common beginning."""
+    """Returns the length of the longest common prefix."""
     return next((i for i, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b)))
 
 
 def examine(module: PreTrainedModel, bounds: Bounds, name: str) -> Backbone:
-    """Makes a decoder ready for batching, having checked that batched passes give the hidden states of plain ones.
+    """Prepares a decoder for batching, after checking that batched passes give the hidden states of plain ones.
 
     Raises:
         UserError: They do not.
@@ -187,9 +187,9 @@ def examine(module: PreTrainedModel, bounds: Bounds, name: str) -> Backbone:
             got = torch.tensor(read, dtype=dtype, device=backbone.device)
             expected = torch.stack([first, second, first]).to(dtype)
             error = float((got - expected).abs().max() / expected.std().clamp(min=1e-6))
-        # Far above rounding, far below what a wrong position or mask does.
+        # Far above rounding, far below the effect of a wrong position or mask.
         if not error < max(0.02, 20 * torch.finfo(backbone.dtype).eps):
             raise ValueError(f"batches change its hidden states by {error:.1%}")
     except (ValueError, TypeError, AttributeError, KeyError, IndexError, RuntimeError, NotImplementedError) as error:
-        raise SettingError("model", f"{name} cannot be read in batches: {error}") from error
+        raise SettingError("model", f"{name} cannot be batched: {error}") from error
     return backbone

@@ -1,4 +1,4 @@
-"""The thread that owns the models: takes requests as they arrive, scores them together, hands the results back."""
+"""The thread that owns the models: takes requests as they arrive, scores them together, returns the results."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from tts.engines.transformers_scoring.scorer import Scorer
 
 
 class Worker(QueueThread[ScoreRequest, ScoreRows]):
-    """Scores in a thread of its own, as long as there is work.
+    """Scores in its own thread as long as there is work.
 
     Args:
-        scorers: The models; each scores everything, and their values stand side by side.
-        threads: torch's threads for one operation on a CPU.
+        scorers: The models; each scores every request, and their values are concatenated.
+        threads: torch's threads per operation on a CPU.
     """
 
     def __init__(self, scorers: Sequence[Scorer], threads: int) -> None:
@@ -49,5 +49,5 @@ class Worker(QueueThread[ScoreRequest, ScoreRows]):
 
 
 def _side_by_side(read: Sequence[ScoreRows]) -> ScoreRows:
-    """Joins the models' values at each position."""
+    """Concatenates the models' values at each position."""
     return tuple(tuple(value for part in parts for value in part) for parts in zip(*read, strict=True))

@@ -1,4 +1,4 @@
-"""The engine that writes with vLLM: requests in, completions with the text of their tokens out."""
+"""The engine that generates with vLLM: requests in, completions with the text of their tokens out."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ if TYPE_CHECKING:
 class VLLMEngine(LocalGenerator[Request, Completion]):
     """A causal language model in vLLM.
 
-    Every sample is a request of its own to vLLM, with its own seed, and lands on its own; vLLM's prefix cache shares the
-    prefill. When vLLM's processes die, the requests that they were working on end with an EngineError, and the next request
-    starts new ones.
+    Every sample is a separate request to vLLM with its own seed and finishes separately; vLLM's prefix cache shares the
+    prefill. When vLLM's processes die, the requests in flight fail with an EngineError, and the next request starts new
+    processes.
 
     With `Sampling.top_logprobs` the end-of-text token is among a completion's tokens, with an empty text. Special tokens
     are spelled out in texts. `Token.sampled` is derived from the reported alternatives, see `tts.engines.logprobs`.
@@ -42,11 +42,11 @@ class VLLMEngine(LocalGenerator[Request, Completion]):
         model: A directory with a checkpoint and its tokenizer, or a hub id.
         dtype: Precision of the weights: vLLM's `auto`, `float32`, `bfloat16`, `float16`, ...
         tensor_parallel_size: GPUs that share each layer.
-        gpu_memory_utilization: Share of the GPU's memory that weights and key-value cache may take.
+        gpu_memory_utilization: Share of the GPU's memory for weights and key-value cache.
         max_model_len: Tokens of prompt and completion together; None takes the model's.
         max_num_seqs: Sequences decoded together.
         revision: The hub revision.
-        enforce_eager: Whether to do without CUDA graphs and compilation: starts sooner, runs slower.
+        enforce_eager: Whether to skip CUDA graphs and compilation: starts sooner, runs slower.
         options: Further arguments of vLLM's `AsyncEngineArgs`, by name.
 
     Raises:
@@ -77,7 +77,7 @@ class VLLMEngine(LocalGenerator[Request, Completion]):
             "max_num_seqs": max_num_seqs,
             "revision": revision,
             "enforce_eager": enforce_eager,
-            # vLLM's own bound of 20 would be a hidden one here.
+            # vLLM's default of 20 would be a hidden limit here.
             "max_logprobs": -1,
             "disable_log_stats": True,
             **(options or {}),
@@ -87,22 +87,22 @@ class VLLMEngine(LocalGenerator[Request, Completion]):
 
     @property
     def capacity(self) -> int:
-        """Twice the sequences, so that whatever place gets free finds the next sample waiting."""
+        """Twice the sequences, so that a sample is waiting whenever a slot becomes free."""
         return 2 * self._most
 
     async def generate(self, request: Request) -> AsyncGenerator[Completion, None]:
-        """Yields one completion per seed, each as it lands; starts the engine if need be.
+        """Yields one completion per seed, each as it finishes; starts the engine if necessary.
 
         Raises:
             EngineError: The prompt does not fit the context, vLLM failed, or the engine was closed.
-            UserError: The model cannot be had, or vLLM refuses it or a setting.
+            UserError: The model cannot be loaded, or vLLM refuses it or a setting.
         """
         async with aclosing(self._results(request, len(request.seeds))) as completions:
             async for completion in completions:
                 yield completion
 
     def identity(self) -> Identity:
-        """Returns the checkpoint, vLLM's version and the settings that shape samples."""
+        """Returns the checkpoint, vLLM's version and the settings that affect samples."""
         from vllm import __version__
 
         model = source(self._path, self._revision)
@@ -134,12 +134,12 @@ class VLLMEngine(LocalGenerator[Request, Completion]):
         stream = llm.generate({"prompt_token_ids": prompt}, params, f"tts-{next(self._ids)}")
         (choice,) = [choice async for output in stream for choice in output.outputs]
         if choice.finish_reason not in ("stop", "length"):
-            raise EngineError(f"vLLM gave a request up (finish_reason is {choice.finish_reason})")
+            raise EngineError(f"vLLM gave up on a request (finish_reason is {choice.finish_reason})")
         deliver(self._completion(choice, request.sampling, index, len(prompt)))
 
     def _completion(self, choice: CompletionOutput, sampling: Sampling, index: int, prompt_tokens: int) -> Completion:
         assert self._vocabulary is not None
-        # The text is put together here, so that it is the text of the tokens and cut as other engines cut it.
+        # The text is assembled here, so that it matches the tokens and is cut as in the other engines.
         stream, ids = TextStream(self._vocabulary, sampling.stop), list(choice.token_ids)
         ended = choice.finish_reason == "stop" and not isinstance(choice.stop_reason, str)
         for token in ids[: len(ids) - ended]:
@@ -166,7 +166,7 @@ class VLLMEngine(LocalGenerator[Request, Completion]):
         for text, token, others in zip(pieces, ids, logprobs[: len(ids)], strict=True):
             top = {str(i): min(entry.logprob, 0.0) for i, entry in others.items()}
             sampled = as_sampled(top, str(token), sampling)
-            # Built from the unlikeliest on: of ids with the same text the likeliest stays.
+            # In ascending order of probability: of ids with the same text the likeliest stays.
             names = {self._vocabulary.text(int(i)): i for i in sorted(top, key=top.__getitem__)}
             result.append(
                 Token(
@@ -190,7 +190,7 @@ def _sampling_params(sampling: Sampling, seed: int, room: int) -> SamplingParams
         top_k=sampling.top_k,
         repetition_penalty=sampling.repetition_penalty,
         seed=seed,
-        # Of those that end at the same place the longest one counts; vLLM takes the first.
+        # Of stop strings that end at the same place the longest counts; vLLM takes the first.
         stop=sorted(sampling.stop, key=len, reverse=True),
         logprobs=sampling.top_logprobs or None,
         skip_special_tokens=False,

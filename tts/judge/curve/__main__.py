@@ -1,4 +1,4 @@
-"""The runs of a sweep side by side: `python -m tts.judge.curve DIR`, such as F1 and cost over the number of votes."""
+"""Compares the runs of a sweep: `python -m tts.judge.curve DIR`, e.g. F1 and cost by the number of votes."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ _FOLDERS = re.compile(r"[^\s=,\[\]'\"]*/")
 
 @dataclass(frozen=True)
 class Run:
-    """A run of the judge: what it was told on the command line, and its `summary.json`."""
+    """A run of the judge: its overrides and its `summary.json`."""
 
     overrides: Sequence[str]
     summary: Summary
 
 
 def runs_below(folder: Path) -> list[Run]:
-    """Returns the judge's finished runs in a folder and below it, the cheapest first.
+    """Returns the judge's finished runs in and below a folder, the cheapest first.
 
     Raises:
         UserError: There is none.
@@ -43,16 +43,16 @@ def runs_below(folder: Path) -> list[Run]:
     found = []
     for path in sorted(folder.rglob("summary.json")):
         summary = json.loads(path.read_text("utf-8"))
-        told = path.parent / ".hydra" / "overrides.yaml"
+        overrides = path.parent / ".hydra" / "overrides.yaml"
         if "count_weighted" in summary:
-            found.append(Run([str(one) for one in OmegaConf.load(told)] if told.is_file() else [], summary))
+            found.append(Run([str(one) for one in OmegaConf.load(overrides)] if overrides.is_file() else [], summary))
     if not found:
         raise UserError(f"{folder}: no run of python -m tts.judge below it; a run directory holds summary.json")
     return sorted(found, key=lambda run: run.summary["verifier"]["verifications"])
 
 
 def curve(runs: Sequence[Run]) -> Table:
-    """Returns what tells each run from the others, its figures in per cent with 95 % intervals below, and its cost."""
+    """Returns a table of each run's distinguishing settings, figures in per cent (with 95 % intervals) and cost."""
     shown = defined(run.summary for run in runs)
     result = headed([*(FIGURES[name] for name in shown), *_COSTS])
     for run, name in zip(runs, names(runs), strict=True):
@@ -64,11 +64,11 @@ def curve(runs: Sequence[Run]) -> Table:
 
 
 def names(runs: Sequence[Run]) -> list[str]:
-    """Returns what tells each run from the others: of paths the files' names, where these are enough."""
+    """Returns each run's distinguishing settings; paths are shortened to file names if these are distinct."""
     common = set.intersection(*(set(run.overrides) for run in runs))
-    told = [" ".join(one for one in run.overrides if one not in common) for run in runs]
-    short = [_FOLDERS.sub("", one) for one in told]
-    return short if len(set(short)) == len(set(told)) else told
+    full = [" ".join(one for one in run.overrides if one not in common) for run in runs]
+    short = [_FOLDERS.sub("", one) for one in full]
+    return short if len(set(short)) == len(set(full)) else full
 
 
 def parser() -> argparse.ArgumentParser:
@@ -86,7 +86,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except UserError as error:
         print_error(console, str(error))
         return 2
-    # No narrower than it is: what tells the runs apart must not be cut.
+    # At its full width: the settings that distinguish the runs must not be cut.
     wide = Measurement.get(console, console.options.update(max_width=_WIDEST), table).maximum
     Console(width=wide).print(table)
     return 0

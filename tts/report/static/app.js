@@ -1,4 +1,4 @@
-// Which view is shown stands in the address after `#`, so that back, forward and bookmarks work.
+// The view is stored in the address after `#`, so that back, forward and bookmarks work.
 const VIEWS = {
   overview: ["Overview", (set, number) => overview(set, number)],
   problems: ["Problems", (set, number) => problems(set, number)],
@@ -20,7 +20,7 @@ async function route(focus) {
   } catch (error) {
     parts = [h("h1", { tabindex: -1 }, "This cannot be shown"), h("p", null, error.message)];
   }
-  if (mine !== turn) return; // somebody went on meanwhile
+  if (mine !== turn) return; // the user has navigated on in the meantime
   view.replaceChildren(...parts.filter(Boolean));
   const heading = view.querySelector("h1");
   document.title = heading.textContent + " – test-time scaling report";

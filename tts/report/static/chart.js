@@ -1,4 +1,4 @@
-// Accuracy against something: lines with bands and points with intervals.
+// A chart of accuracy: lines with bands and points with intervals.
 // series: [{name, line, points: [{x, y, low, high, note}]}]
 const HEIGHT = 380, LEFT = 56, RIGHT = 16, TOP = 14, BOTTOM = 44;
 const DASHES = ["", "7 4", "2 3", "9 3 2 3"];
@@ -23,7 +23,7 @@ function chart(title, xName, series) {
   let log = true, range = null, focused = -1, width = 860;
   const points = series.flatMap((line, number) => line.points.map((point) => ({ ...point, series: number })));
   points.sort((a, b) => a.x - b.x || a.series - b.series);
-  const whole = points.every((point) => Number.isInteger(point.x)); // half a candidate is none
+  const whole = points.every((point) => Number.isInteger(point.x)); // no ticks at half a candidate
   const tip = h("div", { class: "tip", hidden: true });
   const holder = h("div");
 
@@ -63,7 +63,7 @@ function chart(title, xName, series) {
       if (line.line) {
         const banded = own.filter((point) => known(point.low));
         const edge = [...banded.map((p) => `${px(p.x)},${py(p.high)}`), ...banded.reverse().map((p) => `${px(p.x)},${py(p.low)}`)];
-        // Many bands would hide each other; the intervals are still told at the points and in the table.
+        // Many bands would hide each other; the intervals are still shown at the points and in the table.
         if (series.length <= 8) plot.append(s("polygon", { points: edge.join(" "), fill: colour(number), opacity: 0.13 }));
         plot.append(s("polyline", { points: own.map((p) => `${px(p.x)},${py(p.y)}`).join(" "), fill: "none", stroke: colour(number), "stroke-width": 2, "stroke-dasharray": dash(number) }));
       }
@@ -133,7 +133,7 @@ function chart(title, xName, series) {
     holder.replaceChildren(svg);
   }
 
-  // Drawn in the pixels that there are, so that its text keeps its size.
+  // Drawn at the actual pixel size, so that its text keeps its size.
   new ResizeObserver(() => {
     const now = Math.max(300, Math.round(holder.clientWidth));
     if (now === width) return;

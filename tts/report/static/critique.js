@@ -1,4 +1,4 @@
-// A verifier's critique: what it says, its code, and what the code printed.
+// A verifier's critique: its text, its code, and the code's output.
 function segments(text) {
   const found = [];
   const fence = /```([\w+-]*)[ \t]*\n([\s\S]*?)(?:\n?```|$)/g;

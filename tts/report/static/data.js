@@ -1,4 +1,4 @@
-// The figures are read at once; problems and trees are decoded when they are looked at.
+// Figures are read at once; problems and trees are decoded when viewed.
 const figures = JSON.parse(document.getElementById("figures").textContent);
 
 const parsed = new Promise((resolve) => {
@@ -23,7 +23,7 @@ async function line(name, place) {
   const id = name + "-" + place[0];
   const block = blocks.get(id) || decode(id);
   blocks.delete(id);
-  blocks.set(id, block); // the most lately used last
+  blocks.set(id, block); // most recently used last
   if (blocks.size > KEPT) blocks.delete(blocks.keys().next().value);
   return JSON.parse((await block)[place[1]]);
 }

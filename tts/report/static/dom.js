@@ -1,4 +1,4 @@
-// Elements are made of text nodes and attributes only: nothing is ever parsed as markup.
+// Elements are built from text nodes and attributes only: nothing is parsed as markup.
 const SVG = "http://www.w3.org/2000/svg";
 
 function fill(element, attributes, children) {
@@ -22,7 +22,7 @@ function choice(label, options, value, changed) {
   return h("label", null, label, select);
 }
 
-// A part of the page that is drawn anew when a control changes.
+// A part of the page that is redrawn when a control changes.
 function part(draw) {
   const place = h("div");
   const again = () => place.replaceChildren(...[draw(again)].flat());

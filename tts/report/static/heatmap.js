@@ -1,4 +1,4 @@
-// The N x K surface as a table: accuracy, or what one more candidate and one more vote add.
+// The N x K surface as a table: accuracy, or the gain from one more candidate and one more vote.
 const SHOWN = {
   accuracy: ["accuracy", (cell) => cell.estimate[0], rate],
   candidate: ["gain of one more candidate, in points", (cell) => cell.gains[0] && 100 * cell.gains[0], (value) => signed(value, 2)],
@@ -27,7 +27,7 @@ function heatmap(family) {
     };
     const head = h("tr", null, h("th", { scope: "col" }, "votes"), ...surface.at.map((n) => h("th", { scope: "col" }, "N = " + n)));
     const rows = surface.votes.map((k, row) => h("tr", null, h("th", { scope: "row" }, "K = " + k), ...surface.cells[row].map((cell, column) => cellOf(cell, row, column))));
-    const caption = `${family.label}: ${name}; ${surface.estimated ? `${family.selection}, estimated from the largest run's candidates and votes` : "as the runs measured it"}`;
+    const caption = `${family.label}: ${name}; ${surface.estimated ? `${family.selection}, estimated from the largest run's candidates and votes` : "measured by the runs"}`;
     return [
       h("div", { class: "controls" }, choice("Show", Object.entries(SHOWN).map(([key, [text]]) => [key, text]), kind, (next) => { kind = next; again(); })),
       h("div", { class: "scroll heat", tabindex: 0, role: "region", "aria-label": caption }, h("table", null, h("caption", null, caption), h("thead", null, head), h("tbody", null, ...rows))),

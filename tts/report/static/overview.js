@@ -5,7 +5,7 @@ function overview(set, number) {
   const runs = set.runs.map((run, place) => ({ ...run, place }));
   const parts = [h("h1", { tabindex: -1 }, `${runs.length} run${runs.length === 1 ? "" : "s"} over ${set.problems.toLocaleString("en")} problems`)];
   if (figures.warnings.length) parts.push(h("div", { class: "warning", role: "note" }, h("strong", null, "Left out or odd"), h("ul", null, ...figures.warnings.map((text) => h("li", null, text)))));
-  if (figures.sets.length > 1) parts.push(h("p", { class: "dim" }, `${figures.sets.length} different sets of problems were found. Runs are compared within a set only; choose it above.`));
+  if (figures.sets.length > 1) parts.push(h("p", { class: "dim" }, `${figures.sets.length} different sets of problems were found. Runs are compared only within a set; choose it above.`));
   parts.push(h("h2", null, "Runs"), runTable(set, runs));
   if (set.notes.length) parts.push(h("ul", { class: "notes", "aria-label": "Notes on the runs" }, ...set.notes.map((text) => h("li", null, text))));
   if (set.units.length) parts.push(h("h2", null, "Accuracy against cost"), costChart(set, runs));
@@ -26,11 +26,11 @@ function runTable(set, runs) {
     { name: "95 %", value: (run) => run.accuracy[1], show: (run) => interval(run.accuracy), title: "Wilson's interval; over several seeds a bootstrap over problems" },
     ...OTHERS.map(([key, name, title]) => ({ name, title, value: (run) => run.others[key][0], show: (run) => rate(run.others[key][0]) })),
     ...set.units.map((unit) => ({
-      name: unit.name, value: (run) => run.costs[unit.key], title: "of one problem; ◆: on the Pareto front of accuracy against it",
+      name: unit.name, value: (run) => run.costs[unit.key], title: "per problem; ◆: on the Pareto front of accuracy against this cost",
       show: (run) => h("span", { class: set.fronts[unit.key].includes(run.place) ? "front" : null }, amount(run.costs[unit.key]),
         set.fronts[unit.key].includes(run.place) ? h("span", { class: "unseen" }, " on the Pareto front") : null),
     })),
-    { name: "× cheapest", value: (run) => run.saving, show: (run) => (known(run.saving) ? run.saving.toFixed(1) : "–"), title: "its tokens over those of the cheapest run that is as accurate" },
+    { name: "× cheapest", value: (run) => run.saving, show: (run) => (known(run.saving) ? run.saving.toFixed(1) : "–"), title: "its tokens relative to the cheapest run that is as accurate" },
   ];
   if (runs.some((run) => run.there < set.problems)) columns.push({ name: "problems", value: (run) => run.there });
   if (runs.some((run) => run.errors)) columns.push({ name: "failed", value: (run) => run.errors }, { name: "failed as wrong", value: (run) => run.errors_wrong, show: (run) => rate(run.errors_wrong) });
@@ -92,13 +92,13 @@ function pairPart(set, runs) {
     const columns = [
       { name: "run", text: true, value: (row) => row.run.label, show: (row) => `${row.run.place + 1}. ${row.run.label}` },
       { name: "difference", value: (row) => row.mean, show: (row) => signed(row.mean) },
-      { name: "95 %", value: (row) => row.low, show: (row) => (known(row.low) ? `[${signed(row.low)}, ${signed(row.high)}]` : "–"), title: "paired bootstrap over problems; none where all problems differ by the same" },
+      { name: "95 %", value: (row) => row.low, show: (row) => (known(row.low) ? `[${signed(row.low)}, ${signed(row.high)}]` : "–"), title: "paired bootstrap over problems; none if all problems differ by the same" },
       { name: "only this right", value: (row) => row.won }, { name: "only that right", value: (row) => row.lost },
       { name: "p", value: (row) => row.p, show: (row) => (known(row.p) ? pValue(row.p) : "–"), title: "McNemar's exact test, not corrected for the number of pairs; none between different numbers of seeds" },
       { name: "problems", value: (row) => row.count },
     ];
     return [
-      h("p", { class: "dim" }, "Accuracy of each run less that of the one chosen here, on the same problems. p is of McNemar's exact test and not corrected for the number of pairs."),
+      h("p", { class: "dim" }, "Accuracy of each run minus that of the one chosen here, on the same problems. p is from McNemar's exact test, not corrected for the number of pairs."),
       h("div", { class: "controls" }, choice("Against", runs.map((run) => [run.place, `${run.place + 1}. ${run.label}`]), base, (next) => { base = Number(next); again(); })),
       sortable("Differences to " + runs[base].label, columns, rows, [1, false]),
     ];
@@ -114,12 +114,12 @@ function choicePart(set, runs) {
       { name: "budget", value: (row) => row.budget, show: (row) => amount(row.budget) },
       { name: "best run", text: true, value: (row) => name(row.run) },
       { name: "accuracy", value: (row) => runs[row.run].accuracy[0], show: (row) => rate(runs[row.run].accuracy[0]) },
-      { name: "held out", value: (row) => row.fixed, show: (row) => rate(row.fixed), title: "chosen on half of the problems, tried on the other half" },
+      { name: "held out", value: (row) => row.fixed, show: (row) => rate(row.fixed), title: "chosen on half of the problems, evaluated on the other half" },
       ...set.bins.map((bin, i) => ({ name: bin, value: (row) => row.bins[i], show: (row) => (known(row.bins[i]) ? h("span", { title: name(row.bins[i]) }, row.bins[i] + 1 + ".") : "–") })),
       { name: "held out, a run for each bin", value: (row) => row.adaptive, show: (row) => rate(row.adaptive) },
     ];
     return [
-      h("p", { class: "dim" }, "The most accurate run whose mean cost of a problem is within the budget, over all problems and by difficulty. What was best on some problems looks better there than it is: the held-out accuracies are of choices made on other problems (two-fold cross-validation)."),
+      h("p", { class: "dim" }, "The most accurate run whose mean cost per problem is within the budget, over all problems and by difficulty. Accuracies on the problems that a choice was made on are biased upwards: the held-out accuracies are of choices made on other problems (two-fold cross-validation)."),
       h("div", { class: "controls" }, choice("Budget in", set.units.filter((each) => units.includes(each.key)).map((each) => [each.key, each.name]), unit, (next) => { unit = next; again(); })),
       sortable("The best run for a budget", columns, set.choices[unit]),
     ];

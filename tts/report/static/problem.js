@@ -16,7 +16,7 @@ async function problem(set, number, place, runNumber) {
   ];
 }
 
-// A run of a single seed, after the number of the run that it is a part of.
+// A run of a single seed, after the number of the merged run that contains it.
 const partName = (set, i) => `${set.parts[i].run + 1}. ${set.parts[i].label}`;
 
 function runsOf(set, number, place, detail, shown) {
@@ -30,7 +30,7 @@ function runsOf(set, number, place, detail, shown) {
     ...set.units.filter((unit) => detail.rows.some((row) => row && unit.key in row.costs)).map((unit) => ({ name: unit.name, value: ({ row }) => row && (row.costs[unit.key] || 0), show: ({ row }) => (row ? amount(row.costs[unit.key] || 0) : "–") })),
     { name: "limits", text: true, value: ({ row }) => row?.limits.join(", ") },
   ];
-  const table = sortable("What each run made of it", columns, rows, null, ({ i }) => (i === shown ? { class: "chosen" } : null));
+  const table = sortable("Results of each run", columns, rows, null, ({ i }) => (i === shown ? { class: "chosen" } : null));
   return h("details", { open: rows.length <= 12 }, h("summary", null, `${rows.length} run${rows.length === 1 ? "" : "s"} on this problem`), table);
 }
 
@@ -51,24 +51,24 @@ async function searchOf(set, detail, shown) {
   const candidates = candidateTable(row, graph, (number) => tree && tree.select(number));
   let tree = null;
   if (!graph) return [why(row, null), h("p", { class: "dim" }, missing), candidates];
-  const panel = h("section", { class: "panel", "aria-label": "The node that is selected", tabindex: 0 });
+  const panel = h("section", { class: "panel", "aria-label": "The selected node", tabindex: 0 });
   const correct = row.correct === null ? null : row.candidates.map((candidate) => candidate[2]);
   tree = drawTree(graph, correct, (node) => panel.replaceChildren(...nodePanel(node, row, graph)));
   return [
     why(row, graph), candidates,
     h("h3", null, "Search tree"),
-    h("p", { class: "dim" }, "A bar is a node's score, dots are the votes on its last step; the way to the choice is drawn thick. Arrow keys go through the tree."),
+    h("p", { class: "dim" }, "A bar is a node's score, dots are the votes on its last step; the path to the choice is drawn thick. Arrow keys move through the tree."),
     h("div", { class: "split" }, tree.element, panel),
   ];
 }
 
-const RULES = { argmax: "the highest", weighted_vote: "the answer whose candidates' values add up to most, and of them the highest", majority: "the most frequent answer, and of its candidates the first" };
+const RULES = { argmax: "the highest", weighted_vote: "the answer with the largest sum of its candidates' values, and of these the highest", majority: "the most frequent answer, and of its candidates the first" };
 
-// What the choice went by where it was not the score, by candidate.
+// The values that the choice was based on if not the score, by candidate.
 const notedIn = (graph) => new Map(graph.nodes.filter((node) => known(node.candidate)).map((node) => [node.candidate, node[graph.graph.by]]));
 
 function why(row, graph) {
-  if (row.chosen === null) return h("p", null, "Nothing was chosen: no candidate could be.");
+  if (row.chosen === null) return h("p", null, "Nothing was chosen: no candidate was eligible.");
   const [answer, , right, value] = row.candidates[row.chosen];
   const parts = ["Chosen: candidate " + (row.chosen + 1) + ", answer ", h("strong", null, known(answer) ? short(answer, 200) : "none")];
   if (row.correct !== null) parts.push(" (", h("span", { class: right ? "right" : "wrong" }, right ? "right" : "wrong"), ")");
@@ -78,8 +78,8 @@ function why(row, graph) {
     parts.push(", by " + (RULES[rule] || rule) + (rule === "majority" ? "." : " " + (graph.graph.by || by) + "."));
     const values = row.candidates.map(([said, , , own], i) => (known(said) === known(answer) ? (graph.graph.by ? notedIn(graph).get(i) : own) : undefined));
     const equal = values.filter((each) => known(each) && each === values[row.chosen]).length;
-    if (rule === "argmax" && equal > 1) parts.push(` ${equal} are equally high; of them the most frequent answer counts, then the first.`);
-    if (rule !== "majority" && known(answer) && row.candidates.some((candidate) => !known(candidate[0]))) parts.push(" Candidates without an answer stand behind all that have one.");
+    if (rule === "argmax" && equal > 1) parts.push(` ${equal} are equally high; ties go to the most frequent answer, then to the first.`);
+    if (rule !== "majority" && known(answer) && row.candidates.some((candidate) => !known(candidate[0]))) parts.push(" Candidates without an answer rank below all that have one.");
   } else if (known(value)) parts.push(`, score ${score(value)}.`);
   return h("p", null, ...parts);
 }
@@ -110,7 +110,7 @@ function candidateTable(row, graph, select) {
 // The solution's steps as [text, whether the node added it].
 function stepsOf(node, row) {
   const { text, own } = solutionOf(node);
-  const letters = [...text]; // beginnings count code points
+  const letters = [...text]; // offsets count code points
   const begins = known(node.candidate) ? row.candidates[node.candidate][5] : [];
   if (begins.length) {
     const ownBegin = [...text.slice(0, own)].length;

@@ -1,4 +1,4 @@
-// The list of problems, a page of it at a time.
+// The list of problems, in pages.
 const PAGE = 100;
 const ORDERS = { task: "as in the task", hard: "hardest first", easy: "easiest first", differ: "runs differ most first" };
 

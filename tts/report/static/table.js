@@ -1,4 +1,4 @@
-// A table whose columns sort: [{name, value(row), show(row), text, title}], of which the first names the row.
+// A table with sortable columns: [{name, value(row), show(row), text, title}], of which the first names the row.
 function sortable(caption, columns, rows, sorted = null, rowAttributes = () => null) {
   let order = sorted; // [column, ascending]
   const body = h("tbody");
@@ -21,7 +21,7 @@ function sortable(caption, columns, rows, sorted = null, rowAttributes = () => n
       const value = columns[number].value;
       const sign = ascending ? 1 : -1;
       const compare = (a, b) => (typeof a === "string" ? a.localeCompare(b, "en", { numeric: true }) : a - b);
-      // What is not known comes last both ways.
+      // Unknown values come last in both orders.
       shown = [...rows].sort((a, b) => known(value(b)) - known(value(a)) || (known(value(a)) ? sign * compare(value(a), value(b)) : 0));
     }
     heads.forEach((head, number) => {

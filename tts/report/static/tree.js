@@ -45,7 +45,7 @@ function drawTree(graph, correct, selected) {
   const x = (node) => 8 + node.depth * (BOX + GAP);
   const y = (node) => 8 + node.row * ROW;
   const width = 16 + tree.depth * (BOX + GAP) + BOX, height = 16 + tree.rows * ROW;
-  const svg = s("svg", { width, height, viewBox: `0 0 ${width} ${height}`, role: "tree", "aria-label": "Search tree: arrow keys go through it, Enter shows a node" });
+  const svg = s("svg", { width, height, viewBox: `0 0 ${width} ${height}`, role: "tree", "aria-label": "Search tree: arrow keys move through it, Enter shows a node" });
   for (const node of tree.order) {
     if (!node.parent) continue;
     const [x1, y1, x2, y2] = [x(node.parent) + BOX, y(node.parent) + TALL / 2, x(node), y(node) + TALL / 2];
@@ -98,7 +98,7 @@ function drawTree(graph, correct, selected) {
   } };
 }
 
-// A node's whole solution, and where its own part begins.
+// A node's whole solution, and the offset of its own part.
 function solutionOf(node) {
   let text = "", own = 0;
   const path = [];

@@ -1,6 +1,6 @@
-"""The process in which pieces of code run: it locks itself up, then takes one piece after another from its socket.
+"""The process in which pieces of code run: it locks itself down, then takes one piece after another from its socket.
 
-It can lie about itself only: what it reports back is the text of an error and whether output was lost.
+It can only lie about itself: it reports the text of an error and whether output was lost.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 JOBS = 3  # the descriptor of the socket that brings the code
 MESSAGE_LIMIT = 4096  # characters of an error's message that are reported
-NOTHING_WRONG = b'{"lost": false}'  # the report of a piece that ended well
+NOTHING_WRONG = b'{"lost": false}'  # the report of a piece that ended normally
 CHAIN_CPU = 20  # times the limit of one piece: the CPU time after which a living chain is ended
 
 
@@ -44,7 +44,7 @@ class Limits:
 
 
 class Output(io.RawIOBase):
-    """Writes to a pipe that nobody reads before the piece has ended, and drops what does not fit."""
+    """Writes to a pipe that nobody reads before the piece has ended; output that does not fit is dropped."""
 
     def __init__(self, descriptor: int) -> None:
         super().__init__()
@@ -52,7 +52,7 @@ class Output(io.RawIOBase):
         self.lost = False
 
     def writable(self) -> bool:
-        """Tells that it can be written."""
+        """Returns True."""
         return True
 
     def fileno(self) -> int:
@@ -60,7 +60,7 @@ class Output(io.RawIOBase):
         return self._descriptor
 
     def write(self, data: ReadableBuffer) -> int:
-        """Writes `data`, as much as fits, and claims to have written all."""
+        """Writes as much of `data` as fits, and reports all of it as written."""
         view = memoryview(data).cast("B")
         size, sent = len(view), 0
         try:
@@ -72,7 +72,7 @@ class Output(io.RawIOBase):
 
 
 class Streams:
-    """Standard output and standard error of one piece, line by line, so that what was printed before a kill is kept."""
+    """Standard output and error of one piece, line-buffered, so that text printed before a kill is kept."""
 
     def __init__(self) -> None:
         self.outputs = Output(1), Output(2)
@@ -84,16 +84,16 @@ class Streams:
 
 
 def _set(limit: int, soft: int, hard: int) -> None:
-    with contextlib.suppress(ValueError):  # the user's own hard limit is lower: so much the better
+    with contextlib.suppress(ValueError):  # the user's own hard limit is lower, which is fine
         resource.setrlimit(limit, (soft, hard))
 
 
 class Kit:
-    """What every child needs, made once in the zygote: whatever a child makes or touches itself costs it a copied page.
+    """Objects that every child needs, created once in the zygote: pages that a child writes to must be copied.
 
     Args:
         limits: The children's limits.
-        calls: The system calls that they may make.
+        calls: The system calls that they may use.
     """
 
     def __init__(self, limits: Limits, calls: seccomp.Filter) -> None:
@@ -102,14 +102,14 @@ class Kit:
         self.die_with_zygote = kernel.Prctl("prctl(PR_SET_PDEATHSIG)", kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
         self.jobs = socket.socket(
             socket.AF_UNIX, socket.SOCK_SEQPACKET, 0, JOBS
-        )  # just the number; a child has the socket
+        )  # only the number; a child has the socket
         self.room = socket.CMSG_SPACE(4)
         self.streams = Streams()
         self.namespace = types.ModuleType("__main__")
 
 
 def prepare(limits: Limits) -> None:
-    """Sets the limits that the zygote can live with, too, and forgets its command line."""
+    """Sets the limits that the zygote shares, and clears its command line."""
     for limit, value in {
         resource.RLIMIT_AS: limits.address_space,
         resource.RLIMIT_STACK: 8 << 20,
@@ -124,7 +124,7 @@ def prepare(limits: Limits) -> None:
 
 
 def _receive(kit: Kit) -> tuple[bool, bytes]:
-    """Returns the next piece and whether this process lives on after it; ends the process where there is none."""
+    """Returns the next piece and whether this process stays alive after it; ends the process if there is none."""
     header, ancillary, _, _ = kit.jobs.recvmsg(64, kit.room)
     if not header:
         os._exit(0)
@@ -138,7 +138,7 @@ def _execute(source: bytes, namespace: dict[str, object]) -> tuple[dict[str, str
     """Runs one piece as `exec(code, namespace)` does.
 
     Returns:
-        The error to report, empty where there was none, and the exit status that Python would give it.
+        The error to report, empty if there was none, and the exit status that Python would give it.
     """
     try:
         code = source.decode("utf-8", "surrogatepass")
@@ -157,7 +157,7 @@ def _execute(source: bytes, namespace: dict[str, object]) -> tuple[dict[str, str
 def _run_piece(source: bytes, namespace: dict[str, object], streams: Streams) -> tuple[bytes, int]:
     sys.stdout, sys.stderr = streams.texts
     error, status = _execute(source, namespace)
-    for stream in (sys.stdout, sys.stderr, *streams.texts):  # the code may have put its own in their place
+    for stream in (sys.stdout, sys.stderr, *streams.texts):  # the code may have replaced them
         with contextlib.suppress(BaseException):
             stream.flush()
     lost = any(output.lost for output in streams.outputs)
@@ -167,7 +167,7 @@ def _run_piece(source: bytes, namespace: dict[str, object], streams: Streams) ->
 
 
 def _allow_cpu(seconds: float) -> None:
-    """Sets the soft limit to what has been used and `seconds` more: a second line behind the supervisor's clock."""
+    """Sets the soft limit to the used time plus `seconds`: a fallback for the supervisor's clock."""
     used = resource.getrusage(resource.RUSAGE_SELF)
     hard = int(seconds * CHAIN_CPU) + 1
     _set(resource.RLIMIT_CPU, min(int(used.ru_utime + used.ru_stime + seconds) + 2, hard), hard)
@@ -187,13 +187,13 @@ def _serve(kit: Kit) -> NoReturn:
 
 
 def main(jobs: int, stdout: int, stderr: int, kit: Kit) -> NoReturn:
-    """Becomes a child: everything is locked before the first byte of code is read.
+    """Becomes a child: it is fully locked down before it reads the first byte of code.
 
     Args:
         jobs: Descriptor of the socket for code and reports.
         stdout: Descriptor of a non-blocking pipe.
-        stderr: Another.
-        kit: What the zygote made ready.
+        stderr: Descriptor of another.
+        kit: The objects that the zygote prepared.
     """
     try:
         kit.die_with_zygote()

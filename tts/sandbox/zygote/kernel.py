@@ -1,4 +1,4 @@
-"""The few kernel calls that Python has no function for."""
+"""Kernel calls that Python has no function for."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def syscall(what: str, number: int, *arguments: int | bytes | None) -> int:
 
 
 class Prctl:
-    """A call of `prctl(option, value, address, 0, 0)`, laid out beforehand."""
+    """A prepared call of `prctl(option, value, address, 0, 0)`."""
 
     def __init__(self, what: str, option: int, value: int = 0, address: int = 0) -> None:
         self._what = what
@@ -89,7 +89,7 @@ def mount(source: str | None, target: str, kind: str | None, flags: int, options
 
 
 def pivot_to_working_directory() -> None:
-    """Makes the working directory, a mount point, the only file system there is.
+    """Makes the working directory, a mount point, the root of the only file system.
 
     Raises:
         OSError: The kernel refused it.
@@ -101,11 +101,11 @@ def pivot_to_working_directory() -> None:
 
 
 def drop_capabilities() -> None:
-    """Gives up every capability, for this process and all that follow it."""
+    """Drops every capability, for this process and its descendants."""
     for capability in range(64):
         try:
             prctl("prctl(PR_CAPBSET_DROP)", PR_CAPBSET_DROP, capability)
-        except OSError:  # no CAP_SETPCAP, then there is nothing to drop; or past the last capability
+        except OSError:  # without CAP_SETPCAP there is nothing to drop; or past the last capability
             break
     _checked(_libc.capset(struct.pack("=Ii", CAPABILITY_VERSION_3, 0), bytes(24)), "capset")
 
@@ -114,7 +114,7 @@ def become_nobody() -> None:
     """Changes root to the user and group `nobody`.
 
     Raises:
-        OSError: The process is not root, or may not.
+        OSError: The process is not root, or not permitted.
     """
     os.setgroups([])
     os.setresgid(NOBODY, NOBODY, NOBODY)
@@ -124,8 +124,7 @@ def become_nobody() -> None:
 def fork() -> int:
     """Forks as `os.fork` does, but without Python's hooks: `random` keeps its state, so that all children start equal.
 
-    The hooks repair what other threads leave behind; a process that has none needs no repair. They also cost about 100
-    copied pages.
+    The hooks repair the state of other threads, of which this process has none. They also cost about 100 copied pages.
 
     Raises:
         OSError: The kernel refused it.
@@ -134,7 +133,7 @@ def fork() -> int:
 
 
 class OwnMemory:
-    """This process's memory, also once /proc is out of reach: opened before, used after."""
+    """This process's memory statistics; opens its files early, so that it works without /proc."""
 
     def __init__(self) -> None:
         self._size = open("/proc/self/statm")  # noqa: SIM115  both stay open until the file tree has changed
@@ -146,9 +145,9 @@ class OwnMemory:
         return int(self._size.read().split()[0]) * os.sysconf("SC_PAGE_SIZE")
 
     def collapse(self) -> None:
-        """Moves it to huge pages where the kernel can (Linux 6.1): forks then copy a fraction of the page tables.
+        """Moves it to huge pages if the kernel can (Linux 6.1): forks then copy a fraction of the page tables.
 
-        A page that a fork writes to is still copied alone. Without huge pages forks are as they were.
+        A page that a fork writes to is still copied separately. Without huge pages nothing changes.
         """
         huge, collapse = 1 << 21, 25  # bytes of a huge page, MADV_COLLAPSE
         self._regions.seek(0)
@@ -164,7 +163,7 @@ class OwnMemory:
 
     @staticmethod
     def _full_regions(text: str) -> Iterator[tuple[int, int]]:
-        """Yields start and end of the regions that are nearly all in use: a huge page fills what was empty, too."""
+        """Yields start and end of the regions that are nearly full: huge pages allocate the empty parts too."""
         for region in re.split(r"\n(?=[0-9a-f]+-)", text):
             start, end = (int(address, 16) for address in region.split(None, 1)[0].split("-"))
             anonymous = re.search(r"^Anonymous: +(\d+) kB", region, re.MULTILINE)
@@ -173,10 +172,10 @@ class OwnMemory:
 
 
 def attempt(action: Callable[[], object]) -> str | None:
-    """Tries `action` in a throw-away fork, since a half-entered namespace cannot be left again.
+    """Tries `action` in a temporary fork, since a half-entered namespace cannot be left.
 
     Returns:
-        None where it succeeded, otherwise why it failed.
+        None if it succeeded, otherwise why it failed.
     """
     reader, writer = os.pipe()
     child = os.fork()

@@ -1,4 +1,4 @@
-"""Landlock (landlock(7)): only the named files can be read, no TCP port used, no process outside signalled."""
+"""Landlock (landlock(7)): only the named files can be read, no TCP port used, no outside process signalled."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ def version() -> int:
     """Returns the kernel's Landlock version, 1 or more.
 
     Raises:
-        OSError: It has none.
+        OSError: It has no Landlock.
     """
     return kernel.syscall("landlock_create_ruleset", _CREATE_RULESET, None, 0, 1)
 
 
 def _ruleset() -> bytes:
-    """Returns a struct landlock_ruleset_attr that takes charge of every right this kernel knows of."""
+    """Returns a struct landlock_ruleset_attr that handles every right that this kernel knows."""
     abi = version()
-    rights = 13 + (abi >= 2) + (abi >= 3) + (abi >= 5)  # REFER, TRUNCATE, IOCTL_DEV came one by one
+    rights = 13 + (abi >= 2) + (abi >= 3) + (abi >= 5)  # REFER, TRUNCATE and IOCTL_DEV were added one by one
     handled = [(1 << rights) - 1]
     if abi >= 4:
         handled.append(0b11)  # binding and connecting TCP sockets
@@ -35,10 +35,10 @@ def _ruleset() -> bytes:
 
 
 def restrict(readable: Iterable[str], devices: Iterable[str]) -> None:
-    """Denies this process and its children all files but those below `readable`, and `devices`, which may be written.
+    """Denies this process and its children all files except those below `readable` and writable `devices`.
 
     Args:
-        readable: Files and directories; those that do not exist are left out.
+        readable: Files and directories; missing ones are left out.
         devices: Files; likewise.
 
     Raises:

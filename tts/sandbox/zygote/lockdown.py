@@ -1,4 +1,4 @@
-"""Which layers of protection this machine allows, and putting them in force."""
+"""Determines which layers of protection this machine allows, and activates them."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ LIBRARIES = ("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/etc/ld.so.cache", "/u
 
 
 class RefusedError(Exception):
-    """The layers that the mode needs are not to be had.
+    """The layers that the mode needs are not available.
 
     Attributes:
-        missing: Layer to reason.
+        missing: From layer to reason.
     """
 
     def __init__(self, missing: dict[str, str]) -> None:
@@ -30,11 +30,11 @@ class RefusedError(Exception):
 
 @dataclass(frozen=True)
 class Plan:
-    """The layers to put in force.
+    """The layers to activate.
 
     Attributes:
         namespaces: Whether to enter namespaces.
-        landlock: Whether to restrict files by Landlock.
+        landlock: Whether to restrict files with Landlock.
     """
 
     namespaces: bool
@@ -42,11 +42,11 @@ class Plan:
 
     @property
     def files(self) -> bool:
-        """Whether the code may open files; one of the two layers must then say which."""
+        """Whether the code may open files; one of the two layers then restricts them."""
         return self.namespaces or self.landlock
 
 
-# mode: the plans it may end in, best first
+# mode: its possible plans, best first
 MODES = {
     "auto": (Plan(True, True), Plan(False, True), Plan(True, False), Plan(False, False)),
     "namespaces": (Plan(True, True), Plan(True, False)),
@@ -60,7 +60,7 @@ def choose(mode: str, missing: Mapping[str, str]) -> Plan:
 
     Args:
         mode: A key of `MODES`.
-        missing: Layer (`namespaces`, `landlock`, `seccomp`) to why it cannot be used here.
+        missing: From layer (`namespaces`, `landlock`, `seccomp`) to why it cannot be used here.
 
     Raises:
         RefusedError: There is none.
@@ -73,9 +73,9 @@ def choose(mode: str, missing: Mapping[str, str]) -> Plan:
 
 
 def readable_paths() -> list[str]:
-    """Returns what an import can need: the standard library, installed packages and shared libraries; nothing else.
+    """Returns the paths that imports need: the standard library, installed packages and shared libraries.
 
-    A path that an editable installation put on `sys.path` is a project's source tree, and stays out.
+    Paths that editable installations put on `sys.path` are projects' source trees and are left out.
     """
     paths = sysconfig.get_paths()
     installed = [paths[name] for name in ("stdlib", "platstdlib", "purelib", "platlib")]
@@ -91,7 +91,7 @@ def _check_readable(paths: list[str]) -> None:
     for path in paths:
         if os.path.isdir(path):
             os.listdir(path)
-    with open(os.__file__, "rb") as file:  # below a private directory not even an existing path can be seen
+    with open(os.__file__, "rb") as file:  # below a private directory even an existing path is invisible
         file.read(1)
 
 
@@ -114,13 +114,13 @@ def _become_nobody(paths: list[str], files: bool) -> None:
 
 
 def probe(paths: list[str]) -> dict[str, str]:
-    """Tries each layer for real, in throw-away forks.
+    """Tries each layer in temporary forks.
 
     Args:
-        paths: What is to stay readable.
+        paths: Paths that stay readable.
 
     Returns:
-        The layers that failed, with why.
+        The layers that failed, with the reasons.
     """
     kernel.prctl("prctl(PR_SET_NO_NEW_PRIVS)", kernel.PR_SET_NO_NEW_PRIVS, 1)
     failed = {
@@ -132,28 +132,28 @@ def probe(paths: list[str]) -> dict[str, str]:
 
 
 def _continue_as_first_process() -> None:
-    """Goes on in a fork, process 1 of the new namespace, while this process waits for its end."""
+    """Continues in a fork, process 1 of the new namespace, while this process waits for its end."""
     child = os.fork()
     if child:
-        os.closerange(0, 1024)  # so that the supervisor notices when the child is gone
+        os.closerange(0, 1024)  # so that the supervisor notices the child's end
         os.waitpid(child, 0)
         os._exit(0)
 
 
 def isolate(plan: Plan, paths: list[str]) -> kernel.OwnMemory:
-    """Enters the plan's namespaces, in a process of its own that this call returns in.
+    """Enters the plan's namespaces, in a new process in which this call returns.
 
-    Done before the imports: so those are not held twice, and the pages of this process are shared with its forks alone.
+    To be called before the imports, so that they are not in memory twice and pages are shared only with forks.
 
     Args:
-        plan: What to put in force.
-        paths: What stays readable.
+        plan: The layers to activate.
+        paths: Paths that stay readable.
 
     Raises:
-        OSError: What `probe` found usable was not.
+        OSError: A layer that `probe` found usable was not.
     """
     with open("/proc/self/oom_score_adj", "w") as file:
-        file.write("1000")  # where memory runs out, this goes before anything else
+        file.write("1000")  # if memory runs out, this process is killed first
     if not plan.namespaces:
         return kernel.OwnMemory()
     namespaces.unshare()
@@ -165,11 +165,11 @@ def isolate(plan: Plan, paths: list[str]) -> kernel.OwnMemory:
 
 
 def lock_down(plan: Plan, paths: list[str]) -> list[str]:
-    """Puts the rest of the plan in force for this process and its children; the system call filter is left to them.
+    """Activates the rest of the plan for this process and its children; these install the system call filter.
 
     Args:
-        plan: What to put in force.
-        paths: What stays readable.
+        plan: The layers to activate.
+        paths: Paths that stay readable.
 
     Returns:
         The names of the layers, with `seccomp`, which every child installs before it reads any code.

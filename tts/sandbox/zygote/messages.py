@@ -1,4 +1,4 @@
-"""What a zygote and its supervisor say to each other, in few bytes: whatever a zygote makes costs it copied pages."""
+"""Messages between a zygote and its supervisor, kept small: a zygote's allocations cost copied pages."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class End(NamedTuple):
         number: The supervisor's number for it.
         status: Exit status; negative: the signal that killed it.
         cpu: CPU seconds.
-        memory: The most resident bytes that it had.
+        memory: Peak resident bytes.
     """
 
     number: int
@@ -29,12 +29,12 @@ class End(NamedTuple):
 
 
 def request(what: int, number: int) -> bytes:
-    """Returns the message that has child `number` forked or killed."""
+    """Returns the message that requests a fork or kill of child `number`."""
     return _REQUEST.pack(what, number)
 
 
 def read_request(message: bytes) -> tuple[int, int]:
-    """Returns what is asked for, and for which child."""
+    """Returns what is requested, and for which child."""
     what, number = _REQUEST.unpack(message)
     return what, number
 

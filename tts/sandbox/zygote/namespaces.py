@@ -1,4 +1,4 @@
-"""Namespaces (namespaces(7)): no network, no other process in sight, and a file tree of the named files only."""
+"""Namespaces (namespaces(7)): no network, no visible other process, and a file tree of only the named files."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ _NEW = {
 }
 _READ_ONLY, _NO_SUID, _NO_DEVICES, _NO_EXEC, _REMOUNT = 1, 2, 4, 8, 32
 _BIND, _RECURSIVE, _PRIVATE = 1 << 12, 1 << 14, 1 << 18
-# A user namespace may not clear these: statvfs's flag to mount's.
+# Flags that a user namespace may not clear: from statvfs's to mount's.
 _LOCKED = {1: 1, 2: 2, 4: 4, 8: 8, 1024: 1024, 2048: 2048, 4096: 1 << 21}
-_ROOT = "/tmp"  # any directory that is always there; covered in this mount namespace only
+_ROOT = "/tmp"  # any directory that always exists; covered only in this mount namespace
 
 
 def _bind(handle: int, target: str, flags: int) -> None:
@@ -39,9 +39,9 @@ def _bind(handle: int, target: str, flags: int) -> None:
 
 
 def unshare() -> None:
-    """Moves this process into new namespaces, of which it still sees the old file tree; its next fork is process 1.
+    """Moves this process into new namespaces, still with the old file tree; its next fork is process 1.
 
-    Root needs no user namespace for it; others become `nobody` in theirs.
+    Root needs no user namespace for it; other users become `nobody` in theirs.
 
     Raises:
         OSError: It is forbidden here; the process is then unusable, so try it in a fork first.
@@ -61,19 +61,19 @@ def unshare() -> None:
 
 
 def change_root(readable: Iterable[str], devices: Iterable[str]) -> None:
-    """Leaves the mount namespace nothing but the named files, read-only; root becomes `nobody` afterwards.
+    """Reduces the mount namespace to the named files, read-only; root becomes `nobody` afterwards.
 
-    The tree is built before root's rights are gone, so it can hold an interpreter below /root.
+    The tree is built before root's rights are dropped, so it can hold an interpreter below /root.
 
     Args:
-        readable: Files and directories of the new file tree, none below another; those that do not exist are left out.
+        readable: Files and directories of the new file tree, none below another; missing ones are left out.
         devices: Device files of the new file tree; likewise.
 
     Raises:
-        OSError: Some part is forbidden here.
+        OSError: A part of it is forbidden here.
     """
     flags = dict.fromkeys(readable, _READ_ONLY | _NO_SUID | _NO_DEVICES) | dict.fromkeys(devices, _NO_SUID | _NO_EXEC)
-    # Held open, since the new root is about to cover one of their parents.
+    # Held open, since the new root will cover one of their parents.
     handles = {path: os.open(path, os.O_PATH) for path in flags if os.path.exists(path)}
     kernel.mount(None, "/", None, _RECURSIVE | _PRIVATE)
     kernel.mount("tmpfs", _ROOT, "tmpfs", _NO_SUID | _NO_DEVICES, "size=1m,mode=755")
@@ -81,7 +81,7 @@ def change_root(readable: Iterable[str], devices: Iterable[str]) -> None:
         _bind(handle, _ROOT + path, flags[path])
         os.close(handle)
     for folder in {parent for path in handles for parent in PurePath(path).parents}:
-        os.chmod(f"{_ROOT}{folder}", 0o111)  # can be passed through on the way to the named files, but not listed
+        os.chmod(f"{_ROOT}{folder}", 0o111)  # can be traversed on the way to the named files, but not listed
     os.chdir(_ROOT)
     kernel.pivot_to_working_directory()
     kernel.mount(None, "/", None, _REMOUNT | _BIND | _READ_ONLY | _NO_SUID | _NO_DEVICES)

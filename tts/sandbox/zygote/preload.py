@@ -1,4 +1,4 @@
-"""What is imported once, so that no snippet pays for it."""
+"""Packages that are imported once, so that no snippet has to."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ STANDARD = """array bisect calendar cmath collections copy csv dataclasses datet
     itertools json locale math numbers operator pprint queue random re statistics string struct textwrap time traceback
     types typing unicodedata"""
 SCIENTIFIC = ("numpy", "scipy", "mpmath", "sympy")
-# Where no file can be opened later, also these; packages with all that is below them.
+# If no file can be opened later, also these; packages with all their submodules.
 EVERYTHING = """contextvars encodings.ascii encodings.idna encodings.latin_1 encodings.utf_16 encodings.utf_32 graphlib
     hashlib secrets abc argparse difflib inspect tokenize ast dis timeit uuid zoneinfo scipy.integrate scipy.interpolate
     scipy.linalg scipy.optimize scipy.special scipy.stats"""
 PACKAGES = ("sympy", "mpmath")
 NOT_WANTED = ("test", "benchmark", "__main__", "doctest", "pytorch", "tensorflow", ".this", "antlr", "timeutils")
 
-# Runs the paths that a first use makes slow (caches, lazy imports, buffers), so that forks find them warm.
+# Warms up code with a slow first use (caches, lazy imports, buffers) for the forks.
 WARM_UP = (
     """
 import numpy
@@ -35,7 +35,7 @@ sympy.Matrix([[1, 2], [3, 4]]).det()
 sympy.sympify("x + 1/2")
 """,
 )
-# Code that draws random numbers prints the same in every run, whichever zygote it meets.
+# Code with random numbers prints the same in every run and every zygote.
 SEEDS = (
     "import random; random.seed(0)",
     "import numpy; numpy.random.seed(0)",
@@ -53,10 +53,10 @@ def _below(package: str) -> list[str]:
 
 
 def preload(files: bool) -> None:
-    """Imports what snippets use; a package that is not installed is left out.
+    """Imports the packages that snippets use; those that are not installed are left out.
 
     Args:
-        files: Whether snippets can import the rest themselves later on.
+        files: Whether snippets can import the rest themselves later.
     """
     names = [*STANDARD.split(), *SCIENTIFIC]
     if not files:

@@ -1,7 +1,7 @@
 """The system calls that model-written code may make, as a classic BPF program (seccomp(2), filter mode).
 
-Whatever is not named here fails with EPERM: no process or thread is made, no program run, no socket opened, no signal
-sent, no file changed. Python and its scientific packages need nothing else once they are loaded.
+All others fail with EPERM: they cannot create processes or threads, run programs, open sockets, send signals or change
+files. Python and its scientific packages need only the named ones once they are loaded.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def _do(code: int, value: int, if_true: int = 0, if_false: int = 0) -> bytes:
 
 
 def _argument(position: int) -> int:
-    return 16 + 8 * position  # the low word; both machines are little-endian
+    return 16 + 8 * position  # the low word; both architectures are little-endian
 
 
 def _fail(number: int) -> bytes:
@@ -52,8 +52,8 @@ def _among(position: int, values: tuple[int, ...], otherwise: int) -> bytes:
 
 
 def _open_without_creating(position: int) -> bytes:
-    # Opening for writing is left to Landlock and the read-only mounts (they let /dev/null pass). Before Landlock's
-    # third version O_RDONLY|O_TRUNC was nobody's concern.
+    # Opening for writing is left to Landlock and the read-only mounts (they allow /dev/null). Landlock before version 3
+    # did not handle O_RDONLY|O_TRUNC.
     flags = _do(_LOAD, _argument(position))
     return (
         flags
@@ -70,8 +70,8 @@ def program(files: bool) -> bytes:
     """Returns the instructions for this machine.
 
     Args:
-        files: Whether files may be opened and looked at (Landlock or a namespace says which); otherwise the disk looks
-            empty, so that an import fails as a missing module does.
+        files: Whether files may be opened and inspected (Landlock or a namespace says which); otherwise the disk looks
+            empty, so that an import fails like that of a missing module.
     """
     architecture, numbers = MACHINES[platform.machine()]
     rules = dict.fromkeys(PLAIN.split(), _do(_RETURN, _ALLOW))
@@ -89,7 +89,7 @@ def program(files: bool) -> bytes:
 
 
 class Filter:
-    """A program laid out in memory as the kernel wants it, once for all the forks that install it."""
+    """A program in the memory layout that the kernel needs, created once for all forks that install it."""
 
     def __init__(self, instructions: bytes) -> None:
         self._instructions = ctypes.create_string_buffer(instructions, len(instructions))
@@ -100,7 +100,7 @@ class Filter:
         self._call = kernel.Prctl("prctl(PR_SET_SECCOMP)", kernel.PR_SET_SECCOMP, filter_mode, address)
 
     def install(self) -> None:
-        """Puts this process under the filter for good; needs no_new_privs.
+        """Installs the filter permanently for this process; needs no_new_privs.
 
         Raises:
             OSError: The kernel has no seccomp filters, or refused this one.

@@ -1,7 +1,7 @@
 """The zygote: forks a child on request, kills it on request, and reports how each one ended.
 
-It never holds code or output: those go through a socket and pipes of the child's own, whose ends it only passes on. So
-no later fork can find an earlier snippet in its memory.
+It never holds code or output: those go through the child's own socket and pipes, whose ends it only passes on. So no
+later fork can find an earlier snippet in its memory.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ from typing import NoReturn, TypedDict
 from . import child, kernel, lockdown, messages, seccomp
 from .preload import preload
 
-DESCRIPTORS = 3  # that come with a request for a child
+DESCRIPTORS = 3  # sent with a request for a child
 
 
 class Config(TypedDict):
-    """What the supervisor says at the start.
+    """The supervisor's first message.
 
     Attributes:
         mode: A key of `lockdown.MODES`.
         timeout: Seconds of CPU time for one piece.
         memory: Bytes of virtual memory that a process may add.
-        probe: Whether only the layers are wanted, and no server.
+        probe: Whether only to report the layers, without a server.
     """
 
     mode: str
@@ -46,13 +46,13 @@ class Server:
         self._control = control
         self._kit = kit
         self._room = socket.CMSG_SPACE(4 * DESCRIPTORS)
-        self._numbers: dict[int, int] = {}  # process to the supervisor's number for it
+        self._numbers: dict[int, int] = {}  # from process to the supervisor's number for it
         self._wakeup, wakeup_writer = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         signal.signal(signal.SIGCHLD, lambda number, frame: None)
         signal.set_wakeup_fd(wakeup_writer, warn_on_full_buffer=False)
 
     def serve(self) -> NoReturn:
-        """Serves until the supervisor has gone."""
+        """Serves until the supervisor is gone."""
         poller = select.poll()
         poller.register(self._control, select.POLLIN)
         poller.register(self._wakeup, select.POLLIN)
@@ -92,12 +92,12 @@ class Server:
 
 
 def _prepare(config: Config) -> tuple[list[str], child.Kit]:
-    """Imports, measures and locks down; where only the layers are wanted (`probe`), imports nothing.
+    """Imports, measures and locks down; with `probe`, imports nothing.
 
     Returns:
-        The layers in force, and what the children need.
+        The layers in force, and the children's kit.
     """
-    os.umask(0o022)  # the new file tree must be readable, whatever the user's own habit
+    os.umask(0o022)  # the new file tree must be readable, whatever the user's umask
     paths = lockdown.readable_paths()
     sys.path[:] = [path for path in sys.path if any((path + "/").startswith(known + "/") for known in paths)]
     plan = lockdown.choose(config["mode"], lockdown.probe(paths))
@@ -118,7 +118,7 @@ def _prepare(config: Config) -> tuple[list[str], child.Kit]:
 def main() -> NoReturn:
     """Runs the zygote: `argv` holds the control socket's descriptor and the configuration as JSON."""
     inherited = int(sys.argv[1])
-    control = socket.socket(fileno=os.dup(inherited))  # the lowest free number, which children are sure to close
+    control = socket.socket(fileno=os.dup(inherited))  # the lowest free number, which children certainly close
     os.close(inherited)
     config: Config = json.loads(sys.argv[2])
     try:
@@ -131,6 +131,6 @@ def main() -> NoReturn:
         os._exit(0)
     server = Server(control, kit)
     control.send(json.dumps({"layers": layers}).encode())
-    with contextlib.suppress(ConnectionError):  # the supervisor has gone
+    with contextlib.suppress(ConnectionError):  # the supervisor is gone
         server.serve()
     os._exit(0)

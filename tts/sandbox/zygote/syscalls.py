@@ -41,10 +41,10 @@ MACHINES = {"x86_64": (0xC000003E, X86_64), "aarch64": (0xC00000B7, AARCH64)}
 
 
 def unsupported() -> str | None:
-    """Returns why this machine cannot be locked down at all, None where it can be tried."""
+    """Returns why this machine cannot be locked down at all, None if it can be tried."""
     if sys.platform != "linux":
-        return f"it needs Linux, this is {sys.platform}"
+        return f"it needs Linux, but this is {sys.platform}"
     if platform.machine() not in MACHINES or struct.calcsize("P") != 8:
         kind = f"{platform.machine()} with {struct.calcsize('P') * 8}-bit Python"
-        return f"it knows the system calls of 64-bit {' and '.join(MACHINES)} only, this is {kind}"
+        return f"it knows only the system calls of 64-bit {' and '.join(MACHINES)}, but this is {kind}"
     return None

@@ -1,1 +1,1 @@
-"""Codecs: one published input format each, from a solution to token ids and read positions, and back to scores."""
+"""Codecs: each maps a solution to token ids and read positions in one published format, and rows back to scores."""

@@ -1,4 +1,4 @@
-"""What a codec is, and what codecs share."""
+"""The base class of codecs, and helpers that they share."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ _NUMBER = re.compile(r"^step\s*\d+\s*[:.]\s*", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class Rendering:
-    """A solution as its model reads it.
+    """A solution rendered for the model.
 
     Attributes:
-        readings: What to read; one sequence for all steps where the format allows.
-        rows: How many of the rows read, those of all readings one after the other, belong to each score.
+        readings: The requests to score; one sequence for all steps if the format allows.
+        rows: The number of rows that belong to each score; rows of all requests are concatenated.
     """
 
     readings: tuple[ScoreRequest, ...]
@@ -34,10 +34,10 @@ class Rendering:
 
 
 class Codec(ABC):
-    """A published input format. Holds no weights and does no compute: what it does can be pinned by plain values.
+    """A published input format. It holds no weights and runs no model, so that tests can pin it with plain values.
 
     Args:
-        readout: How a row of what the model says becomes a score.
+        readout: Turns a row of the model's values into a score.
 
     Attributes:
         wholes: Whether there is one score for the whole solution.
@@ -50,23 +50,23 @@ class Codec(ABC):
 
     @abstractmethod
     def render(self, tokenizer: LocalTokenizer, question: str, solution: Solution) -> Rendering:
-        """Returns what the model is to read, with a score for each judged step or one for the whole solution.
+        """Returns the model's input, with a score for each judged step or one for the whole solution.
 
         Raises:
             UserError: The format does not fit the tokenizer.
-            ProblemError: The question or a step holds what the format reserves.
+            ProblemError: The question or a step contains text that the format reserves.
         """
 
     def scores(self, rows: Sequence[ScoreRows]) -> tuple[float, ...]:
         """Returns the scores.
 
         Args:
-            rows: The rows of each score, as many as its rendering says.
+            rows: The rows of each score, grouped as the rendering specifies.
         """
         return tuple(self.readout(step[-1]) for step in rows)
 
     def check(self, tokenizer: LocalTokenizer) -> None:
-        """Raises UserError where the format does not fit the tokenizer, or what is rendered is not what can be read."""
+        """Raises UserError if the format does not fit the tokenizer, or if its rendering is invalid."""
         steps = ("Add 2 and 2.", "The answer is 4.")
         try:
             rendering = self.render(tokenizer, "What is 2 + 2?", Solution("\n\n".join(steps), steps, "stop"))
@@ -78,7 +78,7 @@ class Codec(ABC):
 
 
 def _wrong(rendering: object, scores: int) -> str | None:
-    """Returns what is wrong with the rendering of a solution that gets this many scores, None where nothing is."""
+    """Returns what is wrong with the rendering of a solution that gets `scores` scores, None if it is valid."""
     if not isinstance(rendering, Rendering):
         return f"it returned a {type(rendering).__name__}, and a Rendering is needed"
     for reading in rendering.readings:
@@ -101,24 +101,24 @@ def _wrong(rendering: object, scores: int) -> str | None:
 
 
 def split_rows(rows: ScoreRows, counts: Sequence[int]) -> tuple[ScoreRows, ...]:
-    """Cuts rows into runs of `counts`."""
+    """Splits rows into consecutive groups of sizes `counts`."""
     return tuple(rows[begin:end] for begin, end in pairwise(accumulate(counts, initial=0)))
 
 
 def texts(solution: Solution) -> tuple[str, ...]:
-    """Returns the judged steps without white space around them, as the official evaluations have them."""
+    """Returns the judged steps without surrounding white space, as in the official evaluations."""
     return tuple(step.strip() for step in judged_steps(solution))
 
 
 def numbered(template: str, number: int, step: str) -> str:
-    """Fills `{number}` (1-based) and `{step}` in; a template with a number takes the place of a "Step 3:"."""
+    """Fills in `{number}` (1-based) and `{step}`; a template with a number replaces the step's own "Step 3:"."""
     if "{number}" in template:
         step = _NUMBER.sub("", step)
     return filled(template, number=str(number), step=step)
 
 
 def filled(template: str, **values: str) -> str:
-    """Fills `{key}` in for each value, once and all at once; other braces are text."""
+    """Replaces `{key}` by its value for all values in one pass; other braces are text."""
     return re.sub(r"\{(" + "|".join(values) + r")\}", lambda match: values[match[1]], template)
 
 
@@ -128,35 +128,35 @@ def token_id(
     """Returns the id of a text that is one token.
 
     Args:
-        tokenizer: The model's.
+        tokenizer: The model's tokenizer.
         text: The text.
         setting: The codec's setting that holds the text, for messages.
-        expected: The id that the published model uses, None where any is right.
+        expected: The id that the published model uses, None if any is right.
         id_setting: The codec's setting that holds the id.
 
     Raises:
-        SettingError: It is several tokens, or another id than expected.
+        SettingError: It is not a single token, or not the expected id.
     """
     ids = tokenizer.split(text)
     if len(ids) != 1:
         raise refused(
             setting,
             text,
-            f"it is {len(ids)} tokens in this model's tokenizer ({ids}), and it has to be one; choose the model that the "
-            "format is of, or the token that this model was trained with",
+            f"it is {len(ids)} tokens in this model's tokenizer ({ids}), but must be one; choose the model that the format "
+            "belongs to, or the token that this model was trained with",
         )
     if expected is not None and ids[0] != expected:
         raise refused(
             setting,
             text,
-            f"it is token {ids[0]} in this model's tokenizer, and {expected} in the model that the format is of; set "
+            f"it is token {ids[0]} in this model's tokenizer, but {expected} in the model that the format belongs to; set "
             f"{id_setting}=null if this model was trained with its own",
         )
     return ids[0]
 
 
 def refuse(reserved: str, question: str, steps: Sequence[str]) -> None:
-    """Raises ProblemError where the text that a format reserves occurs in the question or a step."""
+    """Raises ProblemError if the question or a step contains the text that a format reserves."""
     named = chain([("the question", question)], ((f"step {number}", step) for number, step in enumerate(steps, 1)))
     for where, text in named:
         if reserved in text:
@@ -172,9 +172,9 @@ def chat_text(
     """Renders a conversation.
 
     Args:
-        tokenizer: Whose chat template is used where `chat` is `template`.
+        tokenizer: Its chat template is used if `chat` is `template`.
         chat: A key of `tts.engines.chat_format.FORMATS`, or `template`.
-        system: The system turn; None sends none, and a template may then put in its own.
+        system: The system turn; None sends none, and a template may then insert its own.
         turns: Role and content of each turn.
         answer: Whether to open the assistant's turn at the end.
     """

@@ -1,9 +1,9 @@
-r"""Implicit PRMs: how much likelier a trained model finds the solution's tokens than a reference model does.
+r"""Implicit PRMs: the log-ratio of the solution's tokens under a trained model and a reference model.
 
 arXiv:2412.01981: the return up to a step is beta * sum of log(pi / pi_ref) over the tokens so far. EurusPRM-Stage1 and
 -Stage2 (PRIME-RL/PRIME at 18ad596) and Windy0822's ImplicitPRMs. The official code finds the end of step k by rendering the
-conversation cut behind it: it is the last token but one of that rendering, a blank line added unless the step is the last.
-Kept to the token, with what that includes of the template around the steps.
+conversation cut after it: it is the last token but one of that rendering, with a blank line added unless the step is the
+last. This codec reproduces that token for token, including the parts of the template that it counts.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ class ImplicitCodec(Codec):
     Args:
         coefficient: beta.
         chat: Chat format, `template` for the tokenizer's own.
-        step: Form of a step, with `{step}` and perhaps `{number}`.
-        closing: What is cut off a rendering that stops behind an earlier step, as the official code for Llama does.
+        step: Form of a step, with `{step}` and optionally `{number}`.
+        closing: Suffix removed from a rendering that stops after an earlier step, as in the official code for Llama.
     """
 
     def __init__(
@@ -59,8 +59,8 @@ class ImplicitCodec(Codec):
         ids = tokenizer.split(text(len(steps)))
         ends = [end(count) for count in range(len(steps) + 1)]
         if ends != sorted(ends) or ends[0] < 1 or ends[-1] + 1 >= len(ids):
-            raise ProblemError("the ends of the steps cannot be told from this model's chat template and tokenizer")
-        # The first token that counts is the one at `ends[0]`; it is predicted by the one in front of it.
+            raise ProblemError("the ends of the steps cannot be located with this model's chat template and tokenizer")
+        # The first token that counts is at `ends[0]`; it is predicted at the position before it.
         positions = tuple(range(ends[0] - 1, ends[-1] + 1))
         candidates = tuple((ids[position + 1],) for position in positions)
         counts = [after - before for before, after in pairwise(ends)]

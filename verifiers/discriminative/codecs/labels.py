@@ -14,11 +14,11 @@ _DIFFER = Must(lambda texts: len(set(texts)) > 1, "at least two different labels
 
 @settings
 class Labels:
-    """Tokens that a model was trained to say of a step.
+    """The tokens with which a model was trained to label a step.
 
     Args:
-        texts: Their texts; the readout's classes are their places in this list.
-        ids: Their ids in the published model, None where any are right.
+        texts: Their texts; the readout's classes are indices into this list.
+        ids: Their ids in the published model, None if any are right.
     """
 
     def __init__(self, texts: Annotated[Sequence[str], _DIFFER], ids: Sequence[NonNegativeInt] | None = None) -> None:
@@ -31,7 +31,7 @@ class Labels:
         """Returns the labels' ids.
 
         Raises:
-            UserError: One is not a single token, or not the expected one.
+            UserError: A label is not a single token, or does not have the expected id.
         """
         return tuple(
             token_id(tokenizer, text, "labels.texts", expected, "labels.ids")

@@ -1,7 +1,7 @@
-r"""Plain text in which every step is a line, read at the newline: one forward pass for all steps.
+r"""Plain text with one line per step, scored at the newline: one forward pass for all steps.
 
 Skywork-o1-Open-PRM (SkyworkAI/skywork-o1-prm-inference at 719b56b, `prepare_input` in model_utils/io_utils.py): the
-begin-of-text token, the problem and "\n", then every step's tokens and the newline's, each step tokenised for itself.
+begin-of-text token, the problem and "\n", then every step's tokens and the newline's, each step tokenised separately.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from verifiers.discriminative.readout import Readout
 
 @settings
 class LinesCodec(Codec):
-    """Reads at the newline behind every step; newlines inside a step become spaces.
+    """Reads at the newline after every step; newlines inside a step become spaces.
 
     Args:
-        readout: How a row becomes a score.
+        readout: Turns a row into a score.
         bos: Whether the problem begins with the tokenizer's begin-of-text token.
     """
 

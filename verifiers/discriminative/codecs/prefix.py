@@ -1,8 +1,8 @@
-r"""A sequence for every beginning of the solution, read at its last token.
+r"""One sequence for every prefix of the solution, scored at its last token.
 
-TRL's token-classification PRMs (pipeline over `sep.join([problem, *steps[:i]]) + sep`, as huggingface's ProcessBench fork at
-79916a4 asks them) and Universal-PRM-7B (arXiv:2502.11520: a chat with the question, then the steps' own tokens and the
-end-of-text token). The sequences begin alike, and the engine computes what they share once.
+TRL's token-classification PRMs (pipeline over `sep.join([problem, *steps[:i]]) + sep`, as in huggingface's ProcessBench
+fork at 79916a4) and Universal-PRM-7B (arXiv:2502.11520: a chat with the question, then the steps' own tokens and the
+end-of-text token). The engine computes the sequences' shared prefix once.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from verifiers.discriminative.readout import Readout
 
 @settings
 class PrefixCodec(Codec):
-    """Reads the last token of each beginning of the solution.
+    """Reads the last token of each prefix of the solution.
 
     Args:
-        readout: How a row becomes a score.
-        separator: Text between steps and behind the last; in plain text also between question and first step.
+        readout: Turns a row into a score.
+        separator: Text between steps and after the last; in plain text also between question and first step.
         prompt: The question's form, with `{question}`: a user turn, or the beginning of the plain text.
         chat: Chat format around the question, `template` for the tokenizer's own; None for plain text.
-        system: System turn of the chat, None for none of ours.
+        system: System turn of the chat; None adds none.
         eos: Whether every sequence ends with the tokenizer's end-of-text token.
     """
 

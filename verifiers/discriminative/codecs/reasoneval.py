@@ -1,7 +1,7 @@
-r"""ReasonEval: a class for every step, read at its last token; the separators serve to find these and are taken out again.
+r"""ReasonEval: a class for every step, read at its last token; separators locate these tokens and are then removed.
 
 GAIR-NLP/ReasonEval at 6c91c7a, codes/examples.py: "Question:\n{input}\nAnswer:\nLet's think step by step.\n", the separator,
-and every step with the separator behind it. The separator is the tokenizer's padding token.
+and every step followed by the separator. The separator is the tokenizer's padding token.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ _PROMPT = "Question:\n{question}\nAnswer:\nLet's think step by step.\n"
 
 @settings
 class ReasonEvalCodec(Codec):
-    """Reads at the last token of every step, or `shift` tokens off it.
+    """Reads at the last token of every step, shifted by `shift` tokens.
 
     Args:
-        readout: How a row becomes a score.
-        shift: 0, or -1 as the official code reads the 7B model: its padding token is the begin-of-text token, which is taken
-            out with the separators and put in front again, so that every index is one short.
-        step: Form of a step, with `{step}` and perhaps `{number}`; the official example's steps begin "1. ".
+        readout: Turns a row into a score.
+        shift: 0, or -1 as in the official code for the 7B model: its padding token is the begin-of-text token, which is
+            removed with the separators and prepended again, so that every index is one too low.
+        step: Form of a step, with `{step}` and optionally `{number}`; the official example's steps begin "1. ".
     """
 
     def __init__(self, readout: Readout, shift: Literal[0, -1] = 0, step: str = "{step}") -> None:
@@ -55,6 +55,6 @@ class ReasonEvalCodec(Codec):
                 ids.append(token)
         if len(positions) != len(steps) + 1:
             raise ProblemError(
-                f"the separator {separator!r} becomes part of other tokens: the steps' ends cannot be told"
+                f"the separator {separator!r} becomes part of other tokens: the steps' ends cannot be located"
             )
         return Rendering((ScoreRequest(tuple(ids), tuple(positions[1:])),), (1,) * len(steps))

@@ -1,8 +1,8 @@
-"""A token behind every step, read where it stands: one forward pass for all steps.
+"""A separator token after every step, scored at its position: one forward pass for all steps.
 
 Qwen2.5-Math-PRM (arXiv:2501.07301), Qwen2.5-Math-7B-PRM800K, ReasonFlux-PRM-7B (arXiv:2506.18896) and ActPRM
-(sail-sg/ActivePRM at 352061a) put `<extra_0>` behind the steps of an assistant's turn and read a head of their own.
-Math-Shepherd (arXiv:2312.08935) writes plain text with `ки` behind every step and compares the logits of `+` and `-` there.
+(sail-sg/ActivePRM at 352061a) put `<extra_0>` after the steps of an assistant turn and read their own head. Math-Shepherd
+(arXiv:2312.08935) uses plain text with `ки` after every step and compares the logits of `+` and `-` there.
 """
 
 from __future__ import annotations
@@ -31,18 +31,18 @@ from verifiers.discriminative.readout import Readout
 
 @settings
 class SeparatorCodec(Codec):
-    """Reads at the separator behind every step.
+    """Reads at the separator after every step.
 
     Args:
-        readout: How a row becomes a score.
-        separator: The text of the token behind a step.
-        separator_id: Its id in the published model, None where any is right.
+        readout: Turns a row into a score.
+        separator: The text of the token after a step.
+        separator_id: Its id in the published model, None if any is right.
         chat: Chat format around question and solution, `template` for the tokenizer's own; None for plain text.
-        system: System turn of the chat, None for none of ours.
-        prompt: What stands in front of the first step (the user turn of a chat), with `{question}`.
-        step: Form of a step, with `{step}` and perhaps `{number}`.
+        system: System turn of the chat; None adds none.
+        prompt: Text before the first step (the user turn of a chat), with `{question}`.
+        step: Form of a step, with `{step}` and optionally `{number}`.
         between: Text between a separator and the next step.
-        labels: The tokens that the vocabulary's head is asked about; None for a head with values of its own.
+        labels: The tokens whose logits are read from the vocabulary head; None for a model with its own scoring head.
         bos: Whether the sequence begins with the tokenizer's begin-of-text token.
     """
 
@@ -76,7 +76,7 @@ class SeparatorCodec(Codec):
         if len(positions) != len(steps):
             raise ProblemError(
                 f"the separator {self._separator!r} is found {len(positions)} times in a solution of {len(steps)} steps: it "
-                "becomes part of other tokens, or the chat template holds it; its scores would belong to other steps"
+                "becomes part of other tokens, or the chat template contains it; its scores would belong to other steps"
             )
         candidates = self._labels.at(tokenizer, len(positions)) if self._labels else ()
         return Rendering((ScoreRequest(tuple(ids), positions, candidates),), (1,) * len(steps))

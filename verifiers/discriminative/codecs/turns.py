@@ -1,7 +1,7 @@
-"""A conversation in which the user says a step and the assistant says + or -: one forward pass for all steps.
+"""A conversation in which each user turn is a step and the assistant answers + or -: one forward pass for all steps.
 
 RLHFlow's PRMs and ORMs (RLHFlow/RLHF-Reward-Modeling, math-rm/prm_evaluate.py at fc39179) and the text path of VisualPRM
-(arXiv:2503.10291). Whatever the model thinks of earlier steps, its earlier answers are written as `+`.
+(arXiv:2503.10291). The answers to earlier steps are always written as `+`, whatever the model's judgement of them.
 """
 
 from __future__ import annotations
@@ -17,20 +17,20 @@ from verifiers.discriminative.codecs.base import Codec, Rendering, chat_text, fi
 from verifiers.discriminative.codecs.labels import Labels
 from verifiers.discriminative.readout import Readout
 
-# Stands in for the assistant's answers while a chat template is filled in; a private-use character that no text has.
+# Placeholder for the assistant's answers while a chat template is rendered: a private-use character.
 _ANSWER = "\ue0f4"
 
 
 @settings
 class TurnsCodec(Codec):
-    """Reads what the assistant would say to each step, at the token in front of its answer.
+    """Reads the assistant's answer to each step, at the token before it.
 
     Args:
-        readout: How a row becomes a score.
-        labels: What the assistant can say; the first is what it is made to have said of earlier steps.
+        readout: Turns a row into a score.
+        labels: The assistant's possible answers; the first is inserted as the answer to earlier steps.
         chat: Chat format, `template` for the tokenizer's own.
-        system: System turn, None for none of ours.
-        first: Form of the first user turn, with `{question}` and `{step}`; later ones are the step alone.
+        system: System turn; None adds none.
+        first: Form of the first user turn, with `{question}` and `{step}`; later turns are just the step.
         unit: `step`: a turn for each step. `solution`: one turn with the whole text, one score.
     """
 
@@ -66,8 +66,8 @@ class TurnsCodec(Codec):
         if ids != tokenizer.split(self._labels.texts[0].join(parts)):
             raise SettingError(
                 "labels",
-                f"the answer {self._labels.texts[0]!r} is not a token of its own in this model's chat template; choose the "
-                "model that the format is of",
+                f"the answer {self._labels.texts[0]!r} is not a separate token in this model's chat template; choose the "
+                "model that the format belongs to",
             )
         candidates = (labels,) * len(positions)
         return Rendering((ScoreRequest(tuple(ids), tuple(positions), candidates),), (1,) * len(steps))

@@ -1,7 +1,7 @@
 """One score for the whole solution, read at its last token: outcome reward models, and ReasonFlux-PRM-1.5B.
 
 ReasonFlux-PRM-1.5B (Gen-Verse/ReasonFlux at 8980b8b, RewardModel in utils/rm_utils.py) reads problem and solution as one
-plain text. Reward models for chats (sequence classification) read a user's and an assistant's turn.
+plain text. Reward models for chats (sequence classification) read a user turn and an assistant turn.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ class WholeCodec(Codec):
     """Reads the last token of question and solution.
 
     Args:
-        readout: How the row becomes a score.
-        chat: Chat format, `template` for the tokenizer's own; None for the question and the solution, nothing between.
-        system: System turn of the chat, None for none of ours.
+        readout: Turns the row into a score.
+        chat: Chat format, `template` for the tokenizer's own; None to concatenate question and solution.
+        system: System turn of the chat; None adds none.
     """
 
     wholes = True
