@@ -31,9 +31,13 @@ class Grader(Answers, Protocol):
 
     Attributes:
         runs_code: Whether it runs code in the sandbox, which is then started.
+        failures: How often two answers counted as different because the check failed or took too long.
+        unsure: How often they did because one of them was not understood.
     """
 
     runs_code: bool = False
+    failures: int = 0
+    unsure: int = 0
 
     def check(self, reference: str) -> None:
         """Raises UserError if it cannot handle a reference answer like this one."""

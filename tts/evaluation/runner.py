@@ -14,6 +14,7 @@ from tts.core.events import Progressed, emit
 from tts.core.grader import Grader
 from tts.core.json import JsonObject, Summary
 from tts.core.tree import save_tree
+from tts.evaluation.doubts import Doubts
 from tts.evaluation.record import Record, failed, solved
 from tts.evaluation.summary import Tally, summarize
 from tts.files.jsonl_log import JsonlLog, MemoryLog
@@ -78,6 +79,7 @@ class Runner:
             RunError: The disk is full, or something else that all problems need is gone.
         """
         tally, kept, stopped = Tally(), 0, None
+        doubts = Doubts(self._grader)
         if self._folder is not None:
             with writing(self._folder):
                 (self._folder / "trees").mkdir(parents=True, exist_ok=True)
@@ -109,7 +111,7 @@ class Runner:
                     in_flight=self._in_flight,
                 )
             finally:
-                summary.update({**summarize(tally, meter, extra), "resumed": kept})
+                summary.update({**summarize(tally, meter, extra), "resumed": kept, "grading": doubts.counts()})
                 if self._folder is not None and log is not None:
                     log.sort()
                     with writing(self._folder):

@@ -15,6 +15,10 @@ from tts.statistics.metrics import wilson_interval
 
 _SHOWN = 3  # number of errors kept for display
 _TOLD = " (TOLD THE ANSWERS)"
+_DOUBTS = {
+    "failures": "comparisons of answers failed or took too long: counted as different",
+    "unsure": "comparisons of answers that were not understood: counted as different",
+}
 
 
 @dataclass
@@ -146,6 +150,8 @@ def rows(tally: Tally, summary: Summary) -> list[Row]:
         made.append(("cost", f"{summary['dollars']:,.2f}", "dollars"))
     if tally.limited:
         made.append(("limits", f"{tally.limited:,}", f"problems cut short by {', '.join(summary['limits_hit'])}"))
+    doubts = summary.get("grading", {})
+    made += [("grading", f"{doubts[name]:,}", said) for name, said in _DOUBTS.items() if doubts.get(name)]
     return [*made, ("wall", f"{summary['wall_s']:.1f}", "s")]
 
 

@@ -152,6 +152,8 @@ GRADER: Contract[Grader] = Contract(
         "correct": _coroutine,
         "equivalent": _coroutine,
         "close": _coroutine,
+        "failures": _of_type(int, "a whole number"),
+        "unsure": _of_type(int, "a whole number"),
     },
 )
 TASK: Contract[Task] = Contract(

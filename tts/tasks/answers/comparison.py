@@ -1,0 +1,267 @@
+"""Which answers are the same: by what they are, down to formulas, which are compared by value."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Protocol
+
+from tts.tasks.answers.alternatives import spelled_out
+from tts.tasks.answers.building import negative, product, total
+from tts.tasks.answers.exact import exact, rounded, terminates, written_decimal
+from tts.tasks.answers.logic import Verdict, either, every, matched
+from tts.tasks.answers.nodes import (
+    Apply,
+    Choice,
+    Group,
+    Matrix,
+    Node,
+    Number,
+    Opaque,
+    Quantity,
+    Relation,
+    Several,
+    Symbol,
+    Text,
+    latex,
+)
+from tts.tasks.answers.relations import interval, is_name, larger_and_smaller, named, value
+from tts.tasks.answers.units import same_unit
+
+
+class Algebra(Protocol):
+    """Compares formulas; None where it cannot say."""
+
+    def equal(self, one: Node, other: Node) -> Verdict:
+        """Returns whether two formulas have the same value for all values of their variables."""
+
+    def between(self, formula: Node, low: Fraction, high: Fraction) -> Verdict:
+        """Returns whether a formula's value is in a range."""
+
+    def proportional(self, one: Node, other: Node, positive: bool) -> Verdict:
+        """Returns whether one formula is the other times a number that is not zero, or that is positive."""
+
+    def verify(self, reference: str, answer: str) -> Verdict:
+        """Returns whether math-verify finds two answers in LaTeX the same."""
+
+
+_SETS = frozenset(["union", "intersection", "without"])
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Compares answers.
+
+    Args:
+        algebra: Compares formulas whose values are not rational numbers.
+    """
+
+    algebra: Algebra
+
+    def same(self, reference: Node, answer: Node) -> Verdict:
+        """Returns whether an answer is the reference's; None where that cannot be said."""
+        if reference == answer:
+            return True
+        return self._same(_only(spelled_out(reference)), _only(spelled_out(answer)))
+
+    def _same(self, reference: Node, answer: Node) -> Verdict:
+        if reference == answer:
+            return True
+        match reference, answer:
+            case (Relation(), Relation()):
+                return self._relations(reference, answer)
+            case (Choice(), Choice()):
+                return reference.letter == answer.letter and self._same(reference.value, answer.value)
+            case (Choice(letter, said), other) | (other, Choice(letter, said)):
+                sides = (said, other) if reference != other else (other, said)
+                return either([other == Symbol(letter), self._same(*sides)])
+            case (Several(), _) | (_, Several()):
+                return self._lists(reference, answer)
+            case (Relation(), _):
+                return self._relation(reference, answer, any_name=False)
+            case (_, Relation()):
+                return self._relation(answer, reference, any_name=True)
+            case (Quantity(), _) | (_, Quantity()):
+                return self._quantities(reference, answer)
+            case (Opaque(), _) | (_, Opaque()):
+                return self._unread(reference, answer)
+            case (Text(), _) | (_, Text()):
+                return False
+            case (Group(), Group()):
+                brackets = (reference.opening, reference.closing) == (answer.opening, answer.closing)
+                return self._in_order(reference.items, answer.items) if brackets else False
+            case (Matrix(), Matrix()):
+                shapes = [[len(row) for row in matrix.rows] for matrix in (reference, answer)]
+                cells = [[cell for row in matrix.rows for cell in row] for matrix in (reference, answer)]
+                return shapes[0] == shapes[1] and reference.kind == answer.kind and self._in_order(*cells)
+        if any(isinstance(node, Apply) and node.name in _SETS for node in (reference, answer)):
+            return self._sets(reference, answer)
+        if any(isinstance(node, Group | Matrix) for node in (reference, answer)):
+            return False
+        return self._scalars(reference, answer)
+
+    def _in_order(self, ones: Sequence[Node], others: Sequence[Node]) -> Verdict:
+        if len(ones) != len(others):
+            return False
+        return every(self._same(one, other) for one, other in zip(ones, others, strict=True))
+
+    def _relations(self, reference: Relation, answer: Relation) -> Verdict:
+        verdicts: list[Verdict] = []
+        names = named(reference), named(answer)
+        if names[0] is not None and names[1] is not None:
+            one, other = names[0][0], names[1][0]
+            # f(x) = 2x is y = 2x: either names the value; but two variables are two.
+            if one == other or {type(one), type(other)} == {Apply, Symbol}:
+                return self._same(names[0][1], names[1][1])
+        ranges = interval(reference), interval(answer)
+        if isinstance(ranges[0], Group) and isinstance(ranges[1], Group):
+            variables = [[side for side in relation.sides if is_name(side)] for relation in (reference, answer)]
+            return variables[0] == variables[1] and self._same(*ranges)
+        differences = larger_and_smaller(reference), larger_and_smaller(answer)
+        if differences[0] is not None and differences[1] is not None:
+            if differences[0][2] != differences[1][2]:
+                return False
+            one, other = (total((d[0], negative(d[1]))) for d in differences if d is not None)
+            verdicts.append(self.algebra.proportional(one, other, positive=reference.signs != ("=",)))
+        if reference.signs == answer.signs:
+            verdicts.append(self._in_order(reference.sides, answer.sides))
+        return either(verdicts)
+
+    def _relation(self, relation: Relation, other: Node, any_name: bool) -> Verdict:
+        described = interval(relation)
+        if described != relation:
+            return self._same(_only(described), other)
+        said = value(relation, any_name)
+        if said is None:
+            return self._unread(relation, other) if isinstance(other, Group | Opaque) or _is_set(other) else False
+        return self._same(other, said) if any_name else self._same(said, other)
+
+    def _lists(self, reference: Node, answer: Node) -> Verdict:
+        ranges = interval(reference), interval(answer)
+        if ranges != (reference, answer):
+            return self._same(*ranges)
+        if isinstance(reference, Several) and isinstance(answer, Several):
+            ones, others = _members(reference), _members(answer)
+            if _names_differ(reference) != _names_differ(answer) or reference.labelled or answer.labelled:
+                return not (reference.braces or answer.braces) and self._in_order(ones, others)
+            return matched(ones, others, self._same)
+        several, other = (reference, answer) if isinstance(reference, Several) else (answer, reference)
+        assert isinstance(several, Several)
+        if not isinstance(other, Group | Opaque) and not several.braces:
+            # A list of one element, or one that says the same in several ways: 5/4, or 1.25.
+            return every(self._same(item, other) for item in several.items)
+        if isinstance(other, Group) and not several.braces:
+            # A point or an interval may be given without its parentheses, in order.
+            named_alike = any(isinstance(item, Relation) for item in several.items) and not _names_differ(several)
+            round_ones = other.opening + other.closing == "()" and not named_alike
+            return round_ones and self._in_order(several.items, other.items)
+        return self._unread(reference, answer) if isinstance(other, Opaque) else False
+
+    def _quantities(self, reference: Node, answer: Node) -> Verdict:
+        match reference, answer:
+            case (Quantity(), Quantity()):
+                return same_unit(reference.unit, answer.unit) and self._same(reference.value, answer.value)
+            case (Quantity(), _):
+                return reference.optional and self._same(reference.value, answer)
+            case (_, Quantity()):
+                return answer.optional and self._same(reference, answer.value)
+        return None
+
+    def _sets(self, reference: Node, answer: Node) -> Verdict:
+        match reference, answer:
+            case (Apply("union", ones), Apply("union", others)) if matched(ones, others, self._same):
+                return True
+        return self._unread(reference, answer)
+
+    def _unread(self, reference: Node, answer: Node) -> Verdict:
+        """Asks math-verify about formulas that were not read; it is given all of them, or nothing."""
+        if isinstance(reference, Opaque) and isinstance(answer, Opaque) and _plain(reference) == _plain(answer):
+            return True
+        if any(
+            isinstance(node, Text) or (isinstance(node, Opaque) and not node.formula) for node in (reference, answer)
+        ):
+            return None
+        return self.algebra.verify(latex(reference), latex(answer))
+
+    def _scalars(self, reference: Node, answer: Node) -> Verdict:
+        names = [node.name if isinstance(node, Apply) else "" for node in (reference, answer)]
+        if "base" in names:
+            return self._bases(reference, answer)
+        if "mod" in names:
+            same_kind = isinstance(reference, Apply) and isinstance(answer, Apply) and names[0] == names[1]
+            return same_kind and self._in_order(reference.args, answer.args)  # type: ignore[union-attr]
+        if isinstance(reference, Apply) and isinstance(answer, Apply) and names == ["ratio", "ratio"]:
+            return self._ratios(reference.args, answer.args)
+        values = exact(reference), exact(answer)
+        if None not in values and values[0] == values[1]:
+            return True
+        decimals = written_decimal(reference), written_decimal(answer)
+        if decimals[0] is not None and decimals[1] is None:
+            return self._rounds(decimals[0], answer, values[1])
+        if decimals[1] is not None and decimals[0] is None:
+            return self._rounds(decimals[1], reference, values[0])
+        if None not in values or _differ_at_sight(reference, answer):
+            return False
+        return self.algebra.equal(reference, answer)
+
+    def _rounds(self, decimal: Number, formula: Node, value: Fraction | None) -> Verdict:
+        """Returns whether a decimal is a formula's value, or rounds it where it has digits enough."""
+        ends = rounded(decimal)
+        if value is not None:
+            return not terminates(value) and ends is not None and ends[0] <= value < ends[1]
+        if ends is not None:
+            return self.algebra.between(formula, *ends)
+        return False if _differ_at_sight(decimal, formula) else self.algebra.equal(decimal, formula)
+
+    def _bases(self, reference: Node, answer: Node) -> Verdict:
+        """Digits with a base and without are the same answer; the question says which base is meant."""
+        based = [node for node in (reference, answer) if isinstance(node, Apply) and node.name == "base"]
+        if len(based) == 2:
+            return False
+        other = answer if based[0] == reference else reference
+        return based[0].args[0] == other
+
+    def _ratios(self, ones: Sequence[Node], others: Sequence[Node]) -> Verdict:
+        if len(ones) != len(others):
+            return False
+        crossed = ((product((a, others[0])), product((b, ones[0]))) for a, b in zip(ones, others, strict=True))
+        return every(self._same(*pair) for pair in crossed)
+
+
+def _only(node: Node) -> Node:
+    """Returns the element of a set of one, which may be given without its braces."""
+    return node.items[0] if isinstance(node, Several) and node.braces and len(node.items) == 1 else node
+
+
+def _plain(opaque: Opaque) -> str:
+    """Returns tokens that were not understood without their fonts."""
+    return "".join(_TEXT.sub(r" \1 ", opaque.text).split())
+
+
+_TEXT = re.compile(r"\\text\{([^{}]*)\}")
+
+
+def _members(several: Several) -> tuple[Node, ...]:
+    return tuple(dict.fromkeys(several.items)) if several.braces else several.items
+
+
+def _names_differ(several: Several) -> bool:
+    """Returns whether a list names its elements, each differently: then their order is theirs no more."""
+    names = [named(item) for item in several.items if isinstance(item, Relation)]
+    return len({_letter(name[0]) for name in names if name is not None}) > 1
+
+
+def _letter(name: Node) -> Node:
+    """Returns a name without its subscript: x_1 and x_2 are the values of x, in any order."""
+    return Symbol(name.name.partition("_")[0]) if isinstance(name, Symbol) else name
+
+
+def _is_set(node: Node) -> bool:
+    return isinstance(node, Apply) and node.name in _SETS
+
+
+def _differ_at_sight(reference: Node, answer: Node) -> bool:
+    """Returns whether two different leaves cannot be the same: two letters, a letter and a number."""
+    return all(isinstance(node, Number | Symbol) for node in (reference, answer))

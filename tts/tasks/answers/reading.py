@@ -1,0 +1,259 @@
+"""Reading an answer: its list's elements, their labels, relations, units and words, then the formulas."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from functools import lru_cache
+
+from tts.tasks.answers.characters import in_latex
+from tts.tasks.answers.cursor import RefusedError
+from tts.tasks.answers.expressions import parse
+from tts.tasks.answers.labels import choice, separated, without_labels
+from tts.tasks.answers.names import FUNCTIONS
+from tts.tasks.answers.nodes import (
+    Choice,
+    Node,
+    Number,
+    Opaque,
+    Quantity,
+    Relation,
+    Several,
+    Text,
+    latex,
+)
+from tts.tasks.answers.quantities import quantity
+from tts.tasks.answers.tokens import Token, spell, tokenize
+
+LONGEST = 2000
+"""Characters; a longer answer is no formula and equals only what is written like it."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An answer that was read.
+
+    Attributes:
+        node: What it says.
+        form: That in LaTeX; answers with the same form are the same.
+    """
+
+    node: Node = field(compare=False)
+    form: str
+
+
+_PLAIN = re.compile(r"-?(?:0|[1-9]\d{0,300})(?:\.\d{0,300}[1-9])?", re.ASCII)
+"""A number that is its own form."""
+_MARKED = re.compile(r"^(?P<mark>\*{1,3}|__|`+|ˋ|\"|')(?P<inside>.+)(?P=mark)$", re.DOTALL)
+_FULL_STOP = re.compile(r"(?:(?<![.\\])[.,;]|[。．；，！])\s*$")
+_LABEL = re.compile(
+    r"^\s*(?:\\text(?:bf|rm|it)?\s*\{)?\s*(?:the\s+)?(?:final\s+|correct\s+)?(?:answer|ans|answers|result|答案|答)"
+    r"\s*(?:is|are|[:：=]|为|是)+\s*\}?",
+    re.IGNORECASE,
+)
+_CLOCK = re.compile(r"(?<![a-zA-Z])([ap])\.\s?m\.?(?![a-zA-Z])", re.IGNORECASE)
+_SEPARATORS = frozenset([",", ";", "、", "&", "；"])
+_CONJUNCTIONS = frozenset(["and", "or", "和", "或", "与", "及", "或者", "以及", "und", "oder", "et", "ou", "y"])
+_OPENING, _CLOSING = frozenset(["(", "[", "{", r"\{"]), frozenset([")", "]", "}", r"\}"])
+_SIGNS = {"=": "=", "<": "<", ">": ">"}
+_SIGN_COMMANDS = {
+    "le": r"\le", "ge": r"\ge", "ne": r"\ne", "approx": r"\approx", "in": r"\in", "equiv": r"\equiv", "sim": r"\sim",
+    "implies": r"\implies", "iff": r"\iff", "Rightarrow": r"\implies", "to": r"\to", "rightarrow": r"\to",
+    "longrightarrow": r"\to", "cong": r"\cong", "propto": r"\propto", "notin": r"\notin", "subset": r"\subset",
+    "subseteq": r"\subseteq", "mapsto": r"\mapsto",
+}  # fmt: skip
+
+
+@lru_cache(maxsize=1 << 14)  # candidates share few answers
+def read(answer: str) -> Answer:
+    """Reads an answer. Everything in it is kept: what is not understood is `Opaque`."""
+    plain = answer.strip()
+    if _PLAIN.fullmatch(plain):
+        node: Node = Number(Fraction(plain), len(plain.partition(".")[2]))
+        return Answer(node, "0" if plain == "-0" else plain)
+    if len(plain) > LONGEST:
+        words = " ".join(plain.split())
+        return Answer(Opaque(words, formula=False), words)
+    node = _read(plain)
+    form = latex(node)
+    return Answer(node, form)
+
+
+def _read(text: str) -> Node:
+    text = _CLOCK.sub(lambda match: f" {match[1].upper()}M ", in_latex(text))
+    for _ in range(2):
+        text = _LABEL.sub("", _unmarked(_FULL_STOP.sub("", text).strip()))
+    tokens = _unwrapped(tokenize(text))
+    while tokens and tokens[-1].kind == "mark" and tokens[-1].text in ".,;":
+        tokens = _unwrapped(tokens[:-1])
+    parts = _split(tokens)
+    if len(parts) == 1:
+        parts = separated(tokens)
+    parts, labelled = without_labels(parts)
+    chosen = choice(tokens) if len(parts) == 1 else None
+    if chosen is not None:
+        return Choice(chosen[0], _element(chosen[1]))
+    if len(parts) == 1 or any(_has_ellipsis(part) and len(part) > 1 for part in parts):
+        return _element(parts[0] if len(parts) == 1 else tokens)
+    elements = [_element(part) for part in parts]
+    return Several(tuple(elements), labelled=True) if labelled else _several(elements)
+
+
+def _unmarked(text: str) -> str:
+    """Takes away Markdown's emphasis and quotes around everything."""
+    while match := _MARKED.match(text):
+        text = match["inside"].strip()
+    return text
+
+
+def _unwrapped(tokens: list[Token]) -> list[Token]:
+    """Takes away braces around everything."""
+    while len(tokens) > 2 and tokens[0].text == "{" and _closes(tokens) == len(tokens) - 1:
+        tokens = tokens[1:-1]
+    return tokens
+
+
+def _closes(tokens: Sequence[Token]) -> int:
+    """Returns the place of the bracket that closes the first token's, or the length where none does."""
+    depth = 0
+    for place, token in enumerate(tokens):
+        if token.kind == "mark":
+            depth += (token.text in _OPENING) - (token.text in _CLOSING)
+        if depth == 0:
+            return place
+    return len(tokens)
+
+
+def _depths(tokens: Sequence[Token]) -> list[int]:
+    """Returns how many brackets and environments are open around each token."""
+    depths, depth = [], 0
+    for token in tokens:
+        closing = token.kind == "end" or (token.kind == "mark" and token.text in _CLOSING)
+        closing = closing or (token.kind == "command" and token.text in ("rangle", "rvert"))
+        closing = closing and not (token.text == "]" and depth == 0)  # ]0, 1[
+        depth -= closing and depth > 0
+        depths.append(depth)
+        opening = token.kind == "begin" or (token.kind == "mark" and token.text in _OPENING)
+        opening = opening or (token.text == "]" and not closing)
+        depth += opening or (token.kind == "command" and token.text in ("langle", "lvert"))
+    return depths
+
+
+def _split(tokens: Sequence[Token]) -> list[list[Token]]:
+    """Returns the elements of a list without brackets; one where it is none."""
+    parts: list[list[Token]] = [[]]
+    for token, depth in zip(tokens, _depths(tokens), strict=True):
+        separates = depth == 0 and (
+            (token.kind == "mark" and token.text in _SEPARATORS)
+            or (token.kind == "word" and token.text.lower() in _CONJUNCTIONS and _stands_apart(token))
+            or (token.kind == "command" and token.text == "\\")
+        )
+        if separates:
+            parts.append([])
+        else:
+            parts[-1].append(token)
+    return [part for part in parts if part] or [[]]
+
+
+def _stands_apart(token: Token) -> bool:
+    """Returns whether a word is one, and no product of letters."""
+    return token.upright or not token.text.isascii() or (token.blank and token.text != "y")
+
+
+def _has_ellipsis(tokens: Sequence[Token]) -> bool:
+    return any(token.kind == "command" and token.text == "ldots" for token in tokens)
+
+
+def _several(elements: list[Node]) -> Node:
+    first, *others = elements
+    if isinstance(first, Relation) and first.signs == ("=",) and not any(isinstance(o, Relation) for o in others):
+        # n = 2, 3, 4: the name holds for all of them.
+        return Relation(("=",), (first.sides[0], Several((first.sides[1], *others))))
+    return Several(tuple(elements))
+
+
+def _element(tokens: Sequence[Token]) -> Node:
+    cuts = [
+        (place, sign)
+        for place, (token, depth) in enumerate(zip(tokens, _depths(tokens), strict=True))
+        if depth == 0 and (sign := _sign(token, tokens[:place])) is not None
+    ]
+    if not cuts:
+        return _side(tokens)
+    signs: list[str] = []
+    sides: list[Node] = []
+    start = 0
+    for place, sign in cuts:
+        if place == start and signs and signs[-1] + sign in _DOUBLE:  # <=, >=
+            signs[-1] = _DOUBLE[signs[-1] + sign]
+        else:
+            sides.append(_side(tokens[start:place]))
+            signs.append(sign)
+        start = place + 1
+    sides.append(_side(tokens[start:]))
+    return Relation(tuple(signs), tuple(sides))
+
+
+_DOUBLE = {"<=": r"\le", ">=": r"\ge", "==": "=", ":=": "="}
+
+
+def _sign(token: Token, before: Sequence[Token]) -> str | None:
+    """Returns the relation sign that a token is; a colon is one where it stands behind words: Total: 12."""
+    if token.text == ":" and any(len(t.text) > 2 for t in before) and all(t.kind == "word" for t in before):
+        return "="
+    table = {"mark": _SIGNS, "command": _SIGN_COMMANDS}.get(token.kind, {})
+    return table.get(token.text)
+
+
+def _side(tokens: Sequence[Token]) -> Node:
+    inside = _unwrapped(list(tokens))
+    tokens = inside if len(_split(inside)) == 1 else tokens
+    words = _words(tokens)
+    if words is not None:
+        return words
+    try:
+        return quantity(tokens, parse)
+    except RefusedError as refused:
+        return Opaque(spell(tokens), refused.formula)
+
+
+def _words(tokens: Sequence[Token]) -> Text | None:
+    """Returns words that are no formula, None where these are none: words of four letters, several of two, or a text."""
+    words = [token for token in tokens if token.kind == "word"]
+    others = [token for token in tokens if token.kind != "word"]
+    if not words or any(token.text not in ("-", "'", ".", "(", ")") or token.kind != "mark" for token in others):
+        return None
+    texts = [token.text for token in words]
+    if any(text in FUNCTIONS or text in ("pi", "infinity", "inf", "oo") for text in texts):
+        return None
+    upright = all(token.upright for token in words)
+    if any(not token.text.isascii() for token in words) or (
+        (upright and any(len(text) > 1 for text in texts))
+        or (len(texts) == 1 and (len(texts[0]) > 3 or _is_short_word(texts[0])))
+        or (len(texts) > 1 and all(len(text) > 1 for text in texts) and any(token.blank for token in words[1:]))
+        or (len(texts) > 1 and any(len(text) > 3 for text in texts))
+    ):
+        spelled = "".join((" " if token.blank else "") + token.text for token in tokens)
+        return Text(" ".join(spelled.casefold().strip(" .").split()))
+    return None
+
+
+def _is_short_word(text: str) -> bool:
+    """Returns whether two or three letters are a word and no product: a name, or yes and no."""
+    return text.lower() in _SHORT_WORDS or (len(text) > 1 and text[0].isupper() and text[1:].islower())
+
+
+_SHORT_WORDS = frozenset(["yes", "no", "odd", "one", "two", "six", "ten", "all", "any", "red"])
+
+
+def normalize(answer: str) -> str:
+    r"""Returns a canonical form of an answer, itself an answer in LaTeX: the same for answers that are read alike.
+
+    A unit that may be left out is left out, and so are dollar signs, layout and blanks, thousands separators, zeros that
+    say nothing and the case of words. Different forms may still be equal answers: that is for
+    `tts.tasks.grading.MathGrader`.
+    """
+    node = read(answer).node
+    return latex(node.value) if isinstance(node, Quantity) and node.optional else read(answer).form

@@ -1,0 +1,124 @@
+"""Equations and inequalities: what they name, the value they give it, and the set that they describe."""
+
+from __future__ import annotations
+
+from tts.tasks.answers.building import negative
+from tts.tasks.answers.exact import exact
+from tts.tasks.answers.nodes import (
+    ZERO,
+    Apply,
+    Choice,
+    Group,
+    Node,
+    Number,
+    Opaque,
+    Quantity,
+    Relation,
+    Several,
+    Symbol,
+    Text,
+)
+
+CONSTANTS = frozenset(["e", "i", r"\pi", r"\infty"])
+INFINITY = Symbol(r"\infty")
+_VALUES = frozenset(["=", r"\approx", r"\equiv", r"\to", r"\implies", r"\cong", r"\sim"])
+_ORDERS = {"<": (True, False), ">": (False, False), r"\le": (True, True), r"\ge": (False, True)}
+"""Of each sign whether it goes upwards, and whether both sides may be equal."""
+
+
+def is_name(node: Node) -> bool:
+    """Returns whether one side of an equation only says what the other is: x, f(3), |AB|, words."""
+    if isinstance(node, Symbol):
+        return node.name not in CONSTANTS
+    if isinstance(node, Apply):
+        inner = node.args[0] if node.name == "abs" else node
+        letters = isinstance(inner, Apply) and inner.name == "mul" and all(_is_capital(arg) for arg in inner.args)
+        return node.name == "call" or letters or (node.name == "abs" and isinstance(inner, Symbol))
+    if isinstance(node, Group):
+        return all(isinstance(item, Symbol) and is_name(item) for item in node.items)
+    return isinstance(node, Text | Opaque)
+
+
+def named(relation: Relation) -> tuple[Node, Node] | None:
+    """Returns the name and the value of an equation that only names its value, None where it does not."""
+    if not _VALUES.issuperset(relation.signs):
+        return None
+    first, last = relation.sides[0], relation.sides[-1]
+    if is_name(first):
+        return first, last
+    if is_name(last) and not isinstance(last, Text | Opaque):
+        return last, relation.sides[-2]
+    return None
+
+
+def value(relation: Relation, any_name: bool) -> Node | None:
+    """Returns what a relation says a name's value is; with `any_name` also what its left side comes to (`x + y = 12`)."""
+    found = named(relation)
+    if found is not None:
+        return found[1]
+    if relation.signs == (r"\in",):
+        return relation.sides[1]
+    last = relation.sides[-1]
+    whole = _VALUES.issuperset(relation.signs) and last != ZERO
+    if _is_closed(relation.sides[0]):  # 3 + 4 = 7, but not 3 + 4 = 8
+        return last if whole and exact(relation.sides[0]) == exact(last) else None
+    return last if whole and any_name else None
+
+
+def interval(node: Node) -> Node:
+    """Returns the interval that an inequality of one variable describes, and other answers as they are."""
+    if isinstance(node, Several) and node.items and all(isinstance(item, Relation) for item in node.items):
+        parts = tuple(map(interval, node.items))
+        return Apply("union", parts) if all(isinstance(part, Group) for part in parts) else node
+    if not isinstance(node, Relation):
+        return node
+    if node.signs == (r"\in",):
+        return node.sides[1]
+    if not all(sign in _ORDERS for sign in node.signs) or len({_ORDERS[sign][0] for sign in node.signs}) > 1:
+        return node
+    upwards = _ORDERS[node.signs[0]][0]
+    sides = list(node.sides) if upwards else list(reversed(node.sides))
+    closed = [_ORDERS[sign][1] for sign in (node.signs if upwards else reversed(node.signs))]
+    if len(sides) == 2:
+        if _is_variable(sides[0]) and _is_closed(sides[1]):
+            sides, closed = [negative(INFINITY), *sides], [False, *closed]
+        elif _is_variable(sides[1]) and _is_closed(sides[0]):
+            sides, closed = [*sides, INFINITY], [*closed, False]
+    if len(sides) != 3 or not _is_variable(sides[1]) or not _is_closed(sides[0]) or not _is_closed(sides[2]):
+        return node
+    return Group("[" if closed[0] else "(", (sides[0], sides[2]), "]" if closed[1] else ")")
+
+
+def larger_and_smaller(relation: Relation) -> tuple[Node, Node, bool | None] | None:
+    """Returns the larger and the smaller side of an inequality and whether they may be equal, None for another relation.
+
+    Of an equation the sides as they stand, and None for whether they may be equal.
+    """
+    if len(relation.sides) != 2 or any(isinstance(side, _NO_FORMULAS) for side in relation.sides):
+        return None
+    first, second = relation.sides
+    if relation.signs == ("=",):
+        return first, second, None
+    if relation.signs[0] not in _ORDERS:
+        return None
+    upwards, closed = _ORDERS[relation.signs[0]]
+    return (second, first, closed) if upwards else (first, second, closed)
+
+
+_NO_FORMULAS = (Opaque, Choice, Text, Group, Several, Quantity)
+
+
+def _is_variable(node: Node) -> bool:
+    return isinstance(node, Symbol) and is_name(node)
+
+
+def _is_capital(node: Node) -> bool:
+    return isinstance(node, Symbol) and node.name[0].isupper()
+
+
+def _is_closed(node: Node) -> bool:
+    if isinstance(node, Symbol):
+        return node.name in CONSTANTS
+    if isinstance(node, Apply):
+        return all(map(_is_closed, node.args))
+    return isinstance(node, Number | Quantity) and (isinstance(node, Number) or _is_closed(node.value))
