@@ -10,9 +10,10 @@ from hypothesis.database import DirectoryBasedExampleDatabase
 
 # Everybody tries the same examples, always. `pytest --hypothesis-profile=explore` tries others and remembers what failed.
 # How long an example takes depends on what else the machine is doing.
-settings.register_profile("fixed", deadline=None, derandomize=True, database=None)
+settings.register_profile("fixed", deadline=None, derandomize=True, database=None, max_examples=50)
 settings.register_profile(
     "explore",
+    max_examples=200,
     deadline=None,
     derandomize=False,
     database=DirectoryBasedExampleDatabase(".hypothesis/examples"),

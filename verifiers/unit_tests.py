@@ -8,7 +8,7 @@ from tts.core.errors import UserError
 from tts.core.settings import settings
 from tts.core.traits import VerifierTraits
 from tts.sandbox.base import Sandbox
-from tts.tasks.code import CodeCheck, extract_code
+from tts.tasks.code import CodeCheck, asked_names, extract_code
 from verifiers.base import BaseVerifier
 
 
@@ -45,7 +45,7 @@ class UnitTestVerifier(BaseVerifier):
             raise UserError(
                 f"unit tests: problem {problem.id} has {where}; see the task's `keep` and the verifier's `tests`"
             )
-        code = extract_code(solution.text) if solution.finished else None
+        code = extract_code(solution.text, asked_names(program)) if solution.finished else None
         self._judgements.count()
         return _verdict(0.0 if code is None else float(await self._check.passes(code, program)))
 

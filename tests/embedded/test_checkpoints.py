@@ -36,7 +36,7 @@ def test_both_have_the_same_tokenizer():
 
 async def test_the_pair_does_its_task():
     """Coarse bounds that a broken checkpoint or a changed wire format misses by far; benchmarks.embedded measures."""
-    async with opened("task.split=validation", "task.size=16", "task.seed=11", "verifier.votes=3") as (_, job):
+    async with opened("task.split=validation", "task.size=10", "task.seed=11", "verifier.votes=3") as (_, job):
         search, judged = job.search, []
         for problem in job.task.problems():
             solutions = [solution async for solution in search.policy.solutions(problem, Solution(), 8)]

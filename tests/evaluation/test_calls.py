@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 import tts
+from tests import program
 from tts.core import Problem
 from tts.core.events import Chosen, Sampled, Spent, listening
 from verifiers.base import BaseVerifier
@@ -30,16 +31,7 @@ def records(folder: Path) -> list[dict[str, Any]]:
 
 
 def python(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    return subprocess.run(
-        [sys.executable, *arguments],
-        cwd=folder,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
+    return program.run(*arguments, folder=folder, environment={**os.environ, "PYTHONPATH": str(ROOT)})
 
 
 class Problems:

@@ -1,21 +1,16 @@
-"""`python -m tts` in a process that has imported everything beforehand, so that many can be started and killed in a test."""
+"""`python -m tts` in a process that starts in a moment, so that many can be started and killed in a test."""
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import resource
 import sys
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
-import policies.chat  # noqa: F401  what a run of the tests below would import
-import verifiers.generative.genprm  # noqa: F401
+from tests import program
 from tts.cli.command import command
 from tts.cli.search_command import run_search
-
-_context = multiprocessing.get_context("forkserver")
-_context.set_forkserver_preload([__name__])
 
 
 def start(output: Path, *arguments: str, largest_file: int = resource.RLIM_INFINITY) -> BaseProcess:
@@ -26,7 +21,7 @@ def start(output: Path, *arguments: str, largest_file: int = resource.RLIM_INFIN
         arguments: Of the command.
         largest_file: Bytes that a file may have.
     """
-    process = _context.Process(target=_run, args=(output, arguments, largest_file))
+    process = program.context.Process(target=_run, args=(output, arguments, largest_file))
     process.start()
     return process
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+
+from tests import program
 
 pytestmark = pytest.mark.integration
 
@@ -38,15 +37,7 @@ def run(folder: Path, name: str, *overrides: str) -> tuple[int, str]:
     samples.write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
     task = ("task=jsonl", f"task.path={samples}", "policy=recorded", f"policy.path={samples}", "sandbox=none")
     plug_in = ("verifier=always_correct", f"verifier._target_=mine.{name}", "search.n=2", "hydra.run.dir=run")
-    done = subprocess.run(
-        [sys.executable, "-m", "tts", *task, *plug_in, *overrides],
-        cwd=folder,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(folder)])},
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
+    done = program.run("-m", "tts", *task, *plug_in, *overrides, folder=folder)
     return done.returncode, done.stdout + done.stderr
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from tests import program
 from tests.engines.server import completion, serve
 
 pytestmark = pytest.mark.integration
@@ -42,8 +42,7 @@ def lines(path: Path, rows: list) -> Path:
 
 
 def tts(folder: Path, *overrides: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "tts", f"hydra.run.dir={folder / 'run'}", *overrides]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
+    return program.run("-m", "tts", f"hydra.run.dir={folder / 'run'}", *overrides, folder=ROOT)
 
 
 def said(result: subprocess.CompletedProcess[str]) -> str:
@@ -168,7 +167,7 @@ def test_a_dry_run_prints_the_plan_and_starts_nothing(tmp_path: Path, recorded: 
 
 def test_more_samples_than_were_recorded_end_the_problem(tmp_path: Path, recorded: list[str]) -> None:
     result = tts(tmp_path, *recorded, "search.n=4")
-    assert "holds 3 solutions of problem a, 4 are asked for" in said(result)
+    assert "holds 3 solutions of problem a, but 4 are needed" in said(result)
     assert result.returncode == 1
     assert json.loads((tmp_path / "run/summary.json").read_text())["n_errors"] == 2
 

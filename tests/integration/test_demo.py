@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import networkx as nx
 import pytest
 
+from tests import program
+
 pytestmark = pytest.mark.integration
 
 ROOT = Path(__file__).resolve().parents[2]
-SMALL = ["task.size=6", "search.n=4", "verifier.votes=2"]
+PROBLEMS, SAMPLES = 4, 3
+SMALL = [f"task.size={PROBLEMS}", f"search.n={SAMPLES}", "verifier.votes=2"]
 
 
 def rows_of(folder: Path) -> list[dict]:
@@ -24,8 +25,7 @@ def rows_of(folder: Path) -> list[dict]:
 
 
 def run(folder: Path, *overrides: str) -> list[dict]:
-    command = [sys.executable, "-m", "tts", f"hydra.run.dir={folder}", *SMALL, *overrides]
-    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=600, check=False)
+    result = program.run("-m", "tts", f"hydra.run.dir={folder}", *SMALL, *overrides, folder=ROOT)
     assert result.returncode == 0, result.stdout + result.stderr
     assert result.stderr == ""
     return rows_of(folder)
@@ -40,7 +40,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_every_step_of_every_sample_is_judged_with_code(demo: Path) -> None:
     for row in rows_of(demo):
-        assert len(row["solutions"]) == 4
+        assert len(row["solutions"]) == SAMPLES
         assert row["usage"]["verifier"]["code_executions"] > 0
         for solution in row["solutions"]:
             assert len(solution["scores"]) == len(solution["steps"])
@@ -54,12 +54,12 @@ def test_every_step_of_every_sample_is_judged_with_code(demo: Path) -> None:
 
 def test_the_summary_adds_up(demo: Path) -> None:
     summary, rows = json.loads((demo / "summary.json").read_text()), rows_of(demo)
-    assert summary["n_problems"] == len(rows) == 6
+    assert summary["n_problems"] == len(rows) == PROBLEMS
     assert summary["n_errors"] == 0
-    assert summary["accuracy"] == sum(row["correct"] for row in rows) / 6
-    assert summary["oracle"] == sum(any(s["correct"] for s in row["solutions"]) for row in rows) / 6
-    assert summary["pass_at_1"] == sum(s["correct"] for row in rows for s in row["solutions"]) / 24
-    assert summary["policy"]["samples"] == 24
+    assert summary["accuracy"] == sum(row["correct"] for row in rows) / PROBLEMS
+    assert summary["oracle"] == sum(any(s["correct"] for s in row["solutions"]) for row in rows) / PROBLEMS
+    assert summary["pass_at_1"] == sum(s["correct"] for row in rows for s in row["solutions"]) / (PROBLEMS * SAMPLES)
+    assert summary["policy"]["samples"] == PROBLEMS * SAMPLES
     assert summary["policy"]["completion_tokens"] == sum(s["tokens"] for row in rows for s in row["solutions"])
     for role in ("policy", "verifier"):
         spent = [row["usage"][role] for row in rows]

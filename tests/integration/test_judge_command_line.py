@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import program
 from tests.judge.helpers import results, rows, summary, write
 
 pytestmark = pytest.mark.integration
@@ -20,13 +21,11 @@ SLOW = ["verifier=calculator", "verifier._target_=tests.judge.helpers.Told", "+v
 
 
 def command(folder: Path, *overrides: str) -> list[str]:
-    return [sys.executable, "-m", "tts.judge", *overrides, f"hydra.run.dir={folder / 'run'}", "bootstrap.resamples=20"]
+    return ["-m", "tts.judge", *overrides, f"hydra.run.dir={folder / 'run'}", "bootstrap.resamples=20"]
 
 
 def run(folder: Path, *overrides: str) -> subprocess.CompletedProcess[str]:
-    result = subprocess.run(
-        command(folder, *overrides), cwd=ROOT, capture_output=True, text=True, timeout=300, check=False
-    )
+    result = program.run(*command(folder, *overrides), folder=ROOT)
     assert "Traceback" not in result.stdout + result.stderr
     return result
 
@@ -41,7 +40,7 @@ def test_an_ended_run_goes_on_where_it_was(tmp_path: Path, ending: signal.Signal
         signal.signal(signal.SIGINT, signal.SIG_DFL)
 
     process = subprocess.Popen(
-        command(tmp_path, *overrides),
+        [sys.executable, *command(tmp_path, *overrides)],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

@@ -7,10 +7,11 @@ import os
 import re
 import shlex
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+
+from tests import program
 
 pytestmark = pytest.mark.integration
 
@@ -32,10 +33,7 @@ def folder(tmp_path: Path) -> Path:
 def python(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     # As `make setup` has it: the project is installed, and the directory that the command is given in goes before it.
     environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
-    command = [sys.executable, "-m", *arguments, "hydra.run.dir=run"]
-    return subprocess.run(
-        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=500, check=False
-    )
+    return program.run("-m", *arguments, "hydra.run.dir=run", folder=folder, environment=environment)
 
 
 def test_it_is_short() -> None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+
+from tests import program
 
 pytestmark = pytest.mark.integration
 
@@ -21,11 +22,7 @@ EXAMPLES: list[tuple[str, str]] = re.findall(
 
 
 def run(code: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    command = [sys.executable, "-c", code]
-    return subprocess.run(
-        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=300, check=False
-    )
+    return program.run("-c", code, folder=folder, environment={**os.environ, "PYTHONPATH": str(ROOT)})
 
 
 def lines(output: str) -> list[str]:

@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from tests import program
+
 pytestmark = pytest.mark.integration
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -19,13 +21,11 @@ PLANNED = ("experiment=simulated", "task.limit=12", "search.n=4")
 
 
 def command(folder: Path, *overrides: str) -> list[str]:
-    return [sys.executable, "-m", "tts", f"hydra.run.dir={folder}", *PLANNED, *overrides]
+    return ["-m", "tts", f"hydra.run.dir={folder}", *PLANNED, *overrides]
 
 
 def tts(folder: Path, *overrides: str, module: str = "tts") -> subprocess.CompletedProcess[str]:
-    result = subprocess.run(
-        command(folder, *overrides), cwd=ROOT, capture_output=True, text=True, timeout=300, check=False
-    )
+    result = program.run(*command(folder, *overrides), folder=ROOT)
     assert "Traceback" not in result.stdout + result.stderr, result.stderr
     return result
 
@@ -46,13 +46,7 @@ def test_virtual_time_is_exact_and_trees_explain_the_choices(tmp_path: Path, sea
     # Also the times are the same, to the last digit.
     assert (tmp_path / "first" / "results.jsonl").read_bytes() == (tmp_path / "second" / "results.jsonl").read_bytes()
     assert summary(tmp_path / "first")["wall_s"] > 10
-    trace = subprocess.run(
-        [sys.executable, "-m", "tts.trace", str(tmp_path / "first")],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    trace = program.run("-m", "tts.trace", str(tmp_path / "first"), folder=ROOT)
     assert (trace.returncode, trace.stdout.split()[0]) == (0, "12"), trace.stdout
 
 
@@ -118,7 +112,7 @@ def test_a_time_limit_cuts_what_is_in_flight(tmp_path: Path) -> None:
             ["budget.problem.calls=9", "budget.run.calls=5"],
             "budget.problem.calls=9: it can never be reached: run.calls=5",
         ),
-        (["budget.run.dollars=1"], "what policy costs is not known; set policy.engine.prompt_price"),
+        (["budget.run.dollars=1"], "the prices of policy are not known; set policy.engine.prompt_price"),
         (["budget.run.flops=1e9", "policy.engine.parameters=null"], "set policy.engine.parameters"),
         (["+budget.problem.token=5"], "did you mean 'tokens'?"),
         (["budget.problem.tokens=many"], "budget.problem.tokens=many: a whole number or null is needed"),
@@ -144,7 +138,9 @@ def test_ctrl_c_keeps_and_sums_up_what_was_finished(tmp_path: Path) -> None:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
 
     pipe = subprocess.PIPE
-    with subprocess.Popen(run, cwd=ROOT, stdout=pipe, stderr=pipe, text=True, preexec_fn=heed) as process:
+    with subprocess.Popen(
+        [sys.executable, *run], cwd=ROOT, stdout=pipe, stderr=pipe, text=True, preexec_fn=heed
+    ) as process:
         deadline = time.monotonic() + 120
         while time.monotonic() < deadline and not (folder.joinpath("results.jsonl").exists() and records(folder)):
             time.sleep(0.05)

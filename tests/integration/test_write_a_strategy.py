@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from search.beam import Beam
+from tests import program
 from tests.search.toy import Toy
 
 pytestmark = pytest.mark.integration
@@ -36,10 +37,7 @@ def folder(tmp_path: Path) -> Path:
 def tts(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     # As `make setup` has it: the project is installed, and the directory that the command is given in goes before it.
     environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
-    command = [sys.executable, "-m", "tts", *arguments]
-    return subprocess.run(
-        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=500, check=False
-    )
+    return program.run("-m", "tts", *arguments, folder=folder, environment=environment)
 
 
 def lines(run: Path) -> list[dict[str, Any]]:

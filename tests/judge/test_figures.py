@@ -66,6 +66,8 @@ def test_figures_are_what_plain_counting_gives(judged: list[Judged]) -> None:
     ):
         halves = [plain_f1(kept, side) for side in (True, False)]
         expected = None if None in halves else sum(halves) / 2  # type: ignore[arg-type]
+        if name == "prm_score" and all(label for label, _ in pairs):
+            expected = halves[0]
         assert found[name] == (None if expected is None else pytest.approx(expected))
 
 
@@ -103,8 +105,9 @@ def test_what_is_undefined_is_none() -> None:
     correct = [Judged((True, True), True, (0.9, 0.9))]
     found = at(correct)
     assert (found["acc_correct"], found["acc_error"], found["f1"]) == (1.0, None, None)
-    # No step is wrong and none is said to be: PRMBench's class without errors.
-    assert (found["step_f1_right"], found["step_f1_wrong"], found["prm_score"]) == (1.0, None, None)
+    # No step is wrong: PRMBench's class without errors, whose score is the F1 of right steps alone.
+    assert (found["step_f1_right"], found["step_f1_wrong"], found["prm_score"]) == (1.0, None, 1.0)
+    assert at([Judged((True,) * 4, True, (0.9, 0.9, 0.9, 0.1))])["prm_score"] == pytest.approx(6 / 7)
     assert at([Judged((True, True), True, (0.9, 0.1))])["step_f1_wrong"] == 0.0
     assert set(at([]).values()) == {None}
     assert set(at([])) == {*FIGURES, "auc", "step_auc"}

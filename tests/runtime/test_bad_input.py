@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import re
-import subprocess
-import sys
 from collections.abc import Awaitable, Callable
 from functools import wraps
 from pathlib import Path
@@ -18,6 +15,7 @@ import pytest
 import tts
 from policies.base import BasePolicy
 from search.best_of_n import BestOfN
+from tests import program
 from tests.runtime.parts import QUESTION, Judge, Writer, arguments, writing
 from tts import Problem, ProblemError, Runtime, Solution, UserError, Verdict
 from tts.core import SearchResult
@@ -392,23 +390,8 @@ def test_the_command_line_says_so_in_a_dry_run(tmp_path: Path, module: str, name
     labelled = tmp_path / "labelled.json"
     labelled.write_text('[{"id": "a", "problem": "?", "steps": ["1"], "label": -1}]', "utf-8")
     task = [f"task.path={labelled}"] if module == "tts.judge" else []
-    done = subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            module,
-            "dry_run=true",
-            "verifier=always_correct",
-            f"verifier._target_=mine.{name}",
-            *task,
-        ],
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(tmp_path)])},
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
+    plug_in = ["dry_run=true", "verifier=always_correct", f"verifier._target_=mine.{name}"]
+    done = program.run("-m", module, *plug_in, *task, folder=tmp_path)
     said = done.stdout + done.stderr
     assert (done.returncode, said.count("error:"), "Traceback" in said) == (2, 1, False), said
     assert says in said

@@ -25,7 +25,7 @@ from tts.sandbox.jail import Jail
 from tts.sandbox.metered import MeteredSandbox
 from tts.sandbox.none import NoExecution
 from tts.sandbox.unsafe import Unsafe
-from tts.tasks.code import CodeCheck, extract_code, same_code
+from tts.tasks.code import CodeCheck, asked_names, extract_code, same_code
 from tts.tasks.code_grading import CodeGrader
 
 PROGRAM = "def double(x):\n    '''Doubles.'''\n# SOLUTION\nassert double(2) == 4\nassert double('a') == 'aa'"
@@ -61,6 +61,61 @@ def test_the_last_block_is_the_code(code: str, before: str, after: str) -> None:
     assert extract_code("```python\n\n```") is not None  # fails its tests, as code
 
 
+FENCE = st.tuples(st.sampled_from("`~"), st.integers(3, 6)).map(lambda fence: fence[0] * fence[1])
+LEAD = st.sampled_from(["", "  ", "   ", "\t", "      ", "> ", "1. ", "- ", "  12) "])
+INFO = st.sampled_from(
+    ["python", "Python", "py3", "{.python .n}", "python:src/x.py", "x.py", "", ' py title="x.py"', 'title="x.py"']
+)
+TWICE = """\
+def double(x):
+    '''Twice.
+
+        ```
+        double(2)
+        ```
+    '''
+
+    return 2 * x"""
+
+
+@given(fence=FENCE, lead=LEAD, info=INFO, closed=st.booleans())
+def test_a_block_is_found_however_it_is_fenced(fence: str, lead: str, info: str, closed: bool) -> None:
+    inside = "".join(char if char in "\t>" else " " for char in lead)
+    text = "\n".join([f"So:\n\n{lead}{fence}{info}", *(inside + line for line in f"{TWICE}\n".split("\n"))])
+    if closed:
+        # The fences of the example in the docstring are indented too far to end the block.
+        text += fence
+        assert extract_code(f"{text}\nThat is:\n{fence}\nprint(double(2))\n{fence}\n") == TWICE
+    if closed or fence != "```":
+        assert extract_code(text) == TWICE
+
+
+USES = [
+    "print(double(2))",
+    "def test_double():\n    assert double(2) == 5",
+    "def main():\n    print(double(int(input())))\n\nmain()",
+    "import unittest\nclass TestDouble(unittest.TestCase):\n    def test_it(self):\n        assert double(1) == 3",
+    "def halve(x):\n    return x / 2",
+    "double(",
+]
+
+
+@pytest.mark.parametrize("use", USES)
+@pytest.mark.parametrize("tag", ["python", ""])
+def test_the_block_that_defines_what_is_asked_is_the_code(use: str, tag: str) -> None:
+    text = f"```python\ndouble = None\n```\n```{tag}\n{TWICE}\n```\nUse it:\n```python\n{use}\n```\n"
+    assert extract_code(text, asked_names(PROGRAM)) == TWICE
+    assert asked_names(PROGRAM) == {"double"}
+
+
+def test_what_tests_ask_for_is_what_they_use_and_do_not_define() -> None:
+    tests = (
+        "import math as m\ndef check(candidate, *, by=0):\n    a, b = candidate(1), poly(m.pi)\n    assert len(a) == b"
+    )
+    assert asked_names(f"def f(x):\n    pass\n# SOLUTION\n{tests}\ncheck(f)") == {"f", "poly"}
+    assert asked_names("x = 1\n# SOLUTION\nassert (") == asked_names("18") == frozenset()
+
+
 @pytest.mark.parametrize("other", ["bash", "text", "Output", "js"])
 def test_blocks_of_other_languages_are_passed_over(other: str) -> None:
     text = f"```python\nx = 1\n```\nRun it:\n```{other}\npython x.py\n```\nThat is all.\n"
@@ -93,6 +148,13 @@ class TestInTheJail:
             ("def double(x):\n    return x ** 2", False),
             ("pass", False),  # the prompt's own stub
             ("def double(x:", False),
+            ("def double(x):\n    return x + x\n\nif __name__ == '__main__':\n    print(double(int(input())))", True),
+            ("    return 2 * x\n\nif ('__main__' == __name__) and True:\n    raise SystemExit(0)", True),
+            ("def double(x):\n    return 2 * x\nif __name__ != '__main__':\n    ok = f'{__name__ == 1}'", True),
+            ("from __future__ import annotations\ndef double(x: Ä) -> Ä: return x + x", True),
+            ("'''Doc.'''\nfrom __future__ import (\n    annotations,\n)\ndouble = lambda x: x + x", True),
+            ("import logging\nlogging.getLogger(__name__)\ndouble = lambda x: 2 * x", True),
+            ("from __future__ import braces\ndouble = lambda x: 2 * x", False),
             ("import os\nos._exit(0)", False),
             ("raise SystemExit(0)", False),
             ("import sys\nprint('done', file=sys.stderr)\nsys.exit(0)", False),
@@ -116,6 +178,8 @@ class TestInTheJail:
         assert await grader.right(Solution(text, (text,), "length"), problem) is False
         assert await grader.right(Solution(text, (text,), "stop"), Problem("p", "?")) is None
         assert await grader.right(Solution(text, (text,), "stop", correct=False), problem) is False
+        used = f"{text}\nSo:\n```python\ndef quadruple(x):\n    return double(double(x))\n```"
+        assert await grader.right(Solution(used, (used,), "stop"), problem) is True
         assert await grader.group(["x=1", None, "x = 1", "x = 2"]) == (0, None, 0, 1)
         assert await grader.equivalent("x=1", "x = 1")
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from rich.console import Console, ConsoleOptions, ConsoleRenderable, RenderHook, RenderResult
 from rich.text import Text
 
+from tts.core.well_formed import well_formed
+
 
 @dataclass(frozen=True)
 class Failure:
@@ -20,7 +22,7 @@ class Failure:
 
 def print_error(console: Console, message: str) -> None:
     """Prints an error message."""
-    console.print(Failure(message), soft_wrap=True)
+    console.print(Failure(well_formed(message)), soft_wrap=True)
 
 
 @dataclass

@@ -12,6 +12,7 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
 from tts.cli.run_directory import RunDirectory
+from tts.core.well_formed import well_formed
 
 
 class Sweep:
@@ -74,7 +75,7 @@ class Sweep:
     def note(self, text: str) -> Path:
         """Writes the error that ended the sweep or a round, rather than a cell, to a file and returns its path."""
         path = self._file.with_name("stopped.txt")
-        path.write_text(text, "utf-8")
+        path.write_text(well_formed(text), "utf-8")
         return path
 
     def end(self) -> dict[Path, tuple[int, str]]:

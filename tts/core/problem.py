@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from tts.core.errors import ProblemError, UserError
 from tts.core.json import JsonObject
+from tts.core.well_formed import well_formed
 
 Message = Mapping[str, str]
 """A chat message: `role` (`system`, `user`, `assistant`) and `content`."""
@@ -55,7 +56,11 @@ class Problem:
     attachments: tuple[Attachment, ...] = ()
 
     def __post_init__(self) -> None:
-        """Converts the messages to a form that can be compared."""
+        """Makes the texts well-formed and converts the messages to a form that can be compared."""
+        for name in ("id", "question", "answer"):
+            text = getattr(self, name)
+            if isinstance(text, str) and not text.isascii():
+                object.__setattr__(self, name, well_formed(text))
         if self.messages is None:
             return
         try:
@@ -145,7 +150,7 @@ def _attachment(value: object) -> Attachment:
 def _message(value: object) -> Message:
     match value:
         case {"role": "system" | "user" | "assistant" as role, "content": str(content), **rest} if not rest:
-            return {"role": role, "content": content}
+            return {"role": role, "content": well_formed(content)}
     raise ValueError(
         f'a message is {{"role": ..., "content": TEXT}}, the role system, user or assistant, not {value!r:.60}'
     )

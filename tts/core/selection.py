@@ -53,5 +53,30 @@ SELECTIONS: dict[str, Callable[[Scores, Groups], int | None]] = {
 }
 
 
+VOTES = ("weighted_vote", "majority")
+"""Rules that choose an answer; the chosen candidate only represents it."""
+
+
+def right_choice(rule: str, chosen: int | None, groups: Groups, right: Sequence[bool]) -> bool:
+    """Returns whether the choice of a rule is right.
+
+    Args:
+        rule: A key of `SELECTIONS`.
+        chosen: The candidate it chose, None if none.
+        groups: As for the rules.
+        right: Whether each candidate is right.
+    """
+    if chosen is None:
+        return False
+    group = groups[chosen]
+    return right_answer(group, groups, right) if rule in VOTES and group is not None else right[chosen]
+
+
+def right_answer(group: int | None, groups: Groups, right: Sequence[bool]) -> bool:
+    """Returns whether an answer is right: whether more than half of its candidates are labelled right."""
+    members = [is_right for is_right, other in zip(right, groups, strict=True) if other == group]
+    return group is not None and 2 * sum(members) > len(members)
+
+
 Selection = Annotated[str, OneOf(SELECTIONS)]
 """A setting that names a rule."""

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
+from tts.core.well_formed import well_formed
+
 FinishReason = Literal["stop", "length", "step"]
 """Why a solution's text ends: the policy ended it, a token limit cut it, or it is an extensible prefix."""
 
@@ -32,6 +34,16 @@ class Solution:
     tokens: int = 0
     correct: bool | None = None
     ends: tuple[int, ...] = field(default=(), compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Makes the texts well-formed."""
+        if self.text.isascii() and all(map(str.isascii, self.steps)):
+            return
+        text = well_formed(self.text)
+        object.__setattr__(self, "steps", tuple(map(well_formed, self.steps)))
+        if text != self.text:
+            object.__setattr__(self, "text", text)
+            object.__setattr__(self, "ends", ())  # offsets may have changed
 
     @property
     def finished(self) -> bool:

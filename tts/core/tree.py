@@ -23,6 +23,7 @@ from tts.core.aggregate import aggregate
 from tts.core.errors import UserError
 from tts.core.selection import SELECTIONS
 from tts.core.verdict import Vote
+from tts.core.well_formed import well_formed
 
 if TYPE_CHECKING:
     import networkx
@@ -151,14 +152,14 @@ def tree_path(folder: Path, problem: str) -> Path:
     """Returns the path of a problem's tree; different ids have different files, whatever their characters."""
     name = re.sub(r"[^\w.-]", "_", problem)[:100]
     if name != problem:
-        name += "-" + hashlib.sha256(problem.encode()).hexdigest()[:8]
+        name += "-" + hashlib.sha256(problem.encode("utf-8", "surrogatepass")).hexdigest()[:8]
     return folder / f"{name}.json"
 
 
 def save_tree(tree: Tree, folder: Path) -> None:
     """Writes a tree as node-link JSON."""
-    text = json.dumps(_node_link(tree), ensure_ascii=False)
-    tree_path(folder, tree.problem).write_text(text + "\n", "utf-8", "surrogatepass")
+    text = well_formed(json.dumps(_node_link(tree), ensure_ascii=False))
+    tree_path(folder, tree.problem).write_text(text + "\n", "utf-8")
 
 
 def load_tree(path: Path) -> Tree:
@@ -168,7 +169,7 @@ def load_tree(path: Path) -> Tree:
         UserError: The file does not hold one.
     """
     try:
-        data = json.loads(path.read_text("utf-8", "surrogatepass"))
+        data = json.loads(well_formed(path.read_text("utf-8", "surrogatepass")))
         about = data["graph"]
         missing = {"problem", "selection", "aggregator", "chosen"} - set(about)
         if missing:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import Enum
 
+from tts.core.well_formed import well_formed
+
 
 @dataclass(frozen=True)
 class Vote:
@@ -17,6 +19,11 @@ class Vote:
 
     scores: tuple[float | None, ...] = ()
     critiques: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Makes the critiques well-formed."""
+        if not all(map(str.isascii, self.critiques)):
+            object.__setattr__(self, "critiques", tuple(map(well_formed, self.critiques)))
 
 
 class Withheld(Enum):

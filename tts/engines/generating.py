@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal, Protocol, runtime_checkable
 
 from tts.core.setting_error import SettingError, refused
+from tts.core.well_formed import well_formed
 from tts.engines.base import BaseEngine, kind_of
 
 _KEPT_NAMES = {"top_logprobs": "alternatives"}
@@ -117,6 +118,11 @@ class Completion:
     prompt_tokens: int = 0
     index: int = 0
     recorded: bool = field(default=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Makes the text well-formed; a token may still be half a character."""
+        if not self.text.isascii():
+            object.__setattr__(self, "text", well_formed(self.text))
 
 
 @runtime_checkable

@@ -64,7 +64,7 @@ class ReplayEngine:
         seeded: defaultdict[tuple[str, int], list[tuple[object, Wire]]] = defaultdict(list)
         queued = defaultdict(list)
         prompts = set()
-        for place, row in read_lines(self._path):
+        for place, row in read_lines(self._path, exact=True):
             try:
                 prompt = row["prompt"]  # type: ignore[index]
                 if not isinstance(prompt, str):

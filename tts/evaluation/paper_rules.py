@@ -10,7 +10,7 @@ from __future__ import annotations
 from itertools import product
 
 from tts.core.aggregate import aggregate
-from tts.core.selection import SELECTIONS
+from tts.core.selection import SELECTIONS, right_choice
 from tts.evaluation.record import Record, SolutionRow
 
 RULES = {
@@ -33,10 +33,11 @@ def outcomes(record: Record) -> dict[str, bool] | None:
     if not (all(map(_judged, solutions)) or all(map(_rewarded, solutions))):
         return None
     groups = [solution["group"] for solution in solutions]
+    right = [solution["correct"] for solution in solutions]
     found = {}
     for name, (aggregator, selection) in RULES.items():
         chosen = SELECTIONS[selection]([aggregate(solution["scores"], aggregator) for solution in solutions], groups)
-        found[name] = chosen is not None and bool(solutions[chosen]["correct"])
+        found[name] = right_choice(selection, chosen, groups, right)
     return found
 
 

@@ -8,6 +8,7 @@ from tts.budget import ROLES, Scope, Usage
 from tts.core import Candidate, Problem, SearchResult
 from tts.core.grader import Grader
 from tts.core.plurality import plurality
+from tts.core.selection import right_answer, right_choice
 from tts.core.solution import FinishReason
 
 # Engines' floating-point noise is far below the ninth digit; written files must not depend on it.
@@ -84,10 +85,10 @@ async def solved(problem: Problem, result: SearchResult, meter: Scope, grader: G
         **_problem(problem),
         "prediction": result.answer,
         "chosen": result.chosen,
-        "correct": None if problem.answer is None else result.chosen is not None and correct[result.chosen],
-        "majority_correct": None
+        "correct": None
         if problem.answer is None
-        else winner is not None and correct[result.groups.index(winner)],
+        else right_choice(result.tree.selection, result.chosen, result.groups, correct),
+        "majority_correct": None if problem.answer is None else right_answer(winner, result.groups, correct),
         "solutions": [
             _solution(candidate, group, right)
             for candidate, group, right in zip(result.candidates, result.groups, correct, strict=True)

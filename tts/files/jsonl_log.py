@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Generic, Literal, TypeVar
 
 from tts.core.errors import UserError
+from tts.core.well_formed import well_formed
 from tts.files.writing import writing
 
 Record = TypeVar("Record")
@@ -81,7 +82,7 @@ class JsonlLog(Generic[Record]):
         Raises:
             RunError: The disk is full, or the file cannot be written for another reason.
         """
-        data = json.dumps(record, ensure_ascii=False).encode() + b"\n"
+        data = _line(record)
         with writing(self._path.parent):
             # A record that could not be written completely does not count, and the next one overwrites it.
             self._file.seek(self._end)
@@ -107,7 +108,7 @@ class JsonlLog(Generic[Record]):
                     old.seek(offset)
                     line = old.read(size)
                     if edit is not None:
-                        line = json.dumps(edit(number, json.loads(line)), ensure_ascii=False).encode() + b"\n"
+                        line = _line(edit(number, json.loads(line)))
                     new.write(line)
                 for offset, size in chain.from_iterable(self._left.values()):
                     old.seek(offset)
@@ -138,6 +139,10 @@ class JsonlLog(Generic[Record]):
     def _open(self, mode: Literal["w+b", "r+b"]) -> None:
         # Unbuffered: closing the file does not retry failed writes.
         self._file = self._path.open(mode, buffering=0)
+
+
+def _line(record: object) -> bytes:
+    return well_formed(json.dumps(record, ensure_ascii=False)).encode() + b"\n"
 
 
 class MemoryLog(Generic[Record]):

@@ -8,6 +8,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from tts.core.errors import UserError
+from tts.core.json import Json
+from tts.core.well_formed import well_formed_json
 
 _LINES = (".jsonl", ".jsonl.gz")
 _ARRAY = (".json", ".json.gz")
@@ -16,7 +18,7 @@ _ARRAY = (".json", ".json.gz")
 def read_rows(path: Path) -> Iterator[tuple[str, object]]:
     """Yields the rows of a JSON Lines file (`.jsonl`) or of a JSON array (`.json`), both optionally with `.gz`.
 
-    Blank lines are skipped; a byte-order mark is allowed.
+    Blank lines are skipped; a byte-order mark is allowed. Half of a surrogate pair becomes U+FFFD.
 
     Args:
         path: The file; a relative one is relative to the current directory.
@@ -29,15 +31,22 @@ def read_rows(path: Path) -> Iterator[tuple[str, object]]:
     """
     if not path.name.endswith(_LINES + _ARRAY):
         raise UserError(f"{path}: a data file's name must end in {', '.join(_LINES + _ARRAY)}")
-    yield from _rows(path, array=path.name.endswith(_ARRAY))
+    for place, row in _rows(path, array=path.name.endswith(_ARRAY)):
+        yield place, well_formed_json(row)
 
 
-def read_lines(path: Path) -> Iterator[tuple[str, object]]:
-    """Yields the rows of a JSON Lines file with any name; otherwise like `read_rows`."""
-    yield from _rows(path, array=False)
+def read_lines(path: Path, *, exact: bool = False) -> Iterator[tuple[str, object]]:
+    """Yields the rows of a JSON Lines file, whatever its name ends in; otherwise as `read_rows`.
+
+    Args:
+        path: The file.
+        exact: Whether to keep halves of surrogate pairs. Single tokens of a model can contain them.
+    """
+    for place, row in _rows(path, array=False):
+        yield place, row if exact else well_formed_json(row)
 
 
-def _rows(path: Path, *, array: bool) -> Iterator[tuple[str, object]]:
+def _rows(path: Path, *, array: bool) -> Iterator[tuple[str, Json]]:
     if not path.is_file():
         folder = "" if path.is_absolute() else f" in {Path.cwd()}"
         raise UserError(f"there is no data file {path}{folder}; check the path")
@@ -48,13 +57,13 @@ def _rows(path: Path, *, array: bool) -> Iterator[tuple[str, object]]:
         raise UserError(f"cannot read {path}: {error}") from error
 
 
-def _lines(path: Path, lines: Iterable[bytes]) -> Iterator[tuple[str, object]]:
+def _lines(path: Path, lines: Iterable[bytes]) -> Iterator[tuple[str, Json]]:
     for number, line in enumerate(lines, 1):
         if line.strip():
             yield f"{path}:{number}", _parse(path, number, line.rstrip())
 
 
-def _array(path: Path, content: bytes) -> Iterator[tuple[str, object]]:
+def _array(path: Path, content: bytes) -> Iterator[tuple[str, Json]]:
     rows = _parse(path, 1, content) if content.strip() else []
     if not isinstance(rows, list):
         raise UserError(f"{path}: expected an array of rows; a file with one row per line must be named .jsonl")
@@ -62,9 +71,9 @@ def _array(path: Path, content: bytes) -> Iterator[tuple[str, object]]:
         yield f"{path}, row {number}", row
 
 
-def _parse(path: Path, first_line: int, content: bytes) -> object:
+def _parse(path: Path, first_line: int, content: bytes) -> Json:
     try:
-        row: object = json.loads(content.decode("utf-8-sig" if first_line == 1 else "utf-8"))
+        row: Json = json.loads(content.decode("utf-8-sig" if first_line == 1 else "utf-8"))
     except UnicodeDecodeError as error:
         line = first_line + content.count(b"\n", 0, error.start)
         raise UserError(f"{path}:{line}: not UTF-8: byte {content[error.start]:#04x}; save the file as UTF-8") from None

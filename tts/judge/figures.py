@@ -38,8 +38,13 @@ def solution_f1(sums: Sums) -> Array:
 
 
 def prm_score(sums: Sums) -> Array:
-    """PRMBench's PRMScore: mean of the F1 of right and of wrong steps, over the steps that the verifier judged."""
-    return (step_f1_right(sums) + step_f1_wrong(sums)) / 2
+    """PRMBench's PRMScore: mean of the F1 of right and of wrong steps, over the steps that the verifier judged.
+
+    Without any wrong step, as in PRMBench's class `multi_solutions`, it is the F1 of right steps alone.
+    """
+    wrong = sums["wrong_hit"] + sums["wrong_missed"] + sums["wrong_unjudged"]
+    right = step_f1_right(sums)
+    return np.where(wrong > 0, (right + step_f1_wrong(sums)) / 2, right)
 
 
 def step_f1_right(sums: Sums) -> Array:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from tts.tasks.step_labels import Labels
 
@@ -35,6 +36,16 @@ class Judged:
     def usable(self) -> list[float]:
         """The scores that are not None."""
         return [score for score in self.scores if score is not None]
+
+    @property
+    def differences(self) -> Judged:
+        """The same with each score replaced by its difference to the score of the step before; the first one stays.
+
+        None if either of the two scores is missing.
+        """
+        pairs = pairwise((0.0, *self.scores))
+        changes = tuple(None if one is None or other is None else other - one for one, other in pairs)
+        return replace(self, scores=changes)
 
     def prediction(self, threshold: float) -> int | None:
         """Returns the index of the first step with a score below the threshold, -1 if there is none.

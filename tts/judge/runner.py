@@ -112,7 +112,8 @@ class Judge:
                 # The sandbox is not started if nothing is left to judge.
                 sandbox = list(layers or before.get("sandbox", ()))
                 summary.update(summarize(judging, threshold, bootstrap, {"sandbox": sandbox, **extra}))
-                rows = dict(zip(sorted(judging.records), finished(judging, summary["threshold"]["value"]), strict=True))
+                final = finished(judging, threshold, summary["threshold"]["value"])
+                rows = dict(zip(sorted(judging.records), final, strict=True))
                 log.sort(lambda number, _: rows[number])
                 with writing(self._folder):
                     write_whole(summary_path, json.dumps(summary, indent=2) + "\n")

@@ -27,7 +27,7 @@ def summarize(judging: Judging, threshold: Threshold, bootstrap: Bootstrap, extr
     threshold was tuned on is excluded from these, and a subset in which a figure is undefined from the mean of that
     figure. Every figure is a fraction; None if undefined.
     """
-    parts = judging.by_subset()
+    parts = {name: [threshold.read(one) for one in judged] for name, judged in judging.by_subset().items()}
     value = threshold.choose(parts)
     reported = [name for name in parts if name != threshold.subset]
     weights = {name: bootstrap.weights(len(judged), number) for number, (name, judged) in enumerate(parts.items())}
@@ -45,7 +45,12 @@ def summarize(judging: Judging, threshold: Threshold, bootstrap: Bootstrap, extr
         "n_resumed": judging.resumed,
         **_counts(everything),
         **_numbers(average),
-        "threshold": {"rule": threshold.rule, "value": value, "tuned_on": threshold.subset},
+        "threshold": {
+            "rule": threshold.rule,
+            "value": value,
+            "tuned_on": threshold.subset,
+            **({} if threshold.of == "scores" else {"of": threshold.of}),
+        },
         "averaged": reported,
         "count_weighted": _numbers(weighted),
         "pooled": _numbers(pooled),
@@ -65,11 +70,14 @@ def summarize(judging: Judging, threshold: Threshold, bootstrap: Bootstrap, extr
     }
 
 
-def finished(judging: Judging, value: float) -> list[VerdictRow]:
+def finished(judging: Judging, threshold: Threshold, value: float) -> list[VerdictRow]:
     """Returns the records in the task's order, with their predictions at this threshold."""
     parts = ((judging.items[number], row) for number, row in sorted(judging.records.items()))
     return [
-        {**row, "prediction": Judged(item.labels, item.complete, tuple(row["scores"])).prediction(value)}
+        {
+            **row,
+            "prediction": threshold.read(Judged(item.labels, item.complete, tuple(row["scores"]))).prediction(value),
+        }
         for item, row in parts
     ]
 

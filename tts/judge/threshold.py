@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Annotated
+from typing import Annotated, Literal
 
 import numpy as np
 from annotated_types import IsFinite
@@ -25,6 +25,8 @@ class Threshold:
         rule: A key of `RULES`.
         value: A step with a score below it is wrong; the value that `tuned` finds replaces it.
         subset: The subset that `tuned` uses.
+        of: What is compared with the value: `scores`, or `differences` between the score of a step and that of the step
+            before (the first step's own score), as PRMBench's code reads Skywork's models.
     """
 
     def __init__(
@@ -32,12 +34,19 @@ class Threshold:
         rule: Annotated[str, OneOf(RULES)] = "fixed",
         value: IsFinite[float] = 0.5,
         subset: str | None = None,
+        of: Literal["scores", "differences"] = "scores",
     ) -> None:
+        if of == "differences" and rule == "greedy":
+            raise refused("of", of, "rule=greedy decides by scores; choose rule=fixed")
         if (subset is not None) != (rule == "tuned"):
             raise refused(
                 "subset", subset, f"only rule=tuned takes, and needs, a subset to tune on (the rule is {rule})"
             )
-        self.rule, self.value, self.subset = rule, value, subset
+        self.rule, self.value, self.subset, self.of = rule, value, subset, of
+
+    def read(self, judged: Judged) -> Judged:
+        """Returns a judged solution with what is compared with the value in place of its scores."""
+        return judged.differences if self.of == "differences" else judged
 
     @property
     def stops(self) -> float | None:

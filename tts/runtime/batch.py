@@ -15,6 +15,7 @@ from typing import Generic, Protocol, TypeVar
 
 from tts.budget import Limits, Scope, current, scope
 from tts.core.errors import ProblemError, RunError, UserError
+from tts.core.well_formed import well_formed
 
 _log = logging.getLogger(__name__)
 
@@ -233,6 +234,7 @@ async def _recorded(
         unforeseen = group
         error = leaf(group)
         message = f"{type(error).__name__}: {error}"
+    message = well_formed(message)
     return failed(message), _Fault(message, _kind(error), unforeseen)
 
 

@@ -9,31 +9,53 @@ from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Collection
 from textwrap import dedent
 
 from tts.core.errors import ProblemError
 from tts.core.settings import SettingError
 from tts.sandbox.base import Sandbox
+from tts.tasks.fences import Block, fenced_blocks
+from tts.tasks.program import assembled, defined, definitions, needed
 
 PLACE = "# SOLUTION"
 """The line of a test program in whose place the code comes."""
 
 _PLACE = re.compile(rf"^{PLACE}[ \t]*$", re.MULTILINE)
-_BLOCK = re.compile(r"^[ \t]*```([^\n`]*)\n(.*?)(?:^[ \t]*```|\Z)", re.MULTILINE | re.DOTALL)
-_TAGS = (("python", "python3", "py"), ("",))  # a block without a language counts where there is none in Python
+_DRIVER = re.compile(r"main|tests?(?:_\w*)?|Test\w*")
+"""Names of functions and classes that run or test a solution."""
 
 
-def extract_code(text: str) -> str | None:
-    """Returns the content of a text's last Python block, or of its last one without a language where none is in Python.
+def extract_code(text: str, asked: Collection[str] = ()) -> str | None:
+    """Returns the code of a solution's text: the content of one of its fenced blocks.
 
-    A block behind the solution is often what it prints, and is not taken for it. Without any block it is the whole text, as
-    base models write the body that goes on from the prompt; None where that is blank. Blocks of other languages are passed
-    over.
+    The block that defines most of the asked names; if none does, the last one that defines a function or class; otherwise
+    the last one. Among equals, Python blocks precede blocks without a language. So usage examples, tests and output after
+    the solution are not graded. Without blocks it is the whole text, since base models write the body that continues the
+    prompt; None if that is blank. Blocks of other languages are ignored.
+
+    Args:
+        text: The solution.
+        asked: Names that the code must define: `asked_names` of the test program.
     """
-    blocks = [(tag.strip().lower(), block) for tag, block in _BLOCK.findall(text) if block.strip()]
-    found = ([block for tag, block in blocks if tag in tags] for tags in _TAGS)
-    code = next((codes[-1] for codes in found if codes), text)
+    blocks = [block for block in fenced_blocks(text) if block.language in ("python", "") and block.content.strip()]
+
+    def rank(block: Block) -> tuple[int, bool, bool]:
+        return (
+            len(defined(dedent(block.content)).intersection(asked)),
+            not all(map(_DRIVER.fullmatch, definitions(block.content))),
+            block.language == "python",
+        )
+
+    # Of equals `max` takes the first.
+    code = max(reversed(blocks), key=rank).content if blocks else text
     return code.rstrip() if code.strip() else None
+
+
+def asked_names(program: str) -> frozenset[str]:
+    """Returns the names that a test program uses after the place of the code but does not define there."""
+    place = _PLACE.search(program)
+    return needed(program[place.end() :]) if place else frozenset()
 
 
 def tests_code(reference: str) -> bool:
@@ -67,17 +89,18 @@ class CodeCheck:
     async def passes(self, code: str, program: str) -> bool:
         """Returns whether the program runs to its end with the code in it.
 
-        Code that ends the process early has not passed, whatever it prints. Code made to deceive its tests can pass, as by a
+        The code runs as an imported module: a main guard is not executed. Code that ends the process
+        early has not passed, whatever it prints. Code made to deceive its tests can pass, as by a
         result that equals everything.
 
         Raises:
             ProblemError: The program has no place for the code, or the sandbox failed.
             LimitReached: The budget allows no further piece of code.
         """
-        if not tests_code(program):
+        place = _PLACE.search(program)
+        if place is None:
             raise ProblemError(f"the reference answer is no test program: no line of it reads '{PLACE}'")
-        tested = _PLACE.sub(lambda _: code, program, count=1)
-        execution = await self._sandbox.complete(tested)
+        execution = await self._sandbox.complete(assembled(program[: place.start()], code, program[place.end() :]))
         if execution.failure is not None:
             raise ProblemError(f"the tests could not be run: {execution.failure}")
         return execution.completed

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tts.budget import GRADER
-from tts.core import Solution
+from tts.core import Problem, Solution
 from tts.core.errors import UserError
 from tts.core.grader import Grader
 from tts.sandbox.base import Sandbox
 from tts.sandbox.metered import MeteredSandbox
-from tts.tasks.code import PLACE, CodeCheck, extract_code, same_code, tests_code
+from tts.tasks.code import PLACE, CodeCheck, asked_names, extract_code, same_code, tests_code
 
 
 class CodeGrader(Grader):
@@ -42,6 +42,12 @@ class CodeGrader(Grader):
     def answer(self, solution: Solution) -> str | None:
         """Returns a solution's code, None where it has none or is not finished."""
         return extract_code(solution.text) if solution.finished else None
+
+    async def right(self, solution: Solution, problem: Problem) -> bool | None:
+        """As `Grader.right`; of several code blocks the one that defines the names in the tests is graded."""
+        if solution.correct is not None or problem.answer is None or not solution.finished:
+            return await super().right(solution, problem)
+        return await self.correct(extract_code(solution.text, asked_names(problem.answer)), problem.answer)
 
     async def correct(self, answer: str | None, reference: str | None) -> bool | None:
         """Returns whether code passes the tests in `reference`, None where there are none. No code is wrong code.

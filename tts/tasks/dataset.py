@@ -22,6 +22,9 @@ Field = Literal["id", "question", "answer", "messages", "attachments"]
 Names = str | Sequence[str] | None
 """The names that a field may have in a row, the first that is there counts; None for no such field."""
 
+RepeatedIds = Literal["refuse", "first"]
+"""What to do with a row whose id was used before: raise an error, or skip it, so that the first row counts."""
+
 
 @settings
 class DatasetTask:
@@ -40,6 +43,7 @@ class DatasetTask:
         answer_pattern: Where the answer is part of its field: a regular expression whose last match's group 1 is it.
         require_answer: Whether every row must have an answer.
         keep: Fields to keep as the problem's metadata.
+        repeated_ids: What to do with rows whose id was used before.
         offset: How many problems to leave out at the beginning.
         limit: How many problems to take then, None for all.
     """
@@ -56,6 +60,7 @@ class DatasetTask:
         answer_pattern: str | None = None,
         require_answer: bool = True,
         keep: Sequence[str] = (),
+        repeated_ids: RepeatedIds = "refuse",
         offset: NonNegativeInt = 0,
         limit: PositiveInt | None = None,
     ) -> None:
@@ -74,6 +79,7 @@ class DatasetTask:
         self._answer_pattern = answer_pattern
         self._require_answer = require_answer
         self._keep = tuple(keep)
+        self._repeated_ids = repeated_ids
         self._offset = offset
         self._limit = limit
 
@@ -115,6 +121,8 @@ class DatasetTask:
         seen: dict[str, str] = {}
         for number, (place, row) in enumerate(rows):
             problem = self._problem(number, place, row)
+            if problem.id in seen and self._repeated_ids == "first":
+                continue
             if problem.id in seen:
                 raise SettingError(
                     "fields.id",

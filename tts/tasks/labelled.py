@@ -13,7 +13,7 @@ from tts.core import Problem, Solution
 from tts.core.errors import UserError
 from tts.core.settings import NonNegativeInt, OneOf, PositiveInt, SettingError, refused, settings
 from tts.core.task import Task
-from tts.tasks.dataset import DatasetTask, Field, Names
+from tts.tasks.dataset import DatasetTask, Field, Names, RepeatedIds
 from tts.tasks.step_labels import READERS, Labels
 
 _log = logging.getLogger(__name__)
@@ -68,6 +68,7 @@ class LabelledTask:
             math), or the split.
         labels: What the label's field holds: a key of `tts.tasks.step_labels.READERS`.
         keep: Fields to keep as the problem's metadata.
+        repeated_ids: What to do with rows whose id was used before, in any of the files.
         offset: How many rows of each file to leave out at its beginning.
         limit: How many rows of each file to take then, None for all.
     """
@@ -83,6 +84,7 @@ class LabelledTask:
         fields: Mapping[LabelledField, Names],
         labels: Annotated[str, OneOf(READERS)] = "first_error",
         keep: Sequence[str] = (),
+        repeated_ids: RepeatedIds = "refuse",
         offset: NonNegativeInt = 0,
         limit: PositiveInt | None = None,
     ) -> None:
@@ -92,6 +94,7 @@ class LabelledTask:
         self._fields = {role: tuple(_several(names)) for role, names in fields.items()}
         self._labels = READERS[labels]
         self._keep = tuple(keep)
+        self._repeated_ids = repeated_ids
         self._offset, self._limit = offset, limit
 
     def problems(self) -> Iterator[Problem]:
@@ -132,6 +135,8 @@ class LabelledTask:
         seen: dict[str, str] = {}
         for subset, part in self._parts():
             for place, problem in part.placed_problems():
+                if problem.id in seen and self._repeated_ids == "first":
+                    continue
                 if problem.id in seen:
                     raise SettingError(
                         "fields.id",
@@ -182,6 +187,7 @@ class LabelledTask:
                     fields=fields,
                     require_answer=False,
                     keep=[*own, *self._keep],
+                    repeated_ids=self._repeated_ids,
                     offset=self._offset,
                     limit=self._limit,
                 ),

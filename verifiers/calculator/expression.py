@@ -25,7 +25,7 @@ class Unreadable(Exception):  # noqa: N818  not an error: most text is no expres
 
 
 @dataclass(frozen=True)
-class ScoreRequest:
+class Reading:
     """How to interpret ambiguous notation.
 
     Attributes:
@@ -39,7 +39,7 @@ class ScoreRequest:
     variables: Mapping[str, Fraction] = field(default_factory=dict)
 
 
-def value(line: Sequence[Token], reading: ScoreRequest) -> Number:
+def value(line: Sequence[Token], reading: Reading) -> Number:
     """Returns the value of an expression.
 
     Raises:
@@ -60,7 +60,7 @@ def value(line: Sequence[Token], reading: ScoreRequest) -> Number:
 class _Parser:
     """Recursive descent; every method reads one kind of expression from the front of the remaining tokens."""
 
-    def __init__(self, line: Sequence[Token], reading: ScoreRequest) -> None:
+    def __init__(self, line: Sequence[Token], reading: Reading) -> None:
         self._line, self._reading = line, reading
         self._at = self._depth = 0
 

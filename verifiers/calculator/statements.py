@@ -9,7 +9,7 @@ from fractions import Fraction
 from itertools import pairwise, product
 
 from verifiers.calculator.equations import Equation, Side, equations, shown, variables
-from verifiers.calculator.expression import Number, ScoreRequest, Unreadable, value
+from verifiers.calculator.expression import Number, Reading, Unreadable, value
 
 _OPERATIONS = frozenset(("operator", "postfix", "function"))
 _POINTS = tuple(Fraction(n, 7) for n in (11, 23, -38))
@@ -67,7 +67,7 @@ def _of_numbers(left: Side, right: Side, first: Equation, second: Equation) -> I
     computed: Number | None = None
     text = f"{shown(left, first.text)} {second.relation} {shown(right, second.text)}"
     for of_left, of_right, is_mixed in product(percents, percents, mixed):
-        readings = (ScoreRequest(of_left, is_mixed), ScoreRequest(of_right, is_mixed))
+        readings = (Reading(of_left, is_mixed), Reading(of_right, is_mixed))
         try:
             values = value(left, readings[0]), value(right, readings[1])
         except Unreadable:
@@ -81,7 +81,7 @@ def _of_numbers(left: Side, right: Side, first: Equation, second: Equation) -> I
             return
     # 12 / 4 = 3 * 5 = 15: continuing from a result does not claim that both sides are equal.
     runs_on = len(right) > 1 and right[0].kind == "number"
-    if computed is not None and not (runs_on and _same(computed, value(right[:1], ScoreRequest()))):
+    if computed is not None and not (runs_on and _same(computed, value(right[:1], Reading()))):
         yield Statement(text, computed, False)
 
 
@@ -91,7 +91,7 @@ def _of_identity(left: Side, right: Side, first: Equation, second: Equation) -> 
     if not letters or letters != variables(right) or second.relation != "=":
         return
     try:
-        points = [ScoreRequest(variables=dict(zip(sorted(letters), _points(n), strict=False))) for n in range(3)]
+        points = [Reading(variables=dict(zip(sorted(letters), _points(n), strict=False))) for n in range(3)]
         pairs = [(value(left, point), value(right, point)) for point in points]
     except Unreadable:
         return
@@ -123,7 +123,7 @@ def _of_solution(first: Equation, second: Equation) -> Iterator[Statement]:
     before, after = (_root(equation, next(iter(letters))) for equation in (first, second))
     if before is not None and after is not None:
         text = f"{second.shown}, where {first.shown}"
-        yield Statement(text, before, _agree(before, after, [None, _last_place(second.right, ScoreRequest())], "="))
+        yield Statement(text, before, _agree(before, after, [None, _last_place(second.right, Reading())], "="))
 
 
 def _root(equation: Equation, letter: str) -> Fraction | None:
@@ -131,7 +131,7 @@ def _root(equation: Equation, letter: str) -> Fraction | None:
     if not equation.left or not equation.right:
         return None
     try:
-        points = [ScoreRequest(variables={letter: Fraction(x)}) for x in range(3)]
+        points = [Reading(variables={letter: Fraction(x)}) for x in range(3)]
         zero, one, two = (value(equation.left, point) - value(equation.right, point) for point in points)
     except Unreadable:
         return None
@@ -173,7 +173,7 @@ def _same(a: Number, b: Number) -> bool:
     return math.isclose(a, b, rel_tol=1e-9)
 
 
-def _last_place(side: Side, reading: ScoreRequest) -> Fraction | None:
+def _last_place(side: Side, reading: Reading) -> Fraction | None:
     """Returns one unit in the last place of a single number, None if the side is not a single number."""
     bare = [token for token in side if token.text not in "-+%()[]{}"]
     if len(bare) != 1 or bare[0].kind != "number":

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Annotated, Protocol
 
-from annotated_types import MinLen
+from annotated_types import Gt, Lt, MinLen
 
 from tts.core.settings import NonNegativeInt, SettingError, refused, settings
 
@@ -20,26 +20,33 @@ class Readout(Protocol):
 
 @settings
 class Softmax:
-    """The total probability of some classes; the row holds logits.
+    """The probability of some classes, the row being logits.
 
     Args:
         classes: Indices of the classes that count as correct.
+        centre: The probability that becomes a score of 0.5, such as a published threshold; the score is linear on both
+            sides of it. 0.5 leaves all probabilities as they are.
     """
 
-    def __init__(self, classes: Annotated[Sequence[NonNegativeInt], MinLen(1)]) -> None:
-        self._classes = tuple(classes)
+    def __init__(
+        self, classes: Annotated[Sequence[NonNegativeInt], MinLen(1)], centre: Annotated[float, Gt(0), Lt(1)] = 0.5
+    ) -> None:
+        self._classes, self._centre = tuple(classes), centre
 
     def __call__(self, row: Sequence[float]) -> float:
-        """Returns the classes' total probability.
+        """Returns the classes' share, or the score it becomes.
 
         Raises:
-            SettingError: The model has no such class.
+            SettingError: There is no such class.
         """
         if max(self._classes) >= len(row):
             raise refused("readout.classes", self._classes, f"the model has the classes 0 to {len(row) - 1}")
         top = max(row)
         weights = [math.exp(logit - top) for logit in row]
-        return math.fsum(weights[i] for i in self._classes) / math.fsum(weights)
+        share = math.fsum(weights[i] for i in self._classes) / math.fsum(weights)
+        if self._centre == 0.5:
+            return share
+        return 0.5 * share / self._centre if share < self._centre else 1 - 0.5 * (1 - share) / (1 - self._centre)
 
 
 class Sigmoid:

@@ -1,7 +1,8 @@
 """R-PRM: judges one step in five analyses and a conclusion.
 
 Source: arXiv 2503.21295; `src/evaluate/GenPRM/evaluate-PRM-CoT.py` of NJUNLP/R-PRM at e3dd605; `r_prm.txt` is its prompt.
-Difference: the analysis is read as the model wrote it, while the official code strips its lines.
+Different from the official code: the analysis is read as the model wrote it, while the official code strips its lines; and
+after `<|im_end|>` and `assistant` stand newlines, where its prompt file for Qwen has the two characters backslash and "n".
 """
 
 from __future__ import annotations

@@ -75,6 +75,8 @@ GOLDEN = {
         "How many {step}?\n\nStep 1: Add.\n\nNow\n4 {number}⟦.\n\n⟧",
         "How many {step}?\n\nStep 1: Add.\n\nNow\n4 {number}.\n\n数: 4⟦.\n\n⟧",
     ],
+    # The question and a step end where their own tokens end.
+    "trl-prm-training": ["<s>How many {step}?Step 1: Add.⟦\n\n⟧Now\n4 {number}.⟦\n\n⟧数: 4.⟦\n\n⟧"],
     "reasoneval-34b": [
         "<s>Question:\nHow many {step}?\nAnswer:\nLet's think step by step.\nStep 1: Add⟦.⟧Now\n4 {number}⟦.⟧数: 4⟦.⟧"
     ],
@@ -100,6 +102,26 @@ def free(name: str) -> Codec:
         config["labels"] = {**config["labels"], "ids": None}
     made: Codec = build(config, "verifier.codec")
     return made
+
+
+def test_math_shepherd_keeps_the_numbers_that_steps_have() -> None:
+    """PRMBench's code numbers those steps alone that do not begin with "Step" or "step"."""
+    local = tiny("math-shepherd")
+    given_ = solution("Step 7: Add.", "4. Now", " step by step", "STEP 2: So")
+    (reading,) = free("math-shepherd").render(local, "Q", given_).readings
+    kept = "Step 7: Add. ⟦ки⟧\nStep 2: 4. Now ⟦ки⟧\nstep by step ⟦ки⟧\nStep 4: So ⟦ки⟧"
+    assert marked(local.load(), reading) == f"<s>Q {kept}"
+
+
+def test_trl_trains_on_steps_and_separators_tokenised_apart() -> None:
+    local = tiny("trl-prm-training")
+    question, steps = "What is 2 + 3?", ("2 + 3 = 5.", "So it is 5.")
+    (reading,) = free("trl-prm-training").render(local, question, solution(*steps)).readings
+    separator = local.split("\n\n")
+    parts = [[local.load().bos_token_id, *local.split(question)], *([*local.split(step), *separator] for step in steps)]
+    assert reading.tokens == tuple(token for part in parts for token in part)
+    ends = list(accumulate(map(len, parts)))
+    assert reading.positions == tuple(end - 1 for end in ends[1:])
 
 
 @pytest.mark.parametrize("name", GOLDEN)

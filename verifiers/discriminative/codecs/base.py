@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate, chain, pairwise
+from typing import Literal
 
 from tts.core import Solution
 from tts.core.errors import ProblemError
@@ -110,8 +111,18 @@ def texts(solution: Solution) -> tuple[str, ...]:
     return tuple(step.strip() for step in judged_steps(solution))
 
 
-def numbered(template: str, number: int, step: str) -> str:
-    """Fills in `{number}` (1-based) and `{step}`; a template with a number replaces the step's own "Step 3:"."""
+OwnNumbers = Literal["replace", "keep"]
+"""What happens to the number that a step brings itself, such as "Step 3:", where the format numbers steps."""
+
+
+def numbered(template: str, number: int, step: str, own: OwnNumbers = "replace") -> str:
+    """Fills in `{number}` (1-based) and `{step}`.
+
+    A template with a number replaces the step's own "Step 3:". With `keep`, what precedes `{step}` in the template is left
+    out instead for a step that begins with "Step" or "step".
+    """
+    if own == "keep" and step.startswith(("Step", "step")):
+        return filled(template[template.index("{step}") :], number=str(number), step=step)
     if "{number}" in template:
         step = _NUMBER.sub("", step)
     return filled(template, number=str(number), step=step)

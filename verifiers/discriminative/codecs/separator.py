@@ -17,6 +17,7 @@ from tts.engines.local_tokenizer import LocalTokenizer
 from tts.engines.scoring import ScoreRequest
 from verifiers.discriminative.codecs.base import (
     Codec,
+    OwnNumbers,
     Rendering,
     chat_text,
     filled,
@@ -44,6 +45,7 @@ class SeparatorCodec(Codec):
         between: Text between a separator and the next step.
         labels: The tokens whose logits are read from the vocabulary head; None for a model with its own scoring head.
         bos: Whether the sequence begins with the tokenizer's begin-of-text token.
+        own_numbers: `keep` leaves the number of a step that begins with "Step" or "step", `replace` puts ours in its place.
     """
 
     def __init__(
@@ -58,11 +60,13 @@ class SeparatorCodec(Codec):
         between: str = "",
         labels: Labels | None = None,
         bos: bool = False,
+        own_numbers: OwnNumbers = "replace",
     ) -> None:
         super().__init__(readout)
         self._separator, self._separator_id = separator, separator_id
         self._chat, self._system, self._prompt = chat, system, prompt
         self._step, self._between, self._labels, self._bos = step, between, labels, bos
+        self._own_numbers = own_numbers
 
     def render(self, tokenizer: LocalTokenizer, question: str, solution: Solution) -> Rendering:
         """As `Codec.render`."""
@@ -84,7 +88,8 @@ class SeparatorCodec(Codec):
     def _text(self, tokenizer: LocalTokenizer, question: str, steps: Sequence[str]) -> str:
         prompt = filled(self._prompt, question=question)
         solution = self._between.join(
-            numbered(self._step, number, step) + self._separator for number, step in enumerate(steps, 1)
+            numbered(self._step, number, step, self._own_numbers) + self._separator
+            for number, step in enumerate(steps, 1)
         )
         if self._chat is None:
             return prompt + solution
