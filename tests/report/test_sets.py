@@ -173,6 +173,18 @@ def test_a_search_that_was_told_the_answers_is_marked_and_wins_nothing(
     assert all(row["run"] != "n4k1" for row in rows(tmp_path, "choice"))
 
 
+def test_candidates_of_a_guided_search_are_not_called_samples(grid: Path, tmp_path: Path, report: Report) -> None:
+    for name in ("n1k1", "n2k1"):
+        shutil.copytree(grid / name, tmp_path / name)
+    change(tmp_path / "n2k1" / "summary.json", guided=True)
+    report(tmp_path)
+    runs = {row["run"]: row for row in rows(tmp_path, "run")}
+    assert (runs["n2k1"]["majority"], runs["n2k1"]["pass_at_1"]) == ("", "")
+    assert all(runs[name]["oracle"] for name in runs)
+    assert runs["n1k1"]["majority"]
+    assert runs["n1k1"]["pass_at_1"]
+
+
 @pytest.mark.parametrize("only_reads", [False, True])
 @pytest.mark.parametrize(("unit", "role"), [("flops", "verifier"), ("dollars", "policy")])
 def test_a_cost_that_is_not_known_is_not_none(

@@ -60,6 +60,7 @@ class SearchJob:
                 "seed": made.seed,
                 "sandbox": [] if sandbox is None else list(sandbox.layers),
                 "reads_answers": made.reads_answers,
+                "guided": made.guided,
             }
             runner = Runner(made.search, made.grader, folder, made.in_flight, made.budget)
             return await runner.run(_Problems(self.task), extra, resume)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from fractions import Fraction
 
 from rich.table import Table
 
@@ -31,8 +32,8 @@ class Tally:
     correct: int = 0
     majority: int = 0
     oracle: int = 0
-    candidates: int = 0
-    candidates_correct: int = 0
+    sampled: int = 0
+    share: Fraction = Fraction()
     stepped: int = 0
     votes: int = 0
     no_verdict: int = 0
@@ -70,8 +71,9 @@ class Tally:
         self.correct += correct
         self.majority += majority
         self.oracle += any(right)
-        self.candidates += len(right)
-        self.candidates_correct += sum(right)
+        if right:
+            self.sampled += 1
+            self.share += Fraction(sum(right), len(right))  # exact, so that the order of the problems does not matter
         by_rule = outcomes(record)
         self.ruled += by_rule is not None
         self.by_rule.update(by_rule or {})
@@ -90,7 +92,7 @@ def summarize(tally: Tally, meter: Scope, extra: JsonObject) -> Summary:
         "n_problems": tally.n_problems,
         "n_errors": tally.n_errors,
         "accuracy": _rate(tally.correct, tally.graded),
-        "pass_at_1": _rate(tally.candidates_correct, tally.candidates),
+        "pass_at_1": _rate(float(tally.share), tally.sampled),
         "majority": _rate(tally.majority, tally.graded),
         "oracle": _rate(tally.oracle, tally.graded),
         **_rules(tally),
@@ -127,11 +129,14 @@ Row = tuple[str, str, str]
 def rows(tally: Tally, summary: Summary) -> list[Row]:
     """Returns the rows shown at the end: the results, and their cost."""
     n = tally.solutions // max(1, tally.n_problems - tally.n_errors)
-    rates = (
-        (f"this search{_TOLD if summary.get('reads_answers') else ''}", summary["accuracy"], tally.correct),
+    unguided = (
         (f"majority of {n}", summary["majority"], tally.majority),
         # Samples of one problem are not independent, so an interval over all of them would be wrong.
         ("one sample (pass@1)", summary["pass_at_1"], None),
+    )
+    rates = (
+        (f"this search{_TOLD if summary.get('reads_answers') else ''}", summary["accuracy"], tally.correct),
+        *(() if summary.get("guided") else unguided),
         (f"any of {n} (oracle)", summary["oracle"], tally.oracle),
     )
     made: list[Row] = []

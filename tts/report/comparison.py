@@ -62,10 +62,14 @@ class Comparison:
 
     @cached_property
     def others(self) -> dict[str, list[Estimate]]:
-        """Other rates of each run's candidates: `majority`, `pass_at_1` (bootstrap interval), `oracle`."""
+        """Other rates of each run's candidates: `majority`, `pass_at_1` (bootstrap interval), `oracle`.
+
+        The first two are NaN for guided searches, whose candidates are not independent samples of the policy.
+        """
+        unguided = np.array([np.nan if run.source.guided else 1.0 for run in self.runs])
         return {
-            "majority": rates(np.stack([run.majority for run in self.runs], 1), self.weights),
-            "pass_at_1": means(np.stack([run.share for run in self.runs], 1), self.weights),
+            "majority": rates(unguided * np.stack([run.majority for run in self.runs], 1), self.weights),
+            "pass_at_1": means(unguided * np.stack([run.share for run in self.runs], 1), self.weights),
             "oracle": rates(np.stack([run.oracle for run in self.runs], 1), self.weights),
         }
 

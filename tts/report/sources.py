@@ -89,6 +89,11 @@ class Source:
         return bool(self.summary.get("reads_answers"))
 
     @property
+    def guided(self) -> bool:
+        """Whether its candidates are not independent samples of the policy; false for runs that do not say."""
+        return bool(self.summary.get("guided"))
+
+    @property
     def timed(self) -> bool:
         """Whether its wall-clock time covers all of its work: it was not resumed and took nothing from a bank."""
         used = _sum(self._part(role).get("completion_tokens") for role in ("policy", "verifier"))

@@ -78,6 +78,11 @@ class Composition:
         return self.strategy.verifies and self.verifier.traits.reads_answers
 
     @property
+    def guided(self) -> bool:
+        """Whether candidates are not independent samples of the policy, but grown by steps or revisions."""
+        return bool(self.strategy.needs.policy)
+
+    @property
     def in_flight(self) -> int:
         """Number of problems in progress at once."""
         return problems_in_flight(self.config, self.used_engines)
