@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import platform
@@ -55,7 +56,21 @@ class Run:
         denied = f" without {' and '.join(self.denied)}" if self.denied else ""
         return f"{self.mode}{denied}, {'chain' if self.chain else 'one shot'}"
 
-    def report(self) -> Report:
+    def report(self, folder: Path) -> Report:
+        """Returns its report, which the first of the workers that need it makes and leaves in a folder for the others."""
+        path = folder / f"attacks {self}.jsonl"
+        with open(path, "a+", encoding="utf-8") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            file.seek(0)
+            printed = file.read()
+            if not printed:
+                printed = self._printed()
+                file.write(printed)
+        header, *lines = [json.loads(line) for line in printed.splitlines()]
+        outcomes = {line["name"]: (line["signs"], line["result"]) for line in lines}
+        return Report(tuple(header.get("layers", ())), header.get("unavailable", ""), outcomes)
+
+    def _printed(self) -> str:
         """Runs it in a process of its own, whose descendants can be watched and denied system calls."""
         answer = subprocess.run(
             [sys.executable, "-m", "tests.attacks.runner", self.executor, *self.denied],
@@ -67,9 +82,7 @@ class Run:
             timeout=500,
         )
         assert answer.returncode == 0, answer.stderr
-        header, *lines = [json.loads(line) for line in answer.stdout.splitlines()]
-        outcomes = {line["name"]: (line["signs"], line["result"]) for line in lines}
-        return Report(tuple(header.get("layers", ())), header.get("unavailable", ""), outcomes)
+        return answer.stdout
 
 
 # (mode, denied system calls): a layer that is in force there, and one that is not
@@ -85,13 +98,18 @@ BOXES += [Run("box", "auto", False, ("landlock",))]  # the other two end in laye
 
 
 @pytest.fixture(scope="module")
-def reports(request: pytest.FixtureRequest) -> Iterator[dict[Run, Future[Report]]]:
+def reports(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[dict[Run, Future[Report]]]:
     """The reports of the runs that the selected tests need, several at a time."""
     parameters = [item.callspec.params for item in request.session.items if hasattr(item, "callspec")]
     wanted = dict.fromkeys(found["run"] for found in parameters if isinstance(found.get("run"), Run))
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent  # that of all workers
     with ThreadPoolExecutor(AT_A_TIME) as pool:
         # The controls first: they take longest.
-        yield {run: pool.submit(run.report) for run in sorted(wanted, key=lambda run: run.executor == "box")}
+        yield {run: pool.submit(run.report, folder) for run in sorted(wanted, key=lambda run: run.executor == "box")}
 
 
 def of(run: Run, reports: dict[Run, Future[Report]]) -> Report:
