@@ -147,7 +147,7 @@ async def client_alone(count: int) -> tuple[int, float]:
 async def main(count: int, repetitions: int) -> None:
     """Prints the figures."""
     cases: dict[str, Callable[[], Awaitable[tuple[int, float]]]] = {
-        "client, budget and gate alone": lambda: client_alone(50 * count),
+        "seeded sampler, budget and metered engine alone": lambda: client_alone(50 * count),
         "majority, N = 1: a request a problem": lambda: searched(Majority(1), 20 * count),
         "best of 16: a request a problem, one a step": lambda: searched(BestOfN(16), count),
         "beam of 16, width 4: a request an expansion, one a step": lambda: searched(Beam(16, 4, depth=STEPS), count),
