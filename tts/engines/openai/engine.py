@@ -26,8 +26,8 @@ from tts.core.settings import (
 )
 from tts.engines.base import Identity
 from tts.engines.generating import Completion, Request
+from tts.engines.http.client import Http, RefusedError, explain
 from tts.engines.logprobs import Wire
-from tts.engines.openai.http import Http, RefusedError, explain
 from tts.engines.openai.protocol import chunks, read_answer, write_request
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ class OpenAIEngine:
     """Completes text on a server.
 
     Every sample is a separate HTTP request with its own seed, and the number in flight is not limited; servers with
-    prefix caching share the prefill. Transient failures are retried, see `tts.engines.openai.http`.
+    prefix caching share the prefill. Transient failures are retried, see `tts.engines.http.client`.
 
     Args:
         model: The served name.

@@ -18,8 +18,8 @@ from weakref import WeakKeyDictionary
 import httpx
 
 from tts.core.errors import EngineError
+from tts.engines.http.connections import Connections
 from tts.engines.logprobs import Wire
-from tts.engines.openai.connections import Connections
 
 _T = TypeVar("_T")
 

@@ -1,0 +1,1 @@
+"""What engines that talk to a server share: pooled connections, retries, patience."""
