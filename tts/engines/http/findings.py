@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 from tts.core.json import JsonObject
@@ -54,10 +54,6 @@ class Findings:
     tokenizes: bool | None = None
     adds_begin: bool | None = None
     batch_invariant: bool | None = None
-
-    def with_(self, **found: object) -> Findings:
-        """Returns the findings with some more found out."""
-        return replace(self, **found)  # type: ignore[arg-type]
 
     def to_json(self) -> JsonObject:
         """Returns what was found out, for `summary.json`; what was not is left out."""

@@ -1,11 +1,25 @@
-"""Finds out what a server can do, with a few short requests, bounded in time."""
+"""Finds out what a server can do, with a few short requests, bounded in time.
+
+Four requests of 16 tokens at once, and one after them:
+
+- greedy, with as many alternatives as the server allows: are there log-probabilities, and counts of tokens?
+- hot, twice with the same seed, and once with two samples: are seeds heeded, does `n` work, and is the likeliest token's
+  lead over the second the same as before (the model's own log-probabilities) or halved (those of what is sampled from)?
+- greedy again, with two stop strings that occur in the first text, the later one first in the list: is the stop string cut,
+  and is the right one named?
+"""
 
 from __future__ import annotations
 
+import asyncio
+import math
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 
-from tts.engines.generating import Request
-from tts.engines.http.findings import Findings
+from tts.core.errors import EngineError
+from tts.engines.generating import Request, Sampling, Token
+from tts.engines.http.client import RefusedError
+from tts.engines.http.findings import Findings, Mode
 from tts.engines.http.said import Said
 
 Ask = Callable[[Request], Awaitable[Sequence[Said]]]
@@ -14,7 +28,124 @@ Ask = Callable[[Request], Awaitable[Sequence[Said]]]
 Raises RefusedError if the server refuses it, EngineError for other failures.
 """
 
+PROMPT = "One, two, three, four, five, six, seven, eight, nine, ten. One, two, three, four,"
 
-async def probe(ask: Ask, prompt: str, known: Findings) -> Findings:
-    """Returns `known` and what the answers to a few short requests show."""
-    raise NotImplementedError
+SECONDS = 30.0
+"""Most time that a probe takes; what a busy server has not shown by then counts as unknown."""
+
+_GREEDY = Sampling(max_tokens=16, temperature=0.0)
+_HOT = Sampling(max_tokens=16, temperature=2.0)
+_ALTERNATIVES = (20, 10, 5, 0)
+_SEED = 7
+
+
+async def probe(ask: Ask, known: Findings, prompt_tokens: int | None = None) -> Findings:
+    """Returns `known` and what the answers to a few short requests show.
+
+    Args:
+        ask: Asks the server.
+        known: What is known about it already.
+        prompt_tokens: Number of tokens of `PROMPT` without a begin-of-text token, None if nobody can count them.
+
+    Raises:
+        RefusedError: The server refuses even the plainest request.
+    """
+    found = known
+    try:
+        async with asyncio.timeout(SECONDS):
+            plain, alternatives = await _plain(ask)
+            if plain is None:
+                return found
+            found = _of_plain(found, plain, alternatives, prompt_tokens)
+            hot = replace(_HOT, top_logprobs=alternatives)
+            first, second, pair, stopped = await asyncio.gather(
+                _tried(ask, Request(PROMPT, hot, (_SEED,))),
+                _tried(ask, Request(PROMPT, hot, (_SEED,))),
+                _tried(ask, Request(PROMPT, hot, (_SEED, _SEED + 1))),
+                _stopped(ask, plain, alternatives),
+            )
+            found = replace(found, n=None if pair is None else len(pair) == 2)
+            if first and second:
+                found = replace(found, seeded=first[0].text == second[0].text)
+                found = replace(found, logprobs_mode=_mode(plain.tokens, first[0].tokens))
+            if stopped is not None:
+                found = _of_stopped(found, *stopped)
+    except TimeoutError:
+        pass
+    return found
+
+
+async def _plain(ask: Ask) -> tuple[Said | None, int]:
+    """Returns the first answer, and with how many alternatives it was asked for: as many as the server allows."""
+    for alternatives in _ALTERNATIVES:
+        try:
+            choices = await ask(Request(PROMPT, replace(_GREEDY, top_logprobs=alternatives), (_SEED,)))
+        except RefusedError as refusal:
+            if not alternatives or refusal.status in (401, 403, 404):
+                raise
+        except EngineError:
+            return None, 0
+        else:
+            return (choices[0] if choices else None), alternatives
+    return None, 0
+
+
+async def _tried(ask: Ask, request: Request) -> Sequence[Said] | None:
+    """Returns the answer: nothing if the server refuses the request, None if it failed otherwise."""
+    try:
+        return await ask(request)
+    except RefusedError:
+        return ()
+    except EngineError:
+        return None
+
+
+def _of_plain(found: Findings, plain: Said, alternatives: int, prompt_tokens: int | None) -> Findings:
+    counted = plain.prompt_tokens is not None and prompt_tokens is not None
+    return replace(
+        found,
+        # Tokens that do not spell the text are not those that were sampled.
+        logprobs=plain.shape if plain.tokens and plain.spelled.startswith(plain.text) else "none",
+        most_alternatives=None if alternatives in (0, _ALTERNATIVES[0]) else alternatives,
+        usage=plain.completion_tokens is not None and plain.prompt_tokens is not None,
+        adds_begin=(plain.prompt_tokens or 0) > (prompt_tokens or 0) if counted else found.adds_begin,
+    )
+
+
+async def _stopped(ask: Ask, plain: Said, alternatives: int) -> tuple[Said, str, str] | None:
+    """Returns the first answer again with stop strings, the one that must end it, and the text before it."""
+    middle = len(plain.text) // 2
+    stop, later = plain.text[middle : middle + 2], plain.text[-2:]
+    if len(stop) < 2 or "\ufffd" in stop + later:
+        return None
+    at = plain.text.find(stop)
+    stops = (later, stop) if plain.text.find(later) > at + 1 else ("\x00", stop)
+    said = await _tried(ask, Request(PROMPT, replace(_GREEDY, stop=stops, top_logprobs=alternatives), (_SEED,)))
+    return (said[0], stop, plain.text[:at]) if said else None
+
+
+def _of_stopped(found: Findings, said: Said, stop: str, before: str) -> Findings:
+    if said.text == before:
+        in_tokens = bool(said.tokens) and said.spelled.startswith(before + stop)
+        return replace(found, stop_kept=False, stop_named=said.stop == stop, stop_in_tokens=in_tokens)
+    if said.text.startswith(before + stop):
+        return replace(found, stop_kept=True, stop_named=said.stop == stop)
+    return found
+
+
+def _mode(cold: Sequence[Token] | None, hot: Sequence[Token] | None) -> Mode:
+    """Returns whose log-probabilities they are, from the first position of a greedy and a hot text."""
+    if not cold or not hot:
+        return "unknown"
+    first, second = sorted(cold[0].top, key=lambda token: -cold[0].top[token])[:2] if len(cold[0].top) > 1 else ("", "")
+    if first not in hot[0].top or second not in hot[0].top:
+        return "unknown"
+    before, after = cold[0].top[first] - cold[0].top[second], hot[0].top[first] - hot[0].top[second]
+    if not math.isfinite(before):
+        return "processed"
+    if before < 0.1:  # a lead that rounding can make
+        return "unknown"
+    ratio = after / before
+    if abs(ratio - 1) < 0.1:
+        return "raw"
+    return "processed" if abs(ratio - 1 / _HOT.temperature) < 0.1 else "unknown"

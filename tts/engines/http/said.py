@@ -23,7 +23,7 @@ class Said:
         shape: The form in which it does.
         completion_tokens: Number of tokens sampled, None if the server does not say.
         prompt_tokens: Number of tokens of the prompt, None if the server does not say.
-        index: Which of the request's samples it is.
+        index: Which of the request's seeds it belongs to.
     """
 
     text: str
@@ -35,3 +35,8 @@ class Said:
     completion_tokens: int | None = None
     prompt_tokens: int | None = None
     index: int = 0
+
+    @property
+    def spelled(self) -> str:
+        """The texts of its tokens joined."""
+        return "".join(token.text for token in self.tokens or ())
