@@ -39,13 +39,14 @@ _ALTERNATIVES = (20, 10, 5, 0)
 _SEED = 7
 
 
-async def probe(ask: Ask, known: Findings, prompt_tokens: int | None = None) -> Findings:
+async def probe(ask: Ask, known: Findings, prompt_tokens: int | None = None, *, pairs: bool = True) -> Findings:
     """Returns `known` and what the answers to a few short requests show.
 
     Args:
         ask: Asks the server.
         known: What is known about it already.
         prompt_tokens: Number of tokens of `PROMPT` without a begin-of-text token, None if nobody can count them.
+        pairs: Whether `ask` can ask for several samples at once.
 
     Raises:
         RefusedError: The server refuses even the plainest request.
@@ -61,7 +62,7 @@ async def probe(ask: Ask, known: Findings, prompt_tokens: int | None = None) -> 
             first, second, pair, stopped = await asyncio.gather(
                 _tried(ask, Request(PROMPT, hot, (_SEED,))),
                 _tried(ask, Request(PROMPT, hot, (_SEED,))),
-                _tried(ask, Request(PROMPT, hot, (_SEED, _SEED + 1))),
+                _tried(ask, Request(PROMPT, hot, (_SEED, _SEED + 1))) if pairs else _nothing(),
                 _stopped(ask, plain, alternatives),
             )
             found = replace(found, n=None if pair is None else len(pair) == 2)
@@ -98,6 +99,10 @@ async def _tried(ask: Ask, request: Request) -> Sequence[Said] | None:
         return ()
     except EngineError:
         return None
+
+
+async def _nothing() -> Sequence[Said]:
+    return ()
 
 
 def _of_plain(found: Findings, plain: Said, alternatives: int, prompt_tokens: int | None) -> Findings:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol, TypeAlias
 
 from tts.engines.generating import Request
@@ -13,6 +13,10 @@ from tts.engines.openai.server import Server
 
 Prompt: TypeAlias = "str | list[int]"
 """A prompt as it is sent: text, or token ids."""
+
+
+Encode: TypeAlias = Callable[[str], "list[int] | None"]
+"""Makes token ids of a text, without special tokens added; returns None where no tokenizer is named."""
 
 
 class Dialect(Protocol):

@@ -14,7 +14,7 @@ from tts.engines.http.client import RefusedError
 from tts.engines.http.findings import Findings
 from tts.engines.http.identify import identify
 from tts.engines.http.probe import PROMPT, SECONDS, probe
-from tts.engines.openai.dialect import Dialect
+from tts.engines.openai.dialect import Dialect, Encode
 from tts.engines.openai.llama_cpp import LlamaCppDialect
 from tts.engines.openai.ollama import OllamaDialect
 from tts.engines.openai.protocol import CompletionsDialect
@@ -23,18 +23,18 @@ from tts.engines.openai.server import Server
 
 DialectName = Literal["auto", "completions", "llama.cpp", "ollama"]
 
-_BY_KIND: dict[str, type[Dialect]] = {"llama.cpp": LlamaCppDialect, "ollama": OllamaDialect}
+_BY_KIND: dict[str, Callable[[Encode], Dialect]] = {"llama.cpp": LlamaCppDialect, "ollama": OllamaDialect}
 
 
-def dialect_of(name: DialectName, found: Findings) -> Dialect:
+def dialect_of(name: DialectName, found: Findings, encode: Encode) -> Dialect:
     """Returns the dialect of a name; for `auto` that of the kind of server."""
-    return _BY_KIND.get(found.kind if name == "auto" else name, CompletionsDialect)()
+    return _BY_KIND.get(found.kind if name == "auto" else name, CompletionsDialect)(encode)
 
 
 async def find_out(
     server: Server,
     name: DialectName,
-    count: Callable[[str], int | None] = lambda text: None,
+    encode: Encode,
     key_env: str = "OPENAI_API_KEY",
 ) -> Findings:
     """Finds out what a server is and what it can do, within a minute.
@@ -42,23 +42,24 @@ async def find_out(
     Args:
         server: The server; it answers and serves the model.
         name: The dialect.
-        count: Counts tokens without the server's help; returns None if it cannot.
+        encode: Makes token ids without the server's help.
         key_env: Name of the environment variable with the server's key, for messages.
 
     Raises:
-        SettingError: It wants another key, or has no endpoint for raw completions.
+        SettingError: It wants another key, has no endpoint for raw completions, or `encode` is of another model.
     """
     found = await identify(server.get)
-    dialect = dialect_of(name, found)
+    dialect = dialect_of(name, found, encode)
     found = await dialect.look(server, found)
     counted = None
     with suppress(EngineError, TimeoutError):
         async with asyncio.timeout(SECONDS):
             counted = await dialect.count(server, PROMPT)
     found = replace(found, tokenizes=counted is not None)
-    here = count(PROMPT)
+    here = encode(PROMPT)
+    ask = Sampler(server, dialect, found).ask
     try:
-        return await probe(Sampler(server, dialect, found).ask, found, counted if here is None else here)
+        return await probe(ask, found, counted if here is None else len(here), pairs=dialect.most_samples > 1)
     except RefusedError as refusal:
         if refusal.status in (401, 403):
             raise SettingError(

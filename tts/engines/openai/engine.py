@@ -110,14 +110,14 @@ class OpenAIEngine:
         self._http = Http(api_key_env, timeout, retries, patience)
         self._server = Server(self._http, base_url, model)
         self._dialect_name: DialectName = dialect
-        self._processed = processed_logprobs
-        self._use(Findings())
-        self._samples_per_request = samples_per_request
         self._tokenizer = NamedTokenizer(tokenizer, model)
+        self._processed = processed_logprobs
+        self._samples_per_request = samples_per_request
         self._counts_tokens = True
         self._context: int | None = None
         self._root: str | None = None
         self._revision = revision
+        self._use(Findings())
         self._running: dict[_Results, list[asyncio.Task[None]]] = {}
 
     async def start(self) -> None:
@@ -150,7 +150,7 @@ class OpenAIEngine:
 
     async def _find_out(self) -> None:
         """Finds out what the server can do, and what its gaps mean for this engine."""
-        found = await find_out(self._server, self._dialect_name, self._tokenizer.count, self._key_env)
+        found = await find_out(self._server, self._dialect_name, self._tokenizer.encode, self._key_env)
         self._use(found)
         self.found = found
         if found.seeded is False:
@@ -163,7 +163,7 @@ class OpenAIEngine:
             )
 
     def _use(self, found: Findings) -> None:
-        self._dialect = dialect_of(self._dialect_name, found)
+        self._dialect = dialect_of(self._dialect_name, found, self._tokenizer.encode)
         self._sampler = Sampler(self._server, self._dialect, found, self._processed)
         self._findings = found
 

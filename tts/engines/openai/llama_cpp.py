@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from tts.core.settings import SettingError
 from tts.engines.generating import Request, Sampling, Token
 from tts.engines.http.client import RefusedError
 from tts.engines.http.findings import Findings
+from tts.engines.http.probe import PROMPT
 from tts.engines.http.said import Said
 from tts.engines.logprobs import Wire, read_tokens
-from tts.engines.openai.dialect import Prompt, longest_first
+from tts.engines.openai.dialect import Encode, Prompt, longest_first
 from tts.engines.openai.server import Server
 
 _CONTEXT = 4096
@@ -21,20 +23,40 @@ _CONTEXT = 4096
 
 
 class LlamaCppDialect:
-    """llama.cpp's native endpoint."""
+    """llama.cpp's native endpoint.
+
+    Args:
+        encode: Makes token ids of a text without the server's help; returns None if it cannot.
+    """
 
     name = "llama.cpp"
     path = "/completion"
     # `n_cmpl` needs as many slots and answers with a list; requests share their prompt's prefill without it.
     most_samples = 1
 
+    def __init__(self, encode: Encode) -> None:
+        self._encode = encode
+
     async def look(self, server: Server, found: Findings) -> Findings:
-        """Returns `found`: `/props` has told it all."""
+        """Returns `found`: `/props` has told it all.
+
+        Raises:
+            SettingError: The tokenizer that is named is not the model's.
+        """
+        ids = self._encode(PROMPT)
+        if ids is not None:
+            said = await server.post("/detokenize", {"tokens": ids}, lambda answer: str(answer["content"]))
+            if said != PROMPT:
+                raise SettingError(
+                    "tokenizer",
+                    f"not that of the model that {server.url} serves, which reads {said!r:.80} for {PROMPT!r:.40}",
+                )
         return found
 
     async def prompt(self, server: Server, text: str) -> Prompt:
         """Returns the prompt's token ids; a text would get a begin-of-text token in front if the model file says so."""
-        return await server.post("/tokenize", _tokenize(text), _ids)
+        here = self._encode(text)
+        return await server.post("/tokenize", _tokenize(text), _ids) if here is None else here
 
     def write(self, model: str, prompt: Prompt, request: Request, chunk: range, found: Findings) -> dict[str, object]:
         """Returns the body; every setting that the server has a default for is there, as its defaults are others."""

@@ -15,7 +15,7 @@ from tts.engines.http.client import RefusedError
 from tts.engines.http.findings import Findings
 from tts.engines.http.said import Said
 from tts.engines.logprobs import Wire, read_tokens
-from tts.engines.openai.dialect import Prompt, longest_first
+from tts.engines.openai.dialect import Encode, Prompt, longest_first
 from tts.engines.openai.server import Server
 
 _ADDS_BEGIN = "tokenizer.ggml.add_bos_token"
@@ -27,6 +27,9 @@ class OllamaDialect:
     name = "ollama"
     path = "/api/generate"
     most_samples = 1
+
+    def __init__(self, encode: Encode) -> None:
+        pass  # takes texts only
 
     async def look(self, server: Server, found: Findings) -> Findings:
         """Returns `found`, whether the model's file asks for a begin-of-text token, and the context it is loaded with."""

@@ -17,7 +17,7 @@ from tts.engines.http.client import RefusedError
 from tts.engines.http.findings import Findings, Shape
 from tts.engines.http.said import Said
 from tts.engines.logprobs import Wire, read_tokens
-from tts.engines.openai.dialect import Prompt, longest_first
+from tts.engines.openai.dialect import Encode, Prompt, longest_first
 from tts.engines.openai.server import Server
 
 _FAILED = ("abort", "error")
@@ -53,6 +53,9 @@ class CompletionsDialect:
     name = "completions"
     path = "/v1/completions"
     most_samples = 1_000_000
+
+    def __init__(self, encode: Encode) -> None:
+        pass  # takes texts only
 
     async def look(self, server: Server, found: Findings) -> Findings:
         """Returns `found`."""

@@ -70,7 +70,8 @@ class Sampler:
         seen = cut(again, sampling)
         same = seen.text == said.text and (seen.stop is not None or again.finish_reason == "stop")
         if end is not None:  # only tokens were lacking
-            return replace(said, tokens=again.tokens if same and not _lacks_tokens(again, seen) else None), end
+            full = again.tokens if same and not _lacks_tokens(again, seen) else None
+            return replace(said, tokens=full and full[: said.completion_tokens]), end
         if same:
             return said, seen
         (whole,) = await self._ask(prompt, replace(asked, sampling=replace(asked.sampling, stop=())), only)

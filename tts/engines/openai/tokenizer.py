@@ -47,7 +47,15 @@ class NamedTokenizer:
 
     def count(self, text: str) -> int | None:
         """Returns the number of tokens, without special tokens added; None if nothing is loaded."""
-        return None if self._loaded is None else len(self._loaded.encode(text, add_special_tokens=False))
+        ids = self.encode(text)
+        return None if ids is None else len(ids)
+
+    def encode(self, text: str) -> list[int] | None:
+        """Returns the token ids, without special tokens added; None if nothing is loaded."""
+        if self._loaded is None:
+            return None
+        ids: list[int] = self._loaded.encode(text, add_special_tokens=False)
+        return ids
 
     def render(self, messages: list[dict[str, str]], *, answer: bool) -> str:
         """Renders a conversation with its chat template, `answer` opening the assistant's turn at the end.
