@@ -2,7 +2,7 @@
 
     PYTHONPATH=LLAMA_CPP/gguf-py:. python -m tests.engines.gguf_file policies/embedded/checkpoint policy.gguf
 
-llama.cpp does not know the embedded tokenizer's way of splitting text before the merges: it makes other tokens of it. Prompts
+llama.cpp does not know how the embedded tokenizer splits text before the merges, and makes other tokens of it. Prompts
 are right if the ids are made here, with the engine's `tokenizer=CHECKPOINT`.
 """
 
@@ -90,7 +90,9 @@ def _interleaved(name: str, weights: NDArray[Any], config: dict[str, Any]) -> ND
         return weights
     heads = config["num_attention_heads" if "q_proj" in name else "num_key_value_heads"]
     return np.ascontiguousarray(
-        weights.reshape(heads, 2, weights.shape[0] // heads // 2, weights.shape[1]).swapaxes(1, 2).reshape(weights.shape)
+        weights.reshape(heads, 2, weights.shape[0] // heads // 2, weights.shape[1])
+        .swapaxes(1, 2)
+        .reshape(weights.shape)
     )
 
 

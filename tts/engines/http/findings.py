@@ -62,7 +62,7 @@ class Findings:
     def gaps(self) -> Iterator[tuple[str, str]]:
         """Yields what the server lacks, and what is done about it."""
         if self.logprobs == "none":
-            yield "no log-probabilities", "hard votes: verdicts count as plain Yes = 1, No = 0"
+            yield "no log-probabilities that can be used", "hard votes: verdicts count as plain Yes = 1, No = 0"
         elif self.logprobs_mode == "processed":
             yield "log-probabilities of what was sampled from", "scores are those of `readout=as_sampled`"
         if self.stop_kept is not True and self.stop_named is not True:

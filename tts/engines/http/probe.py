@@ -14,7 +14,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from tts.core.errors import EngineError
 from tts.engines.generating import Request, Sampling, Token
@@ -37,6 +37,7 @@ _GREEDY = Sampling(max_tokens=16, temperature=0.0)
 _HOT = Sampling(max_tokens=16, temperature=2.0)
 _ALTERNATIVES = (20, 10, 5, 0)
 _SEED = 7
+_NEVER = "\n\n\n\nnever said"
 
 
 async def probe(ask: Ask, known: Findings, prompt_tokens: int | None = None, *, pairs: bool = True) -> Findings:
@@ -65,12 +66,14 @@ async def probe(ask: Ask, known: Findings, prompt_tokens: int | None = None, *, 
                 _tried(ask, Request(PROMPT, hot, (_SEED, _SEED + 1))) if pairs else _nothing(),
                 _stopped(ask, plain, alternatives),
             )
-            found = replace(found, n=None if pair is None else len(pair) == 2)
+            found = replace(found, n=len(pair or ()) == 2)
             if first and second:
                 found = replace(found, seeded=first[0].text == second[0].text)
                 found = replace(found, logprobs_mode=_mode(plain.tokens, first[0].tokens))
+                if all(len(token.top) < 2 for token in first[0].tokens or ()):
+                    found = replace(found, logprobs="none")  # nothing to compare the sampled token with
             if stopped is not None:
-                found = _of_stopped(found, *stopped)
+                found = stopped.added_to(found)
     except TimeoutError:
         pass
     return found
@@ -107,42 +110,77 @@ async def _nothing() -> Sequence[Said]:
 
 def _of_plain(found: Findings, plain: Said, alternatives: int, prompt_tokens: int | None) -> Findings:
     counted = plain.prompt_tokens is not None and prompt_tokens is not None
+    # Tokens that do not spell the text are not those that were sampled.
+    usable = plain.tokens is not None and plain.spelled.startswith(plain.text)
     return replace(
         found,
-        # Tokens that do not spell the text are not those that were sampled.
-        logprobs=plain.shape if plain.tokens and plain.spelled.startswith(plain.text) else "none",
+        logprobs=plain.shape if usable else "none",
         most_alternatives=None if alternatives in (0, _ALTERNATIVES[0]) else alternatives,
         usage=plain.completion_tokens is not None and plain.prompt_tokens is not None,
         adds_begin=(plain.prompt_tokens or 0) > (prompt_tokens or 0) if counted else found.adds_begin,
     )
 
 
-async def _stopped(ask: Ask, plain: Said, alternatives: int) -> tuple[Said, str, str] | None:
-    """Returns the first answer again with stop strings, the one that must end it, and the text before it."""
-    middle = len(plain.text) // 2
-    stop, later = plain.text[middle : middle + 2], plain.text[-2:]
+@dataclass(frozen=True)
+class _Cut:
+    """A text that a stop string must have ended.
+
+    Attributes:
+        said: What the server said.
+        stop: The stop string.
+        before: The text before it.
+        whole: Whether the stop string is whole tokens: a part of one is seen in the tokens even if a server leaves out those
+            of stop strings.
+    """
+
+    said: Said
+    stop: str
+    before: str
+    whole: bool
+
+    def added_to(self, found: Findings) -> Findings:
+        """Returns `found` and what this shows."""
+        named = self.said.stop == self.stop
+        if self.said.text == self.before:
+            in_tokens = self.whole and self.said.spelled.startswith(self.before + self.stop)
+            return replace(found, stop_kept=False, stop_named=named, stop_in_tokens=in_tokens)
+        if self.said.text.startswith(self.before + self.stop):
+            return replace(found, stop_kept=True, stop_named=named)
+        return found
+
+
+async def _stopped(ask: Ask, plain: Said, alternatives: int) -> _Cut | None:
+    """Asks for the first text again with stop strings that occur in it, the one that must end it last in the list."""
+    tokens = _two_tokens(plain)
+    stop, later = tokens or plain.text[len(plain.text) // 2 :][:2], plain.text[-2:]
     if len(stop) < 2 or "\ufffd" in stop + later:
         return None
     at = plain.text.find(stop)
-    stops = (later, stop) if plain.text.find(later) > at + 1 else ("\x00", stop)
+    stops = (later, stop) if plain.text.find(later) >= at + len(stop) and later not in stop else (_NEVER, stop)
     said = await _tried(ask, Request(PROMPT, replace(_GREEDY, stop=stops, top_logprobs=alternatives), (_SEED,)))
-    return (said[0], stop, plain.text[:at]) if said else None
+    return _Cut(said[0], stop, plain.text[:at], bool(tokens)) if said else None
 
 
-def _of_stopped(found: Findings, said: Said, stop: str, before: str) -> Findings:
-    if said.text == before:
-        in_tokens = bool(said.tokens) and said.spelled.startswith(before + stop)
-        return replace(found, stop_kept=False, stop_named=said.stop == stop, stop_in_tokens=in_tokens)
-    if said.text.startswith(before + stop):
-        return replace(found, stop_kept=True, stop_named=said.stop == stop)
-    return found
+def _two_tokens(plain: Said) -> str:
+    """Returns two successive tokens that occur only there, near the middle of the text; nothing if there are none."""
+    texts = [token.text for token in plain.tokens or ()]
+    if not plain.spelled.startswith(plain.text):
+        return ""
+    for at in range(len(texts) // 2, 0, -1):
+        pair = texts[at] + texts[at + 1] if at + 1 < len(texts) else ""
+        if len(pair) > 1 and "\ufffd" not in pair and plain.text.find(pair) == len("".join(texts[:at])):
+            return pair
+    return ""
 
 
 def _mode(cold: Sequence[Token] | None, hot: Sequence[Token] | None) -> Mode:
     """Returns whose log-probabilities they are, from the first position of a greedy and a hot text."""
     if not cold or not hot:
         return "unknown"
-    first, second = sorted(cold[0].top, key=lambda token: -cold[0].top[token])[:2] if len(cold[0].top) > 1 else ("", "")
+    if len(cold[0].top) == 1:
+        # Greedily there is but one token to sample from.
+        return "processed" if cold[0].logprob == 0 and len(hot[0].top) > 1 else "unknown"
+    first, second = sorted(cold[0].top, key=lambda token: -cold[0].top[token])[:2]
     if first not in hot[0].top or second not in hot[0].top:
         return "unknown"
     before, after = cold[0].top[first] - cold[0].top[second], hot[0].top[first] - hot[0].top[second]
