@@ -28,7 +28,9 @@ from tts.core.settings import (
 )
 from tts.engines.base import Identity
 from tts.engines.generating import Completion, Request
-from tts.engines.http.client import Http, RefusedError, explain
+from tts.engines.http.client import Http
+from tts.engines.http.endpoints import Endpoints
+from tts.engines.http.failures import RefusedError, explain
 from tts.engines.http.findings import Findings
 from tts.engines.openai.dialect import Prompt
 from tts.engines.openai.dialects import DialectName, dialect_of, find_out
@@ -108,7 +110,7 @@ class OpenAIEngine:
         self._url = base_url.rstrip("/")
         self._key_env = api_key_env
         self._http = Http(api_key_env, timeout, retries, patience)
-        self._server = Server(self._http, base_url, model)
+        self._server = Server(self._http, Endpoints([base_url], in_flight), model)
         self._dialect_name: DialectName = dialect
         self._tokenizer = NamedTokenizer(tokenizer, model)
         self._processed = processed_logprobs
