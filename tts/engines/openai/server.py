@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import TypeVar
 
-from tts.engines.http.client import Http
+import httpx
+
+from tts.core.settings import SettingError, refused
+from tts.engines.http.client import Http, explain
 from tts.engines.logprobs import Wire
 
 _T = TypeVar("_T")
@@ -40,6 +44,10 @@ class Server:
             raise ValueError("not a JSON object")
         return answer
 
+    async def models(self) -> dict[str, Wire]:
+        """Returns the served models by name; errors as for `get`, and KeyError or TypeError if it is another list."""
+        return {entry["id"]: entry for entry in (await self.get("/v1/models"))["data"]}
+
     async def post(self, path: str, body: Mapping[str, object], read: Callable[[Wire], _T]) -> _T:
         """Posts JSON to a path from the root and returns what `read` makes of the answer; errors as of `Http.post`."""
         return await self._http.post(self.at(path), body, read)
@@ -48,3 +56,28 @@ class Server:
         """Returns the address of a path from the root; `/v1/...` is below the base URL, whatever that ends in."""
         below = path.removeprefix("/v1")
         return f"{self.url}{below}" if below != path else f"{self._root}{path}"
+
+
+@contextmanager
+def understood(server: Server, key_env: str) -> Iterator[None]:
+    """Turns the errors of `models` into what the user can do.
+
+    Raises:
+        SettingError: No server answers, or it is not OpenAI-compatible.
+    """
+    try:
+        yield
+    except httpx.HTTPStatusError as error:
+        raise SettingError(
+            "base_url",
+            f"{server.url}/models answered {error.response.status_code}: is this an OpenAI-compatible server, "
+            f"and does ${key_env} hold its key?",
+        ) from None
+    except httpx.HTTPError as error:
+        raise refused(
+            "base_url", server.url, f"no server answers ({explain(error)}); start one or set another"
+        ) from None
+    except (ValueError, KeyError, TypeError):
+        raise refused(
+            "base_url", server.url, "/models is not that of an OpenAI-compatible server; check the URL"
+        ) from None
