@@ -75,7 +75,7 @@ async def test_one_thing_stays_at_one_server_and_many_are_spread() -> None:
         things = [f"problem {i}" for i in range(30)]
         await asyncio.gather(*(ask(one, about) for about in things))
         homes = [[about for about in things if asked(server)[about]] for server in servers]
-        assert sorted(sum(homes, [])) == sorted(things)
+        assert sorted(about for home in homes for about in home) == sorted(things)
         assert all(asked(server)[about] == 4 for server, home in zip(servers, homes, strict=True) for about in home)
         assert sum(map(bool, homes)) > 1
         await one.close()
@@ -137,6 +137,9 @@ async def test_when_all_are_dead_that_is_said_at_the_start_and_later() -> None:
 
 
 async def test_a_model_that_only_some_serve_is_not_served() -> None:
-    with serve(answer) as first, serve(answer, model="other") as second:
-        with pytest.raises(UserError, match="does not serve 'm'"):
-            await engine([first, second]).start()
+    with (
+        serve(answer) as first,
+        serve(answer, model="other") as second,
+        pytest.raises(UserError, match="does not serve 'm'"),
+    ):
+        await engine([first, second]).start()

@@ -21,7 +21,8 @@ async def ask(url: str, **settings: Any) -> str:
     engine = OpenAIEngine("m", url, dialect="completions", retries=0, patience=0.0, **settings)
     try:
         await engine.start()
-        return [completion.text async for completion in engine.generate(Request("p"))][0]
+        (text,) = [completion.text async for completion in engine.generate(Request("p"))]
+        return text
     finally:
         await engine.close()
 
@@ -68,9 +69,11 @@ async def test_a_key_that_the_server_repeats_is_not_shown(status: int, monkeypat
 
 async def test_a_key_that_no_header_can_hold_is_refused_unseen(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", f"{KEY}\nX-More: 1")
-    with serve(lambda body: completion(body, "ok")) as server:
-        with pytest.raises(UserError, match="OPENAI_API_KEY") as caught:
-            await ask(server.url)
+    with (
+        serve(lambda body: completion(body, "ok")) as server,
+        pytest.raises(UserError, match="OPENAI_API_KEY") as caught,
+    ):
+        await ask(server.url)
     assert KEY not in str(caught.value)
 
 
