@@ -144,6 +144,7 @@ class ReplayEngine:
             prompt_tokens=recorded.get("prompt_tokens") or await self.count_tokens(request.prompt),
             index=index,
             recorded=True,
+            reasoning=str(recorded.get("reasoning") or ""),
         )
 
     async def count_tokens(self, text: str) -> int:
@@ -224,4 +225,6 @@ def completion_row(completion: Completion, seed: int) -> dict[str, object]:
         "completion_tokens": completion.completion_tokens,
         "prompt_tokens": completion.prompt_tokens,
     }
+    if completion.reasoning:
+        row["reasoning"] = completion.reasoning
     return row if completion.tokens is None else {**row, "logprobs": write_tokens(completion.tokens)}

@@ -6,8 +6,9 @@ from collections.abc import AsyncGenerator
 from typing import Generic, TypeVar
 
 from tts.core.errors import UserError
+from tts.core.json import JsonObject
 from tts.engines.base import BaseEngine, Identity, identified
-from tts.engines.generating import Completion, Engine, Request
+from tts.engines.generating import Completion, Engine, Request, continues, sends_messages
 from tts.engines.local_tokenizer import LocalTokenizer
 from tts.engines.scoring import ScoreRequest, ScoreRows, ScoringEngine
 
@@ -36,6 +37,21 @@ class WrappingEngine(BaseEngine, Generic[E]):
     def remote(self) -> bool:
         """Whether the engine only connects to a server when it is started."""
         return getattr(self.inside, "remote", False)
+
+    @property
+    def continues(self) -> bool:
+        """Whether the engine goes on with what a prompt has begun."""
+        return continues(self.inside)
+
+    @property
+    def sends_messages(self) -> bool:
+        """Whether the engine sends messages."""
+        return sends_messages(self.inside)
+
+    @property
+    def findings(self) -> JsonObject:
+        """What the engine found out about its server."""
+        return getattr(self.inside, "findings", {})
 
     @property
     def name(self) -> str:
