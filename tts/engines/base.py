@@ -59,6 +59,11 @@ def identified(engine: BaseEngine) -> TypeGuard[Identified]:
     return isinstance(engine, Identified) if inside is None else identified(inside)
 
 
+def asks_server(engine: BaseEngine) -> bool:
+    """Returns whether an engine only connects to a server, and learns from it what it can do."""
+    return getattr(engine, "remote", False)
+
+
 def kind_of(engine: BaseEngine) -> str:
     """Returns an engine's name and class, for messages; for a wrapping engine, those of the engine inside."""
     inside: BaseEngine | None = getattr(engine, "inside", None)

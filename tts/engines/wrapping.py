@@ -7,7 +7,7 @@ from typing import Generic, TypeVar
 
 from tts.core.errors import UserError
 from tts.core.json import JsonObject
-from tts.engines.base import BaseEngine, Identity, identified
+from tts.engines.base import BaseEngine, Identity, asks_server, identified
 from tts.engines.generating import Completion, Engine, Request, continues, sends_messages
 from tts.engines.local_tokenizer import LocalTokenizer
 from tts.engines.scoring import ScoreRequest, ScoreRows, ScoringEngine
@@ -36,7 +36,7 @@ class WrappingEngine(BaseEngine, Generic[E]):
     @property
     def remote(self) -> bool:
         """Whether the engine only connects to a server when it is started."""
-        return getattr(self.inside, "remote", False)
+        return asks_server(self.inside)
 
     @property
     def continues(self) -> bool:

@@ -13,6 +13,7 @@ from tts.core.errors import ProblemError, UserError
 from tts.core.json import Summary
 from tts.core.settings import inside
 from tts.core.verifier import Verifier
+from tts.engines.base import asks_server
 from tts.engines.metered import MeteredEngine
 from tts.judge.judged import Judged
 from tts.judge.judging import Judging
@@ -115,6 +116,9 @@ class JudgeJob:
         async def start() -> tuple[str, ...]:
             await resources.start(self.engines, self.used_sandbox)
             check_sizes(self.engines, self.budget)
+            if any(asks_server(engine) for engine in self.engines.values()):
+                with inside("verifier"):
+                    self.verifier.check()
             return () if self.used_sandbox is None else self.used_sandbox.layers
 
         judge = Judge(ask, folder, problems_in_flight(self.config, self.engines), self.budget)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from tts.core.json import JsonObject
+from tts.core.json import Json, JsonObject
 from tts.engines.chat.conversation import Asked
 
 StyleName = Literal["continue_final_message", "prefix", "assistant"]
@@ -29,7 +29,7 @@ class Style:
     def written(self, asked: Asked) -> JsonObject:
         """Returns the fields of a request that asks for the rest of a turn."""
         begun: JsonObject = {"role": "assistant", "content": asked.prefix, **self.message}
-        return {"messages": [*(dict(message) for message in asked.messages), begun], **self.body}
+        return {"messages": [*_messages(asked), begun], **self.body}
 
 
 STYLES: Mapping[StyleName, Style] = {
@@ -42,4 +42,8 @@ STYLES: Mapping[StyleName, Style] = {
 
 def opened(asked: Asked) -> JsonObject:
     """Returns the fields of a request for a new turn."""
-    return {"messages": [dict(message) for message in asked.messages]}
+    return {"messages": _messages(asked)}
+
+
+def _messages(asked: Asked) -> list[Json]:
+    return [dict(message) for message in asked.messages]

@@ -7,7 +7,7 @@ import re
 from collections.abc import Collection, Mapping
 from typing import Literal
 
-from tts.core.json import Json, JsonObject
+from tts.core.json import Json
 
 _log = logging.getLogger(__name__)
 
@@ -71,7 +71,7 @@ class HostFields:
         """The name of the limit of completion tokens."""
         return self._limit
 
-    def fitted(self, body: JsonObject) -> JsonObject:
+    def fitted(self, body: Mapping[str, object]) -> dict[str, object]:
         """Returns a request with the fields that the host takes; warns once of each other one that mattered.
 
         Args:
@@ -92,7 +92,7 @@ class HostFields:
             effect = _EFFECTS.get(name) or f"samples are drawn without {name}={value}"
             _log.warning("%s %s: %s", self._host, why or f"takes no '{name}'", effect)
 
-    def learn(self, refusal: str, sent: JsonObject) -> bool:
+    def learn(self, refusal: str, sent: Mapping[str, object]) -> bool:
         """Returns whether a request that was refused should be sent again, with other fields.
 
         Args:

@@ -113,11 +113,8 @@ def reset_after(headers: Mapping[str, str]) -> float:
     """Returns the seconds until the limits that are used up are lifted (`x-ratelimit-*` as OpenAI sends them), else 0."""
     if milliseconds := headers.get("retry-after-ms", ""):
         return float(milliseconds) / 1000 if milliseconds.isdigit() else 0.0
-    waits = [0.0]
-    for kind in ("requests", "tokens"):
-        if headers.get(f"x-ratelimit-remaining-{kind}") == "0":
-            waits.append(_seconds(headers.get(f"x-ratelimit-reset-{kind}", "")))
-    return max(waits)
+    used_up = [kind for kind in ("requests", "tokens") if headers.get(f"x-ratelimit-remaining-{kind}") == "0"]
+    return max((_seconds(headers.get(f"x-ratelimit-reset-{kind}", "")) for kind in used_up), default=0.0)
 
 
 def _seconds(duration: str) -> float:

@@ -50,7 +50,7 @@ def write_sampling(sampling: Sampling, seed: int, samples: int) -> JsonObject:
     }
     if sampling.stop:
         # Of stop strings that end at the same place the longest counts; servers take the first.
-        body["stop"] = sorted(sampling.stop, key=len, reverse=True)
+        body["stop"] = [*sorted(sampling.stop, key=len, reverse=True)]
     if sampling.top_logprobs:
         body |= {"logprobs": True, "top_logprobs": sampling.top_logprobs}
     return body | ({"n": samples} if samples > 1 else {})
@@ -115,8 +115,8 @@ def _written(choice: Wire, expected: Expected) -> Written:
         content = "".join(_part(part.get("text")) for part in content)
     if not isinstance(content, str):
         raise TypeError(f"content is {type(content).__name__}")
-    logprobs = choice.get("logprobs")
-    reported = bool(logprobs and logprobs.get("content")) and expected.sampling.top_logprobs > 0
+    logprobs = choice.get("logprobs") or {}
+    reported = expected.sampling.top_logprobs and logprobs.get("content")
     tokens = read_tokens(logprobs, expected.sampling) if reported else None
     return Written(content, spelling(content, tokens), thought if isinstance(thought, str) else "")
 
