@@ -8,7 +8,7 @@ from typing import Generic, TypeVar
 from tts.core.errors import UserError
 from tts.core.json import JsonObject
 from tts.engines.base import BaseEngine, Identity, asks_server, identified
-from tts.engines.generating import Completion, Engine, Request, continues, sends_messages
+from tts.engines.generating import Completion, Engine, Request, continues, findings, sends_messages
 from tts.engines.local_tokenizer import LocalTokenizer
 from tts.engines.scoring import ScoreRequest, ScoreRows, ScoringEngine
 
@@ -51,7 +51,7 @@ class WrappingEngine(BaseEngine, Generic[E]):
     @property
     def findings(self) -> JsonObject:
         """What the engine found out about its server."""
-        return getattr(self.inside, "findings", {})
+        return findings(self.inside)
 
     @property
     def name(self) -> str:

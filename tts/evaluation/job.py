@@ -16,7 +16,7 @@ from tts.runtime.capabilities import check_answers, check_grading
 from tts.runtime.choices import Choices
 from tts.runtime.composition import GROUPS, Composition, compose
 from tts.runtime.contracts import TASK
-from tts.runtime.parts import check_groups
+from tts.runtime.parts import check_groups, found
 from tts.runtime.resources import Resources
 
 
@@ -61,6 +61,7 @@ class SearchJob:
                 "sandbox": [] if sandbox is None else list(sandbox.layers),
                 "reads_answers": made.reads_answers,
                 "guided": made.guided,
+                **found(made.used_engines),
             }
             runner = Runner(made.search, made.grader, folder, made.in_flight, made.budget)
             return await runner.run(_Problems(self.task), extra, resume)

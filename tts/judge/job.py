@@ -30,6 +30,7 @@ from tts.runtime.parts import (
     check_groups,
     check_sizes,
     engines_of,
+    found,
     problems_in_flight,
 )
 from tts.runtime.resources import Resources
@@ -116,6 +117,7 @@ class JudgeJob:
         async def start() -> tuple[str, ...]:
             await resources.start(self.engines, self.used_sandbox)
             check_sizes(self.engines, self.budget)
+            extra.update(found(self.engines))
             if any(asks_server(engine) for engine in self.engines.values()):
                 with inside("verifier"):
                     self.verifier.check()

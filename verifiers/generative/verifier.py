@@ -94,7 +94,9 @@ class GenerativeVerifier(VotingVerifier):
 
     def token_bound(self, steps: int) -> int | None:
         """Returns votes * steps * a judgement's bound; a search judges the whole solution again with every step."""
-        slot = self._grammar.slot.tokens if self._grammar.slot is not None else 0
+        slot = 0
+        if self._grammar.slot is not None:
+            slot = self._grammar.slot.tokens if self._continues else ANSWER.max_tokens
         judgement = self._rounds * self._sampling.max_tokens + slot
         return self.votes * steps * judgement
 

@@ -31,7 +31,7 @@ class Asked:
     @property
     def text(self) -> str:
         """The texts of all turns, to estimate their length."""
-        return "\n".join([*(message["content"] for message in self.messages), self.prefix])
+        return "".join([*(message["content"] for message in self.messages), self.prefix])
 
 
 def write_prompt(messages: Sequence[Message]) -> str:
