@@ -82,7 +82,7 @@ class ChatPolicy(BasePolicy):
         engine = self._client.engine
         if continues(engine):
             return PolicyTraits()
-        return PolicyTraits(lacks=("steps",), because=f"the server of {kind_of(engine)} does not continue an answer")
+        return PolicyTraits(lacks=("steps",), because=f"{kind_of(engine)} does not continue an answer")
 
     def check(self) -> None:
         """Raises UserError if the model lacks the requested chat template, or cannot begin with the format's words."""
@@ -92,7 +92,7 @@ class ChatPolicy(BasePolicy):
             raise refused(
                 "steps",
                 self._steps,
-                f"it begins every answer with {opening!r}, and the server of {kind_of(engine)} does not continue an "
+                f"it begins every answer with {opening!r}, and {kind_of(engine)} does not continue an "
                 "answer; choose blank_line or heading",
             )
 

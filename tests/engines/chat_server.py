@@ -15,10 +15,11 @@ from typing import Any
 from tts.engines.stops import cut_at_stop
 
 Messages = list[dict[str, Any]]
-Model = Callable[[Messages], str]
-"""Returns the whole assistant's turn."""
+Model = Callable[[Messages, str], str]
+"""Returns the rest of the assistant's turn after its beginning."""
 
 SOLUTION = "There are 18 shirts.\n\nThen 11 come: 29 shirts.\n\nThe answer is \\boxed{29}."
+STEPS = "".join(f"Step {k}: The step is \\boxed{{correct}}. " for k in (1, 2, 3))
 _TOKEN = re.compile(r"\s*\w+|\s*\S|\s+")
 
 
@@ -26,8 +27,32 @@ def tokens_of(text: str) -> list[str]:
     return _TOKEN.findall(text)
 
 
-def obedient(messages: Messages) -> str:
-    """Repeats lines, judges everything right, and solves the rest."""
+GENPRM = (
+    ("step by step: ", "It is right.</analyze>\n"),
+    ("```python\n", "print(6 * 7)\n```\n[Code Output]\n\n```\n41\n```\n"),
+    ("42\n```\n", "<output>\n**Judgement**: $\\boxed{Yes}$\n</output>\n"),
+    ("$\\boxed", "{No}$\n</output>\n"),
+)
+"""What a GenPRM writes after what it has read; it invents the output of its code unless it is stopped."""
+
+
+def obedient(messages: Messages, prefix: str) -> str:
+    """Repeats lines, judges everything right, and solves the rest; it goes on with the published formats."""
+    for begun, rest in GENPRM:
+        if prefix.startswith("<analyze>") and prefix.rstrip().endswith(begun.rstrip()):
+            # A template that trims leaves the white space to the model.
+            return begun[len(begun.rstrip()) :] * (prefix == prefix.rstrip()) + rest
+    if prefix.endswith("\\boxed{"):
+        return "Yes}"
+    if prefix.endswith("?"):
+        return " Yes" if "(Yes/No)" in prefix else " yes"
+    if prefix.rstrip().endswith(("step by step.", "step by step:")):
+        return STEPS
+    whole = answer_to(messages)
+    return whole[len(prefix) :] if whole.startswith(prefix) else f"and so on.{whole[-20:]}"
+
+
+def answer_to(messages: Messages) -> str:
     said = messages[-1]["content"]
     if said.startswith("Repeat"):
         return str(said.split("\n", 1)[1])
@@ -38,7 +63,7 @@ def obedient(messages: Messages) -> str:
     if said.rstrip().endswith("(Yes/No)?"):
         return "Yes"
     if "step by step:" in said or "step by step." in said[-40:]:
-        return "Step 1: right. Step 2: right."
+        return STEPS
     if "\\boxed{Yes}" in messages[0]["content"]:
         return "\\boxed{Yes}"
     return SOLUTION
@@ -152,8 +177,7 @@ class ChatServer:
         prefix = last["content"] if begun else ""
         prefix = prefix.rstrip() if host.trims else prefix
         turns = messages[:-1] if begun else messages
-        whole = host.model([turn for turn in turns if turn["role"] != "assistant" or not begun] or turns)
-        text = whole[len(prefix) :] if whole.startswith(prefix) else f"and so on.{whole[-20:]}"
+        text = host.model(turns, prefix)
         count = sum(len(tokens_of(turn["content"])) + 4 for turn in turns) + 4 + len(tokens_of(prefix))
         most = body.get("max_tokens", body.get("max_completion_tokens"))
         if count + most > host.context:

@@ -76,7 +76,7 @@ async def test_what_a_host_can_do_is_found_out(name: str, continuation: str | No
 async def test_a_turn_that_follows_a_begun_one_is_no_continuation() -> None:
     """A model may well take up an answer that ended too early, in a turn of its own."""
 
-    def cooperative(messages: list[dict[str, Any]]) -> str:
+    def cooperative(messages: list[dict[str, Any]], prefix: str) -> str:
         begun = messages[-1]["role"] == "assistant"
         return "ve six seven" if begun else "one two three four five six seven"
 

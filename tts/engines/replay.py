@@ -17,6 +17,7 @@ from pathlib import Path
 
 from tts.core.errors import EngineError, UserError
 from tts.core.settings import PositiveInt, refused, settings
+from tts.engines.chat.conversation import read_prompt, write_prompt
 from tts.engines.generating import Completion, Engine, Request, Sampling
 from tts.engines.logprobs import Wire, read_tokens, write_tokens
 from tts.engines.wrapping import WrappingGenerator
@@ -152,8 +153,17 @@ class ReplayEngine:
         return -(-len(text) // _CHARACTERS_PER_TOKEN)
 
     def render(self, messages: list[dict[str, str]], *, answer: bool = True) -> str:
-        """Raises UserError: a recording has no chat template."""
-        raise UserError("the replay engine has no chat template; name the chat format that was recorded")
+        """Returns the messages as the chat engine writes them, if that was recorded.
+
+        Raises:
+            UserError: The recording is of text, whose chat template is not known.
+        """
+        first = next(read_lines(self._path, exact=True), None)
+        try:
+            read_prompt(first[1]["prompt"])  # type: ignore[index]
+        except (EngineError, LookupError, TypeError, AttributeError):
+            raise UserError("the replay engine has no chat template; name the chat format that was recorded") from None
+        return write_prompt(messages)
 
     async def close(self) -> None:
         """Does nothing."""

@@ -30,7 +30,7 @@ def require_continuation(engine: Engine, why: str) -> None:
     if not continues(engine):
         raise SettingError(
             "engine",
-            f"the server of {kind_of(engine)} does not continue an answer, and {why}; choose verifier=critic, genrm, "
+            f"{kind_of(engine)} does not continue an answer, and {why}; choose verifier=critic, genrm, "
             "thinkprm or direct, or a server that does (vLLM, SGLang, DeepSeek's beta; docs/chat.md)",
         )
 

@@ -167,7 +167,7 @@ class GenerativeVerifier(VotingVerifier):
     async def _decide(self, prompt: str, slot: Slot, number: int) -> float | None:
         """Returns the probability of the slot's `yes` after `prompt`."""
         completion = await self._client.complete(prompt, READ, number)
-        top = completion.tokens[0].top if completion.tokens else self._word(completion)
+        top = completion.tokens[0].top if completion.tokens else slot.said_alone(self._word(completion))
         score = slot.read(top)
         beginning = slot.shared(top) if score is None else ""
         return await self._decide(prompt + beginning, slot.after(beginning), number) if beginning else score
@@ -183,12 +183,12 @@ class GenerativeVerifier(VotingVerifier):
             self._word(completion)
         return read_answer(completion, grammar)
 
-    def _word(self, completion: Completion) -> dict[str, float]:
-        """Returns the sampled word as the only alternative, for engines that report no probabilities."""
+    def _word(self, completion: Completion) -> str:
+        """Returns the sampled word, for engines that report no probabilities."""
         if completion.tokens is None and not self._warned:
             self._warned = True
             _log.warning(
                 "the engine '%s' reports no token probabilities: decisions are read as plain 1 and 0",
                 self._client.engine.name,
             )
-        return {completion.text: 0.0}
+        return completion.text
