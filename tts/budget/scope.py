@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -59,12 +59,12 @@ class Scope:
         """Seconds since the scope was opened."""
         return now() - self.started
 
-    def add(self, role: Role, usage: Usage) -> None:
-        """Adds to the usage of this scope only."""
+    def add(self, role: Role, amounts: Mapping[str, float]) -> None:
+        """Adds to the usage of this scope only; see `Usage.add`."""
         spent = self.usage.get(role)
         if spent is None:
             spent = self.usage[role] = Usage()
-        spent.add(usage)
+        spent.add(amounts)
 
     def reached(self) -> str | None:
         """Returns the name of a used-up limit, its own or an enclosing scope's, None if there is none."""
@@ -148,9 +148,9 @@ def current() -> Scope:
 
 def charge(role: Role, usage: Usage) -> None:
     """Adds `usage` to the current scope and all enclosing ones; without a scope it is dropped."""
-    inner = _current.get()
+    inner, amounts = _current.get(), usage.nonzero()
     while inner is not None:
-        inner.add(role, usage)
+        inner.add(role, amounts)
         inner = inner.parent
 
 
