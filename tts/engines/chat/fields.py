@@ -125,7 +125,7 @@ def room(refusal: str) -> int | None:
     if most := re.search(r"at most (\d+) (?:completion|output) tokens", refusal):
         return int(most[1])
     context = re.search(r"maximum context length (?:is|of) (\d+)", refusal)
-    used = re.search(r"(\d+)(?: tokens)? (?:in the messages|(?:in the )?(?:input|prompt)\b)", refusal)
+    used = re.search(r"(\d+)(?: tokens)? (?:(?:in|from) the )?(?:messages|input|prompt)\b", refusal)
     if context is None or used is None or int(context[1]) <= int(used[1]):
         return None
     return int(context[1]) - int(used[1])

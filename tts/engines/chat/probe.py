@@ -22,7 +22,9 @@ from tts.engines.logprobs import Wire
 
 _LINE = "Repeat this line exactly, and write nothing else:\none two three four five six seven"
 _QUESTION = ({"role": "user", "content": _LINE},)
-_STOP = "five"
+_STOP, _LATER = "five", "seven"
+"""The later stop string is the longer one, which is sent first: a server that names any does not name the right one."""
+
 _BEGUN, _REST = "one two three four fi", "ve six"
 _BEGUN_TOKENS = 7
 """The most tokens of the beginning; a turn that ends and another one that begins add three to five, but for a few
@@ -65,7 +67,7 @@ async def probe(ask: Ask, wanted: StyleName | None, *, continues: bool) -> Findi
     Raises:
         RefusedError, EngineError: The server refuses the first request, or does not answer it as a chat server does.
     """
-    stopping = Sampling(max_tokens=24, temperature=0.0, stop=(_STOP,), top_logprobs=1)
+    stopping = Sampling(max_tokens=24, temperature=0.0, stop=(_STOP, _LATER), top_logprobs=1)
     named: list[object] = []
     counted: list[bool] = []
 
