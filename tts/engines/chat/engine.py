@@ -156,7 +156,12 @@ class ChatEngine:
             raise refused(
                 "base_url", self._url, f"this does not answer as a server of chat completions does: {error}"
             ) from None
-        _log.info("'%s' at %s: %s", self.name, self._url, self.findings)
+        if self._found.continuation is not None and not self._found.seen_continuing:
+            _log.warning(
+                "'%s' at %s was asked to continue a line (continuation=%s), and did not go on where it ended: are its "
+                "steps those that you expect?",
+                *(self.name, self._url, self._found.continuation),
+            )
 
     async def generate(self, request: Request) -> AsyncGenerator[Completion, None]:
         """Yields the completions as they finish.
@@ -219,9 +224,12 @@ class ChatEngine:
         return write_prompt(messages)
 
     def identity(self) -> Identity:
-        """Returns the served name, its URL or revision, and what was found and set that shapes its answers."""
+        """Returns the served name, its URL or revision, and what else shapes its answers."""
         where = {"url": self._url} if self._revision is None else {"revision": self._revision}
-        return {"engine": "chat", "model": self.name, **where, **self.findings, **self._extra}
+        can = self._can
+        turns = {"continuation": can.continuation, "keeps_blanks": can.keeps_blanks}
+        sent = {"omitted": list(self._fields.omitted), "reasoning_tokens": self._room_to_think, "extra": self._extra}
+        return {"engine": "chat", "model": self.name, **where, **turns, **sent}
 
     async def close(self) -> None:
         """Fails running requests and closes this event loop's connections; `start` and `generate` open new ones."""

@@ -26,6 +26,7 @@ _OFF: Mapping[str, Json] = {"temperature": 1.0, "top_p": 1.0, "top_k": -1, "min_
 _EFFECTS = {
     "seed": "the same seed need not give the same text",
     "stop": "answers are written to their end and cut here, which costs tokens",
+    "return_token_ids": "the tokens of samples that share a request are divided among them by length",
     "logprobs": "no token probabilities: votes are plain yes or no",
 }
 """Fields that can be done without, and what follows."""

@@ -8,7 +8,7 @@ again. A server that adds a turn also counts the tokens around it. Whatever stay
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -43,6 +43,7 @@ class Findings:
 
     Attributes:
         continuation: How it continues a turn, None if it does not.
+        seen_continuing: Whether it did; the user may know better.
         names_stops: Whether it says which stop string ended a text; otherwise that cannot be told from a model's own end.
         keeps_blanks: Whether it shows the model white space at the end of a turn that is to be continued.
         logprobs: Whether it reports log-probabilities.
@@ -50,6 +51,7 @@ class Findings:
     """
 
     continuation: StyleName | None = None
+    seen_continuing: bool = False
     names_stops: bool = False
     keeps_blanks: bool = False
     logprobs: bool = False
@@ -79,9 +81,12 @@ async def probe(ask: Ask, wanted: StyleName | None, *, continues: bool) -> Findi
         return completions
 
     (first,) = await ask({**opened(Asked(_QUESTION)), **write_sampling(stopping, 0, 1)}, read)
-    style = wanted if wanted or not continues else await _style(ask, first.prompt_tokens)
+    tried = (STYLES if wanted is None else (wanted,)) if continues else ()
+    seen = await _style(ask, tried, first.prompt_tokens)
+    style = seen or wanted
     return Findings(
         continuation=style,
+        seen_continuing=seen is not None,
         names_stops=named[-1] == _STOP,
         keeps_blanks=style is not None and await _keeps_blanks(ask, STYLES[style]),
         logprobs=bool(first.tokens),
@@ -89,16 +94,17 @@ async def probe(ask: Ask, wanted: StyleName | None, *, continues: bool) -> Findi
     )
 
 
-async def _style(ask: Ask, unbegun: int) -> StyleName | None:
+async def _style(ask: Ask, tried: Iterable[StyleName], unbegun: int) -> StyleName | None:
     """Returns the first way in which the server continues a turn.
 
     Args:
         ask: Sends a request.
+        tried: The ways.
         unbegun: Tokens of the prompt without the beginning, 0 if the server does not count them.
     """
-    for name, style in STYLES.items():
+    for name in tried:
         with suppress(EngineError):
-            completion = await _rest(ask, style, _BEGUN, _SAMPLING)
+            completion = await _rest(ask, STYLES[name], _BEGUN, _SAMPLING)
             added = completion.prompt_tokens - unbegun if unbegun and completion.prompt_tokens else 0
             if completion.text.startswith(_REST) and added <= _BEGUN_TOKENS:
                 return name

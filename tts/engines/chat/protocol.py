@@ -53,7 +53,8 @@ def write_sampling(sampling: Sampling, seed: int, samples: int) -> JsonObject:
         body["stop"] = [*sorted(sampling.stop, key=len, reverse=True)]
     if sampling.top_logprobs:
         body |= {"logprobs": True, "top_logprobs": sampling.top_logprobs}
-    return body | ({"n": samples} if samples > 1 else {})
+    # Only token ids (vLLM) show how many tokens each sample has.
+    return body | ({"n": samples, "return_token_ids": True} if samples > 1 else {})
 
 
 def read_answer(answer: Wire, expected: Expected) -> list[Completion]:
@@ -74,7 +75,7 @@ def read_answer(answer: Wire, expected: Expected) -> list[Completion]:
         )
     usage = answer.get("usage") or {}
     written = [_written(choice, expected) for choice in choices]
-    counts = _counts(usage, written)
+    counts = _counts(choices, usage, written)
     return [
         _completion(choice, each, expected, expected.samples[place], usage, count)
         for choice, place, each, count in zip(choices, places, written, counts, strict=True)
@@ -128,11 +129,14 @@ def _part(value: object) -> str:
     return value if isinstance(value, str) else ""
 
 
-def _counts(usage: Wire, written: Sequence[Written]) -> list[int]:
+def _counts(choices: Sequence[Wire], usage: Wire, written: Sequence[Written]) -> list[int]:
     """Returns the completion tokens of each sample, reasoning included.
 
-    Only their sum is known of several samples; it is divided by their lengths.
+    Of several samples, only vLLM tells more than their sum, which is then divided in proportion to their lengths.
     """
+    ids = [choice.get("token_ids") for choice in choices]
+    if len(choices) > 1 and all(ids):
+        return [len(each or ()) for each in ids]
     lengths = [len(each.text) + len(each.reasoning) for each in written]
     if usage.get("completion_tokens") is None:
         return [-(-length // CHARACTERS_PER_TOKEN) for length in lengths]
