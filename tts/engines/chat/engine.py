@@ -7,7 +7,6 @@ the start (`tts.engines.chat.probe`), and what it cannot do is said, and done he
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import replace
@@ -19,7 +18,6 @@ from tts.core.errors import EngineError, UserError
 from tts.core.json import JsonObject
 from tts.core.setting_error import nearest
 from tts.core.settings import (
-    Must,
     NonNegativeFloat,
     NonNegativeInt,
     OneOf,
@@ -38,16 +36,17 @@ from tts.engines.chat.http import PacedHttp
 from tts.engines.chat.probe import Findings, probe
 from tts.engines.chat.protocol import CHARACTERS_PER_TOKEN, Expected, read_answer, write_sampling
 from tts.engines.generating import Completion, Request
-from tts.engines.http.client import RefusedError, explain
+from tts.engines.http.endpoints import Endpoints
+from tts.engines.http.failures import RefusedError, explain
+from tts.engines.http.keys import key_of
 from tts.engines.http.parts import Parts
+from tts.engines.http.urls import BaseUrls, base_urls
 from tts.engines.logprobs import Wire
 from tts.engines.openai.protocol import chunks
 
 _T = TypeVar("_T")
 
 _log = logging.getLogger(__name__)
-
-_URL = Must(lambda url: url.startswith(("http://", "https://")), "it is not a URL; https://HOST/v1 is needed")
 
 _NO_KEY = (401, 403)
 _NO_PAGE = (404, 405)
@@ -63,7 +62,8 @@ class ChatEngine:
 
     Args:
         model: The served name.
-        base_url: The URL up to and including the version, `https://api.openai.com/v1`.
+        base_url: The URL up to and including the version, `https://api.openai.com/v1`; a list for several servers that
+            have the same model.
         api_key_env: Name of the environment variable that holds the key; your own servers need none.
         timeout: Seconds that one HTTP request may take.
         retries: How often a request that failed on the server is retried: time-out, status 500, unreadable response.
@@ -93,7 +93,7 @@ class ChatEngine:
     def __init__(
         self,
         model: Text,
-        base_url: Annotated[str, _URL] = "https://api.openai.com/v1",
+        base_url: BaseUrls = "https://api.openai.com/v1",
         api_key_env: str = "OPENAI_API_KEY",
         timeout: PositiveFloat = 600.0,
         retries: NonNegativeInt = 3,
@@ -113,8 +113,10 @@ class ChatEngine:
     ) -> None:
         self.name = model
         self.parameters = parameters
-        self.capacity = in_flight
-        self._url = base_url.rstrip("/")
+        urls = base_urls(base_url)
+        self.capacity = in_flight * len(urls)
+        self._url = ", ".join(urls)
+        self._endpoints = Endpoints(urls, in_flight)
         self._key_env = api_key_env
         self._http = PacedHttp(api_key_env, timeout, retries, patience, requests_per_minute, tokens_per_minute)
         self._samples_per_request = samples_per_request
@@ -203,13 +205,13 @@ class ChatEngine:
         while True:
             sent = self._fields.fitted({"model": self.name, **fields, "max_tokens": most}) | self._extra
             try:
-                return await self._http.paced(f"{self._url}/chat/completions", sent, read, tokens + self._room_to_think)
+                return await self._http.paced(self._endpoints, _address, sent, read, tokens + self._room_to_think)
             except RefusedError as refusal:
                 if self._fields.learn(str(refusal), sent):
                     continue
                 left = room(str(refusal))
                 if left is None or left >= most:
-                    raise RefusedError(refusal.status, self._without_key(str(refusal))) from None
+                    raise
                 most = left
 
     async def count_tokens(self, text: str) -> int:
@@ -248,20 +250,22 @@ class ChatEngine:
 
     async def _served(self) -> list[str]:
         """Returns the names of the served models; empty if the server does not list them."""
-        try:
-            response = await self._http.get(f"{self._url}/models")
-            return [str(entry["id"]) for entry in response.json()["data"]]
-        except httpx.TransportError as error:
-            raise refused(
-                "base_url", self._url, f"no server answers ({explain(error)}); start one or set another"
-            ) from None
-        except (httpx.HTTPError, ValueError, LookupError, TypeError):
-            return []
+        said = ""
+        for endpoint in self._endpoints.all:
+            try:
+                response = await self._http.get(f"{endpoint.url}/models")
+                return [str(entry["id"]) for entry in response.json()["data"]]
+            except httpx.TransportError as error:
+                said = explain(error)
+                endpoint.failed(0.0)
+            except (httpx.HTTPError, ValueError, LookupError, TypeError):
+                return []
+        raise refused("base_url", self._url, f"no server answers ({said}); start one or set another")
 
     def _explained(self, refusal: RefusedError, served: Sequence[str]) -> UserError:
         """Returns the error for a server that refuses the first request."""
         if refusal.status in _NO_KEY:
-            held = f"the key in ${self._key_env}" if os.environ.get(self._key_env) else "requests without a key"
+            held = f"the key in ${self._key_env}" if key_of(self._key_env) else "requests without a key"
             remedy = "set that variable, or name another one" if held.startswith("req") else "check it, or name another"
             return refused(
                 "api_key_env", self._key_env, f"{self._url} refuses {held} (status {refusal.status}); {remedy}"
@@ -276,10 +280,9 @@ class ChatEngine:
             )
         return SettingError("", str(refusal))
 
-    def _without_key(self, text: str) -> str:
-        """Returns a server's message without the key, which some quote."""
-        key = os.environ.get(self._key_env)
-        return text.replace(key, "...") if key else text
+
+def _address(url: str) -> str:
+    return f"{url}/chat/completions"
 
 
 def _limit(name: str) -> LimitName | None:

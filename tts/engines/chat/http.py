@@ -14,7 +14,9 @@ from weakref import WeakKeyDictionary
 import httpx
 
 from tts.engines.chat.rate_limit import RateLimiter
-from tts.engines.http.client import Http, _Failure
+from tts.engines.http.client import Address, Http
+from tts.engines.http.endpoints import Endpoint, Endpoints
+from tts.engines.http.failures import Failure
 from tts.engines.logprobs import Wire
 
 _T = TypeVar("_T")
@@ -66,8 +68,22 @@ class PacedHttp(Http):
         self._orders: Iterator[int] = count()
         self._limiters: WeakKeyDictionary[asyncio.AbstractEventLoop, RateLimiter] = WeakKeyDictionary()
 
-    async def paced(self, url: str, body: Mapping[str, object], read: Callable[[Wire], _T], tokens: int) -> _T:
-        """Posts JSON when the limits allow it, earlier requests first; `tokens` is the most that it can take.
+    async def paced(
+        self,
+        endpoints: Endpoints,
+        address: Address,
+        body: Mapping[str, object],
+        read: Callable[[Wire], _T],
+        tokens: int,
+    ) -> _T:
+        """Posts JSON when the limits allow it, earlier requests first.
+
+        Args:
+            endpoints: The servers.
+            address: Returns the request's address at a server.
+            body: The JSON object.
+            read: Reads the response.
+            tokens: The most tokens that it can take.
 
         Raises:
             RefusedError: The server refuses the request.
@@ -81,23 +97,25 @@ class PacedHttp(Http):
 
         before = _call.set(call)
         try:
-            return await self.post(url, body, reading)
+            return await self.post(endpoints, address, body, reading)
         finally:
             _call.reset(before)
 
-    async def _attempt(self, url: str, body: Mapping[str, object], read: Callable[[Wire], _T]) -> _T | _Failure:
+    async def _attempt(
+        self, endpoint: Endpoint, url: str, body: Mapping[str, object], read: Callable[[Wire], _T]
+    ) -> _T | Failure:
         limiter, call = self._limiter(), _call.get()
         place = await limiter.enter(call.order, call.tokens)
         try:
-            outcome = await super()._attempt(url, body, read)
+            outcome = await super()._attempt(endpoint, url, body, read)
         finally:
             limiter.leave(place, call.took)
-        if isinstance(outcome, _Failure) and outcome.away and outcome.pause:
+        if isinstance(outcome, Failure) and outcome.away and outcome.pause:
             # The last attempt is made when the patience ends.
             limiter.pause(min(outcome.pause, self._patience))
         return outcome
 
-    def _failure(self, url: str, response: httpx.Response) -> _Failure:
+    def _failure(self, url: str, response: httpx.Response) -> Failure:
         failure = super()._failure(url, response)
         if failure.pause:
             return failure
