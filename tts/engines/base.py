@@ -77,6 +77,11 @@ def report_of(engine: BaseEngine) -> JsonObject:
     return engine.report() if isinstance(engine, Reporting) else {}
 
 
+def asks_server(engine: BaseEngine) -> bool:
+    """Returns whether an engine only connects to a server, and learns from it what it can do."""
+    return getattr(engine, "remote", False)
+
+
 def kind_of(engine: BaseEngine) -> str:
     """Returns an engine's name and class, for messages; for a wrapping engine, those of the engine inside."""
     inside: BaseEngine | None = getattr(engine, "inside", None)
