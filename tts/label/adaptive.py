@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 
 import numpy as np
@@ -42,27 +42,38 @@ class Adaptive:
     def wanted(self, tree: PrefixTree, sampled: Count) -> Mapping[int, int]:
         """Returns another batch for the prefixes around each step whose label is open."""
         shares = [self._prediction.distribution(count) for count in tree.counts]
-        dead = self._dead(tree)
+        alive, unsolved = self._alive(tree, shares)
         wanted: set[int] = set()
-        for before, after in tree.edges():
-            if before not in dead and not self._settled(shares[before], shares[after]):
-                wanted |= {before, after} if self._rule.relative else {after}
-        if self._rule.relative:
-            for path, right in zip(tree.paths, tree.right, strict=True):
-                if path[-1] not in dead and not self._settled(shares[path[-1]], self._ends[bool(right)]):
-                    wanted.add(path[-1])
+        for before, after, outcome in self._steps(tree, shares):
+            right = min(alive[before], float(shares[before] @ self._right @ outcome))
+            if self._prediction.settled(right):
+                continue
+            open_end = unsolved[before]
+            around = (before, after) if self._rule.relative else (after,)
+            wanted.update(around if open_end is None else (open_end,))
         batches = {node: self._prediction.more(tree.counts[node]) for node in sorted(wanted)}
         return {node: batch for node, batch in batches.items() if batch}
 
-    def _dead(self, tree: PrefixTree) -> set[int]:
-        """Returns the prefixes that are not solved any more, where the rule looks no further."""
-        dead: set[int] = set()
-        if self._rule.ends:
-            for _, node in tree.edges():
-                if tree.parents[node] in dead or self._prediction.hopeless(tree.counts[node]):
-                    dead.add(node)
-        return dead
+    def _steps(self, tree: PrefixTree, shares: Sequence[Array]) -> Iterator[tuple[int, int, Array]]:
+        """Yields for each step the prefix before it, the one to count after it, and the distribution of that count."""
+        for before, after in tree.edges():
+            yield before, after, shares[after]
+        if self._rule.relative:  # otherwise a last step is settled by the answer
+            for path, right in zip(tree.paths, tree.right, strict=True):
+                yield path[-1], path[-1], self._ends[bool(right)]
 
-    def _settled(self, before: Array, after: Array) -> bool:
-        """Whether the label of a step is, given the distributions before and after it."""
-        return self._prediction.settled(float(before @ self._right @ after))
+    def _alive(self, tree: PrefixTree, shares: Sequence[Array]) -> tuple[list[float], list[int | None]]:
+        """Returns, for rules that look no further than the first prefix that no completion solves, two values a prefix.
+
+        An upper bound of the probability that all prefixes up to it are solved, and the first of them that no completion
+        has solved so far: as long as that is open, nothing after it is sampled.
+        """
+        alive = [1.0] * len(shares)
+        first: list[int | None] = [None] * len(shares)
+        if not self._rule.ends:
+            return alive, first
+        for before, node in tree.edges():
+            count = tree.counts[node]
+            alive[node] = min(alive[before], 1.0 - float(shares[node][0]))
+            first[node] = node if first[before] is None and count.total and not count.right else first[before]
+        return alive, first

@@ -36,8 +36,6 @@ def check_fit(rule: Rule, completions: Completions, completer: Policy, verifier:
     if verifier is None:
         return
     judge = type(verifier).__name__
-    if verifier.traits.reads_answers and "steps" in verifier.traits.lacks:
-        raise UserError(f"verifier ({judge}) knows final answers, not steps; choose one that judges steps")
     if "steps" in verifier.traits.lacks:
         raise UserError(f"verifier ({judge}) rewards whole solutions; choose one that judges every step")
 

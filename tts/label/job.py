@@ -109,12 +109,16 @@ class LabelJob:
             RunError: Something that all problems need is gone.
         """
         doubts = Doubts(self.grader)
-        extra: JsonObject = {"rule": self.config["rule"], "config_hash": self.identity, "seed": self.config["seed"]}
+        found: JsonObject = {}
+
+        def extra() -> JsonObject:
+            own = {"rule": self.config["rule"], "config_hash": self.identity, "seed": self.config["seed"]}
+            return {**own, **found, "grading": doubts.counts()}
 
         async def start() -> None:
             await resources.start(self.engines, self.used_sandbox)
             check_sizes(self.engines, self.budget)
-            extra["engines"] = {place: report_of(engine) for place, engine in self.engines.items()}
+            found["engines"] = {place: report_of(engine) for place, engine in self.engines.items()}
             if any(asks_server(engine) for engine in self.engines.values()):
                 # What a server can do is known only now that it has been asked.
                 self.check()
@@ -131,11 +135,9 @@ class LabelJob:
         in_flight = problems_in_flight(self.config, self.engines)
         runner = Runner(labeller.label, self.rule, self.grader, folder, in_flight, self.budget)
         try:
-            done = await runner.run(self.problems, start, self.resume, extra)
+            return await runner.run(self.problems, start, self.resume, extra)
         finally:
             await resources.flush()
-        done.summary["grading"] = doubts.counts()
-        return done
 
     def check(self) -> None:
         """Checks the parts against each other and against their engines.

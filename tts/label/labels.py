@@ -20,7 +20,7 @@ class LabelRow(TypedDict):
     Attributes:
         id: Unique: the problem's and the solution's index.
         problem: The problem's id.
-        index: Always 0, with `scores` for `verifier=recorded`, which then predicts these labels.
+        index: Always 0, so that the file is one of recorded scores too (`verifier=recorded`), which predict these labels.
         correct: Whether the answer is right.
         label: The index of the first wrong step, -1 if there is none.
         labels: For each step 1 (right), -1 (wrong) or 0 (unlabelled).

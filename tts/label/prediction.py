@@ -31,7 +31,7 @@ class Prediction:
         self,
         most: PositiveInt = 32,
         batch: PositiveInt = 4,
-        error: Probability = 0.02,
+        error: Probability = 0.03,
         prior: tuple[PositiveFloat, PositiveFloat] = (0.2, 0.5),
     ) -> None:
         if batch > most:

@@ -68,7 +68,7 @@ class Runner:
         problems: Sequence[Problem],
         start: Callable[[], Awaitable[None]],
         resume: Resume,
-        extra: JsonObject,
+        extra: Callable[[], JsonObject],
     ) -> Labelling:
         """Labels the problems without a record, and derives all labels anew.
 
@@ -78,13 +78,17 @@ class Runner:
             problems: The problems.
             start: Starts what sampling needs; called only if a problem is left.
             resume: Which records of an earlier run are valid.
-            extra: Additional entries of the summary.
+            extra: Returns additional entries of the summary.
 
         Raises:
             UserError: The existing records have another configuration, or a model cannot be started; or the first
                 problems all failed in the same way.
             RunError: The disk is full, or something else that every problem needs is gone.
         """
+        summary_path = self._folder / "summary.json"
+        before: Summary = json.loads(summary_path.read_text("utf-8")) if summary_path.is_file() else {}
+        # They are not started if nothing is left to sample.
+        engines: JsonObject = {"engines": before.get("engines", {})}
         done = kept = errors = solutions = 0
         failures: list[tuple[str, str]] = []
         stopped: str | None = None
@@ -132,9 +136,9 @@ class Runner:
             finally:
                 log.sort()
                 derive(self._folder, self._rule, tally)
-                summary.update(summarize(tally, meter, kept, extra))
+                summary.update(summarize(tally, meter, kept, {**engines, **extra()}))
                 with writing(self._folder):
-                    write_whole(self._folder / "summary.json", json.dumps(summary, indent=2) + "\n")
+                    write_whole(summary_path, json.dumps(summary, indent=2) + "\n")
         return Labelling(tally, summary, stopped, tuple(failures[:3]))
 
 
