@@ -277,7 +277,9 @@ def _name(token: Token) -> str:
 
 
 def _listed(token: Token) -> list[Body]:
-    return [{"id": name, "token": name, "logprob": value} for name, value in token.top.items()]
+    own = _name(token)
+    # A special token has no text.
+    return [{"id": t, "token": token.text if t == own else t, "logprob": lp} for t, lp in token.top.items()]
 
 
 def _chat(legacy: Body) -> Body:
