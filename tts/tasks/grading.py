@@ -17,6 +17,7 @@ from tts.core import grader as interface
 from tts.core.errors import UserError
 from tts.core.settings import PositiveFloat, PositiveInt, settings
 from tts.tasks.answers import Answer, answer_of, read
+from tts.tasks.answers.alternatives import is_list
 from tts.tasks.answers.comparison import Algebra, Comparison
 from tts.tasks.answers.logic import Verdict, either
 from tts.tasks.code import tests_code
@@ -72,12 +73,18 @@ class MathGrader(interface.Grader):
         return answer_of(solution)
 
     async def correct(self, answer: str | None, reference: str | None) -> bool | None:
-        """Returns whether an answer is right, None where there is no reference. No answer is a wrong answer."""
+        """Returns whether an answer is right, None where there is no reference. No answer is a wrong answer.
+
+        An answer of several boxes is a list where the reference is one; elsewhere its last box counts.
+        """
         if reference is None:
             return None
         if answer is None or answer == reference:
             return answer is not None
-        return await self._equal(read(reference), read(answer), either_order=False)
+        wanted, found = read(reference), read(answer)
+        if found.last is not None and not is_list(wanted.node):
+            found = found.last
+        return await self._equal(wanted, found, either_order=False)
 
     async def equivalent(self, a: str, b: str) -> bool:
         """Returns whether two answers are equivalent; symmetric, where a reference and an answer are not."""

@@ -1,4 +1,4 @@
-r"""Answers that stand for several: \pm, and relations with a list on one side."""
+r"""Answers that stand for several: lists, \pm, and relations with a list on one side."""
 
 from __future__ import annotations
 
@@ -28,6 +28,13 @@ def spelled_out(node: Node) -> Node:
         return replace(node, sides=(*node.sides[:-1], last))
     upper, lower = _signed(node, False), _signed(node, True)
     return node if upper == node else Several((upper, lower))
+
+
+def is_list(node: Node) -> bool:
+    """Returns whether an answer has several elements: a list, a set, plus or minus, a point."""
+    spelled = spelled_out(node)
+    last = spelled.sides[-1] if isinstance(spelled, Relation) else spelled
+    return isinstance(last, Several | Group)
 
 
 def _mapped(node: Node, function: Callable[[Node], Node]) -> Node:

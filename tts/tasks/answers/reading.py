@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import lru_cache
 
+from tts.tasks.answers.boxes import unboxed
 from tts.tasks.answers.characters import in_latex
 from tts.tasks.answers.cursor import RefusedError
 from tts.tasks.answers.expressions import parse
@@ -38,10 +39,12 @@ class Answer:
     Attributes:
         node: What it says.
         form: That in LaTeX; answers with the same form are the same.
+        last: What its last box says, where it is a list of boxes: which counts where the reference is no list.
     """
 
     node: Node = field(compare=False)
     form: str
+    last: Answer | None = field(default=None, compare=False)
 
 
 _PLAIN = re.compile(r"-?(?:0|[1-9]\d{0,300})(?:\.\d{0,300}[1-9])?", re.ASCII)
@@ -77,9 +80,9 @@ def read(answer: str) -> Answer:
     if len(plain) > LONGEST:
         words = " ".join(plain.split())
         return Answer(Opaque(words, formula=False), words)
-    node = _read(plain)
-    form = latex(node)
-    return Answer(node, form)
+    contents = unboxed(plain)
+    node = _read(", ".join(contents))
+    return Answer(node, latex(node), read(contents[-1]) if len(contents) > 1 else None)
 
 
 def _read(text: str) -> Node:
