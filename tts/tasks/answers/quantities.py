@@ -10,7 +10,8 @@ from tts.tasks.answers.counts import counted
 from tts.tasks.answers.cursor import RefusedError
 from tts.tasks.answers.nodes import Apply, Node, Number, Quantity
 from tts.tasks.answers.tokens import Token
-from tts.tasks.answers.units import MULTIPLIERS, UNITS, currency, known_unit
+from tts.tasks.answers.unit_names import UNITS
+from tts.tasks.answers.units import MULTIPLIERS, currency, known_unit
 from tts.tasks.answers.vocabulary import words
 from tts.tasks.answers.words import number_word
 
