@@ -28,6 +28,7 @@ from tts.tasks.answers.nodes import (
     latex,
 )
 from tts.tasks.answers.relations import interval, is_name, larger_and_smaller, named, value
+from tts.tasks.answers.residues import NoResidueError, identical
 from tts.tasks.answers.units import same_unit
 
 
@@ -204,7 +205,10 @@ class Comparison:
             return self._rounds(decimals[1], reference, values[0])
         if None not in values or _differ_at_sight(reference, answer):
             return False
-        return self.algebra.equal(reference, answer)
+        try:
+            return identical(reference, answer)
+        except NoResidueError:
+            return self.algebra.equal(reference, answer)
 
     def _rounds(self, decimal: Number, formula: Node, value: Fraction | None) -> Verdict:
         """Returns whether a decimal is a formula's value, or rounds it where it has digits enough."""
