@@ -81,10 +81,8 @@ class MathGrader(interface.Grader):
             return None
         if answer is None or answer == reference:
             return answer is not None
-        wanted, found = read(reference), read(answer)
-        if found.last is not None and not is_list(wanted.node):
-            found = found.last
-        return await self._equal(wanted, found, either_order=False)
+        wanted = read(reference)
+        return await self._equal(wanted, _meant(read(answer), is_list(wanted.node)), either_order=False)
 
     async def equivalent(self, a: str, b: str) -> bool:
         """Returns whether two answers are equivalent; symmetric, where a reference and an answer are not."""
@@ -163,6 +161,12 @@ def _compare(algebra: Algebra, reference: Answer, answer: Answer, either_order: 
     same = Comparison(algebra).same
     orders = ((reference, answer), (answer, reference)) if either_order else ((reference, answer),)
     return either(same(one.node, other.node) for one, other in orders)
+
+
+def _meant(answer: Answer, listed: bool) -> Answer:
+    """Returns what an answer says to a question whose answer is a list, or none."""
+    other = answer.other
+    return other if other is not None and is_list(answer.node) != listed == is_list(other.node) else answer
 
 
 def _form(answer: Answer) -> str:

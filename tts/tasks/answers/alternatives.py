@@ -22,6 +22,9 @@ def spelled_out(node: Node) -> Node:
     if isinstance(node, Quantity):
         return _mapped(spelled_out(node.value), lambda value: replace(node, value=value))
     if isinstance(node, Relation):
+        match node:
+            case Relation(("=",), (Group("(", names, ")"), Group("(", values, ")"))) if len(names) == len(values):
+                return Several(tuple(Relation(("=",), sides) for sides in zip(names, values, strict=True)))
         last = spelled_out(node.sides[-1])
         if isinstance(last, Several) and not last.braces:
             return Several(tuple(replace(node, sides=(*node.sides[:-1], item)) for item in last.items))

@@ -43,7 +43,7 @@ SYNONYMS = {
     "centerdot": "cdot", "ctg": "cot", "tg": "tan", "arctg": "arctan", "arcctg": "arccot", "cosec": "csc", "sh": "sinh",
     "ch": "cosh", "th": "tanh", "asin": "arcsin", "acos": "arccos", "atan": "arctan", "rVert": "rvert",
     "overrightarrow": "vec", "widehat": "hat", "mathds": "mathbb", "owns": "ni", "lbrack": "[", "cupdot": "cup",
-    "bigcup": "cup", "bigcap": "cap",
+    "bigcup": "cup", "bigcap": "cap", "uppi": "pi", "upi": "pi",
 }  # fmt: skip
 MARKS = {
     "{": r"\{", "lbrace": r"\{", "}": r"\}", "rbrace": r"\}", "lbrack": "[", "rbrack": "]", "lparen": "(",

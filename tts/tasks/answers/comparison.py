@@ -240,10 +240,11 @@ def _only(node: Node) -> Node:
 
 
 def _plain(opaque: Opaque) -> str:
-    """Returns tokens that were not understood without their fonts."""
-    return "".join(_TEXT.sub(r" \1 ", opaque.text).split())
+    """Returns tokens that were not understood without their fonts, and with one sign for "such that"."""
+    return _SUCH_THAT.sub(r"\1|", "".join(_TEXT.sub(r" \1 ", opaque.text).split()))
 
 
+_SUCH_THAT = re.compile(r"^(\\\{[^:|]*):")
 _TEXT = re.compile(r"\\text\{([^{}]*)\}")
 
 

@@ -59,6 +59,10 @@ class Cursor:
         token = self.ahead
         return token is not None and token.kind == kind and token.text in texts
 
+    def follows(self, text: str) -> bool:
+        """Returns whether this was the last token."""
+        return self._place > 0 and self._tokens[self._place - 1].text == text
+
     def take(self, *texts: str, kind: Kind = "mark") -> bool:
         """Goes past the next token if it is one of these; returns whether it was."""
         found = self.sees(*texts, kind=kind)

@@ -105,7 +105,9 @@ class Expressions(Cursor):
         if token is None or token.kind == "end" or (token.kind == "mark" and token.text not in ("(", "[", "{")):
             return False
         if token.kind == "number":
-            raise RefusedError  # 2 3, or 5 behind a fraction: a product, a list, or a slip
+            if not self.follows("!"):
+                raise RefusedError  # 2 3, or 5 behind a fraction: a product, a list, or a slip
+            return True
         if token.text == "[" and [t.text for t in self.peek(2)][1:] in ([], ["cup"], ["cap"]):
             return False  # 0, 1[
         if token.text == "U" and token.blank and [t.text for t in self.peek(2)][1:] in (["("], ["["], [r"\{"]):

@@ -18,7 +18,7 @@ _HASHES = re.compile(r"^####(?!#)[ \t]*(\S[^\n]*)$", re.MULTILINE)
 _EMPHASIS = r"(?:\*|_|`|\"|'|</?(?:b|strong|i|em)>)*"
 _OPENING = r"(?:\s|\*|_|`|ˋ|\\\[|\\\(|\$\$|</?(?:b|strong|i|em)>|<br ?/?>)*(?=\S)"
 _NAMES = (
-    r"(?:final[ \t]+|correct[ \t]+)?answers?|correct[ \t]+(?:option|choice)"
+    r"(?:final[ \t]+|correct[ \t]+)?answers?|correct[ \t]+(?:option|choice)|正确(?:答案|选项)"
     r"|final[ \t]+results?|r[ée]ponse(?:[ \t]+finale)?|respuesta(?:[ \t]+final)?"
     r"|resposta(?:[ \t]+final)?|risposta(?:[ \t]+finale)?|antwort|ответ|정답|답|答え|答(?=[:：])|(?:最终|最後の)?答案"
     r"|最终结果|उत्तर|الجواب|الإجابة|đáp án|jawaban|cevap|odpowiedź|odpověď|antwoord|svar|vastaus"
@@ -26,7 +26,7 @@ _NAMES = (
 _VERBS = (
     r"(?:is|are|est|es|è|é|ist|lautet|应?为|為|应?该?是|等于|は|은|는)?[ \t]*(?:[:：=—–]|-(?=[ \t]))"
     r"|is\b|are\b|(?:should|would|will|must|has to)[ \t]+be\b|equals\b|est\b|es\b|ist\b|lautet\b"
-    r"|应为|应该?是|等于|[为為是は은는èé]"
+    r"|应为|应该?是|等于|[为為是は은는èé]|选(?:择|项)?(?:为|是)?"
 )
 _STATEMENTS = (
     # The answer is 7; **Final Answer**: 7; 答案：7.
@@ -112,7 +112,7 @@ def _bare(statement: str) -> str:
     while True:
         bare = (
             statement.strip()
-            .rstrip(".,;*` ✓✔✅☑\ufe0f．")
+            .rstrip(".,;?*` ✓✔✅☑\ufe0f．？")
             .removesuffix("です")
             .removesuffix("입니다")
             .removesuffix(r"\)")

@@ -39,16 +39,18 @@ class Answer:
     Attributes:
         node: What it says.
         form: That in LaTeX; answers with the same form are the same.
-        last: What its last box says, where it is a list of boxes: which counts where the reference is no list.
+        other: What it says as well, where one of both is a list and the other is none: several boxes or the last of them,
+            12345 or the list of 12 and 345. The reference decides.
     """
 
     node: Node = field(compare=False)
     form: str
-    last: Answer | None = field(default=None, compare=False)
+    other: Answer | None = field(default=None, compare=False)
 
 
 _PLAIN = re.compile(r"-?(?:0|[1-9]\d{0,300})(?:\.\d{0,300}[1-9])?", re.ASCII)
 """A number that is its own form."""
+_THOUSANDS = re.compile(r"\d{1,3}(?:,\d{3})+", re.ASCII)
 _MARKED = re.compile(r"^(?P<mark>\*{1,3}|__|`+|ˋ|\"|')(?P<inside>.+)(?P=mark)$", re.DOTALL)
 _FULL_STOP = re.compile(r"(?:(?<![.\\])[.,;]|[。．；，！])\s*$")
 _LABEL = re.compile(
@@ -82,7 +84,8 @@ def read(answer: str) -> Answer:
         return Answer(Opaque(words, formula=False), words)
     contents = unboxed(plain)
     node = _read(", ".join(contents))
-    return Answer(node, latex(node), read(contents[-1]) if len(contents) > 1 else None)
+    other = contents[-1] if len(contents) > 1 else plain.replace(",", ", ") if _THOUSANDS.fullmatch(plain) else None
+    return Answer(node, latex(node), None if other is None else read(other))
 
 
 def _read(text: str) -> Node:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from tts.tasks.answers.exact import TooLargeError, exact, rational
+from tts.tasks.answers.exact import TooLargeError, rational
 from tts.tasks.answers.logic import Verdict
 from tts.tasks.answers.nodes import Apply, Node, Number, Symbol
 
@@ -72,10 +72,7 @@ def _residue(node: Node, field: _Field) -> int:
             return _COUNTS[name](list(map(_count, args)), field)
         case Apply(name, args) if name in _OPERATIONS:
             return _OPERATIONS[name]([_residue(arg, field) for arg in args], field)
-    value = exact(node)
-    if value is None:
-        raise NoResidueError
-    return _residue(Number(value), field)
+    return _residue(Number(rational(node, NoResidueError)), field)
 
 
 def _count(node: Node) -> int:
