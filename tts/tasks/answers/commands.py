@@ -49,7 +49,7 @@ MARKS = {
     "{": r"\{", "lbrace": r"\{", "}": r"\}", "rbrace": r"\}", "lbrack": "[", "rbrack": "]", "lparen": "(",
     "rparen": ")", "|": "|", "vert": "|", "Vert": "|", "mid": "|", "%": "%", "&": "&", "#": "#", "_": "_", "ast": "*",
     "colon": ":", "lt": "<", "gt": ">", "coloneqq": "=", "$": "$", "textdollar": "$", "pounds": "£", "textsterling": "£",
-    "euro": "€", "texteuro": "€", "yen": "¥", "times": "*", "cdot": "*", "div": "/", "prime": "'",
+    "euro": "€", "texteuro": "€", "yen": "¥", "cdot": "*", "div": "/", "prime": "'",
 }  # fmt: skip
 """Commands that stand for a character."""
 LETTERS = {"imath": "i", "jmath": "j", "i": "i", "j": "j"}

@@ -54,14 +54,15 @@ class Cursor:
         """The token at the place, None at the end."""
         return self._tokens[self._place] if self._place < len(self._tokens) else None
 
+    @property
+    def behind(self) -> Token | None:
+        """The token before the place, None at the beginning."""
+        return self._tokens[self._place - 1] if self._place else None
+
     def sees(self, *texts: str, kind: Kind = "mark") -> bool:
         """Returns whether the next token is one of these."""
         token = self.ahead
         return token is not None and token.kind == kind and token.text in texts
-
-    def follows(self, text: str) -> bool:
-        """Returns whether this was the last token."""
-        return self._place > 0 and self._tokens[self._place - 1].text == text
 
     def take(self, *texts: str, kind: Kind = "mark") -> bool:
         """Goes past the next token if it is one of these; returns whether it was."""

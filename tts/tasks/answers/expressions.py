@@ -84,6 +84,8 @@ class Expressions(Cursor):
     def _term(self) -> Node:
         factors, divided = [self._signed()], False
         while True:
+            if self.sees("times", kind="command") and (_is_vector(factors[-1]) or (self.behind and self.behind.bold)):
+                raise RefusedError  # no product of numbers
             if self._takes_product_sign():
                 factors.append(self._signed())
                 divided = False
@@ -97,7 +99,7 @@ class Expressions(Cursor):
                 return product(factors)
 
     def _takes_product_sign(self) -> bool:
-        return self.take("*") or self.take("times", "cdot", kind="command")
+        return self.take("*") or self.take("times", kind="command")
 
     def begins_factor(self) -> bool:
         """Returns whether a factor without a sign before it follows."""
@@ -105,7 +107,7 @@ class Expressions(Cursor):
         if token is None or token.kind == "end" or (token.kind == "mark" and token.text not in ("(", "[", "{")):
             return False
         if token.kind == "number":
-            if not self.follows("!"):
+            if self.behind is None or self.behind.text != "!":
                 raise RefusedError  # 2 3, or 5 behind a fraction: a product, a list, or a slip
             return True
         if token.text == "[" and [t.text for t in self.peek(2)][1:] in ([], ["cup"], ["cap"]):
@@ -180,3 +182,7 @@ class Expressions(Cursor):
             first, rest = (token, None) if whole else token.split()
             self.back(first, *(() if rest is None else (rest,)))
             return read_atom(self, alone=True)
+
+
+def _is_vector(node: Node) -> bool:
+    return isinstance(node, Symbol) and node.name.startswith((r"\mathbf", r"\vec"))

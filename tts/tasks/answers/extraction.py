@@ -36,10 +36,14 @@ _STATEMENTS = (
     # A heading of its own: ### Answer.
     rf"^[ \t#*_>]*(?:{_NAMES}|results?|solution){_EMPHASIS}[ \t]*[:：]?{_EMPHASIS}[ \t]*\n{_OPENING}",
     r"^[ \t*_]*(?:results?|ans)\.?[ \t]*[:：=]" + _OPENING,
+    rf"【(?:{_NAMES})】[:：]?" + _OPENING,
     r"故选[ \t]*[:：]?" + _OPENING,
+    r"选(?:择|项)?[ \t]*[:：]?[ \t]*(?=[（(]?[A-H](?![a-zA-Z]))",
 )
 _STATEMENT = re.compile("|".join(f"(?:{statement})" for statement in _STATEMENTS), re.IGNORECASE | re.MULTILINE)
-_END_OF_STATEMENT = re.compile(r"\n|,?\s(?:because|since)\b|\.[*_`\"'ˋ]*(?:\s|\Z)|。|</?[a-z]+>", re.IGNORECASE)
+_END_OF_STATEMENT = re.compile(
+    r"\n|,?\s\(?(?:because|since)\b|, as\b|\.[*_`\"'ˋ]*(?:\s|\Z)|。|</?[a-z]+>", re.IGNORECASE
+)
 _QUOTES = (
     ("**", "**"),
     ("*", "*"),

@@ -59,7 +59,7 @@ _LABEL = re.compile(
     re.IGNORECASE,
 )
 _CLOCK = re.compile(r"(?<![a-zA-Z])([ap])\.\s?m\.?(?![a-zA-Z])", re.IGNORECASE)
-_ENDS = frozenset([("mark", "."), ("mark", ","), ("mark", ";"), ("command", "\\")])
+_ENDS = frozenset([("mark", "."), ("mark", ","), ("mark", ";"), ("command", "\\"), ("mark", "\\")])
 _SEPARATORS = frozenset([",", ";", "、", "&", "；"])
 _CONJUNCTIONS = frozenset(["and", "or", "和", "或", "与", "及", "或者", "以及", "und", "oder", "et", "ou", "y"])
 _OPENING, _CLOSING = frozenset(["(", "[", "{", r"\{"]), frozenset([")", "]", "}", r"\}"])
