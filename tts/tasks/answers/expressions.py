@@ -83,7 +83,7 @@ class Expressions(Cursor):
 
     def _term(self) -> Node:
         factors, divided = [self._signed()], False
-        while True:
+        while self.ahead is not None:
             if self.sees("times", kind="command") and (_is_vector(factors[-1]) or (self.behind and self.behind.bold)):
                 raise RefusedError  # no product of numbers
             if self._takes_product_sign():
@@ -96,7 +96,8 @@ class Expressions(Cursor):
                     raise RefusedError
                 factors.append(self.power())
             else:
-                return product(factors)
+                break
+        return product(factors)
 
     def _takes_product_sign(self) -> bool:
         return self.take("*") or self.take("times", kind="command")

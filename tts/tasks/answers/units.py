@@ -101,11 +101,10 @@ def _with_powers(tokens: Sequence[Token]) -> list[Token]:
     waiting: list[Token] = []
     for token in tokens:
         word = token.text.lower() if token.kind == "word" else ""
-        power = [Token("mark", "^"), Token("number", _POWERS_BEFORE.get(word) or _POWERS_BEHIND.get(word, ""))]
         if word in _POWERS_BEFORE:
-            waiting = power
+            waiting = [Token("mark", "^"), Token("number", _POWERS_BEFORE[word])]
         elif word in _POWERS_BEHIND:
-            made += power
+            made += [Token("mark", "^"), Token("number", _POWERS_BEHIND[word])]
         elif made and made[-1].text == "mu" and word:
             made[-1] = replace(token, text=f"μ{token.text}", upright=True)
         else:
