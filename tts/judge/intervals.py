@@ -1,8 +1,8 @@
 """Draws of figures that do not collapse at 0 and 100 %, where all resamples of a bootstrap are alike.
 
-A rate is drawn from the confidence distribution whose 95 % interval is Wilson's (E. B. Wilson, 1927; R. G. Newcombe, "Two-sided
-confidence intervals for the single proportion", 1998), F1 as the harmonic mean of two such draws: independent samples are
-combined by combining draws (K. Singh, M. Xie, W. E. Strawderman, 2005).
+A rate is drawn from the confidence distribution whose 95 % interval is Wilson's (E. B. Wilson, 1927; R. G. Newcombe,
+"Two-sided confidence intervals for the single proportion", 1998), F1 as the harmonic mean of two such draws: independent
+samples are combined by combining draws (K. Singh, M. Xie, W. E. Strawderman, 2005).
 """
 
 from __future__ import annotations
