@@ -173,6 +173,25 @@ def test_a_search_that_was_told_the_answers_is_marked_and_wins_nothing(
     assert all(row["run"] != "n4k1" for row in rows(tmp_path, "choice"))
 
 
+@pytest.mark.parametrize(("simulated", "said"), [("answers", "simulated answers"), ("time", "virtual time")])
+def test_a_simulated_run_is_marked_and_wins_nothing(
+    grid: Path, tmp_path: Path, report: Report, simulated: str, said: str
+) -> None:
+    for name in ("n1k1", "n2k1", "n4k1"):
+        shutil.copytree(grid / name, tmp_path / name)
+    rewrite(tmp_path / "n4k1", [{**row, "correct": True} for row in records(tmp_path / "n4k1")])
+    change(tmp_path / "n4k1" / "summary.json", simulated=[simulated])
+    _, printed = report(tmp_path)
+    assert f"BestOfN n=4 [{said}]" in printed
+    assert "so they are no results, and on no front" in printed
+    marked = next(row for row in rows(tmp_path, "run") if row["run"] == "n4k1")
+    assert (marked["value"], marked["on_front"], marked["note"]) == ("1", "", f"simulated_{simulated}")
+    [comparison] = compared(tmp_path)
+    assert comparison.best is not None
+    assert not comparison.runs[comparison.best].source.marks
+    assert all(row["run"] != "n4k1" for row in rows(tmp_path, "choice"))
+
+
 def test_candidates_of_a_guided_search_are_not_called_samples(grid: Path, tmp_path: Path, report: Report) -> None:
     for name in ("n1k1", "n2k1"):
         shutil.copytree(grid / name, tmp_path / name)

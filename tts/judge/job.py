@@ -32,6 +32,7 @@ from tts.runtime.parts import (
     problems_in_flight,
 )
 from tts.runtime.resources import Resources
+from tts.runtime.simulations import simulations
 from tts.sandbox.base import Sandbox
 from tts.statistics.bootstrap import Bootstrap
 from tts.tasks.labelled import LabelledSolution, LabelledSource
@@ -119,7 +120,8 @@ class JudgeJob:
 
         judge = Judge(ask, folder, problems_in_flight(self.config, self.engines), self.budget)
         shaping = verdicts_hash(self.config, self.threshold.stops)
-        extra = {"config_hash": self.identity, "seed": self.config["seed"]}
+        simulated = list(simulations(self.config, self.engines))
+        extra = {"config_hash": self.identity, "seed": self.config["seed"], "simulated": simulated}
         try:
             return await judge.run(self.items, start, self.threshold, self.bootstrap, shaping, extra)
         finally:

@@ -42,8 +42,8 @@ class Comparison:
 
     @cached_property
     def ranked(self) -> Bools:
-        """(R,) which runs can be ranked: those with all problems that did not use reference answers."""
-        return np.array([bool(run.there.all()) and not run.source.told for run in self.runs])
+        """(R,) which runs can be ranked: those with all problems whose figures are results: not told, not simulated."""
+        return np.array([bool(run.there.all()) and not run.source.marks for run in self.runs])
 
     @cached_property
     def parts(self) -> list[tuple[int, Run]]:

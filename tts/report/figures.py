@@ -36,7 +36,7 @@ def figures(comparison: Comparison, families: Sequence[Family]) -> Plain:
                 "n": run.source.n,
                 "k": run.source.k,
                 "seeds": [part.source.seed for part in run.parts],
-                "told": run.source.told,
+                "marks": run.source.marks,
                 "there": int(run.there.sum()),
                 "overrides": list(run.source.overrides),
                 "errors": comparison.errors(i),

@@ -43,7 +43,7 @@ function costChart(set, runs) {
     const name = set.units.find((each) => each.key === unit).name + " a problem";
     const point = (run) => ({ x: run.costs[unit], y: run.accuracy[0], low: run.accuracy[1], high: run.accuracy[2], note: run.label });
     const usable = runs.filter((run) => known(run.costs[unit]) && known(run.accuracy[0]));
-    const kind = (run) => run.strategy + (run.told ? " [told the answers]" : "");
+    const kind = (run) => run.strategy + (run.marks.length ? ` [${run.marks.join(", ")}]` : "");
     const strategies = [...new Set(usable.map(kind))];
     const front = set.fronts[unit].map((place) => runs[place]);
     const series = strategies.map((strategy) => ({ name: strategy, points: usable.filter((run) => kind(run) === strategy).map(point) }));
