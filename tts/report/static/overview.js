@@ -30,7 +30,7 @@ function runTable(set, runs) {
       show: (run) => h("span", { class: set.fronts[unit.key].includes(run.place) ? "front" : null }, amount(run.costs[unit.key]),
         set.fronts[unit.key].includes(run.place) ? h("span", { class: "unseen" }, " on the Pareto front") : null),
     })),
-    { name: "× cheapest", value: (run) => run.saving, show: (run) => (known(run.saving) ? run.saving.toFixed(1) : "–"), title: "its tokens relative to the cheapest run that is as accurate" },
+    { name: "× cheapest", value: (run) => run.saving, show: (run) => (known(run.saving) ? run.saving.toFixed(1) : "–"), title: `its ${set.axis} relative to the cheapest run that is as accurate` },
   ];
   if (runs.some((run) => run.there < set.problems)) columns.push({ name: "problems", value: (run) => run.there });
   if (runs.some((run) => run.errors)) columns.push({ name: "failed", value: (run) => run.errors }, { name: "failed as wrong", value: (run) => run.errors_wrong, show: (run) => rate(run.errors_wrong) });
