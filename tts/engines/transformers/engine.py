@@ -89,12 +89,12 @@ class TransformersEngine(LocalGenerator[Request, Completion]):
 
         tokenizer = self._tokenizer.load()
         model = load_model(self._path, self._revision, self._dtype, self._device)
-        self._parameters = parameters = sum(weight.numel() for weight in model.module.parameters())
+        self._parameters = model.parameters
         limits = Limits(
             rows=self._batch_size,
             context=resolve_context(self._context, model.module.config, self._model),
             prefix_bytes=self._prefix_bytes,
-            threads=self._threads or threads(parameters, model.device.type),
+            threads=self._threads or threads(model.parameters, model.device.type),
         )
         self._identity = {
             "engine": "transformers",
