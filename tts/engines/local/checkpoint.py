@@ -8,8 +8,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from tts.core.errors import UserError
 from tts.core.settings import SettingError, refused
 from tts.engines.local import gguf
+from tts.files import hub
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -67,9 +69,7 @@ def source(model: str, revision: str | None) -> Path | str:
     """
     if Path(model).exists():
         return Path(model)
-    from huggingface_hub import try_to_load_from_cache
-
-    cached = try_to_load_from_cache(model, "config.json", revision=revision)
+    cached = _cached(model, revision)
     # .../snapshots/COMMIT/config.json
     return f"{model}@{Path(cached).parent.name if isinstance(cached, str) else revision}"
 
@@ -81,12 +81,36 @@ def opened(model: str, revision: str | None) -> Iterator[tuple[str, dict[str, ob
     Args:
         model: A directory, a GGUF file or a hub id.
         revision: The hub revision.
+
+    Raises:
+        UserError: It would have to be downloaded, and the hub cannot be reached.
     """
     if gguf.is_gguf(model):
         with gguf.fast_reading():
             yield str(Path(model).parent), {"gguf_file": Path(model).name}
+    elif Path(model).is_dir():
+        yield model, {}
     else:
-        yield model, {"revision": revision}
+        yield model, {"revision": revision, **_reached(model, revision)}
+
+
+def _reached(model: str, revision: str | None) -> dict[str, object]:
+    """Returns arguments that keep transformers from asking a hub that cannot be reached."""
+    reason = hub.unreachable()
+    if reason is None:
+        return {}
+    if not isinstance(_cached(model, revision), str):
+        raise hub.needed("model", model, reason, "give a directory or a GGUF file")
+    return {"local_files_only": True}
+
+
+def _cached(model: str, revision: str | None) -> object:
+    from huggingface_hub import try_to_load_from_cache
+
+    try:
+        return try_to_load_from_cache(model, "config.json", revision=revision)
+    except ValueError:  # it is no hub id
+        return None
 
 
 def load_tokenizer(model: str, revision: str | None) -> PreTrainedTokenizerBase:
@@ -100,6 +124,8 @@ def load_tokenizer(model: str, revision: str | None) -> PreTrainedTokenizerBase:
     try:
         with opened(model, revision) as (place, options):
             return AutoTokenizer.from_pretrained(place, **options)
+    except UserError:
+        raise
     except Exception as error:
         raise not_found("tokenizer", model, error) from error
 

@@ -6,6 +6,7 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from tts.core.errors import UserError
 from tts.core.settings import SettingError, refused
 from tts.engines.local import gguf, processor
 from tts.engines.local.checkpoint import not_found, opened
@@ -77,6 +78,8 @@ def load_module(
             raise ValueError(f"the weights lack {', '.join(sorted(info['missing_keys'])[:3])}")
         module = module.to(where)
         return (_suit(module) if dtype == "auto" and where == "cpu" else module).eval()
+    except UserError:
+        raise
     except Exception as error:
         raise not_found("model", model, error) from error
 
