@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Protocol, TypeGuard, runtime_checkable
 
+from tts.core.json import JsonObject
+
 Identity = Mapping[str, object]
 """What an engine's results depend on besides the request: plain values, and a `Path` for the contents of a checkpoint."""
 
@@ -58,6 +60,27 @@ def identified(engine: BaseEngine) -> TypeGuard[Identified]:
     """Returns whether an engine reports its identity; a wrapping engine does if the engine inside does."""
     inside: BaseEngine | None = getattr(engine, "inside", None)
     return isinstance(engine, Identified) if inside is None else identified(inside)
+
+
+@runtime_checkable
+class Reporting(BaseEngine, Protocol):
+    """An engine that reports what runs its model, for the records of a run."""
+
+    def report(self) -> JsonObject:
+        """Returns the kind and version of what runs the model, and what else decides whether results repeat."""
+
+
+def report_of(engine: BaseEngine) -> JsonObject:
+    """Returns an engine's report, that of the engine inside for a wrapping engine; empty if it has none."""
+    inside: BaseEngine | None = getattr(engine, "inside", None)
+    if inside is not None:
+        return report_of(inside)
+    return engine.report() if isinstance(engine, Reporting) else {}
+
+
+def asks_server(engine: BaseEngine) -> bool:
+    """Returns whether an engine only connects to a server, and learns from it what it can do."""
+    return getattr(engine, "remote", False)
 
 
 def kind_of(engine: BaseEngine) -> str:

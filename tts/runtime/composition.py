@@ -13,6 +13,7 @@ from tts.core.policy import Policy
 from tts.core.settings import inside
 from tts.core.strategy import SearchStrategy
 from tts.core.verifier import Verifier
+from tts.engines.base import asks_server
 from tts.engines.metered import MeteredEngine
 from tts.runtime.capabilities import check_aggregates, check_needs
 from tts.runtime.choices import Choices
@@ -107,6 +108,25 @@ class Composition:
         """
         await resources.start(self.used_engines, self.used_sandbox)
         check_sizes(self.used_engines, self.budget)
+        if any(asks_server(engine) for engine in self.used_engines.values()):
+            # What a server can do is known only now that it has been asked.
+            self.check(unused=False)
+
+    def check(self, *, unused: bool = True) -> None:
+        """Checks strategy, policy and verifier against each other and against their engines.
+
+        Args:
+            unused: Whether to check the verifier of a strategy that asks none.
+
+        Raises:
+            UserError: They do not fit.
+        """
+        check_needs(self.strategy, self.policy, self.verifier)
+        with inside("policy"):
+            self.policy.check()
+        if unused or self.strategy.verifies:
+            with inside("verifier"):
+                self.verifier.check()
 
     async def search(self, problem: Problem) -> SearchResult:
         """Searches for the answer to a problem within the current budget scope.
@@ -153,7 +173,5 @@ def compose(config: Config, identity: str, resources: Resources, own: Choices | 
     if made.strategy.verifies and own.strategy is None:
         check_aggregates(config["search"].get("aggregator"), made.verifier)
     check_engines(config, made.used_engines, made.budget)
-    for group, part in (("policy", made.policy), ("verifier", made.verifier)):
-        with inside(group):
-            part.check()
+    made.check()
     return made
