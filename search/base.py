@@ -71,7 +71,7 @@ class BaseStrategy:
 
     @property
     def guided(self) -> bool:
-        """Whether its candidates are not plain samples of the policy: by default, where it goes on with steps or revisions."""
+        """Whether its candidates are no plain samples of the policy: by default, where it samples steps or revisions."""
         return bool(self.needs.policy)
 
     @property
