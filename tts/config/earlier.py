@@ -21,7 +21,7 @@ MOVED = {
 """From a class's first public name to its current one."""
 
 ADDED: Mapping[str, Mapping[str, object]] = {
-    "search.beam.Beam": {"finished": "stay"},
+    "search.beam.Beam": {"finished_leave": False},
     "tts.engines.openai.OpenAIEngine": {"dialect": "auto"},
     "tts.judge.threshold.Threshold": {"of": "scores"},
     "tts.tasks.labelled.LabelledTask": {"repeated_ids": "refuse"},
