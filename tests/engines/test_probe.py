@@ -19,6 +19,7 @@ from tts.core.errors import EngineError, UserError
 from tts.engines.generating import Completion, Engine, Request, Sampling
 from tts.engines.http.findings import Findings
 from tts.engines.openai import OpenAIEngine
+from tts.engines.openai.llama_cpp import LlamaCppDialect
 from tts.engines.transformers import TransformersEngine
 
 pytestmark = pytest.mark.integration
@@ -210,3 +211,27 @@ def test_an_engine_probes_once() -> None:
         probed = len(manner.bodies)
         asyncio.run(start(engine))
     assert 1 <= probed == len(manner.bodies) <= 5
+
+
+def test_a_token_that_llama_cpp_held_back_has_its_own_text() -> None:
+    """A text that may become a stop string comes with the token after which it is none."""
+
+    def entry(number: int, shown: str, *own: str) -> Body:
+        top = [{"id": number + at, "token": text, "logprob": -0.1 - at} for at, text in enumerate(own)]
+        return {"id": number, "token": shown, "logprob": -0.1, "top_logprobs": top}
+
+    answer = {
+        "content": "a\nYes",
+        "stop_type": "eos",
+        "stopping_word": "",
+        "tokens_predicted": 3,
+        "tokens_evaluated": 1,
+        "completion_probabilities": [entry(1, "a", "a"), entry(10, "", "\n", "!"), entry(20, "\nYes", "Yes", "No")],
+    }
+    request = Request("p", Sampling(stop=("\n```",), top_logprobs=2))
+    (choice,) = LlamaCppDialect(lambda text: None).read(answer, request, range(1), processed=False)
+    assert [(token.text, dict(token.top)) for token in choice.tokens or ()] == [
+        ("a", {"a": -0.1}),
+        ("\n", {"\n": -0.1, "!": -1.1}),
+        ("Yes", {"Yes": -0.1, "No": -1.1}),
+    ]
