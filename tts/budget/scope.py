@@ -30,6 +30,7 @@ class Scope:
         name: The prefix of its limits' names.
         limits: Its limits.
         order: Its priority among those who compete for an engine: lower ones go first.
+        about: What it is about; requests about the same thing share prefixes, so that one server should answer them.
         usage: Its usage so far, by role; the roles of every search come first.
         hit: The limits, its own and those of enclosing scopes, that were reached inside it.
         started: Start time of the event loop's clock.
@@ -39,6 +40,7 @@ class Scope:
     name: str = ""
     limits: Limits = field(default_factory=Limits)
     order: int = 0
+    about: str = ""
     usage: dict[Role, Usage] = field(default_factory=lambda: {role: Usage() for role in ROLES})
     hit: set[str] = field(default_factory=set)
     started: float = field(default_factory=lambda: now())
@@ -128,12 +130,16 @@ def now() -> float:
 
 
 @contextmanager
-def scope(name: str = "", limits: Limits | None = None, order: int | None = None) -> Iterator[Scope]:
-    """Opens a scope inside the current one, inheriting its order unless one is given."""
+def scope(
+    name: str = "", limits: Limits | None = None, order: int | None = None, about: str | None = None
+) -> Iterator[Scope]:
+    """Opens a scope inside the current one, inheriting its order, and what it is about, unless they are given."""
     outer = _current.get()
     if order is None:
         order = outer.order if outer else 0
-    inner = Scope(outer, name, limits or Limits(), order)
+    if about is None:
+        about = outer.about if outer else ""
+    inner = Scope(outer, name, limits or Limits(), order, about)
     token = _current.set(inner)
     try:
         yield inner

@@ -19,6 +19,7 @@ from rich.text import Text
 from tts.cli.failures import print_error
 from tts.core.errors import UserError
 from tts.engines.http.client import Http
+from tts.engines.http.endpoints import Endpoints
 from tts.engines.http.findings import Findings
 from tts.engines.openai import OpenAIEngine
 from tts.engines.openai.server import Server, understood
@@ -122,7 +123,7 @@ async def _find_out(url: str, settings: dict[str, str]) -> tuple[OpenAIEngine, F
 
 async def _only_model(url: str, key_env: str) -> str:
     http = Http(key_env, _TIMEOUT, 0, 0.0)
-    server = Server(http, url, "")
+    server = Server(http, Endpoints([url], 1), "")
     try:
         with understood(server, key_env):
             served = list(await server.models())

@@ -13,7 +13,7 @@ from tts.core.errors import ProblemError, UserError
 from tts.core.json import JsonObject, Summary
 from tts.core.settings import inside
 from tts.core.verifier import Verifier
-from tts.engines.base import report_of
+from tts.engines.base import asks_server, report_of
 from tts.engines.metered import MeteredEngine
 from tts.judge.judged import Judged
 from tts.judge.judging import Judging
@@ -33,6 +33,7 @@ from tts.runtime.parts import (
     problems_in_flight,
 )
 from tts.runtime.resources import Resources
+from tts.runtime.simulations import simulations
 from tts.sandbox.base import Sandbox
 from tts.statistics.bootstrap import Bootstrap
 from tts.tasks.labelled import LabelledSolution, LabelledSource
@@ -113,12 +114,19 @@ class JudgeJob:
         async def ask(item: LabelledSolution) -> Verdict:
             return await self.threshold.ask(verifier, item.problem, item.solution)
 
-        extra: JsonObject = {"config_hash": self.identity, "seed": self.config["seed"]}
+        extra: JsonObject = {
+            "config_hash": self.identity,
+            "seed": self.config["seed"],
+            "simulated": list(simulations(self.config, self.engines)),
+        }
 
         async def start() -> tuple[str, ...]:
             await resources.start(self.engines, self.used_sandbox)
             check_sizes(self.engines, self.budget)
             extra["engines"] = {place: report_of(engine) for place, engine in self.engines.items()}
+            if any(asks_server(engine) for engine in self.engines.values()):
+                with inside("verifier"):
+                    self.verifier.check()
             return () if self.used_sandbox is None else self.used_sandbox.layers
 
         judge = Judge(ask, folder, problems_in_flight(self.config, self.engines), self.budget)

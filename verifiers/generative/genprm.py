@@ -30,6 +30,7 @@ from tts.engines.generating import Completion, Engine, Sampling
 from tts.engines.seeded import SeededSampler
 from tts.sandbox.base import Chain, Sandbox
 from verifiers.generative import genprm_format as wire
+from verifiers.generative.turns import require_continuation
 from verifiers.stepwise import FALLING, judged_steps, until_first_error
 from verifiers.voting import VotingVerifier
 
@@ -134,8 +135,9 @@ class GenPRM(VotingVerifier):
         self._warned = False
 
     def check(self) -> None:
-        """Raises UserError if the model lacks the requested chat template."""
+        """Raises UserError if the model lacks the requested chat template, or does not continue a begun turn."""
         self._prompt(Problem("", ""), [""], ())
+        require_continuation(self._client.engine, "GenPRM writes a judgement in several parts")
 
     def token_bound(self, steps: int) -> int | None:
         """Returns K times the bound of a turn and its forced verdict, times the number of steps."""

@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 
 from tts.core.errors import EngineError
 from tts.engines.generating import Request, Sampling, Token
-from tts.engines.http.client import RefusedError
+from tts.engines.http.failures import RefusedError
 from tts.engines.http.findings import Findings, Mode
 from tts.engines.http.said import Said
 

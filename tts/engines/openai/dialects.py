@@ -10,7 +10,7 @@ from typing import Literal
 
 from tts.core.errors import EngineError
 from tts.core.settings import SettingError
-from tts.engines.http.client import RefusedError
+from tts.engines.http.failures import RefusedError
 from tts.engines.http.findings import Findings
 from tts.engines.http.identify import identify
 from tts.engines.http.probe import PROMPT, SECONDS, probe

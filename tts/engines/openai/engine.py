@@ -10,14 +10,12 @@ import logging
 from collections.abc import AsyncGenerator, Iterable
 from contextlib import suppress
 from dataclasses import replace
-from typing import Annotated
 
 import httpx
 
 from tts.core.errors import EngineError
 from tts.core.json import JsonObject
 from tts.core.settings import (
-    Must,
     NonNegativeFloat,
     NonNegativeInt,
     PositiveFloat,
@@ -28,8 +26,11 @@ from tts.core.settings import (
 )
 from tts.engines.base import Identity
 from tts.engines.generating import Completion, Request
-from tts.engines.http.client import Http, RefusedError
+from tts.engines.http.client import Http
+from tts.engines.http.endpoints import Endpoints
+from tts.engines.http.failures import RefusedError
 from tts.engines.http.findings import Findings
+from tts.engines.http.urls import BaseUrls, base_urls
 from tts.engines.openai.dialect import Prompt
 from tts.engines.openai.dialects import DialectName, dialect_of, find_out
 from tts.engines.openai.protocol import chunks
@@ -44,9 +45,6 @@ _CHARACTERS_PER_TOKEN = 4
 _Results = asyncio.Queue[list[Completion] | Exception]
 
 
-_URL = Must(lambda url: url.startswith(("http://", "https://")), "it is not a URL; http://HOST:PORT/v1 is needed")
-
-
 @settings
 class OpenAIEngine:
     """Completes text on a server.
@@ -56,7 +54,8 @@ class OpenAIEngine:
 
     Args:
         model: The served name.
-        base_url: The URL up to and including `/v1`.
+        base_url: The URL up to and including `/v1`; several URLs of servers with the same model are used as one: see
+            `tts.engines.http.endpoints`.
         api_key_env: Name of the environment variable that holds the key; your own servers need none.
         timeout: Seconds that one HTTP request may take.
         retries: How often a request that failed on the server is retried: time-out, status 500, unreadable response.
@@ -69,7 +68,7 @@ class OpenAIEngine:
         processed_logprobs: Whether the server reports the distribution it samples from (vLLM V0, or `logprobs_mode=
             processed_logprobs`) instead of the model's own.
         parameters: The model's number of parameters, for FLOPs.
-        in_flight: Samples that the server can usefully have at a time, its running ones and a full queue; the engine
+        in_flight: Samples that a server can usefully have at a time, its running ones and a full queue; the engine
             does not enforce it, its users do (`tts.engines.metered`).
         revision: Distinguishes these weights from others served under the same name, for `bank.path`: samples are then
             reused wherever the model is served. None: only from this URL.
@@ -88,7 +87,7 @@ class OpenAIEngine:
     def __init__(
         self,
         model: Text,
-        base_url: Annotated[str, _URL] = "http://127.0.0.1:8000/v1",
+        base_url: BaseUrls = "http://127.0.0.1:8000/v1",
         api_key_env: str = "OPENAI_API_KEY",
         timeout: PositiveFloat = 600.0,
         retries: NonNegativeInt = 3,
@@ -103,12 +102,13 @@ class OpenAIEngine:
     ) -> None:
         self.name = model
         self.parameters = parameters
-        self.capacity = in_flight
+        self._urls = base_urls(base_url)
+        self.capacity = in_flight * len(self._urls)
         self.found: Findings | None = None
-        self._url = base_url.rstrip("/")
+        self._url = ", ".join(self._urls)
         self._key_env = api_key_env
         self._http = Http(api_key_env, timeout, retries, patience)
-        self._server = Server(self._http, base_url, model)
+        self._server = Server(self._http, Endpoints(self._urls, in_flight), model)
         self._dialect_name: DialectName = dialect
         self._tokenizer = NamedTokenizer(tokenizer, model)
         self._processed = processed_logprobs

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from tts.core.settings import SettingError
 from tts.engines.generating import Request, Sampling, Token
-from tts.engines.http.client import RefusedError
+from tts.engines.http.failures import RefusedError
 from tts.engines.http.findings import Findings
 from tts.engines.http.probe import PROMPT
 from tts.engines.http.said import Said

@@ -11,7 +11,7 @@ from dataclasses import replace
 import httpx
 
 from tts.engines.generating import Request
-from tts.engines.http.client import RefusedError
+from tts.engines.http.failures import RefusedError
 from tts.engines.http.findings import Findings
 from tts.engines.http.said import Said
 from tts.engines.logprobs import Wire, read_tokens

@@ -12,7 +12,7 @@ from contextlib import suppress
 
 from tts.core.errors import EngineError
 from tts.engines.generating import Request, Sampling, Token
-from tts.engines.http.client import RefusedError
+from tts.engines.http.failures import RefusedError
 from tts.engines.http.findings import Findings, Shape
 from tts.engines.http.said import Said
 from tts.engines.logprobs import Wire, read_tokens
