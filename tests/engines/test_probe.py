@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+import tts
 from tests.engines.conformance import EMBEDDED_POLICY, HOT, PROMPTS, bare, complete
 from tests.engines.manners import Body, LlamaCppManner, Manner, OllamaManner, OpenAIManner, Reply
 from tests.engines.model_server import serve_model
@@ -235,3 +236,16 @@ def test_a_token_that_llama_cpp_held_back_has_its_own_text() -> None:
         ("\n", {"\n": -0.1, "!": -1.1}),
         ("Yes", {"Yes": -0.1, "No": -1.1}),
     ]
+
+
+async def test_a_runs_summary_says_what_ran_its_models() -> None:
+    with engine_of(OpenAIManner()) as engine:
+        evaluation = await tts.aevaluate(
+            limit=1, n=2, engines={"policy": engine}, verifier="calculator", sandbox="none"
+        )
+        await engine.close()
+    assert evaluation.summary["engines"]["policy"] == {
+        "dialect": "completions",
+        **(engine.found or Findings()).to_json(),
+    }
+    assert evaluation.summary["engines"]["policy"]["version"] == "0.11.0"
