@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -48,7 +49,7 @@ class Sampler:
         """Returns some samples of a request: those of the indices `chunk` of its seeds; errors as for `ask`."""
         asked = replace(request, sampling=sent(request.sampling, self._found))
         choices = await self._ask(prompt, asked, chunk)
-        ends = [await self._ending(prompt, request.sampling, asked, said) for said in choices]
+        ends = await asyncio.gather(*(self._ending(prompt, request.sampling, asked, said) for said in choices))
         return [end.completion(said, request.sampling) for said, end in ends]
 
     async def _ask(self, prompt: Prompt, request: Request, chunk: range) -> list[Said]:
