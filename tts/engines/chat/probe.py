@@ -12,12 +12,13 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from typing import Protocol, TypeVar
 
 from tts.core.errors import EngineError
 from tts.core.json import JsonObject
 from tts.engines.chat.continuation import STYLES, Style, StyleName, opened
 from tts.engines.chat.conversation import Asked
-from tts.engines.chat.protocol import Expected, read_answer, write_sampling
+from tts.engines.chat.protocol import Expected, named_stop, read_answer, write_sampling
 from tts.engines.generating import Completion, Sampling
 from tts.engines.logprobs import Wire
 
@@ -36,8 +37,14 @@ _UNOPENED = 4
 _BLANK = "\n" * 24
 _SAMPLING = Sampling(max_tokens=24, temperature=0.0)
 
-Ask = Callable[[JsonObject, Callable[[Wire], list[Completion]]], Awaitable[list[Completion]]]
-"""Sends the fields of a request and returns what was read from the response."""
+_T = TypeVar("_T")
+
+
+class Ask(Protocol):
+    """Sends the fields of a request and returns what was read from the response."""
+
+    def __call__(self, fields: JsonObject, read: Callable[[Wire], _T]) -> Awaitable[_T]:
+        """Sends a request."""
 
 
 @dataclass(frozen=True)
@@ -73,28 +80,20 @@ async def probe(ask: Ask, wanted: StyleName | None, *, continues: bool) -> Findi
         RefusedError, EngineError: The server refuses the first request, or does not answer it as a chat server does.
     """
     stopping = Sampling(max_tokens=24, temperature=0.0, stop=(_STOP, _LATER), top_logprobs=1)
-    named: list[object] = []
-    counted: list[bool] = []
 
-    def read(answer: Wire) -> list[Completion]:
-        completions = read_answer(answer, Expected(stopping, range(1), 0))
+    def read(answer: Wire) -> tuple[int, Findings]:
+        (completion,) = read_answer(answer, Expected(stopping, range(1), 0))
         choice = answer["choices"][0]
-        named.append(choice.get("stop_reason", choice.get("matched_stop")))
-        counted.append(bool(answer.get("usage")))
-        return completions
+        reported = bool((choice.get("logprobs") or {}).get("content"))
+        seen = Findings(names_stops=named_stop(choice) == _STOP, logprobs=reported, counts=bool(answer.get("usage")))
+        return completion.prompt_tokens, seen
 
-    (first,) = await ask({**opened(Asked(_QUESTION)), **write_sampling(stopping, 0, 1)}, read)
+    unbegun, found = await ask({**opened(Asked(_QUESTION)), **write_sampling(stopping, 0, 1)}, read)
     tried = (STYLES if wanted is None else (wanted,)) if continues else ()
-    seen = await _style(ask, tried, first.prompt_tokens)
+    seen = await _style(ask, tried, unbegun)
     style = seen or wanted
-    return Findings(
-        continuation=style,
-        seen_continuing=seen is not None,
-        names_stops=named[-1] == _STOP,
-        keeps_blanks=style is not None and await _keeps_blanks(ask, STYLES[style]),
-        logprobs=bool(first.tokens),
-        counts=counted[-1],
-    )
+    keeps = style is not None and await _keeps_blanks(ask, STYLES[style])
+    return replace(found, continuation=style, seen_continuing=seen is not None, keeps_blanks=keeps)
 
 
 async def _style(ask: Ask, tried: Iterable[StyleName], unbegun: int) -> StyleName | None:

@@ -87,9 +87,7 @@ def _completion(choice: Wire, written: Written, expected: Expected, index: int, 
     if reason in _FAILED:
         raise ValueError(f"finish_reason is {reason}")
     text = written if expected.begun else _apart(written, sampling)
-    # SGLang calls it matched_stop; in both, an end-of-text token is a number.
-    named = choice.get("stop_reason", choice.get("matched_stop"))
-    ended, stop = cut(joined(text, expected.blank), sampling.stop, sampling.include_stop, named)
+    ended, stop = cut(joined(text, expected.blank), sampling.stop, sampling.include_stop, named_stop(choice))
     return Completion(
         text=ended.text,
         finish_reason="length" if stop is None and reason in _CUT else "stop",
@@ -100,6 +98,11 @@ def _completion(choice: Wire, written: Written, expected: Expected, index: int, 
         index=index,
         reasoning=ended.reasoning,
     )
+
+
+def named_stop(choice: Wire) -> object:
+    """Returns what the server says ended a text: SGLang in a field of its own; an end-of-text token is a number."""
+    return choice.get("stop_reason", choice.get("matched_stop"))
 
 
 def _apart(written: Written, sampling: Sampling) -> Written:
@@ -119,7 +122,8 @@ def _written(choice: Wire, expected: Expected) -> Written:
     logprobs = choice.get("logprobs") or {}
     reported = expected.sampling.top_logprobs and logprobs.get("content")
     tokens = read_tokens(logprobs, expected.sampling) if reported else None
-    return Written(content, spelling(content, tokens), thought if isinstance(thought, str) else "")
+    stopped = isinstance(named_stop(choice), str)
+    return Written(content, spelling(content, tokens, stopped=stopped), thought if isinstance(thought, str) else "")
 
 
 def _part(value: object) -> str:
