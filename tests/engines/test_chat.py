@@ -65,7 +65,7 @@ async def test_what_a_host_can_do_is_found_out(name: str, continuation: str | No
         asked = len(server.bodies)
         await chat.start()
         await chat.close()
-    found = chat.findings
+    found = chat.report()
     assert (found["continuation"], found["keeps_blanks"]) == (continuation, keeps_blanks)
     assert found["names_stops"] is (name == "vllm")
     assert found["logprobs"] is (name in ("openai", "vllm"))
@@ -84,7 +84,7 @@ async def test_a_turn_that_follows_a_begun_one_is_no_continuation() -> None:
         chat = engine(server.url)
         await chat.start()
         await chat.close()
-    assert chat.findings["continuation"] is None
+    assert chat.report()["continuation"] is None
 
 
 @pytest.mark.parametrize("name", HOSTS)
@@ -202,7 +202,7 @@ async def test_fields_that_a_host_refuses_are_left_out_and_said_once(caplog: pyt
         assert not {"max_tokens", "top_k", "min_p", "repetition_penalty", "stop"} & body.keys()
         assert body["max_completion_tokens"] == 2048
     assert len(server.bodies) == probed + 6  # nothing is tried again
-    assert chat.findings["omitted"] == ["min_p", "repetition_penalty", "top_k"]
+    assert chat.report()["omitted"] == ["min_p", "repetition_penalty", "top_k"]
     said = [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
     assert len(said) == 2
     assert any("takes no 'top_k': samples are drawn without top_k=20" in message for message in said)
@@ -225,7 +225,7 @@ async def test_a_host_that_learns_later_is_asked_again(message: str) -> None:
         said = await ask(chat, n=8)
         await chat.close()
     assert [c.text for c in said] == [SOLUTION] * 8
-    assert chat.findings["omitted"] == ["seed"]
+    assert chat.report()["omitted"] == ["seed"]
 
 
 async def test_an_error_that_only_mentions_a_field_is_an_error() -> None:

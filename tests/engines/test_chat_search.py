@@ -211,8 +211,8 @@ def test_the_command_line_on_a_hosted_model(tmp_path: Path) -> None:
     summary = json.loads((tmp_path / "run/summary.json").read_text())
     assert summary["n_errors"] == 0
     assert summary["dollars"] > 0
-    assert summary["servers"]["policy"]["continuation"] is None
-    assert summary["servers"]["policy"]["token_limit"] == "max_completion_tokens"
+    assert summary["engines"]["policy"]["continuation"] is None
+    assert summary["engines"]["policy"]["token_limit"] == "max_completion_tokens"
     assert beam.returncode == wrong.returncode == 2
     assert "continues a partial solution" in beam.stdout + beam.stderr
     assert "api_key_env=TTS_TEST_KEY" in wrong.stdout + wrong.stderr

@@ -6,7 +6,6 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol, runtime_checkable
 
-from tts.core.json import JsonObject
 from tts.core.setting_error import SettingError, refused
 from tts.core.well_formed import well_formed
 from tts.engines.base import BaseEngine, kind_of
@@ -136,7 +135,7 @@ class Engine(BaseEngine, Protocol):
 
     An engine that sends messages instead of text declares `sends_messages = True`; its prompts are those of its own
     `render`. It may be unable to go on with a turn of the assistant that the prompt has begun, and declares `continues`,
-    which is certain once it is started. What an engine found out about its server it tells in `findings`.
+    which is certain once it is started.
     """
 
     def generate(self, request: Request) -> AsyncGenerator[Completion, None]:
@@ -167,11 +166,6 @@ def continues(engine: BaseEngine) -> bool:
 def sends_messages(engine: BaseEngine) -> bool:
     """Returns whether an engine sends messages, and takes no prompt in another chat format than its own."""
     return getattr(engine, "sends_messages", False)
-
-
-def findings(engine: BaseEngine) -> JsonObject:
-    """Returns what an engine found out about its server; empty if it asked none."""
-    return getattr(engine, "findings", {})
 
 
 def generating(engine: BaseEngine) -> Engine:

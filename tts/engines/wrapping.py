@@ -6,9 +6,8 @@ from collections.abc import AsyncGenerator
 from typing import Generic, TypeVar
 
 from tts.core.errors import UserError
-from tts.core.json import JsonObject
 from tts.engines.base import BaseEngine, Identity, asks_server, identified
-from tts.engines.generating import Completion, Engine, Request, continues, findings, sends_messages
+from tts.engines.generating import Completion, Engine, Request, continues, sends_messages
 from tts.engines.local_tokenizer import LocalTokenizer
 from tts.engines.scoring import ScoreRequest, ScoreRows, ScoringEngine
 
@@ -47,11 +46,6 @@ class WrappingEngine(BaseEngine, Generic[E]):
     def sends_messages(self) -> bool:
         """Whether the engine sends messages."""
         return sends_messages(self.inside)
-
-    @property
-    def findings(self) -> JsonObject:
-        """What the engine found out about its server."""
-        return findings(self.inside)
 
     @property
     def name(self) -> str:

@@ -10,11 +10,9 @@ from tts.budget import Budget, Role
 from tts.config.build import Built, Config, build, takes
 from tts.core.annotations import fit
 from tts.core.errors import UserError
-from tts.core.json import JsonObject
 from tts.core.setting_error import nearest
 from tts.core.settings import PositiveInt, inside
 from tts.engines.base import BaseEngine
-from tts.engines.generating import findings
 from tts.engines.metered import MeteredEngine, metered
 from tts.runtime.clocks import CLOCKS
 from tts.runtime.resources import Resources
@@ -138,12 +136,6 @@ def check_engines(config: Config, engines: Mapping[str, MeteredEngine], budget: 
                 f"budget.*.dollars: the prices of {place} are not known; set {place}.engine.prompt_price and "
                 f"{place}.engine.completion_price, in dollars per million tokens"
             )
-
-
-def found(engines: Mapping[str, MeteredEngine]) -> JsonObject:
-    """Returns what the engines found out about their servers, for the summary; nothing if no server was asked."""
-    servers: JsonObject = {place: said for place, engine in engines.items() if (said := findings(engine))}
-    return {"servers": servers} if servers else {}
 
 
 def check_sizes(engines: Mapping[str, MeteredEngine], budget: Budget) -> None:

@@ -134,9 +134,8 @@ class ChatEngine:
         """Whether it continues a begun answer; with `auto`, assumed until the server has been asked."""
         return self._continuation != "none" if self._found is None else self._found.continuation is not None
 
-    @property
-    def findings(self) -> JsonObject:
-        """What the server was found to do, for the summary; empty before `start`."""
+    def report(self) -> JsonObject:
+        """Returns what the server was found to do; empty before `start`."""
         if self._found is None:
             return {}
         return {**vars(self._found), "token_limit": self._fields.limit, "omitted": list(self._fields.omitted)}

@@ -34,7 +34,7 @@ class Endpoint:
         """Notes that it answers."""
         self.failures = 0
 
-    def failed(self, pause: float) -> None:
+    def failed(self, pause: float = 0.0) -> None:
         """Notes that it is unavailable or busy; `pause` is the seconds for which it asked to be left alone."""
         self.failures += 1
         self.rest(pause)

@@ -20,11 +20,11 @@ class LocalEngine(BaseEngine, ABC, Generic[Asked, Given]):
     """Loads a checkpoint once, when it is started or first used, and passes requests to the thread that then runs.
 
     Args:
-        model: A directory with a checkpoint and its tokenizer, or a hub id.
+        model: A directory with a checkpoint and its tokenizer, a GGUF file, or a hub id.
         revision: The hub revision.
 
     Raises:
-        SettingError: The directory lacks a part of a checkpoint.
+        UserError: The directory lacks a part of a checkpoint, or the file cannot be read here.
     """
 
     def __init__(self, model: str, revision: str | None) -> None:
@@ -39,7 +39,7 @@ class LocalEngine(BaseEngine, ABC, Generic[Asked, Given]):
 
     @property
     def name(self) -> str:
-        """The directory or hub id."""
+        """The directory, file or hub id."""
         return self._model
 
     @property

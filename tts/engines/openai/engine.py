@@ -14,12 +14,12 @@ from dataclasses import replace
 import httpx
 
 from tts.core.errors import EngineError
+from tts.core.json import JsonObject
 from tts.core.settings import (
     NonNegativeFloat,
     NonNegativeInt,
     PositiveFloat,
     PositiveInt,
-    SettingError,
     Text,
     refused,
     settings,
@@ -28,14 +28,14 @@ from tts.engines.base import Identity
 from tts.engines.generating import Completion, Request
 from tts.engines.http.client import Http
 from tts.engines.http.endpoints import Endpoints
-from tts.engines.http.failures import RefusedError, explain
+from tts.engines.http.failures import RefusedError
 from tts.engines.http.findings import Findings
 from tts.engines.http.urls import BaseUrls, base_urls
 from tts.engines.openai.dialect import Prompt
 from tts.engines.openai.dialects import DialectName, dialect_of, find_out
 from tts.engines.openai.protocol import chunks
 from tts.engines.openai.sampling import Sampler
-from tts.engines.openai.server import Server
+from tts.engines.openai.server import Server, understood
 from tts.engines.openai.tokenizer import NamedTokenizer
 
 _log = logging.getLogger(__name__)
@@ -121,32 +121,23 @@ class OpenAIEngine:
         self._running: dict[_Results, list[asyncio.Task[None]]] = {}
 
     async def start(self) -> None:
-        """Checks that the server serves the model.
+        """Checks that the server serves the model, and finds out what it can do.
 
         Raises:
-            UserError: No server answers, it is not OpenAI-compatible, or it does not serve the model.
+            UserError: No server answers, it does not complete raw prompts, or it does not serve the model.
         """
-        try:
+        with understood(self._server, self._key_env):
             served = await self._served()
-        except httpx.HTTPStatusError as error:
-            raise SettingError(
-                "base_url",
-                f"{self._url}/models answered {error.response.status_code}: is this an OpenAI-compatible server, "
-                f"and does ${self._key_env} hold its key?",
-            ) from None
-        except httpx.HTTPError as error:
-            raise refused(
-                "base_url", self._url, f"no server answers ({explain(error)}); start one or set another"
-            ) from None
-        except (ValueError, KeyError, TypeError):
-            raise refused(
-                "base_url", self._url, "/models is not that of an OpenAI-compatible server; check the URL"
-            ) from None
         if self.name not in served:
             raise refused("model", self.name, self._not_served(served))
         await asyncio.to_thread(self._tokenizer.load)
         if self.found is None:
             await self._find_out()
+
+    @property
+    def dialect(self) -> str:
+        """The name of the dialect in which the server is talked to."""
+        return self._dialect.name
 
     async def _find_out(self) -> None:
         """Finds out what the server can do, and what its gaps mean for this engine."""
@@ -221,9 +212,7 @@ class OpenAIEngine:
 
     async def _served(self) -> list[str]:
         """Returns the names of the served models; stores this one's context and origin if the server reports them."""
-        response = await self._http.get(f"{self._url}/models")
-        response.raise_for_status()
-        entries = {entry["id"]: entry for entry in response.json()["data"]}
+        entries = await self._server.models()
         entry = entries.get(self.name, {})
         self._context, self._root = entry.get("max_model_len"), entry.get("root")
         return list(entries)
@@ -250,6 +239,10 @@ class OpenAIEngine:
     def render(self, messages: list[dict[str, str]], *, answer: bool = True) -> str:
         """Renders with the chat template of the tokenizer that the configuration names."""
         return self._tokenizer.render(messages, answer=answer)
+
+    def report(self) -> JsonObject:
+        """Returns what the server was found to do, and the dialect in which it was found out."""
+        return {} if self.found is None else {"dialect": self._dialect.name, **self.found.to_json()}
 
     def identity(self) -> Identity:
         """Returns the served name, its URL or revision, and what the server reports about the model."""
