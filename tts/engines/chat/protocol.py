@@ -97,7 +97,14 @@ def _completion(choice: Wire, written: Written, expected: Expected, index: int, 
         prompt_tokens=int(usage.get("prompt_tokens") or expected.prompt_tokens),
         index=index,
         reasoning=ended.reasoning,
+        unseen_tokens=_unseen(written, ended.text, count),
     )
+
+
+def _unseen(written: Written, text: str, count: int) -> int:
+    """Returns how many of a sample's tokens are not in its text, by the share of the characters."""
+    length = len(written.text) + len(written.reasoning)
+    return count * (length - len(text)) // length if length > len(text) else 0
 
 
 def named_stop(choice: Wire) -> object:
