@@ -10,14 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.engines.chat_server import HOSTS, SOLUTION, Host, anthropic, deepseek, ollama, openai, serve_chat, vllm
-from tts.core.errors import EngineError, UserError
+from tests.engines.chat_server import HOSTS, SOLUTION, Host, deepseek, ollama, openai, serve_chat, vllm
+from tts.core.errors import EngineError
 from tts.engines.chat import ChatEngine
 from tts.engines.chat.conversation import read_prompt, write_prompt
-from tts.engines.chat.protocol import Expected, read_answer
-from tts.engines.chat.text import Written, cut, joined
-from tts.engines.generating import Completion, Request, Sampling, Token
-from tts.engines.stops import cut_at_stop
+from tts.engines.generating import Completion, Request, Sampling
 
 pytestmark = pytest.mark.integration
 
@@ -275,66 +272,6 @@ async def test_a_completion_may_fill_the_context_and_no_more() -> None:
         await chat.close()
 
 
-# Mistakes of the user.
-
-
-async def refused(chat: ChatEngine) -> str:
-    with pytest.raises(UserError) as error:
-        await chat.start()
-    await chat.close()
-    assert "\n" not in str(error.value)
-    return str(error.value)
-
-
-async def test_a_wrong_key_is_named_by_its_variable_and_never_printed(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    with serve_chat(vllm(key="right")) as server:
-        assert "requests without a key" in await refused(engine(server.url))
-        monkeypatch.setenv("TTS_TEST_KEY", "sk-secret")
-        said = await refused(engine(server.url))
-        monkeypatch.setenv("TTS_TEST_KEY", "right")
-        chat = engine(server.url)
-        await chat.start()
-        server.host.key = "another"
-        with pytest.raises(EngineError) as error:
-            await ask(chat)
-        await chat.close()
-    assert "api_key_env=TTS_TEST_KEY" in said
-    assert "status 401" in said
-    assert "secret" not in said + caplog.text
-    assert "right" not in str(error.value)
-
-
-async def test_an_unknown_model_is_named_with_what_is_served() -> None:
-    with serve_chat(vllm(name="gpt-5-mini")) as server:
-        said = await refused(ChatEngine("gpt5-mini", server.url, api_key_env="TTS_TEST_KEY"))
-    assert "model=gpt5-mini" in said
-    assert "did you mean 'gpt-5-mini'?" in said
-
-
-async def test_a_model_that_is_not_listed_may_be_served() -> None:
-    for host in (vllm(lists=False), anthropic(lists=False)):
-        with serve_chat(host) as server:
-            chat = engine(server.url)
-            await chat.start()
-            await chat.close()
-
-
-async def test_a_url_of_something_else_is_refused() -> None:
-    with serve_chat(vllm(lists=False, paths=())) as server:
-        assert "no chat completions there (status 404)" in await refused(engine(server.url))
-        port = server.url
-    assert "no server answers" in await refused(engine(port))
-
-
-async def test_answers_of_something_else_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    with serve_chat(vllm()) as server:
-        monkeypatch.setattr(server, "completed", lambda body: (200, {"hello": 1}, {}))
-        said = await refused(engine(server.url, retries=0))
-    assert "does not answer as a server of chat completions does" in said
-
-
 async def test_one_of_several_servers_may_be_dead() -> None:
     with serve_chat(vllm()) as dead:
         pass
@@ -344,69 +281,3 @@ async def test_one_of_several_servers_may_be_dead() -> None:
         assert [c.text for c in await ask(chat, n=4)] == [SOLUTION] * 4
         assert chat.capacity == 128
         await chat.close()
-
-
-@pytest.mark.parametrize(
-    ("message", "usage", "text", "reasoning", "tokens"),
-    [
-        # Gemini counts its reasoning in the total only.
-        ({"content": "A"}, {"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 12}, "A", "", 9),
-        ({"content": "A", "reasoning": "B"}, {"prompt_tokens": 3, "completion_tokens": 7}, "A", "B", 7),
-        # A template that opens the reasoning in the prompt, and a limit that cut it.
-        ({"content": "B\n</think>\n\nA"}, {"prompt_tokens": 3, "completion_tokens": 7}, "A", "B", 7),
-        ({"content": "<think>\nB and"}, {"prompt_tokens": 3, "completion_tokens": 7}, "", "B and", 7),
-        ({"content": None, "reasoning_content": "B"}, {"prompt_tokens": 3, "completion_tokens": 7}, "", "B", 7),
-        # Mistral's parts.
-        (
-            {"content": [{"type": "thinking", "thinking": [{"text": "B"}]}, {"type": "text", "text": "A"}]},
-            {"prompt_tokens": 3, "completion_tokens": 7},
-            "A",
-            "B",
-            7,
-        ),
-    ],
-)
-def test_answers_are_read_in_all_their_forms(
-    message: dict[str, Any], usage: dict[str, int], text: str, reasoning: str, tokens: int
-) -> None:
-    answer = {"choices": [{"message": message, "finish_reason": "stop"}], "usage": usage}
-    (said,) = read_answer(answer, Expected(Sampling(), range(4, 5), 1))
-    assert (said.text, said.reasoning, said.completion_tokens, said.index) == (text, reasoning, tokens, 4)
-
-
-@pytest.mark.parametrize(
-    "answer",
-    [
-        {"error": {"message": "overloaded"}},
-        {"choices": []},
-        {"choices": [{"message": {"content": 7}}]},
-        {"choices": [{"message": {"content": "x"}, "finish_reason": "error"}]},
-    ],
-)
-def test_an_answer_that_is_none_is_a_failure_that_may_pass(answer: dict[str, Any]) -> None:
-    with pytest.raises((ValueError, TypeError)):
-        read_answer(answer, Expected(Sampling(), range(1), 1))
-
-
-@given(
-    st.lists(st.text(st.sampled_from("ab \n"), min_size=1, max_size=3), min_size=1, max_size=8),
-    st.text(st.sampled_from("ab\n"), min_size=1, max_size=3),
-    st.booleans(),
-)
-def test_a_text_that_is_cut_here_is_what_a_server_would_have_cut(parts: list[str], stop: str, include: bool) -> None:
-    tokens = tuple(Token(part, -1.0, {part: -1.0}, {part: -1.0}) for part in parts)
-    whole = "".join(parts)
-    ended, found = cut(Written(whole, tokens), (stop,), include, None)
-    expected, named = cut_at_stop(whole, (stop,), include)
-    assert (ended.text, found) == (expected, named)
-    spelled = "".join(token.text for token in ended.tokens or ())
-    assert spelled.startswith(expected)
-    assert found is None or found in spelled
-
-
-@given(st.text(st.sampled_from("ab \n"), max_size=6), st.text(st.sampled_from(" \n"), max_size=4))
-def test_white_space_that_was_not_sent_is_not_written_twice(rest: str, blank: str) -> None:
-    """Whether the model writes it again, or goes on without it."""
-    assert joined(Written(blank + rest), blank).text == rest
-    if not rest.startswith((" ", "\n")):
-        assert joined(Written(rest), blank).text == rest

@@ -81,8 +81,8 @@ class Composition:
 
     @property
     def guided(self) -> bool:
-        """Whether candidates are not independent samples of the policy, but grown by steps or revisions."""
-        return bool(self.strategy.needs.policy)
+        """Whether candidates are not independent samples of the policy: grown by steps or revisions, or picked by scores."""
+        return bool(getattr(self.strategy, "guided", self.strategy.needs.policy))
 
     @property
     def simulated(self) -> tuple[Simulation, ...]:
