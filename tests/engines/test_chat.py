@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tests.engines.chat_server import HOSTS, SOLUTION, Host, deepseek, ollama, openai, serve_chat, vllm
 from tts.core.errors import EngineError
 from tts.engines.chat import ChatEngine
-from tts.engines.chat.conversation import read_prompt, write_prompt
+from tts.engines.conversation import read_prompt, write_prompt
 from tts.engines.generating import Completion, Request, Sampling
 
 pytestmark = pytest.mark.integration

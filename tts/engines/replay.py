@@ -17,7 +17,7 @@ from pathlib import Path
 
 from tts.core.errors import EngineError, UserError
 from tts.core.settings import PositiveInt, refused, settings
-from tts.engines.chat.conversation import read_prompt, write_prompt
+from tts.engines.conversation import read_prompt, write_prompt
 from tts.engines.generating import Completion, Engine, Request, Sampling
 from tts.engines.logprobs import Wire, read_tokens, write_tokens
 from tts.engines.wrapping import WrappingGenerator

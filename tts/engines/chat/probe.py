@@ -17,8 +17,8 @@ from typing import Protocol, TypeVar
 from tts.core.errors import EngineError
 from tts.core.json import JsonObject
 from tts.engines.chat.continuation import STYLES, Style, StyleName, opened
-from tts.engines.chat.conversation import Asked
 from tts.engines.chat.protocol import Expected, named_stop, read_answer, write_sampling
+from tts.engines.conversation import Asked
 from tts.engines.generating import Completion, Sampling
 from tts.engines.logprobs import Wire
 
