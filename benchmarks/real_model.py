@@ -1,8 +1,11 @@
-"""How near the engine comes to the machine's limit with a real model: `python -m benchmarks.real_model FILE_OR_DIRECTORY`.
+"""How near the engine comes to the machine's limit with a real model.
+
+    OMP_WAIT_POLICY=PASSIVE python -m benchmarks.real_model FILE_OR_DIRECTORY
 
 Decoding a token for every row reads all weights once, so that it can take no less time than the memory needs for these
 bytes or the processor for the arithmetic. Both limits are measured, in turns with decoding, since neighbours slow all
-three down; the ratio of limit to decoding is the figure to look at.
+three down; the ratio of limit to decoding is the figure to look at. Runs set the variable themselves, before they import
+torch (`tts.engines.local.processor.wait_asleep`).
 """
 
 from __future__ import annotations
