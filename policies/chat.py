@@ -18,11 +18,13 @@ from tts.core.settings import (
     PositiveInt,
     PositiveProbability,
     Text,
+    refused,
     settings,
 )
 from tts.core.traits import PolicyTraits
+from tts.engines.base import kind_of
 from tts.engines.chat_format import TEMPLATE, ChatName, render
-from tts.engines.generating import Completion, Engine, Sampling
+from tts.engines.generating import Completion, Engine, Sampling, continues
 from tts.engines.seeded import SeededSampler
 
 _SHOWS_QUESTION = Must(
@@ -50,7 +52,6 @@ class ChatPolicy(BasePolicy):
         seed: The run's seed.
     """
 
-    traits = PolicyTraits()
     splits = True
 
     def __init__(
@@ -71,13 +72,29 @@ class ChatPolicy(BasePolicy):
     ) -> None:
         self._client = SeededSampler(engine, seed)
         self._chat, self._user, self._system, self._revise = chat, user, system, revise
-        self._format = step_format(steps)
+        self._steps, self._format = steps, step_format(steps)
         self._max_step_tokens = max_step_tokens
         self._sampling = Sampling(max_tokens, temperature, top_p, top_k, repetition_penalty)
 
+    @property
+    def traits(self) -> PolicyTraits:  # type: ignore[override]  # a server's abilities are known once it is asked
+        """Lacks `steps` if the engine continues no answer."""
+        engine = self._client.engine
+        if continues(engine):
+            return PolicyTraits()
+        return PolicyTraits(lacks=("steps",), because=f"{kind_of(engine)} does not continue an answer")
+
     def check(self) -> None:
-        """Raises UserError if the model lacks the requested chat template."""
+        """Raises UserError if the model lacks the requested chat template, or cannot begin with the format's words."""
         self._prompt(Problem("", ""))
+        opening, engine = self._format.opening("", 0), self._client.engine
+        if opening and not continues(engine):
+            raise refused(
+                "steps",
+                self._steps,
+                f"it begins every answer with {opening!r}, and {kind_of(engine)} does not continue an "
+                "answer; choose blank_line or heading",
+            )
 
     def token_bound(self, n: int, steps: int | None = None) -> int | None:
         """Returns n times the bound of a solution, or of `steps` steps."""

@@ -35,6 +35,7 @@ completions = st.builds(
     st.none() | st.lists(tokens(), max_size=5).map(tuple),
     st.integers(0, 2**40),
     st.integers(0, 2**40),
+    reasoning=st.just("") | st.text(st.characters()),
 )
 
 

@@ -24,7 +24,7 @@ from tts.core import Attachment, Candidate, Problem, SearchResult, Solution, Ver
 from tts.core.errors import EngineError, ProblemError, RunError, UserError
 from tts.core.problem import read_attachments, read_conversation
 from tts.engines.generating import Completion, Token
-from tts.engines.http.client import RefusedError
+from tts.engines.http.failures import RefusedError
 from tts.engines.scoring import ScoreRequest
 
 words = st.text(max_size=6)

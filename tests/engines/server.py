@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -42,6 +43,10 @@ def serve(answer: Answer, model: str = "m", tokenizes: bool = True, port: int = 
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+
+        def setup(self) -> None:
+            super().setup()
+            connections.append(self.connection)
 
         def do_GET(self) -> None:
             self.send(200, json.dumps({"data": [{"id": model}]}))
@@ -80,6 +85,7 @@ def serve(answer: Answer, model: str = "m", tokenizes: bool = True, port: int = 
         daemon_threads = True
         request_queue_size = 512
 
+    connections: list[socket.socket] = []
     http = Pool(("127.0.0.1", port), Handler)
     server = Server(f"http://127.0.0.1:{http.server_address[1]}/v1")
     thread = threading.Thread(target=http.serve_forever, daemon=True)
@@ -89,6 +95,10 @@ def serve(answer: Answer, model: str = "m", tokenizes: bool = True, port: int = 
     finally:
         http.shutdown()
         http.server_close()
+        # As when a process ends: else the threads would go on answering on connections that are kept open.
+        for connection in connections:
+            with suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
         thread.join()
 
 

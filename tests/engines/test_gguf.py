@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.engines import gguf_file
+from tests.engines import tiny_gguf
 from tests.engines.conftest import model, tokenizer
 from tts.bank.fingerprint import contents
 from tts.bank.store import Store
@@ -38,7 +38,7 @@ def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     whole = model("qwen2", vocab_size=len(tokenizer()))
-    return gguf_file.write(tmp_path_factory.mktemp("gguf") / "tiny.gguf", whole, tokenizer())
+    return tiny_gguf.write(tmp_path_factory.mktemp("gguf") / "tiny.gguf", whole, tokenizer())
 
 
 async def completions(engine: TransformersEngine, prompt: str) -> list[Completion]:
@@ -89,7 +89,7 @@ def test_an_incomplete_file_is_told_in_one_message(file: Path, tmp_path: Path, p
 
 @needs_extra
 async def test_an_unknown_architecture_is_told(tmp_path: Path) -> None:
-    path = gguf_file.write(tmp_path / "other.gguf", model("qwen2"), tokenizer(), "wavtokenizer-dec")
+    path = tiny_gguf.write(tmp_path / "other.gguf", model("qwen2"), tokenizer(), "wavtokenizer-dec")
     with pytest.raises(UserError, match=r"wavtokenizer.*not supported"):
         await TransformersEngine(str(path), device="cpu").start()
 

@@ -25,7 +25,7 @@ from tests.engines.conftest import tokenizer
 from tests.engines.server import completion, misbehave, serve
 from tts.core.errors import EngineError, UserError
 from tts.engines.generating import Completion, Request, Sampling
-from tts.engines.http.client import retry_after
+from tts.engines.http.failures import retry_after
 from tts.engines.openai import OpenAIEngine
 from tts.engines.openai.protocol import chunks
 

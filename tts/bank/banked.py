@@ -82,14 +82,14 @@ class BankedEngine(Banked[Engine], WrappingGenerator):
             found = self._bank.get(place, list(missing))
             for seed in [seed for seed in missing if seed in found]:
                 for index in missing.pop(seed):
-                    yield replace(found[seed], index=index)
+                    yield _at(index, found[seed])
             left = len(missing)
             if not left:
                 return
             async with aclosing(self._generated(place, request, list(missing))) as landing:
                 async for seed, completion in landing:
                     for index in missing.pop(seed):
-                        yield replace(completion, index=index)
+                        yield _at(index, completion)
             if not missing:
                 return
             pause = min(2 * pause, _LONGEST_PAUSE) if len(missing) == left else _PAUSE
@@ -181,6 +181,11 @@ class BankedScorer(Banked[ScoringEngine], WrappingScorer):
         if shelf is not None:
             shelf.close()
         await super().close()
+
+
+def _at(index: int, completion: Completion) -> Completion:
+    # Most requests have one sample, and copies are a large part of what a stored one costs.
+    return completion if completion.index == index else replace(completion, index=index)
 
 
 def banked(engine: Identified, bank: Bank) -> BankedEngine | BankedScorer:

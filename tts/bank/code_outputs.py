@@ -91,13 +91,16 @@ class BankedSandbox(Sandbox):
             digest.update(b"%d:%b" % (len(text), text))
         return digest.digest()
 
+    def known(self, key: bytes) -> Execution | None:
+        """Returns an outcome, or None if it is not stored."""
+        body = self._bank.entries([key]).get(key)
+        return None if body is None else _unpack(body)
+
     @asynccontextmanager
     async def alone(self, key: bytes) -> AsyncIterator[Execution | None]:
         """Yields an outcome, or None if it is not stored: later callers with the same key then wait for the exit."""
-        lock = self._running.setdefault(key, asyncio.Lock())
-        async with lock:
-            body = self._bank.entries([key]).get(key)
-            yield None if body is None else _unpack(body)
+        async with self._running.setdefault(key, asyncio.Lock()):
+            yield self.known(key)
 
     def keep(self, key: bytes, execution: Execution) -> None:
         """Stores an outcome if it is reproducible."""
@@ -136,16 +139,23 @@ class BankedChain(Chain):
         async with self._turn:
             await self._outputs.start()
             key = self._outputs.key("chain", self._history, code)
-            async with self._outputs.alone(key) as execution:
-                if execution is not None:
-                    self._history = (*self._history, code)
-                    return execution
-                chain = await self._after_history()
-                execution = await chain.run(code)
-                if chain.history != self._history:  # the piece ended, and the next one runs in its namespace
-                    self._history = chain.history
-                    self._outputs.keep(key, execution)
+            execution = self._outputs.known(key)
+            if execution is None:
+                return await self._run(key, code)
+            self._history = (*self._history, code)
+            return execution
+
+    async def _run(self, key: bytes, code: str) -> Execution:
+        async with self._outputs.alone(key) as execution:
+            if execution is not None:  # another chain has run it in the meantime
+                self._history = (*self._history, code)
                 return execution
+            chain = await self._after_history()
+            execution = await chain.run(code)
+            if chain.history != self._history:  # the piece ended, and the next one runs in its namespace
+                self._history = chain.history
+                self._outputs.keep(key, execution)
+            return execution
 
     async def close(self) -> None:
         """Closes the underlying chain, if there is one. Closing twice does nothing."""

@@ -74,7 +74,9 @@ def pack(completion: Completion) -> bytes:
     c = completion
     tokens = b"" if c.tokens is None else zlib.compress(_packed_tokens(c.tokens), _LEVEL)
     count = None if c.tokens is None else len(c.tokens)
-    head = _json([c.text, c.finish_reason, c.stop, c.completion_tokens, c.prompt_tokens, count, zlib.crc32(tokens)])
+    # Reasoning is rare, and a field of its own only where there is some.
+    fields = [c.text, c.finish_reason, c.stop, c.completion_tokens, c.prompt_tokens, *filter(None, (c.reasoning,))]
+    head = _json([*fields, count, zlib.crc32(tokens)])
     return bytes([_LAYOUT]) + zlib.compress(head, _LEVEL) + tokens
 
 
@@ -89,10 +91,11 @@ def unpack(body: bytes, index: int = 0) -> Completion:
         ValueError: The bytes are damaged.
     """
     try:
-        (text, finish_reason, stop, sampled, prompt), tokens = _LAYOUTS[body[0]](body)
+        (text, finish_reason, stop, sampled, prompt, *thought), tokens = _LAYOUTS[body[0]](body)
     except (zlib.error, struct.error, TypeError, LookupError, ValueError) as error:
         raise ValueError(f"not a packed completion: {error}") from None
-    return Completion(text, finish_reason, stop, tokens, sampled, prompt, index, recorded=True)
+    reasoning = "".join(thought)
+    return Completion(text, finish_reason, stop, tokens, sampled, prompt, index, recorded=True, reasoning=reasoning)
 
 
 def _unpack(body: bytes) -> tuple[Fields, Sequence[Token] | None]:

@@ -126,15 +126,19 @@ class Entry:
         )
 
 
-@contextmanager
-def explaining_errors(path: Path) -> Iterator[None]:
+class explaining_errors:  # noqa: N801  a context manager; as a class, since a generator doubles a look-up's cost
     """Turns SQLite's errors into ones that name the file and the remedy."""
-    try:
-        yield
-    except sqlite3.Error as error:
-        kind = getattr(error, "sqlite_errorname", "").removeprefix("SQLITE_").partition("_")[0]
-        remedy = _REMEDIES.get(kind, "name another file in bank.path, or null for none")
-        raise BankError(f"bank {path}: {error}: {remedy}") from None
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
+        if isinstance(error, sqlite3.Error):
+            name = getattr(error, "sqlite_errorname", "").removeprefix("SQLITE_").partition("_")[0]
+            remedy = _REMEDIES.get(name, "name another file in bank.path, or null for none")
+            raise BankError(f"bank {self._path}: {error}: {remedy}") from None
 
 
 def plain(name: str) -> str:

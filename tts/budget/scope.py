@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -30,6 +30,7 @@ class Scope:
         name: The prefix of its limits' names.
         limits: Its limits.
         order: Its priority among those who compete for an engine: lower ones go first.
+        about: What it is about; requests about the same thing share prefixes, so that one server should answer them.
         usage: Its usage so far, by role; the roles of every search come first.
         hit: The limits, its own and those of enclosing scopes, that were reached inside it.
         started: Start time of the event loop's clock.
@@ -39,6 +40,7 @@ class Scope:
     name: str = ""
     limits: Limits = field(default_factory=Limits)
     order: int = 0
+    about: str = ""
     usage: dict[Role, Usage] = field(default_factory=lambda: {role: Usage() for role in ROLES})
     hit: set[str] = field(default_factory=set)
     started: float = field(default_factory=lambda: now())
@@ -59,12 +61,12 @@ class Scope:
         """Seconds since the scope was opened."""
         return now() - self.started
 
-    def add(self, role: Role, usage: Usage) -> None:
-        """Adds to the usage of this scope only."""
+    def add(self, role: Role, amounts: Mapping[str, float]) -> None:
+        """Adds to the usage of this scope only; see `Usage.add`."""
         spent = self.usage.get(role)
         if spent is None:
             spent = self.usage[role] = Usage()
-        spent.add(usage)
+        spent.add(amounts)
 
     def reached(self) -> str | None:
         """Returns the name of a used-up limit, its own or an enclosing scope's, None if there is none."""
@@ -128,12 +130,16 @@ def now() -> float:
 
 
 @contextmanager
-def scope(name: str = "", limits: Limits | None = None, order: int | None = None) -> Iterator[Scope]:
-    """Opens a scope inside the current one, inheriting its order unless one is given."""
+def scope(
+    name: str = "", limits: Limits | None = None, order: int | None = None, about: str | None = None
+) -> Iterator[Scope]:
+    """Opens a scope inside the current one, inheriting its order, and what it is about, unless they are given."""
     outer = _current.get()
     if order is None:
         order = outer.order if outer else 0
-    inner = Scope(outer, name, limits or Limits(), order)
+    if about is None:
+        about = outer.about if outer else ""
+    inner = Scope(outer, name, limits or Limits(), order, about)
     token = _current.set(inner)
     try:
         yield inner
@@ -148,9 +154,9 @@ def current() -> Scope:
 
 def charge(role: Role, usage: Usage) -> None:
     """Adds `usage` to the current scope and all enclosing ones; without a scope it is dropped."""
-    inner = _current.get()
+    inner, amounts = _current.get(), usage.nonzero()
     while inner is not None:
-        inner.add(role, usage)
+        inner.add(role, amounts)
         inner = inner.parent
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 Role = str
@@ -45,12 +46,11 @@ class Usage:
     code_executions: int = 0
     seconds: float = 0.0
 
-    def add(self, other: Usage) -> None:
-        """Adds another usage to this one."""
-        mine, others = self.__dict__, other.__dict__
-        for name, amount in others.items():
-            if amount:
-                mine[name] += amount
+    def add(self, amounts: Mapping[str, float]) -> None:
+        """Adds amounts by name; those of another usage are its `nonzero`."""
+        mine = self.__dict__
+        for name, amount in amounts.items():
+            mine[name] += amount
 
     def nonzero(self) -> dict[str, float]:
         """Returns the amounts that are not 0, by name."""

@@ -16,6 +16,7 @@ COMMANDS = {
     "judge curve": ("tts.judge.curve.__main__", "the table of a sweep of judge"),
     "report": ("tts.report.__main__", "compares finished runs: tables and a page"),
     "trace": ("tts.trace.__main__", "shows how a search made its choice"),
+    "probe": ("tts.cli.probe_command", "shows what a server can do, and what its gaps mean"),
     "bank": ("tts.bank.__main__", "manages stored samples: list, size, export, prune"),
     "completion": ("tts.cli.completion", "prints a shell's completion script for this command"),
 }

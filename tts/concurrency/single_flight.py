@@ -16,8 +16,8 @@ class SingleFlight(Generic[T]):
     """
 
     def __init__(self) -> None:
-        self._tasks: dict[Hashable, asyncio.Task[T]] = {}
-        self._waiting: dict[Hashable, int] = {}
+        self._results: dict[Hashable, T] = {}
+        self._flights: dict[Hashable, _Flight[T]] = {}
 
     async def get(self, key: Hashable, work: Callable[[], Awaitable[T]]) -> T:
         """Returns the result of the work of `key`.
@@ -26,22 +26,63 @@ class SingleFlight(Generic[T]):
             key: Identifies the work.
             work: Starts it; called only if it is neither done nor in progress.
         """
-        task = self._tasks.get(key)
-        if task is None:
-            task = self._tasks[key] = asyncio.ensure_future(_run(work))
-        self._waiting[key] = self._waiting.get(key, 0) + 1
+        if key in self._results:
+            return self._results[key]
+        flight = self._flights.get(key)
+        if flight is None:
+            flight = self._flights[key] = _Flight()
+            flight.task = asyncio.create_task(self._run(key, work, flight))
+        # Each waiter has a future of its own: one's cancellation must not take the result from the others.
+        # `asyncio.shield` would do the same with twice as many wake-ups, and thousands of votes wait here.
+        waiter: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        flight.waiters[waiter] = None
         try:
-            # Shielded: one waiter's cancellation must not take the result from the others.
-            return await asyncio.shield(task)
+            return await waiter
         finally:
-            self._waiting[key] -= 1
-            if not self._waiting[key]:
-                del self._waiting[key]
-                if not task.done():
-                    task.cancel()
-                if (not task.done() or task.cancelled() or task.exception()) and self._tasks.get(key) is task:
-                    del self._tasks[key]
+            flight.waiters.pop(waiter, None)
+            if not flight.waiters and not flight.landed:
+                self._forget(key, flight)
+                assert flight.task is not None
+                flight.task.cancel()
+
+    async def _run(self, key: Hashable, work: Callable[[], Awaitable[T]], flight: _Flight[T]) -> None:
+        try:
+            result = await work()
+        except asyncio.CancelledError:
+            flight.land(asyncio.Future.cancel)
+            self._forget(key, flight)
+            raise
+        except BaseException as error:
+            failure = error
+            flight.land(lambda waiter: waiter.set_exception(failure))
+            self._forget(key, flight)
+            if not isinstance(error, Exception):
+                raise
+        else:
+            if self._forget(key, flight):
+                self._results[key] = result
+            flight.land(lambda waiter: waiter.set_result(result))
+
+    def _forget(self, key: Hashable, flight: _Flight[T]) -> bool:
+        """Ends a flight; returns whether it was still its key's."""
+        current = self._flights.get(key) is flight
+        if current:
+            del self._flights[key]
+        return current
 
 
-async def _run(work: Callable[[], Awaitable[T]]) -> T:
-    return await work()
+class _Flight(Generic[T]):
+    """Work in progress and those who wait for it."""
+
+    def __init__(self) -> None:
+        self.task: asyncio.Task[None] | None = None
+        # A dictionary's order is that of arrival, in which waiters continue.
+        self.waiters: dict[asyncio.Future[T], None] = {}
+        self.landed = False
+
+    def land(self, tell: Callable[[asyncio.Future[T]], object]) -> None:
+        """Tells all waiters the outcome."""
+        self.landed = True
+        for waiter in self.waiters:
+            if not waiter.done():
+                tell(waiter)

@@ -13,7 +13,7 @@ from typing import Any
 from hydra.utils import get_object
 
 import tts.config.resolvers  # noqa: F401  configurations use them
-from tts.config.moved import first_names, present_name
+from tts.config.earlier import first_form, present_name
 from tts.config.packages import theirs
 from tts.core.annotations import fit
 from tts.core.errors import UserError
@@ -113,7 +113,7 @@ def config_hash(config: Config) -> str:
         config: The configuration with unresolved interpolations, so that the project's location does not matter.
     """
     shaping = {key: value for key, value in config.items() if key not in NOT_SHAPING}
-    return hashlib.sha256(json.dumps(first_names(shaping), sort_keys=True).encode()).hexdigest()[:16]
+    return hashlib.sha256(json.dumps(first_form(shaping), sort_keys=True).encode()).hexdigest()[:16]
 
 
 def _target(config: Config, where: str) -> Callable[..., object]:

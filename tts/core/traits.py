@@ -22,10 +22,12 @@ class PolicyTraits:
     Attributes:
         lacks: The abilities that it lacks.
         attachments: Whether it reads a problem's attachments; if not, problems with attachments are refused.
+        because: Why it lacks them, if that is not its nature.
     """
 
     lacks: tuple[PolicyAbility, ...] = ()
     attachments: bool = False
+    because: str = ""
 
 
 @dataclass(frozen=True)

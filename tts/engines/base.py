@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Protocol, TypeGuard, runtime_checkable
 
+from tts.core.json import JsonObject
+
 Identity = Mapping[str, object]
 """What an engine's results depend on besides the request: plain values, and a `Path` for the contents of a checkpoint."""
 
@@ -15,7 +17,8 @@ class BaseEngine(Protocol):
 
     Constructing an engine loads nothing, so that a configuration can be checked at no cost. An engine that waits only
     for the event loop's timers declares an attribute `follows_clock = True` and can be used in virtual time. An engine
-    that only connects to a server when it is started declares `remote = True` and is started before the local ones.
+    that only connects to a server when it is started declares `remote = True` and is started before the local ones. One
+    whose texts no model wrote declares `simulated = True`: the figures of its runs are marked, since they are no results.
     """
 
     @property
@@ -59,7 +62,34 @@ def identified(engine: BaseEngine) -> TypeGuard[Identified]:
     return isinstance(engine, Identified) if inside is None else identified(inside)
 
 
+@runtime_checkable
+class Reporting(BaseEngine, Protocol):
+    """An engine that reports what runs its model, for the records of a run."""
+
+    def report(self) -> JsonObject:
+        """Returns the kind and version of what runs the model, and what else decides whether results repeat."""
+
+
+def report_of(engine: BaseEngine) -> JsonObject:
+    """Returns an engine's report, that of the engine inside for a wrapping engine; empty if it has none."""
+    inside: BaseEngine | None = getattr(engine, "inside", None)
+    if inside is not None:
+        return report_of(inside)
+    return engine.report() if isinstance(engine, Reporting) else {}
+
+
+def asks_server(engine: BaseEngine) -> bool:
+    """Returns whether an engine only connects to a server, and learns from it what it can do."""
+    return getattr(engine, "remote", False)
+
+
 def kind_of(engine: BaseEngine) -> str:
     """Returns an engine's name and class, for messages; for a wrapping engine, those of the engine inside."""
     inside: BaseEngine | None = getattr(engine, "inside", None)
     return kind_of(inside) if inside is not None else f"'{getattr(engine, 'name', '')}' ({type(engine).__name__})"
+
+
+def simulated(engine: BaseEngine) -> bool:
+    """Returns whether no model writes an engine's texts; a wrapping engine says what the engine inside says."""
+    inside: BaseEngine | None = getattr(engine, "inside", None)
+    return bool(getattr(engine, "simulated", False)) if inside is None else simulated(inside)

@@ -12,7 +12,9 @@ from typing import Annotated
 
 from tts.core import Message
 from tts.core.constraints import OneOf
-from tts.engines.generating import Engine
+from tts.core.setting_error import refused
+from tts.engines.base import kind_of
+from tts.engines.generating import Engine, sends_messages
 
 
 @dataclass(frozen=True)
@@ -103,8 +105,12 @@ def render(name: str, messages: Sequence[Message], engine: Engine, *, answer: bo
         answer: Whether to open the assistant's turn.
 
     Raises:
-        UserError: `name` is `TEMPLATE` and the model has no template.
+        UserError: `name` is `TEMPLATE` and the model has no template, or it is not and the engine sends messages.
     """
     if name == TEMPLATE:
         return engine.render([dict(message) for message in messages], answer=answer)
+    if sends_messages(engine):
+        raise refused(
+            "chat", name, f"{kind_of(engine)} sends messages and leaves their format to the server; set chat=template"
+        )
     return FORMATS[name].render(messages, answer=answer)

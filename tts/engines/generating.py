@@ -99,15 +99,16 @@ class Completion:
     """One sample.
 
     Attributes:
-        text: The new text only.
+        text: The new text only, without reasoning.
         finish_reason: `stop` if the model ended it or a stop string was found, `length` if `max_tokens` or the model's
             context cut it.
         stop: The stop string that ended it, None if the end-of-text token or the length did.
         tokens: Its tokens if `Sampling.top_logprobs` > 0 and the engine has them, else None.
-        completion_tokens: Number of tokens sampled, the end-of-text token included.
+        completion_tokens: Number of tokens sampled, the end-of-text token and the reasoning included.
         prompt_tokens: Number of tokens of the prompt, cached ones included.
         index: Which of the request's seeds this sample belongs to.
         recorded: Whether it was generated earlier, not for this request; ignored in comparisons.
+        reasoning: What the model thought before the text, if the server keeps that apart; never graded or judged.
     """
 
     text: str
@@ -118,16 +119,24 @@ class Completion:
     prompt_tokens: int = 0
     index: int = 0
     recorded: bool = field(default=False, compare=False)
+    reasoning: str = ""
 
     def __post_init__(self) -> None:
-        """Makes the text well-formed; a token may still be half a character."""
+        """Makes the texts well-formed; a token may still be half a character."""
         if not self.text.isascii():
             object.__setattr__(self, "text", well_formed(self.text))
+        if self.reasoning and not self.reasoning.isascii():
+            object.__setattr__(self, "reasoning", well_formed(self.reasoning))
 
 
 @runtime_checkable
 class Engine(BaseEngine, Protocol):
-    """An engine that generates: a language model that completes text."""
+    """An engine that generates: a language model that completes text.
+
+    An engine that sends messages instead of text declares `sends_messages = True`; its prompts are those of its own
+    `render`. It may be unable to go on with a turn of the assistant that the prompt has begun, and declares `continues`,
+    which is certain once it is started.
+    """
 
     def generate(self, request: Request) -> AsyncGenerator[Completion, None]:
         """Yields one completion per seed, each as it finishes, in any order.
@@ -149,6 +158,16 @@ class Engine(BaseEngine, Protocol):
         """
 
 
+def continues(engine: BaseEngine) -> bool:
+    """Returns whether an engine goes on with what a prompt has begun; all that complete text do."""
+    return getattr(engine, "continues", True)
+
+
+def sends_messages(engine: BaseEngine) -> bool:
+    """Returns whether an engine sends messages, and takes no prompt in another chat format than its own."""
+    return getattr(engine, "sends_messages", False)
+
+
 def generating(engine: BaseEngine) -> Engine:
     """Returns an engine as one that generates.
 
@@ -159,5 +178,5 @@ def generating(engine: BaseEngine) -> Engine:
         return engine
     raise SettingError(
         "engine",
-        f"{kind_of(engine)} generates no text, and an engine that does is needed; choose transformers or openai",
+        f"{kind_of(engine)} generates no text, and an engine that does is needed; choose transformers, openai or chat",
     )

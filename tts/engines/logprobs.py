@@ -12,6 +12,10 @@ Wire: TypeAlias = Mapping[str, Any]
 """A JSON object from outside: its readers raise KeyError, TypeError or ValueError if it has another form."""
 
 
+_NOTHING = -9999.0
+"""What servers write, or less, for a probability of 0, since JSON has no infinity (vLLM); llama.cpp has the least float."""
+
+
 def as_sampled(top: Mapping[str, float], chosen: str, sampling: Sampling) -> dict[str, float]:
     """Derives the distribution that was sampled from, from the likeliest tokens' raw log-probabilities.
 
@@ -81,12 +85,21 @@ def write_tokens(tokens: Sequence[Token]) -> dict[str, object]:
 
 def _token(
     text: str,
-    logprob: float,
-    top: Mapping[str, float],
+    logprob: float | None,
+    reported: Mapping[str, float | None],
     given: Mapping[str, float | None] | None,
     sampling: Sampling,
     processed: bool,
 ) -> Token:
+    if logprob is None:
+        logprob = reported.get(text)
+    if logprob is None:
+        raise ValueError(f"no log-probability of the token {text!r}")
+    top = {
+        name: lp
+        for name, value in reported.items()
+        if (lp := _alternative(value, processed or given is not None)) is not None
+    }
     # End-of-text tokens and incomplete characters have other names among the alternatives.
     chosen = text if text in top else next((name for name, other in top.items() if other == logprob), text)
     top = {**top, chosen: logprob}
@@ -97,6 +110,19 @@ def _token(
     else:
         sampled = as_sampled(top, chosen, sampling)
     return Token(text, logprob, top, sampled)
+
+
+def _alternative(value: float | None, excluded: bool) -> float | None:
+    """Returns the log-probability of an alternative, None if it is none.
+
+    Args:
+        value: As reported.
+        excluded: Whether a probability of 0 means that the token could not be sampled. Under the model itself no token has
+            it: the server has no figure.
+    """
+    if value is None or value <= _NOTHING:
+        return (-math.inf if value is None else value) if excluded else None
+    return value
 
 
 def _finite(value: float) -> float | None:

@@ -73,29 +73,20 @@ class MeteredGenerator(Metered[Engine], WrappingGenerator):
         scope = current()
         scope.check()
         bill = _Bill(self, self._role)
-        source = (
-            self._whole(request, bill) if self._slots.take(len(request.seeds)) else self._in_parts(request, bill, scope)
-        )
+        whole = self._slots.take(len(request.seeds))
+        slots = _Taken(self._slots, len(request.seeds) if whole else 0)
+        source = self.inside.generate(request) if whole else self._in_parts(request, bill, scope)
         started = now()
         try:
             async with aclosing(source) as completions:
                 async for completion in completions if scope.deadline is None else in_time(completions, scope):
+                    if whole:
+                        bill.add(completion)  # before its slot is released: the next taker must see the cost
+                        slots.release_one()
                     yield completion
         finally:
+            slots.release()
             charge(self._role, Usage(seconds=now() - started))
-
-    async def _whole(self, request: Request, bill: _Bill) -> AsyncGenerator[Completion, None]:
-        """Yields the completions of a request whose slots have been taken."""
-        left = len(request.seeds)
-        try:
-            async with aclosing(self.inside.generate(request)) as completions:
-                async for completion in completions:
-                    bill.add(completion)  # before its slot is released: the next taker must see the cost
-                    left -= 1
-                    self._slots.release()
-                    yield completion
-        finally:
-            self._slots.release(left)
 
     async def _in_parts(self, request: Request, bill: _Bill, scope: Scope) -> AsyncGenerator[Completion, None]:
         """Yields the completions of a request whose samples are started as slots become free."""
@@ -108,9 +99,15 @@ class MeteredGenerator(Metered[Engine], WrappingGenerator):
                 if scope.reached() is not None:  # the wait may have been long
                     self._slots.release(len(part.seeds))
                     scope.check()
-                async with aclosing(self._whole(part, bill)) as completions:
-                    async for completion in completions:
-                        finished.put_nowait(replace(completion, index=first + completion.index))
+                slots = _Taken(self._slots, len(part.seeds))
+                try:
+                    async with aclosing(self.inside.generate(part)) as completions:
+                        async for completion in completions:
+                            bill.add(completion)
+                            slots.release_one()
+                            finished.put_nowait(replace(completion, index=first + completion.index))
+                finally:
+                    slots.release()
                 finished.put_nowait(None)
             except Exception as error:
                 finished.put_nowait(error)
@@ -160,6 +157,23 @@ class MeteredScorer(Metered[ScoringEngine], WrappingScorer):
         flops, dollars = 2.0 * (self.parameters or 0) * tokens, self.prices[0] * tokens
         charge(self._role, Usage(calls=1, prompt_tokens=tokens, flops=flops, dollars=dollars))
         return rows
+
+
+class _Taken:
+    """Slots that were taken for a request's samples."""
+
+    def __init__(self, slots: PrioritySemaphore, left: int) -> None:
+        self._slots = slots
+        self._left = left
+
+    def release_one(self) -> None:
+        """Releases the slot of a sample that has finished."""
+        self._left -= 1
+        self._slots.release()
+
+    def release(self) -> None:
+        """Releases those of the samples that have not."""
+        self._slots.release(self._left)
 
 
 class _Bill:

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from tts.core.errors import EngineError, UserError
 from tts.core.settings import PositiveInt, refused, settings
+from tts.engines.chat.conversation import read_prompt, write_prompt
 from tts.engines.generating import Completion, Engine, Request, Sampling
 from tts.engines.logprobs import Wire, read_tokens, write_tokens
 from tts.engines.wrapping import WrappingGenerator
@@ -144,6 +145,7 @@ class ReplayEngine:
             prompt_tokens=recorded.get("prompt_tokens") or await self.count_tokens(request.prompt),
             index=index,
             recorded=True,
+            reasoning=str(recorded.get("reasoning") or ""),
         )
 
     async def count_tokens(self, text: str) -> int:
@@ -151,8 +153,17 @@ class ReplayEngine:
         return -(-len(text) // _CHARACTERS_PER_TOKEN)
 
     def render(self, messages: list[dict[str, str]], *, answer: bool = True) -> str:
-        """Raises UserError: a recording has no chat template."""
-        raise UserError("the replay engine has no chat template; name the chat format that was recorded")
+        """Returns the messages as the chat engine writes them, if that was recorded.
+
+        Raises:
+            UserError: The recording is of text, whose chat template is not known.
+        """
+        first = next(read_lines(self._path, exact=True), None)
+        try:
+            read_prompt(first[1]["prompt"])  # type: ignore[index]
+        except (EngineError, LookupError, TypeError, AttributeError):
+            raise UserError("the replay engine has no chat template; name the chat format that was recorded") from None
+        return write_prompt(messages)
 
     async def close(self) -> None:
         """Does nothing."""
@@ -224,4 +235,6 @@ def completion_row(completion: Completion, seed: int) -> dict[str, object]:
         "completion_tokens": completion.completion_tokens,
         "prompt_tokens": completion.prompt_tokens,
     }
+    if completion.reasoning:
+        row["reasoning"] = completion.reasoning
     return row if completion.tokens is None else {**row, "logprobs": write_tokens(completion.tokens)}

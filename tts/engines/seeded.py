@@ -51,7 +51,7 @@ class SeededSampler:
                 yield completion if index == completion.index else replace(completion, index=index)
 
     async def complete(self, prompt: str, sampling: Sampling, index: int) -> Completion:
-        """Returns the prompt's `index`-th sample; errors as for `sample`."""
+        """Returns the prompt's `index`-th sample, whose own `index` is that in its request, 0; errors as for `sample`."""
         request = Request(prompt, sampling, (derive_seed(self._seed, prompt, index),))
         async with aclosing(self.engine.generate(request)) as completions:
-            return replace(await anext(completions), index=index)
+            return await anext(completions)

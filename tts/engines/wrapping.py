@@ -6,8 +6,8 @@ from collections.abc import AsyncGenerator
 from typing import Generic, TypeVar
 
 from tts.core.errors import UserError
-from tts.engines.base import BaseEngine, Identity, identified
-from tts.engines.generating import Completion, Engine, Request
+from tts.engines.base import BaseEngine, Identity, asks_server, identified
+from tts.engines.generating import Completion, Engine, Request, continues, sends_messages
 from tts.engines.local_tokenizer import LocalTokenizer
 from tts.engines.scoring import ScoreRequest, ScoreRows, ScoringEngine
 
@@ -35,7 +35,17 @@ class WrappingEngine(BaseEngine, Generic[E]):
     @property
     def remote(self) -> bool:
         """Whether the engine only connects to a server when it is started."""
-        return getattr(self.inside, "remote", False)
+        return asks_server(self.inside)
+
+    @property
+    def continues(self) -> bool:
+        """Whether the engine goes on with what a prompt has begun."""
+        return continues(self.inside)
+
+    @property
+    def sends_messages(self) -> bool:
+        """Whether the engine sends messages."""
+        return sends_messages(self.inside)
 
     @property
     def name(self) -> str:

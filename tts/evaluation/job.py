@@ -11,6 +11,7 @@ from tts.core import Problem
 from tts.core.json import JsonObject
 from tts.core.settings import inside
 from tts.core.task import Task
+from tts.engines.base import report_of
 from tts.evaluation.runner import Outcome, Runner
 from tts.runtime.capabilities import check_answers, check_grading
 from tts.runtime.choices import Choices
@@ -58,9 +59,11 @@ class SearchJob:
             extra: JsonObject = {
                 "config_hash": made.identity,
                 "seed": made.seed,
+                "simulated": list(made.simulated),
                 "sandbox": [] if sandbox is None else list(sandbox.layers),
                 "reads_answers": made.reads_answers,
                 "guided": made.guided,
+                "engines": {place: report_of(engine) for place, engine in made.used_engines.items()},
             }
             runner = Runner(made.search, made.grader, folder, made.in_flight, made.budget)
             return await runner.run(_Problems(self.task), extra, resume)

@@ -148,5 +148,5 @@ def _kept_key(_: str, record: Record) -> Hashable | None:
 def charge_record(record: Record, meter: Scope) -> None:
     """Charges a run the cost of a problem from an earlier part of it."""
     for role, usage in record["usage"].items():
-        meter.add(role, Usage(**usage))
+        meter.add(role, Usage(**usage).nonzero())
     meter.hit.update(record["limits_hit"])

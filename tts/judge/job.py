@@ -10,9 +10,10 @@ from tts.budget import Budget, Role
 from tts.config.build import Config, build
 from tts.core import Verdict
 from tts.core.errors import ProblemError, UserError
-from tts.core.json import Summary
+from tts.core.json import JsonObject, Summary
 from tts.core.settings import inside
 from tts.core.verifier import Verifier
+from tts.engines.base import asks_server, report_of
 from tts.engines.metered import MeteredEngine
 from tts.judge.judged import Judged
 from tts.judge.judging import Judging
@@ -32,6 +33,7 @@ from tts.runtime.parts import (
     problems_in_flight,
 )
 from tts.runtime.resources import Resources
+from tts.runtime.simulations import simulations
 from tts.sandbox.base import Sandbox
 from tts.statistics.bootstrap import Bootstrap
 from tts.tasks.labelled import LabelledSolution, LabelledSource
@@ -112,14 +114,23 @@ class JudgeJob:
         async def ask(item: LabelledSolution) -> Verdict:
             return await self.threshold.ask(verifier, item.problem, item.solution)
 
+        extra: JsonObject = {
+            "config_hash": self.identity,
+            "seed": self.config["seed"],
+            "simulated": list(simulations(self.config, self.engines)),
+        }
+
         async def start() -> tuple[str, ...]:
             await resources.start(self.engines, self.used_sandbox)
             check_sizes(self.engines, self.budget)
+            extra["engines"] = {place: report_of(engine) for place, engine in self.engines.items()}
+            if any(asks_server(engine) for engine in self.engines.values()):
+                with inside("verifier"):
+                    self.verifier.check()
             return () if self.used_sandbox is None else self.used_sandbox.layers
 
         judge = Judge(ask, folder, problems_in_flight(self.config, self.engines), self.budget)
         shaping = verdicts_hash(self.config, self.threshold.stops)
-        extra = {"config_hash": self.identity, "seed": self.config["seed"]}
         try:
             return await judge.run(self.items, start, self.threshold, self.bootstrap, shaping, extra)
         finally:

@@ -114,7 +114,7 @@ async def batch(
     shown: set[Hashable] = set()
 
     async def one(number: int, item: T) -> None:
-        with scope(name, limits or Limits(), number) as meter:
+        with scope(name, limits or Limits(), number, f"{name} {number}") as meter:
             record, fault = await _recorded(partial(work, item), lambda message: failed(item, message, meter))
         if patience.lost:  # in flight when the batch was given up: nothing new
             return

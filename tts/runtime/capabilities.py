@@ -46,7 +46,7 @@ def check_needs(strategy: SearchStrategy, policy: Policy, verifier: Verifier) ->
     """Raises UserError if the policy lacks what the strategy needs, or the verifier does and is used at all."""
     policy_lacks = _first(strategy.needs.policy, policy.traits.lacks)
     if policy_lacks is not None:
-        _refuse(strategy, "policy", policy, *_POLICY[policy_lacks])
+        _refuse(strategy, "policy", policy, *_POLICY[policy_lacks], policy.traits.because)
     verifier_lacks = _first(strategy.needs.verifier, verifier.traits.lacks)
     if strategy.verifies and verifier_lacks is not None:
         _refuse(strategy, "verifier", verifier, *_VERIFIER[verifier_lacks])
@@ -56,10 +56,10 @@ def _first(needed: Sequence[T], lacking: Sequence[T]) -> T | None:
     return next((ability for ability in needed if ability in lacking), None)
 
 
-def _refuse(strategy: SearchStrategy, role: str, part: object, what: str, remedy: str) -> None:
-    raise UserError(
-        f"search ({type(strategy).__name__}) needs {what}, which {role} ({type(part).__name__}) is not; choose {remedy}"
-    )
+def _refuse(strategy: SearchStrategy, role: str, part: object, what: str, remedy: str, because: str = "") -> None:
+    named = f"{role} ({type(part).__name__})"
+    why = f", since {because}" if because else ""
+    raise UserError(f"search ({type(strategy).__name__}) needs {what}, which {named} is not{why}; choose {remedy}")
 
 
 def ranks_by_wholes(strategy: SearchStrategy, verifier: Verifier) -> bool:

@@ -13,6 +13,7 @@ from tts.core.policy import Policy
 from tts.core.settings import inside
 from tts.core.strategy import SearchStrategy
 from tts.core.verifier import Verifier
+from tts.engines.base import asks_server
 from tts.engines.metered import MeteredEngine
 from tts.runtime.capabilities import check_aggregates, check_needs
 from tts.runtime.choices import Choices
@@ -28,6 +29,7 @@ from tts.runtime.parts import (
     problems_in_flight,
 )
 from tts.runtime.resources import Resources
+from tts.runtime.simulations import Simulation, simulations
 from tts.sandbox.base import Sandbox
 
 _ROLES: tuple[Role, ...] = ("policy", "verifier")
@@ -79,8 +81,13 @@ class Composition:
 
     @property
     def guided(self) -> bool:
-        """Whether candidates are not independent samples of the policy, but grown by steps or revisions."""
-        return bool(self.strategy.needs.policy)
+        """Whether candidates are not independent samples of the policy: grown by steps or revisions, or picked by scores."""
+        return bool(getattr(self.strategy, "guided", self.strategy.needs.policy))
+
+    @property
+    def simulated(self) -> tuple[Simulation, ...]:
+        """What of the search is not real, so that its figures are no results."""
+        return simulations(self.config, self.used_engines)
 
     @property
     def in_flight(self) -> int:
@@ -101,6 +108,25 @@ class Composition:
         """
         await resources.start(self.used_engines, self.used_sandbox)
         check_sizes(self.used_engines, self.budget)
+        if any(asks_server(engine) for engine in self.used_engines.values()):
+            # What a server can do is known only now that it has been asked.
+            self.check(unused=False)
+
+    def check(self, *, unused: bool = True) -> None:
+        """Checks strategy, policy and verifier against each other and against their engines.
+
+        Args:
+            unused: Whether to check the verifier of a strategy that asks none.
+
+        Raises:
+            UserError: They do not fit.
+        """
+        check_needs(self.strategy, self.policy, self.verifier)
+        with inside("policy"):
+            self.policy.check()
+        if unused or self.strategy.verifies:
+            with inside("verifier"):
+                self.verifier.check()
 
     async def search(self, problem: Problem) -> SearchResult:
         """Searches for the answer to a problem within the current budget scope.
@@ -147,7 +173,5 @@ def compose(config: Config, identity: str, resources: Resources, own: Choices | 
     if made.strategy.verifies and own.strategy is None:
         check_aggregates(config["search"].get("aggregator"), made.verifier)
     check_engines(config, made.used_engines, made.budget)
-    for group, part in (("policy", made.policy), ("verifier", made.verifier)):
-        with inside(group):
-            part.check()
+    made.check()
     return made

@@ -13,7 +13,7 @@ from tts.bank import Bank, BankedEngine, BankedSandbox, BankedScorer, BankError,
 from tts.config.build import PRICES, Config, build
 from tts.core.grader import Grader
 from tts.core.settings import inside
-from tts.engines.base import BaseEngine, identified
+from tts.engines.base import BaseEngine, asks_server, identified
 from tts.engines.generating import generating
 from tts.engines.replay import Recorder
 from tts.sandbox.base import IdentifiedSandbox, Sandbox
@@ -150,4 +150,4 @@ class Resources:
 
 
 def _loads(engine: BaseEngine) -> bool:
-    return not getattr(engine, "remote", False)
+    return not asks_server(engine)

@@ -226,7 +226,8 @@ class Runtime:
         resources = self.resources
         await composition.start(resources)
         try:
-            with scope("run", composition.budget.run), scope("problem", composition.budget.problem) as meter:
+            budget = composition.budget
+            with scope("run", budget.run), scope("problem", budget.problem, about=problem.question) as meter:
                 found = await composition.search(problem)
         except ExceptionGroup as group:
             # Concurrent parts of a search fail as a group; callers catch and read single errors.

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Annotated, Literal, cast
 
@@ -30,6 +30,7 @@ from tts.engines.generating import Completion, Engine, Sampling
 from tts.engines.seeded import SeededSampler
 from tts.sandbox.base import Chain, Sandbox
 from verifiers.generative import genprm_format as wire
+from verifiers.generative.turns import require_continuation
 from verifiers.stepwise import FALLING, judged_steps, until_first_error
 from verifiers.voting import VotingVerifier
 
@@ -121,14 +122,22 @@ class GenPRM(VotingVerifier):
         self._readout: wire.Readout = readout
         self._shared_history, self._stop_at_first_error = history == "shared", stop_at_first_error
         self.traits = VerifierTraits(aggregators=FALLING if stop_at_first_error else None, runs_code=self._execute)
-        self._sampling = Sampling(max_tokens, temperature, top_p, top_k, repetition_penalty, include_stop=True)
+        self._sampling = partial(
+            Sampling,
+            temperature=temperature,
+            top_p=top_p,
+            top_k=top_k,
+            repetition_penalty=repetition_penalty,
+            include_stop=True,
+        )
         self._max_tokens, self._code_rounds, self._fallback_tokens = max_tokens, code_rounds, fallback_tokens
         self._judgements: Judgements[Judgement] = Judgements()
         self._warned = False
 
     def check(self) -> None:
-        """Raises UserError if the model lacks the requested chat template."""
+        """Raises UserError if the model lacks the requested chat template, or does not continue a begun turn."""
         self._prompt(Problem("", ""), [""], ())
+        require_continuation(self._client.engine, "GenPRM writes a judgement in several parts")
 
     def token_bound(self, steps: int) -> int | None:
         """Returns K times the bound of a turn and its forced verdict, times the number of steps."""
@@ -166,10 +175,9 @@ class GenPRM(VotingVerifier):
 
     async def _judgement(self, problem: Problem, steps: Sequence[str], history: JudgedChain, vote: int) -> Judgement:
         """Judges the last of `steps`; requests with the same history share one judgement."""
-        prompt = self._prompt(problem, steps, history)
-        code = tuple(piece for judgement in history for piece in judgement.code)
-        judge = partial(self._judge, prompt, len(steps), vote, code)
-        return await self._judgements.get(problem, (vote, prompt), judge)
+        # All that the prompt shows besides the problem; rendering it takes longer than finding a known judgement.
+        key = vote, tuple(steps), tuple(judgement.text for judgement in history)
+        return await self._judgements.get(problem, key, partial(self._judge, problem, steps, history, vote))
 
     def _prompt(self, problem: Problem, steps: Sequence[str], history: JudgedChain) -> str:
         """Renders the conversation up to the beginning of the judgement of the last step."""
@@ -182,12 +190,13 @@ class GenPRM(VotingVerifier):
                 messages.append({"role": "assistant", "content": history[number].text})
         return render(self._chat, messages, self._client.engine, answer=self._assistant_tag)
 
-    async def _judge(self, prompt: str, number: int, vote: int, code: tuple[str, ...]) -> Judgement:
-        """Runs the state machine for one vote on step `number` (1-based); `code` restores the chain's namespace."""
-        analysis = await self._write_analysis(prompt, number, vote) if self._analyze else ""
+    async def _judge(self, problem: Problem, steps: Sequence[str], history: JudgedChain, vote: int) -> Judgement:
+        """Runs the state machine for one vote on the last of `steps`, after restoring the chain's namespace."""
+        prompt = self._prompt(problem, steps, history)
+        analysis = await self._write_analysis(prompt, len(steps), vote) if self._analyze else ""
         if not self._execute:
             return await self._conclude(prompt, analysis, vote, None)
-        namespace = self._sandbox.chain(code)
+        namespace = self._sandbox.chain(tuple(piece for judgement in history for piece in judgement.code))
         try:
             return await self._conclude(prompt, analysis, vote, namespace)
         finally:
@@ -258,5 +267,5 @@ class GenPRM(VotingVerifier):
     async def _complete(self, prompt: str, max_tokens: int, stop: tuple[str, ...], vote: int) -> Completion:
         # Only a completion that may end the output part can hold a verdict; the official code requests 20.
         top_logprobs = 20 if wire.OUTPUT_STOP in stop and self._readout != "hard" else 0
-        sampling = replace(self._sampling, max_tokens=max_tokens, stop=stop, top_logprobs=top_logprobs)
+        sampling = self._sampling(max_tokens=max_tokens, stop=stop, top_logprobs=top_logprobs)
         return await self._client.complete(prompt, sampling, vote)

@@ -40,6 +40,7 @@ class GenRM(Grammar):
     per_step = False
     aggregator = "last"
     slot = _WORDS
+    question = QUESTION
 
     def __init__(self, cot: bool = True) -> None:
         self.reasons = cot

@@ -28,6 +28,7 @@ class Grammar(ABC):
         triggers: The phrases between the rounds, one fewer than the maximum number of rounds.
         slot: The two words of the decision, None if it is parsed from the text.
         opening: The beginning of the model's turn.
+        question: The question that the slot answers; empty if the conversation has asked it.
         lacks: As in `tts.core.traits.VerifierTraits`.
     """
 
@@ -37,6 +38,7 @@ class Grammar(ABC):
     triggers: tuple[str, ...] = TRIGGERS
     slot: Slot | None = None
     opening: str = ""
+    question: str = ""
     lacks: tuple[VerifierAbility, ...] = ()
 
     @abstractmethod

@@ -35,6 +35,7 @@ class RPRM(Grammar):
     # Guided search ranks candidates by the reward of their newest step.
     aggregator = "last"
     slot = Slot(" Yes", " No")
+    question = QUESTION
 
     def conversation(self, problem: Problem, steps: Sequence[str]) -> Conversation:
         """Asks for the five analyses of the last of `steps`; step numbers written by the policy are removed."""

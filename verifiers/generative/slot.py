@@ -54,6 +54,10 @@ class Slot:
         p_yes, p_no = math.exp(yes - highest), math.exp(no - highest)
         return p_yes / (p_yes + p_no)
 
+    def said_alone(self, text: str) -> Mapping[str, float]:
+        """Returns a sampled word as the only alternative; chat servers drop the blank before it."""
+        return {next((word for word in (self.yes, self.no) if text == word.lstrip()), text): 0.0}
+
     def shared(self, top: Mapping[str, float]) -> str:
         """Returns the most likely token that both words begin with, empty if there is none."""
         both = [text for text in top if text and self.yes.startswith(text) and self.no.startswith(text)]

@@ -51,6 +51,7 @@ class ThinkPRM(Grammar):
 
     aggregator = "last"
     opening = OPENING
+    question = QUESTION
 
     def __init__(self, per_step: bool = False, positive: Text = " yes", negative: Text = " no") -> None:
         self.per_step = per_step

@@ -22,10 +22,11 @@ from tts.core.settings import (
 )
 from tts.core.traits import VerifierTraits
 from tts.engines.chat_format import TEMPLATE, ChatName, render
-from tts.engines.generating import Completion, Engine, Sampling
+from tts.engines.generating import Completion, Engine, Sampling, continues
 from tts.engines.seeded import SeededSampler
 from verifiers.generative.grammar import Grammar
 from verifiers.generative.slot import READ, Slot
+from verifiers.generative.turns import ANSWER, asked, concluding, read_answer, require_continuation
 from verifiers.stepwise import judged_steps
 from verifiers.voting import VotingVerifier
 
@@ -86,12 +87,16 @@ class GenerativeVerifier(VotingVerifier):
         self._warned = False
 
     def check(self) -> None:
-        """Raises UserError if the model lacks the requested chat template."""
+        """Raises UserError if the model lacks the requested chat template, or cannot continue its turn with a round."""
         self._prompt(Problem("", ""), [""])
+        if self._rounds > 1:
+            require_continuation(self._client.engine, "each round after the first one continues it (rounds=1 does not)")
 
     def token_bound(self, steps: int) -> int | None:
         """Returns votes * steps * a judgement's bound; a search judges the whole solution again with every step."""
-        slot = self._grammar.slot.tokens if self._grammar.slot is not None else 0
+        slot = 0
+        if self._grammar.slot is not None:
+            slot = self._grammar.slot.tokens if self._continues else ANSWER.max_tokens
         judgement = self._rounds * self._sampling.max_tokens + slot
         return self.votes * steps * judgement
 
@@ -99,7 +104,8 @@ class GenerativeVerifier(VotingVerifier):
         """Returns the prompt of the first request, with a mark where the completion begins."""
         steps = judged_steps(solution) or ("",)
         prompt = self._prompt(problem, steps[:1] if self._grammar.per_step else steps)
-        return prompt + ("" if self._grammar.reasons else self._grammar.concluded("", None)) + "⟦…⟧"
+        direct = not self._grammar.reasons and self._continues
+        return prompt + (self._grammar.concluded("", None) if direct else "") + "⟦…⟧"
 
     async def verify(self, problem: Problem, solution: Solution, prior: Verdict | None = None) -> Verdict:
         """Judges with all votes; the class docstring says what `prior` saves."""
@@ -124,14 +130,21 @@ class GenerativeVerifier(VotingVerifier):
         """Judges `steps`; equal requests share one judgement."""
         index = number if self._votes_differ else 0
         prompt = self._prompt(problem, steps)
-        return await self._judgements.get(problem, (index, prompt), partial(self._judge, prompt, steps, index))
+        return await self._judgements.get(problem, (index, prompt), partial(self._judge, problem, prompt, steps, index))
+
+    @property
+    def _continues(self) -> bool:
+        """Whether the model continues the turn that a prompt begins; otherwise it is asked in turns."""
+        return continues(self._client.engine)
 
     def _prompt(self, problem: Problem, steps: Sequence[str]) -> str:
         """Renders the conversation up to the completion."""
         turns = self._grammar.conversation(problem, steps)
+        if not self._continues:
+            return render(self._chat, asked(turns, self._grammar), self._client.engine)
         return render(self._chat, turns, self._client.engine) + self._grammar.opening
 
-    async def _judge(self, prompt: str, steps: Sequence[str], number: int) -> Vote:
+    async def _judge(self, problem: Problem, prompt: str, steps: Sequence[str], number: int) -> Vote:
         """Runs the state machine once."""
         grammar = self._grammar
         sampling = replace(self._sampling, stop=grammar.stops(steps))
@@ -143,25 +156,39 @@ class GenerativeVerifier(VotingVerifier):
             text, stop = text + completion.text, completion.stop
         if grammar.slot is None:
             return grammar.read(text, steps)
-        text = grammar.concluded(text, stop)
-        score = await self._decide(prompt + text, grammar.slot, number)
+        if self._continues:
+            text = grammar.concluded(text, stop)
+            score = await self._decide(prompt + text, grammar.slot, number)
+        else:
+            score = await self._ask(problem, prompt, steps, text, number)
         written = () if "critiques" in grammar.lacks else (text + grammar.slot.said(score),)
         return Vote((score,), written)
 
     async def _decide(self, prompt: str, slot: Slot, number: int) -> float | None:
         """Returns the probability of the slot's `yes` after `prompt`."""
         completion = await self._client.complete(prompt, READ, number)
-        top = completion.tokens[0].top if completion.tokens else self._word(completion)
+        top = completion.tokens[0].top if completion.tokens else slot.said_alone(self._word(completion))
         score = slot.read(top)
         beginning = slot.shared(top) if score is None else ""
         return await self._decide(prompt + beginning, slot.after(beginning), number) if beginning else score
 
-    def _word(self, completion: Completion) -> dict[str, float]:
-        """Returns the sampled word as the only alternative, for engines that report no probabilities."""
+    async def _ask(self, problem: Problem, prompt: str, steps: Sequence[str], text: str, number: int) -> float | None:
+        """Returns the decision of a model that is asked for it in a turn of its own, after its reasoning if it reasons."""
+        grammar = self._grammar
+        if grammar.reasons:
+            turns = concluding(asked(grammar.conversation(problem, steps), grammar), grammar, text)
+            prompt = render(self._chat, turns, self._client.engine)
+        completion = await self._client.complete(prompt, ANSWER, number)
+        if not completion.tokens:
+            self._word(completion)
+        return read_answer(completion, grammar)
+
+    def _word(self, completion: Completion) -> str:
+        """Returns the sampled word, for engines that report no probabilities."""
         if completion.tokens is None and not self._warned:
             self._warned = True
             _log.warning(
                 "the engine '%s' reports no token probabilities: decisions are read as plain 1 and 0",
                 self._client.engine.name,
             )
-        return {completion.text: 0.0}
+        return completion.text

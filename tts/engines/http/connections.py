@@ -2,9 +2,23 @@
 
 from __future__ import annotations
 
+import ssl
+from contextlib import suppress
 from urllib.request import getproxies, proxy_bypass
 
 import httpx
+
+from tts.core.errors import UserError
+
+_MOST_BYTES = 256 * 2**20
+"""Bytes of a response, unpacked: several times those of 64 samples of 8192 tokens with 20 alternatives each."""
+
+
+class TooLargeError(httpx.HTTPError):
+    """A response is larger than any that a model server gives."""
+
+    def __init__(self) -> None:
+        super().__init__(f"the response is larger than {_MOST_BYTES // 2**20} MiB; is this a model server?")
 
 
 class Connections(httpx.AsyncBaseTransport):
@@ -12,19 +26,29 @@ class Connections(httpx.AsyncBaseTransport):
 
     httpcore's pool (1.0) scans all connections and polls the idle ones twice per request: with hundreds in flight that
     takes longer than everything else.
+
+    Raises:
+        UserError: The certificates that the environment names cannot be read.
     """
 
     def __init__(self) -> None:
-        self._context = httpx.create_ssl_context()  # shared: creating one takes 10 to 20 ms
+        try:
+            self._context = httpx.create_ssl_context()  # shared: creating one takes 10 to 20 ms
+        except (OSError, ssl.SSLError) as error:
+            raise UserError(f"certificates ($SSL_CERT_FILE, $SSL_CERT_DIR): cannot be read ({error})") from None
         self._all: set[httpx.AsyncHTTPTransport] = set()
         self._free: list[httpx.AsyncHTTPTransport] = []
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Sends a request and reads the whole response."""
+        """Sends a request and reads the whole response.
+
+        Raises:
+            TooLargeError: The response has no reasonable end.
+            UserError: The environment names a proxy that needs another package.
+        """
         connection = self._free.pop() if self._free else self._add(request.url)
         try:
-            response = await connection.handle_async_request(request)
-            await response.aread()  # the connection is free only after that
+            response = await _whole(await connection.handle_async_request(request))  # the connection is free after that
         except BaseException:
             # A cancelled request's connection may count as taken forever (httpcore 1.0), blocking the next request.
             self._all.remove(connection)
@@ -42,6 +66,34 @@ class Connections(httpx.AsyncBaseTransport):
         # As httpx does when it creates the transport itself; all requests go to one server.
         proxy = None if proxy_bypass(url.host) else getproxies().get(url.scheme)
         limits = httpx.Limits(max_connections=1, max_keepalive_connections=1)
-        connection = httpx.AsyncHTTPTransport(verify=self._context, limits=limits, proxy=proxy)
+        try:
+            connection = httpx.AsyncHTTPTransport(verify=self._context, limits=limits, proxy=proxy)
+        except (ImportError, ValueError) as error:
+            # httpx reads SOCKS proxies with a package of its own.
+            raise UserError(f"the proxy of the environment cannot be used ({error})") from None
         self._all.add(connection)
         return connection
+
+
+async def _whole(response: httpx.Response) -> httpx.Response:
+    parts, size = [], 0
+    async for part in response.aiter_bytes():
+        parts.append(part)
+        size += len(part)
+        if size > _MOST_BYTES:
+            raise TooLargeError
+    headers = [(name, value) for name, value in response.headers.multi_items() if name.lower() != "content-encoding"]
+    return httpx.Response(response.status_code, headers=headers, content=b"".join(parts))
+
+
+def raise_file_limit() -> None:
+    """Raises this process's limit of open files and sockets to the maximum: every request in flight takes one."""
+    try:
+        import resource
+    except ImportError:  # Windows has no such limit.
+        return
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        # Some systems refuse the hard limit that they report.
+        with suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

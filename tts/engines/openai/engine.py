@@ -1,4 +1,4 @@
-"""Any OpenAI-compatible server (vLLM, SGLang, llama.cpp, ...) through its raw completions endpoint.
+"""Any server that completes raw prompts: vLLM, SGLang and other OpenAI-compatible ones, llama.cpp, Ollama.
 
 The prompt is rendered by this project, so the server's chat template is not used.
 """
@@ -6,39 +6,43 @@ The prompt is rendered by this project, so the server's chat template is not use
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
+import logging
+from collections.abc import AsyncGenerator, Iterable
 from contextlib import suppress
-from typing import TYPE_CHECKING, Annotated
+from dataclasses import replace
 
 import httpx
 
-from tts.core.errors import EngineError, UserError
+from tts.core.errors import EngineError
+from tts.core.json import JsonObject
 from tts.core.settings import (
-    Must,
     NonNegativeFloat,
     NonNegativeInt,
     PositiveFloat,
     PositiveInt,
-    SettingError,
     Text,
     refused,
     settings,
 )
 from tts.engines.base import Identity
 from tts.engines.generating import Completion, Request
-from tts.engines.http.client import Http, RefusedError, explain
-from tts.engines.logprobs import Wire
-from tts.engines.openai.protocol import chunks, read_answer, write_request
+from tts.engines.http.client import Http
+from tts.engines.http.endpoints import Endpoints
+from tts.engines.http.failures import RefusedError
+from tts.engines.http.findings import Findings
+from tts.engines.http.urls import BaseUrls, base_urls
+from tts.engines.openai.dialect import Prompt
+from tts.engines.openai.dialects import DialectName, dialect_of, find_out
+from tts.engines.openai.protocol import chunks
+from tts.engines.openai.sampling import Sampler
+from tts.engines.openai.server import Server, understood
+from tts.engines.openai.tokenizer import NamedTokenizer
 
-if TYPE_CHECKING:
-    from transformers import PreTrainedTokenizerBase
+_log = logging.getLogger(__name__)
 
 _CHARACTERS_PER_TOKEN = 4
 
 _Results = asyncio.Queue[list[Completion] | Exception]
-
-
-_URL = Must(lambda url: url.startswith(("http://", "https://")), "it is not a URL; http://HOST:PORT/v1 is needed")
 
 
 @settings
@@ -50,7 +54,8 @@ class OpenAIEngine:
 
     Args:
         model: The served name.
-        base_url: The URL up to and including `/v1`.
+        base_url: The URL up to and including `/v1`; several URLs of servers with the same model are used as one: see
+            `tts.engines.http.endpoints`.
         api_key_env: Name of the environment variable that holds the key; your own servers need none.
         timeout: Seconds that one HTTP request may take.
         retries: How often a request that failed on the server is retried: time-out, status 500, unreadable response.
@@ -63,10 +68,15 @@ class OpenAIEngine:
         processed_logprobs: Whether the server reports the distribution it samples from (vLLM V0, or `logprobs_mode=
             processed_logprobs`) instead of the model's own.
         parameters: The model's number of parameters, for FLOPs.
-        in_flight: Samples that the server can usefully have at a time, its running ones and a full queue; the engine
+        in_flight: Samples that a server can usefully have at a time, its running ones and a full queue; the engine
             does not enforce it, its users do (`tts.engines.metered`).
         revision: Distinguishes these weights from others served under the same name, for `bank.path`: samples are then
             reused wherever the model is served. None: only from this URL.
+        dialect: How the server is talked to: `completions` (OpenAI's, with vLLM's extensions), `llama.cpp` or `ollama`
+            (their native endpoints); `auto` asks the server what it is.
+
+    Attributes:
+        found: What the server was found to do when the engine was started.
 
     Raises:
         UserError: A setting is out of range.
@@ -77,7 +87,7 @@ class OpenAIEngine:
     def __init__(
         self,
         model: Text,
-        base_url: Annotated[str, _URL] = "http://127.0.0.1:8000/v1",
+        base_url: BaseUrls = "http://127.0.0.1:8000/v1",
         api_key_env: str = "OPENAI_API_KEY",
         timeout: PositiveFloat = 600.0,
         retries: NonNegativeInt = 3,
@@ -88,48 +98,65 @@ class OpenAIEngine:
         parameters: PositiveInt | None = None,
         in_flight: PositiveInt = 512,
         revision: str | None = None,
+        dialect: DialectName = "auto",
     ) -> None:
         self.name = model
         self.parameters = parameters
-        self.capacity = in_flight
-        self._url = base_url.rstrip("/")
+        self._urls = base_urls(base_url)
+        self.capacity = in_flight * len(self._urls)
+        self.found: Findings | None = None
+        self._url = ", ".join(self._urls)
         self._key_env = api_key_env
         self._http = Http(api_key_env, timeout, retries, patience)
-        self._samples_per_request = samples_per_request
-        self._tokenizer_name = tokenizer
+        self._server = Server(self._http, Endpoints(self._urls, in_flight), model)
+        self._dialect_name: DialectName = dialect
+        self._tokenizer = NamedTokenizer(tokenizer, model)
         self._processed = processed_logprobs
-        self._tokenizer: PreTrainedTokenizerBase | None = None
+        self._samples_per_request = samples_per_request
         self._counts_tokens = True
         self._context: int | None = None
         self._root: str | None = None
         self._revision = revision
+        self._use(Findings())
         self._running: dict[_Results, list[asyncio.Task[None]]] = {}
 
     async def start(self) -> None:
-        """Checks that the server serves the model.
+        """Checks that the server serves the model, and finds out what it can do.
 
         Raises:
-            UserError: No server answers, it is not OpenAI-compatible, or it does not serve the model.
+            UserError: No server answers, it does not complete raw prompts, or it does not serve the model.
         """
-        try:
+        with understood(self._server, self._key_env):
             served = await self._served()
-        except httpx.HTTPStatusError as error:
-            raise SettingError(
-                "base_url",
-                f"{self._url}/models answered {error.response.status_code}: is this an OpenAI-compatible server, "
-                f"and does ${self._key_env} hold its key?",
-            ) from None
-        except httpx.HTTPError as error:
-            raise refused(
-                "base_url", self._url, f"no server answers ({explain(error)}); start one or set another"
-            ) from None
-        except (ValueError, KeyError, TypeError):
-            raise refused(
-                "base_url", self._url, "/models is not that of an OpenAI-compatible server; check the URL"
-            ) from None
         if self.name not in served:
             raise refused("model", self.name, self._not_served(served))
-        await asyncio.to_thread(self._load_tokenizer)
+        await asyncio.to_thread(self._tokenizer.load)
+        if self.found is None:
+            await self._find_out()
+
+    @property
+    def dialect(self) -> str:
+        """The name of the dialect in which the server is talked to."""
+        return self._dialect.name
+
+    async def _find_out(self) -> None:
+        """Finds out what the server can do, and what its gaps mean for this engine."""
+        found = await find_out(self._server, self._dialect_name, self._tokenizer.encode, self._key_env)
+        self._use(found)
+        self.found = found
+        if found.seeded is False:
+            _log.warning("%s ignores seeds: the same seed does not give the same text, see docs/servers.md", self._url)
+        if found.adds_begin and self._tokenizer.begin is None:
+            _log.warning(
+                "%s puts a begin-of-text token before every prompt, also before one that begins with it; set the engine's "
+                "tokenizer=PATH_OR_HUB_ID, so that only one is left",
+                self._url,
+            )
+
+    def _use(self, found: Findings) -> None:
+        self._dialect = dialect_of(self._dialect_name, found, self._tokenizer.encode)
+        self._sampler = Sampler(self._server, self._dialect, found, self._processed)
+        self._findings = found
 
     async def generate(self, request: Request) -> AsyncGenerator[Completion, None]:
         """Yields the completions as they finish.
@@ -138,8 +165,10 @@ class OpenAIEngine:
             EngineError: The server refuses the request, stayed unavailable, failed too often, or the engine was closed.
         """
         results: _Results = asyncio.Queue()
-        parts = list(chunks(request, self._samples_per_request))
-        tasks = [asyncio.create_task(self._run(request, chunk, results)) for chunk in parts]
+        shared = 1 if self._findings.n is False else min(self._samples_per_request, self._dialect.most_samples)
+        parts = list(chunks(request, shared))
+        prompt = asyncio.create_task(self._sampler.prompt(self._text_sent(request.prompt)))
+        tasks = [asyncio.create_task(self._run(prompt, request, chunk, results)) for chunk in parts]
         self._running[results] = tasks
         try:
             for _ in parts:
@@ -150,25 +179,19 @@ class OpenAIEngine:
                     yield completion
         finally:
             del self._running[results]
-            _cancel(tasks)
-            await asyncio.gather(*tasks, return_exceptions=True)
+            _cancel([*tasks, prompt])
+            await asyncio.gather(*tasks, prompt, return_exceptions=True)
 
-    async def _run(self, request: Request, chunk: range, results: _Results) -> None:
+    async def _run(self, prompt: asyncio.Task[Prompt], request: Request, chunk: range, results: _Results) -> None:
         try:
-            results.put_nowait(await self._complete(request, chunk))
+            results.put_nowait(await self._complete(await asyncio.shield(prompt), request, chunk))
         except Exception as error:
             results.put_nowait(error)
 
-    async def _complete(self, request: Request, chunk: range) -> list[Completion]:
+    async def _complete(self, prompt: Prompt, request: Request, chunk: range) -> list[Completion]:
         most = request.sampling.max_tokens if self._context is None else min(request.sampling.max_tokens, self._context)
-        body = {**write_request(self.name, request, chunk), "max_tokens": most}
-
-        def read(answer: Wire) -> list[Completion]:
-            return read_answer(answer, request.sampling, chunk, processed=self._processed)
-
-        url = f"{self._url}/completions"
         try:
-            return await self._http.post(url, body, read)
+            return await self._sampler.complete(prompt, _at_most(request, most), chunk)
         except RefusedError as refusal:
             served = None
             if refusal.status == 404 or (refusal.status == 400 and self._context is None):
@@ -181,13 +204,15 @@ class OpenAIEngine:
             room = None if self._context is None else self._context - await self.count_tokens(request.prompt)
             if refusal.status != 400 or room is None or not 1 <= room < most:
                 raise
-            return await self._http.post(url, {**body, "max_tokens": room}, read)
+            return await self._sampler.complete(prompt, _at_most(request, room), chunk)
+
+    def _text_sent(self, text: str) -> str:
+        """Returns a prompt without the begin-of-text token that the server puts before it."""
+        return text.removeprefix(self._tokenizer.begin or "") if self._findings.adds_begin else text
 
     async def _served(self) -> list[str]:
         """Returns the names of the served models; stores this one's context and origin if the server reports them."""
-        response = await self._http.get(f"{self._url}/models")
-        response.raise_for_status()
-        entries = {entry["id"]: entry for entry in response.json()["data"]}
+        entries = await self._server.models()
         entry = entries.get(self.name, {})
         self._context, self._root = entry.get("max_model_len"), entry.get("root")
         return list(entries)
@@ -201,44 +226,40 @@ class OpenAIEngine:
         Raises:
             EngineError: The server that counts stayed unavailable or failed too often.
         """
-        if self._tokenizer is not None:
-            return len(self._tokenizer.encode(text, add_special_tokens=False))
+        here = self._tokenizer.count(text)
+        if here is not None:
+            return here
         if self._counts_tokens:
-            url = self._url.removesuffix("/v1") + "/tokenize"
-            body = {"model": self.name, "prompt": text, "add_special_tokens": False}
-            try:
-                return await self._http.post(url, body, lambda answer: int(answer["count"]))
-            except RefusedError:
-                self._counts_tokens = False
+            count = await self._dialect.count(self._server, text)
+            if count is not None:
+                return count
+            self._counts_tokens = False
         return -(-len(text) // _CHARACTERS_PER_TOKEN)
 
     def render(self, messages: list[dict[str, str]], *, answer: bool = True) -> str:
         """Renders with the chat template of the tokenizer that the configuration names."""
-        self._load_tokenizer()
-        if self._tokenizer is None or not self._tokenizer.chat_template:
-            raise UserError(
-                f"no chat template is known for '{self.name}': name a chat format (chat=chatml, llama-3, ...) "
-                "or set the engine's tokenizer=PATH_OR_HUB_ID"
-            )
-        text: str = self._tokenizer.apply_chat_template(messages, add_generation_prompt=answer, tokenize=False)
-        return text
+        return self._tokenizer.render(messages, answer=answer)
 
-    def _load_tokenizer(self) -> None:
-        if self._tokenizer_name is None or self._tokenizer is not None:
-            return
-        from transformers import AutoTokenizer
-
-        try:
-            self._tokenizer = AutoTokenizer.from_pretrained(self._tokenizer_name)
-        except (OSError, ValueError) as error:
-            reason = str(error).splitlines()[0]
-            raise refused("tokenizer", self._tokenizer_name, f"cannot be loaded ({reason})") from None
+    def report(self) -> JsonObject:
+        """Returns what the server was found to do, and the dialect in which it was found out."""
+        return {} if self.found is None else {"dialect": self._dialect.name, **self.found.to_json()}
 
     def identity(self) -> Identity:
         """Returns the served name, its URL or revision, and what the server reports about the model."""
         where = {"url": self._url} if self._revision is None else {"revision": self._revision}
-        reported = {"root": self._root, "context": self._context, "processed_logprobs": self._processed}
-        return {"engine": "openai", "model": self.name, **where, **reported}
+        processed = self._processed or self._findings.logprobs_mode == "processed"
+        reported = {"root": self._root, "context": self._context, "processed_logprobs": processed}
+        return {"engine": "openai", "model": self.name, **where, **reported, **self._differences()}
+
+    def _differences(self) -> Identity:
+        """Returns what makes results others than those of a server without gaps, which are stored without it."""
+        found = self._findings
+        seen = found.stop_named is False or bool(found.stop_kept)
+        return {
+            **({} if self._dialect.name == "completions" else {"dialect": self._dialect.name}),
+            **({"endings": "seen"} if seen else {}),
+            **({"begin": "left out"} if found.adds_begin and self._tokenizer.begin else {}),
+        }
 
     async def close(self) -> None:
         """Fails running requests and closes this event loop's connections; `start` and `generate` open new ones."""
@@ -255,7 +276,13 @@ class OpenAIEngine:
         await self._http.close()
 
 
-def _cancel(tasks: list[asyncio.Task[None]]) -> None:
+def _at_most(request: Request, tokens: int) -> Request:
+    if tokens == request.sampling.max_tokens:
+        return request
+    return replace(request, sampling=replace(request.sampling, max_tokens=tokens))
+
+
+def _cancel(tasks: Iterable[asyncio.Task[None] | asyncio.Task[Prompt]]) -> None:
     for task in tasks:
         task.cancel()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from itertools import count
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 from annotated_types import Ge
 
 from tts.core.errors import EngineError
+from tts.core.json import JsonObject
 from tts.core.settings import PositiveInt, PositiveProbability, settings
 from tts.engines.base import Identity
 from tts.engines.generating import Completion, Request, Sampling, Token
@@ -100,6 +102,17 @@ class VLLMEngine(LocalGenerator[Request, Completion]):
         async with aclosing(self._results(request, len(request.seeds))) as completions:
             async for completion in completions:
                 yield completion
+
+    def report(self) -> JsonObject:
+        """Returns vLLM's version and what decides whether results repeat and whose log-probabilities it reports."""
+        from vllm import __version__
+
+        return {
+            "kind": "vllm",
+            "version": __version__,
+            "logprobs_mode": str(self._settings.get("logprobs_mode", "raw_logprobs")).removesuffix("_logprobs"),
+            "batch_invariant": os.environ.get("VLLM_BATCH_INVARIANT", "0") == "1",
+        }
 
     def identity(self) -> Identity:
         """Returns the checkpoint, vLLM's version and the settings that affect samples."""

@@ -1,0 +1,93 @@
+"""What a server may send, and what its client shows of it."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from typing import Any
+
+import pytest
+
+from tests.engines.server import Misbehaviour, completion, misbehave, serve
+from tts.core.errors import EngineError, UserError
+from tts.engines.generating import Request
+from tts.engines.http.failures import retry_after
+from tts.engines.openai import OpenAIEngine
+
+KEY = "sk-a-secret-of-forty-characters-or-more"
+
+
+async def ask(url: str, **settings: Any) -> str:
+    engine = OpenAIEngine("m", url, dialect="completions", retries=0, patience=0.0, **settings)
+    try:
+        await engine.start()
+        (text,) = [completion.text async for completion in engine.generate(Request("p"))]
+        return text
+    finally:
+        await engine.close()
+
+
+@pytest.mark.parametrize("value", ["²", "٣", "-1", "1e9", "x", "Fri, 31 Dec 99999 23:59:59 GMT", "0" * 500 + "²"])
+def test_a_wait_that_is_none_is_no_error(value: str) -> None:
+    assert retry_after(value) == 0
+
+
+def sent(data: bytes, encoding: str) -> Misbehaviour:
+    def write(handler: Any) -> None:
+        handler.send_response(200)
+        handler.send_header("Content-Encoding", encoding)
+        handler.send_header("Content-Length", str(len(data)))
+        handler.end_headers()
+        handler.wfile.write(data)
+
+    return write
+
+
+async def test_a_packed_answer_is_read_and_a_bomb_is_given_up() -> None:
+    with serve(lambda body: sent(gzip.compress(json.dumps(completion(body, "ok")).encode()), "gzip")) as server:
+        assert await ask(server.url) == "ok"
+    bomb = gzip.compress(b" " * 2**29, 1)
+    with serve(lambda body: sent(bomb, "gzip")) as server, pytest.raises(EngineError, match="larger than 256 MiB"):
+        await ask(server.url)
+
+
+@pytest.mark.parametrize("body", ["[" * 200_000, '{"choices": ' + "[" * 200_000])
+async def test_an_answer_that_is_nested_too_deeply_is_no_json(body: str) -> None:
+    head = f"HTTP/1.1 200 OK\nContent-Length: {len(body)}\n\n"
+    with serve(lambda _: misbehave(head, body)) as server, pytest.raises(EngineError, match="not JSON"):
+        await ask(server.url)
+
+
+@pytest.mark.parametrize("status", [401, 400, 500, 503])
+async def test_a_key_that_the_server_repeats_is_not_shown(status: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", f" {KEY}\n")
+    with serve(lambda _: (status, f"wrong key: {KEY}")) as server, pytest.raises((EngineError, UserError)) as caught:
+        await ask(server.url)
+    assert KEY not in str(caught.value)
+    assert "OPENAI_API_KEY" in str(caught.value)
+
+
+async def test_a_key_that_no_header_can_hold_is_refused_unseen(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", f"{KEY}\nX-More: 1")
+    with (
+        serve(lambda body: completion(body, "ok")) as server,
+        pytest.raises(UserError, match="OPENAI_API_KEY") as caught,
+    ):
+        await ask(server.url)
+    assert KEY not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "says"),
+    [("SSL_CERT_FILE", "/nowhere/ca.pem", "certificates"), ("ALL_PROXY", "socks5://127.0.0.1:9", "proxy")],
+)
+async def test_an_environment_that_cannot_work_is_named(
+    variable: str, value: str, says: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("NO_PROXY", "no_proxy", "HTTP_PROXY", "http_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv(variable, value)
+    if variable == "ALL_PROXY":
+        monkeypatch.setenv("HTTP_PROXY", value)
+    with pytest.raises(UserError, match=says):
+        await ask("http://192.0.2.1/v1")

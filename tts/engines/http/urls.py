@@ -1,0 +1,31 @@
+"""URLs of servers as settings."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, TypeAlias
+from urllib.parse import urlsplit
+
+from tts.core.constraints import Must
+
+
+def base_urls(given: str | Sequence[str]) -> tuple[str, ...]:
+    """Returns the URLs that a setting gives, one or several, without slashes at their ends."""
+    return tuple(url.rstrip("/") for url in ([given] if isinstance(given, str) else given))
+
+
+def _is_url(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # a port that is no number or too large, an address that does not end
+        return False
+
+
+BaseUrls: TypeAlias = Annotated[
+    str | Sequence[str],
+    Must(lambda given: bool(given), "it is empty; http://HOST:PORT/v1 is needed"),
+    Must(lambda given: all(map(_is_url, base_urls(given))), "it is not a URL; http://HOST:PORT/v1 is needed"),
+    Must(lambda given: len(set(base_urls(given))) == len(base_urls(given)), "a URL is given twice; leave one out"),
+]
+"""A setting: the URL of a server up to and including `/v1`, or those of several servers with the same model."""
