@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import socket
 import subprocess
@@ -94,6 +95,15 @@ def test_a_search_with_a_model_of_an_unreachable_hub_ends_with_one_message(tmp_p
     (line,) = (done.stdout + done.stderr).strip().splitlines()
     assert "'Qwen/Qwen2.5-1.5B-Instruct'" in line
     assert "give a directory or a GGUF file" in line
+
+
+@pytest.mark.skipif(importlib.util.find_spec("datasets") is None, reason="the extra 'hub' is not installed")
+def test_a_data_set_of_an_unreachable_hub_ends_a_search_with_one_message(tmp_path: Path, refusing: str) -> None:
+    done = interpreter(tmp_path, refusing, "-m", "tts", "task=gsm8k")
+    assert done.returncode == 2
+    (line,) = (done.stdout + done.stderr).strip().splitlines()
+    assert "'openai/gsm8k'" in line
+    assert "give a local copy" in line
 
 
 def test_a_model_that_a_reachable_hub_lacks_is_told_in_one_message(tmp_path: Path, empty: str) -> None:
