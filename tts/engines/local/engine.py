@@ -12,6 +12,7 @@ from typing import Generic
 from tts.engines.base import BaseEngine, Identity
 from tts.engines.generating import Engine
 from tts.engines.local.checkpoint import check_path
+from tts.engines.local.processor import wait_asleep
 from tts.engines.local.thread import Asked, EngineThread, Given, closed
 from tts.engines.local_tokenizer import LocalTokenizer
 
@@ -28,6 +29,7 @@ class LocalEngine(BaseEngine, ABC, Generic[Asked, Given]):
     """
 
     def __init__(self, model: str, revision: str | None) -> None:
+        wait_asleep()
         self._path = check_path(model)
         self._model, self._revision = model, revision
         self._tokenizer = LocalTokenizer(self._path, revision)

@@ -46,6 +46,15 @@ def threads(parameters: int, device: str) -> int:
     return cores() if device == "cpu" and parameters >= TINY else 1
 
 
+def wait_asleep() -> None:
+    """Makes threads that wait for each other sleep instead of spin, unless the environment says otherwise.
+
+    Several threads of an operation wait for the last one. Beside other work on the same cores spinning takes the time that
+    this one needs. Takes effect if torch has not been imported yet.
+    """
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+
 def cores() -> int:
     """Returns how many cores this process may use: its affinity, OpenMP's own setting and a container's quota count."""
     allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
