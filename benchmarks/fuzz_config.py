@@ -2,9 +2,9 @@ r"""Overrides that cannot be meant: each must be one message, or a configuration
 
 `python -m benchmarks.fuzz_config [--cases 5000] [--seed 0] [--show 20]`
 
-Draws a base (the default configuration, with an option of some group exchanged), one of its settings or groups, and a value of
-another type or size, then composes and checks the run as `dry_run=true` does: nothing is loaded. Prints how many overrides were
-refused, how many were accepted, and every kind of failure, of which there should be none. Exit status 1 if there is one.
+Draws a base (the default configuration, with an option of some group exchanged), one of its settings or groups, and a value
+of another type or size, then composes and checks the run as `dry_run=true` does: nothing is loaded. Prints how many
+overrides were refused, how many were accepted, and every kind of failure, of which there should be none (else status 1).
 """
 
 from __future__ import annotations
@@ -87,7 +87,8 @@ def outcome(primary: str, overrides: list[str]) -> str:
         return "refused" if str(error).strip() else "refused without a message"
     except Exception as error:
         place = traceback.extract_tb(error.__traceback__)[-1]
-        return f"{type(error).__name__} in {place.filename.rpartition('site-packages/')[2][-50:]}:{place.name}: {error!s:.80}"
+        file = place.filename.rpartition("site-packages/")[2][-50:]
+        return f"{type(error).__name__} in {file}:{place.name}: {error!s:.80}"
     return "accepted"
 
 
@@ -122,9 +123,8 @@ def main() -> int:
         if found == "accepted":
             accepted.append(" ".join([primary, *base, override]))
     failures: Mapping[str, int] = {name: n for name, n in counts.items() if name not in ("refused", "accepted")}
-    print(
-        f"{arguments.cases} overrides: {counts['refused']} refused, {counts['accepted']} accepted, {sum(failures.values())} failed"
-    )
+    refused, failed = counts["refused"], sum(failures.values())
+    print(f"{arguments.cases} overrides: {refused} refused, {counts['accepted']} accepted, {failed} failed")
     for name, n in sorted(failures.items(), key=lambda item: -item[1]):
         print(f"{n:5}  {name}\n       {examples[name]}")
     if arguments.show and accepted:
