@@ -152,7 +152,8 @@ class ChatPolicy(BasePolicy):
         )
         # If the prefix's token count is unknown, so is the sum.
         known = prefix.tokens or not prefix.text
-        return replace(written, tokens=prefix.tokens + completion.completion_tokens if known else 0)
+        tokens = completion.completion_tokens - completion.unseen_tokens
+        return replace(written, tokens=prefix.tokens + tokens if known else 0)
 
 
 def _opened(system: str | None, turns: Conversation) -> list[Message]:

@@ -70,6 +70,11 @@ class BaseStrategy:
         return Needs()
 
     @property
+    def guided(self) -> bool:
+        """Whether its candidates are no plain samples of the policy: by default, where it samples steps or revisions."""
+        return bool(self.needs.policy)
+
+    @property
     def verifies(self) -> bool:
         """Whether it calls the verifier at all."""
         return True

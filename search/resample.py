@@ -34,6 +34,9 @@ class Resample(ScoredStrategy):
     threshold: PositiveProbability = 0.5
     keep: Literal["last", "best"] = "last"
 
+    guided = True
+    """The verifier decides which samples are candidates, so that these are right more often than plain samples."""
+
     kind = ""
     """The kind of a chain's later solutions in the tree; see `SearchTree.add`."""
 

@@ -172,10 +172,11 @@ class LlamaCppManner:
         if said.tokens is not None:
             left_out = len(self.tokenizer(engine).encode(said.stop, add_special_tokens=False)) if said.stop else 0
             kept = list(said.tokens)[: max(len(said.tokens) - left_out, 0)]
-            answer["completion_probabilities"] = [
+            entries = [
                 {"id": _name(token), "token": text, "logprob": token.logprob, "top_logprobs": _listed(token)}
                 for token, text in zip(kept, _held_back(said.text, kept, sampling.stop), strict=True)
             ]
+            answer |= {"completion_probabilities": entries} if entries else {}
         return 200, answer
 
     def tokenizer(self, engine: Engine) -> Any:
@@ -277,7 +278,9 @@ def _name(token: Token) -> str:
 
 
 def _listed(token: Token) -> list[Body]:
-    return [{"id": name, "token": name, "logprob": value} for name, value in token.top.items()]
+    own = _name(token)
+    # A special token has no text.
+    return [{"id": t, "token": token.text if t == own else t, "logprob": lp} for t, lp in token.top.items()]
 
 
 def _chat(legacy: Body) -> Body:

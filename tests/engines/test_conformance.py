@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.engines.conformance import EMBEDDED_POLICY, HOT, PROMPTS, EngineConformance, Subject, complete_all
+from tests.engines.manners import LlamaCppManner, Manner, OllamaManner, OpenAIManner
 from tests.engines.model_server import serve_model
 from tts.engines.generating import Request, Sampling
 from tts.engines.openai import OpenAIEngine
@@ -61,6 +62,50 @@ class TestOpenAIWithSharedRequests(EngineConformance):
             client = OpenAIEngine(EMBEDDED_POLICY, url, samples_per_request=4)
             yield Subject(client, context=512, tolerance=1e-9)
             asyncio.run(client.close())
+
+
+def served(manner: Manner, tokens_of_stop: bool, tokenizer: str | None = None) -> Iterator[Subject]:
+    """Yields an engine that has found out how a server answers."""
+    model = TransformersEngine(EMBEDDED_POLICY, device="cpu", batch_size=16)
+    with serve_model(model, context=2048, manner=manner) as url:
+        engine = OpenAIEngine(EMBEDDED_POLICY, url, tokenizer=tokenizer)
+
+        async def look() -> None:
+            await engine.start()
+            await engine.close()
+
+        asyncio.run(look())
+        yield Subject(engine, context=2048, tolerance=1e-9, tokens_of_stop=tokens_of_stop)
+        asyncio.run(engine.close())
+
+
+class TestLlamaCpp(EngineConformance):
+    """llama.cpp's own endpoint."""
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def subject(cls) -> Iterator[Subject]:
+        yield from served(LlamaCppManner(), tokens_of_stop=False)
+
+
+@pytest.mark.slow
+class TestOllama(EngineConformance):
+    """Ollama's own endpoint: endings are seen by asking again."""
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def subject(cls) -> Iterator[Subject]:
+        yield from served(OllamaManner(), tokens_of_stop=False, tokenizer=EMBEDDED_POLICY)
+
+
+@pytest.mark.slow
+class TestWithoutNames(EngineConformance):
+    """A server that does not name stop strings, whose tokens show them."""
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def subject(cls) -> Iterator[Subject]:
+        yield from served(OpenAIManner(stop_names="absent"), tokens_of_stop=True)
 
 
 @pytest.mark.parametrize(

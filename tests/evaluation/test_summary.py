@@ -34,7 +34,9 @@ def test_pass_at_1_is_a_mean_over_problems_in_whatever_order(problems: list[list
     assert found == (pytest.approx(sum(shares) / len(shares)) if shares else None)
 
 
-@pytest.mark.parametrize(("search", "guided"), [("best_of_n", False), ("majority", False), ("beam", True)])
+@pytest.mark.parametrize(
+    ("search", "guided"), [("best_of_n", False), ("majority", False), ("beam", True), ("resample", True)]
+)
 def test_candidates_of_a_guided_search_are_not_called_samples(search: str, guided: bool) -> None:
     evaluation = tts.evaluate(
         task="arithmetic", limit=2, search=search, n=4, policy=Writer(), verifier=Long(), sandbox="none"

@@ -21,7 +21,9 @@ from tts.report.__main__ import main as report
 
 pytestmark = pytest.mark.integration
 
-FOLDER = Path(__file__).resolve().parents[2] / "conf" / "experiment"
+ROOT = Path(__file__).resolve().parents[2]
+FOLDER = ROOT / "conf" / "experiment"
+EMBEDDED = ROOT / "policies" / "embedded" / "checkpoint"
 QUESTION = (
     "A library starts with 15 books. On the first day, 14 books are returned. On the second day, 50 books are returned. "
     "How many books are in the library now?"
@@ -100,6 +102,14 @@ def in_virtual_time(found: Summaries) -> None:
     assert summary["wall_s"] > 1
 
 
+def one_model(found: Summaries) -> None:
+    (summary,) = found.values()
+    assert summary["n_problems"] == 2
+    assert summary["policy"]["samples"] == 4
+    # One token a step, read from the same model.
+    assert summary["verifier"]["votes"] > 0
+
+
 def trials(found: Summaries) -> None:
     assert found
 
@@ -126,6 +136,11 @@ SMALL = {
     ),
     "processbench_pass1": Small(JUDGE, {""}, first_errors_found(1)),
     "processbench_maj8": Small(JUDGE, {""}, first_errors_found(8)),
+    "first_real_model": Small(
+        "task.limit=2 search.n=2 policy.max_tokens=24 policy.engine.context=512 policy.engine.model={embedded}",
+        {""},
+        one_model,
+    ),
     "simulated": Small("task.size=2 search.n=4 verifier.votes=2", {""}, in_virtual_time),
     "allocate": Small(
         "task.size=2 search.n=4 search.width=2 verifier.votes=choice(1,2) hydra.sweeper.n_trials=2 sandbox=none",
@@ -181,7 +196,7 @@ def test_a_preset_does_what_it_says(name: str, tmp_path: Path, labelled: Path) -
     small = SMALL[name]
     module, arguments = command_of(FOLDER / f"{name}.yaml")
     assert f"experiment={name}" in arguments
-    added = small.overrides.format(labelled=labelled).split()
+    added = small.overrides.format(labelled=labelled, embedded=EMBEDDED).split()
     status, said = run(tmp_path, module, *arguments, *added)
     if name == "allocate" and not installed("hydra_optuna_sweeper"):
         assert status == 2

@@ -10,9 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tts.judge.figures import FIGURES, figures
+from tts.judge.intervals import NORMALS, drawn
 from tts.judge.judged import Judged
 from tts.statistics.bootstrap import Bootstrap, interval, mean, point
-from tts.statistics.metrics import auc, first_error_score
+from tts.statistics.metrics import auc, first_error_score, wilson_interval, wilson_limits
 
 SCORES = st.sampled_from([None, 0.0, 0.25, 0.5, 0.75, 1.0])
 
@@ -156,6 +157,26 @@ def test_an_interval_holds_its_figure_and_narrows_with_more_items(hits: int, mis
         return high - low
 
     assert width(16) <= width(1)
+
+
+@given(MANY, st.sampled_from([0.25, 0.5, 1.0]))
+@settings(max_examples=40, deadline=None)
+def test_no_interval_collapses_and_draws_do_not_change_figures(judged: list[Judged], threshold: float) -> None:
+    bootstrap = Bootstrap(200)
+    found = figures(judged, threshold, bootstrap.weights(len(judged), 0))
+    made = drawn(found, judged, threshold, bootstrap.normals(NORMALS, 0))
+    for name, draws in made.items():
+        assert point(draws) == (None if point(found[name]) is None else pytest.approx(point(found[name])))
+        bounds = interval(draws)
+        if bounds is not None:
+            assert 0 <= bounds[0] < bounds[1] <= 1
+            assert bounds[0] - 1e-9 <= (point(draws) or 0) <= bounds[1] + 1e-9
+
+
+@given(st.integers(0, 50), st.integers(1, 50))
+def test_drawn_rates_have_wilsons_interval(hits: int, misses: int) -> None:
+    draws = wilson_limits(hits, hits + misses, Bootstrap(1000).normals(1, 0)[0])
+    assert interval(draws) == pytest.approx(wilson_interval(hits, hits + misses), abs=0.003)
 
 
 def test_a_mean_leaves_out_parts_that_have_no_such_figure() -> None:

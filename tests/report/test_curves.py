@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import statistics
+from random import Random
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tts.core.aggregate import AGGREGATORS, aggregate
-from tts.core.selection import SELECTIONS
+from tts.core.selection import SELECTIONS, right_choice
 from tts.report.curves import Curve, curve, surface
 from tts.report.exact import best_of, majority, pass_at
 from tts.report.orderings import RULES, Draws
@@ -106,9 +107,24 @@ def test_all_candidates_give_what_a_run_of_them_gives_where_nothing_is_tied(prob
     whole = Pool(*(np.concatenate([getattr(part, key) for part in parts]) for key in ("groups", "right", "scores")))
     for rule in ("argmax", "weighted_vote"):
         last = curve(whole, rule)
-        expected = [enumerated(problem, rule, 4) for problem in distinct]
-        assert last.values[:, -1] == pytest.approx(expected)
+        assert last.values[:, -1] == pytest.approx([float(of_all(problem, rule)) for problem in distinct])
         assert last.error[-1] == pytest.approx(0)
+
+
+def of_all(problem: list[Candidate], rule: str) -> bool:
+    """Whether a run of all candidates is right."""
+    groups, right, scores = map(list, zip(*problem, strict=True))
+    return right_choice(rule, SELECTIONS[rule](scores, groups), groups, right)
+
+
+@settings(deadline=None, max_examples=40)
+@given(candidates(), st.randoms())
+def test_a_voted_answer_is_right_or_wrong_in_any_order(problem: list[Candidate], random: Random) -> None:
+    shuffled = random.sample(problem, len(problem))
+    assert curve(pool(shuffled), "majority").values[0] == pytest.approx(curve(pool(problem), "majority").values[0])
+    one_answer = [(0, right, score) for _, right, score in problem]
+    for rule in ("majority", "weighted_vote"):
+        assert curve(pool(one_answer), rule).values[0].tolist() == [of_all(one_answer, rule)] * len(problem)
 
 
 @settings(deadline=None)

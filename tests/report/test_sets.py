@@ -173,6 +173,56 @@ def test_a_search_that_was_told_the_answers_is_marked_and_wins_nothing(
     assert all(row["run"] != "n4k1" for row in rows(tmp_path, "choice"))
 
 
+@pytest.mark.parametrize(("simulated", "said"), [("answers", "simulated answers"), ("time", "virtual time")])
+def test_a_simulated_run_is_marked_and_wins_nothing(
+    grid: Path, tmp_path: Path, report: Report, simulated: str, said: str
+) -> None:
+    for name in ("n1k1", "n2k1", "n4k1"):
+        shutil.copytree(grid / name, tmp_path / name)
+    rewrite(tmp_path / "n4k1", [{**row, "correct": True} for row in records(tmp_path / "n4k1")])
+    change(tmp_path / "n4k1" / "summary.json", simulated=[simulated])
+    _, printed = report(tmp_path)
+    assert f"BestOfN n=4 [{said}]" in printed
+    assert "so they are no results, and on no front" in printed
+    marked = next(row for row in rows(tmp_path, "run") if row["run"] == "n4k1")
+    assert (marked["value"], marked["on_front"], marked["note"]) == ("1", "", f"simulated_{simulated}")
+    [comparison] = compared(tmp_path)
+    assert comparison.best is not None
+    assert not comparison.runs[comparison.best].source.marks
+    assert all(row["run"] != "n4k1" for row in rows(tmp_path, "choice"))
+
+
+def test_a_verifier_that_only_reads_has_a_cost(grid: Path, tmp_path: Path, report: Report) -> None:
+    """Of two runs that write the same, the one whose verifier reads more is dearer: in tokens, or in FLOPs."""
+    for name, tokens, flops in (("n1k1", 100, 1e9), ("n2k1", 900, 9e9)):
+        shutil.copytree(grid / "n1k1", tmp_path / name)
+        for row in (found := records(tmp_path / name)):
+            row["correct"] = True
+            row["usage"]["policy"].update(prompt_tokens=10, completion_tokens=50, flops=1e9)
+            row["usage"]["verifier"].update(prompt_tokens=tokens, completion_tokens=0, flops=flops)
+        rewrite(tmp_path / name, found)
+        change(tmp_path / name / "summary.json", seed=0)
+        config = tmp_path / name / ".hydra/config.yaml"
+        config.write_text(config.read_text("utf-8") + f"\ntagged: {name}\n", "utf-8")
+    [comparison] = compared(tmp_path)
+    assert (comparison.axis, comparison.units[0]) == ("flops", "flops")
+    assert [run.source.name for run in comparison.runs if run is comparison.runs[comparison.front("flops")[0]]] == [
+        "n1k1"
+    ]
+    rewrite(tmp_path / "n2k1", [unsized(row) for row in records(tmp_path / "n2k1")])
+    [comparison] = compared(tmp_path)
+    assert comparison.axis == "all_tokens"
+    assert comparison.mean_costs("all_tokens") == [160.0, 960.0]
+    assert comparison.front("all_tokens") == [0]
+    _, printed = report(tmp_path)
+    assert "Pareto front of accuracy against prompt and completion tokens" in " ".join(printed.split())
+
+
+def unsized(row: dict) -> dict:
+    row["usage"]["verifier"]["flops"] = 0.0
+    return row
+
+
 def test_candidates_of_a_guided_search_are_not_called_samples(grid: Path, tmp_path: Path, report: Report) -> None:
     for name in ("n1k1", "n2k1"):
         shutil.copytree(grid / name, tmp_path / name)

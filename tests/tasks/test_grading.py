@@ -37,7 +37,7 @@ LATEX = st.recursive(
 ANSWERS = st.sampled_from(
     ["1/2", "0.5", r"\frac12", r"\frac{2}{4}", "x=3", "3", "3.0", "(1,2)", "[1,2]", "1,2", "2, 1"]
 )
-HANGS = "9^{9^{9^{9}}}"
+HANGS = r"\sin(9^{9^{9^{9}}})"
 
 
 @pytest.fixture(scope="module")
@@ -166,6 +166,33 @@ async def test_a_hung_check_costs_one_answer_once() -> None:
     assert await grader.group(answers) == (0, 1, 0, 1, 2, 3, 3)
     assert await grader.correct(HANGS, "5") is False
     assert grader.failures == 1
+    await grader.close()
+
+
+@pytest.mark.parametrize(
+    ("answer", "reference", "same"),
+    [
+        ("9^{2^{99}}", "3^{2^{100}}", True),
+        ("9^{2^{98}}", "3^{2^{100}}", False),
+        ("10^{10^{10}}", "10^{10^{10}}+1", False),
+        (r"\frac{4^{500000}-1}{3}", r"\frac{2^{1000000}-1}{3}", True),
+        ("(2+x)^{100000}", "(x+1)^{100000}", False),
+        ("x^{10^{9}}", "x^{10^{10}}", False),
+        (r"100000\cdot 99999!", "100000!", True),
+        ("i^{10^{100}+1}", "i", True),
+    ],
+)
+async def test_huge_powers_are_compared_exactly_and_without_a_process(answer: str, reference: str, same: bool) -> None:
+    before, grader = processes(), MathGrader()
+    assert await grader.correct(answer, reference) is same
+    assert (grader.failures, grader.unsure, processes() - before) == (0, 0, set())
+    await grader.close()
+
+
+async def test_a_power_that_has_no_residue_is_unsure() -> None:
+    before, grader = processes(), MathGrader()
+    assert await grader.correct("9^{9^{9^{8}}}", "9^{9^{9^{9}}}") is False
+    assert (grader.failures, grader.unsure, processes() - before) == (0, 1, set())
     await grader.close()
 
 

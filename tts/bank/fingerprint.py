@@ -1,4 +1,4 @@
-"""The identity of a checkpoint in a directory: a digest of its contents.
+"""The identity of a checkpoint in a directory or a file: a digest of its contents.
 
 All files are read completely, since nothing less is safe: training that changes a few rows of an embedding leaves the
 sizes, the headers and most excerpts unchanged. This takes about a second per gigabyte, once: the bank stores the digest
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -18,18 +19,18 @@ from tts.core.errors import UserError
 _NO_PART = (".md", ".lock")  # descriptions are not part of a checkpoint
 
 
-def contents(folder: Path, store: Store) -> str:
-    """Returns a digest of the files in `folder`; equal digests mean the same model.
+def contents(place: Path, store: Store) -> str:
+    """Returns a digest of the files of a checkpoint; equal digests mean the same model.
 
     Args:
-        folder: The checkpoint. Its path, its subdirectories and its README do not count.
+        place: The checkpoint's directory or its only file. Its path, subdirectories and its README do not count.
         store: Stores the digests of files.
 
     Raises:
         UserError: A file cannot be read.
     """
     try:
-        files = sorted(file for file in folder.iterdir() if file.is_file() and file.suffix not in _NO_PART)
+        files = sorted(file for file in _files(place) if file.is_file() and file.suffix not in _NO_PART)
         known = {file: _remembered(file, store) for file in files}
         unknown = [file for file in files if known[file] is None]
         with ThreadPoolExecutor(8) as pool:  # hashing releases the GIL
@@ -41,8 +42,13 @@ def contents(folder: Path, store: Store) -> str:
             store.connection.execute("INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?)", (path, size, changed, digest))
     whole = hashlib.blake2b(digest_size=16)
     for file in files:
-        whole.update(os.fsencode(file.name) + f"\0{known[file] or digests[file][0]}\0".encode())
+        name = file.suffix if file == place else file.name
+        whole.update(os.fsencode(name) + f"\0{known[file] or digests[file][0]}\0".encode())
     return whole.hexdigest()
+
+
+def _files(place: Path) -> Iterable[Path]:
+    return place.iterdir() if place.is_dir() else [place]
 
 
 def _state(file: Path) -> tuple[str, int, int]:

@@ -19,6 +19,7 @@ from tts.judge.judging import Judging
 from tts.judge.summary import count_wholes
 from tts.judge.tables import tables
 from tts.runtime.resources import Resources
+from tts.runtime.simulations import SAID
 from tts.tasks.labelled import LabelledSolution
 
 
@@ -74,6 +75,8 @@ def plan(job: JudgeJob) -> Table:
 def _report(job: JudgeJob, judging: Judging, summary: Summary, folder: Path, console: Console) -> int:
     """Reports the outcome of the run, and returns its exit status."""
     console.print(tables(summary, job.title))
+    if summary["simulated"]:
+        console.print(f"{' and '.join(SAID[name] for name in summary['simulated'])}: the figures are no results")
     console.print(str(folder), style="dim", markup=False, highlight=False, soft_wrap=True)
     # With its own threshold, or judging step by step, it may stop after any score.
     traits = job.verifier.traits

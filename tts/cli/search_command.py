@@ -19,6 +19,7 @@ from tts.evaluation.summary import first_errors, table
 from tts.runtime.capabilities import ranks_by_wholes
 from tts.runtime.parts import parts_of
 from tts.runtime.resources import Resources
+from tts.runtime.simulations import SAID
 
 
 def run_search(host: Host, config: Config, identity: str, folder: Path, console: Console) -> int:
@@ -64,6 +65,8 @@ def plan(job: SearchJob) -> Table:
     result.add_row("search", f"{type(search.strategy).__name__}, {n} samples a problem")
     if search.reads_answers:
         result.add_row("", "for analysis only: the verifier reads the reference answers")
+    if search.simulated:
+        result.add_row("", f"for analysis only: {' and '.join(SAID[name] for name in search.simulated)}")
     bound = search.strategy.token_bound(search.policy)
     if problems is not None and bound is not None:
         result.add_row("at most", f"{problems * n:,} samples, {problems * bound:,} policy tokens")
@@ -89,6 +92,8 @@ def _report(job: SearchJob, outcome: Outcome, folder: Path, console: Console) ->
     console.print(table(tally, outcome.summary, escape(job.title)))
     if search.reads_answers:
         console.print("the verifier read the reference answers: the figures are upper bounds, not results")
+    if search.simulated:
+        console.print(f"{' and '.join(SAID[name] for name in search.simulated)}: the figures are no results")
     console.print(str(folder), style="dim", markup=False, highlight=False, soft_wrap=True)
     status = 0
     if outcome.stopped:

@@ -17,7 +17,8 @@ class BaseEngine(Protocol):
 
     Constructing an engine loads nothing, so that a configuration can be checked at no cost. An engine that waits only
     for the event loop's timers declares an attribute `follows_clock = True` and can be used in virtual time. An engine
-    that only connects to a server when it is started declares `remote = True` and is started before the local ones.
+    that only connects to a server when it is started declares `remote = True` and is started before the local ones. One
+    whose texts no model wrote declares `simulated = True`: the figures of its runs are marked, since they are no results.
     """
 
     @property
@@ -86,3 +87,9 @@ def kind_of(engine: BaseEngine) -> str:
     """Returns an engine's name and class, for messages; for a wrapping engine, those of the engine inside."""
     inside: BaseEngine | None = getattr(engine, "inside", None)
     return kind_of(inside) if inside is not None else f"'{getattr(engine, 'name', '')}' ({type(engine).__name__})"
+
+
+def simulated(engine: BaseEngine) -> bool:
+    """Returns whether no model writes an engine's texts; a wrapping engine says what the engine inside says."""
+    inside: BaseEngine | None = getattr(engine, "inside", None)
+    return bool(getattr(engine, "simulated", False)) if inside is None else simulated(inside)

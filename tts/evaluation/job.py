@@ -59,6 +59,7 @@ class SearchJob:
             extra: JsonObject = {
                 "config_hash": made.identity,
                 "seed": made.seed,
+                "simulated": list(made.simulated),
                 "sandbox": [] if sandbox is None else list(sandbox.layers),
                 "reads_answers": made.reads_answers,
                 "guided": made.guided,

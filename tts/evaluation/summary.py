@@ -12,10 +12,10 @@ from tts.budget import GRADER, POLICY, ROLES, VERIFIER, Scope
 from tts.core.json import JsonObject, Summary
 from tts.evaluation.paper_rules import RULES, outcomes
 from tts.evaluation.record import Record
+from tts.runtime.simulations import SAID
 from tts.statistics.metrics import wilson_interval
 
 _SHOWN = 3  # number of errors kept for display
-_TOLD = " (TOLD THE ANSWERS)"
 _DOUBTS = {
     "failures": "comparisons of answers failed or took too long: counted as different",
     "unsure": "comparisons of answers that were not understood: counted as different",
@@ -135,7 +135,7 @@ def rows(tally: Tally, summary: Summary) -> list[Row]:
         ("one sample (pass@1)", summary["pass_at_1"], None),
     )
     rates = (
-        (f"this search{_TOLD if summary.get('reads_answers') else ''}", summary["accuracy"], tally.correct),
+        (f"this search{_marks(summary)}", summary["accuracy"], tally.correct),
         *(() if summary.get("guided") else unguided),
         (f"any of {n} (oracle)", summary["oracle"], tally.oracle),
     )
@@ -157,7 +157,15 @@ def rows(tally: Tally, summary: Summary) -> list[Row]:
         made.append(("limits", f"{tally.limited:,}", f"problems cut short by {', '.join(summary['limits_hit'])}"))
     doubts = summary.get("grading", {})
     made += [("grading", f"{doubts[name]:,}", said) for name, said in _DOUBTS.items() if doubts.get(name)]
-    return [*made, ("wall", f"{summary['wall_s']:.1f}", "s")]
+    virtual = "time" in summary.get("simulated", ())
+    return [*made, ("wall", f"{summary['wall_s']:.1f}", "s of virtual time" if virtual else "s")]
+
+
+def _marks(summary: Summary) -> str:
+    """Returns why a run's figures are no results, in capitals; empty where they are."""
+    marks = ["told the answers"] * bool(summary.get("reads_answers"))
+    marks += [SAID[name] for name in summary.get("simulated", ())]
+    return f" ({', '.join(marks).upper()})" if marks else ""
 
 
 def table(tally: Tally, summary: Summary, title: str) -> Table:

@@ -33,6 +33,7 @@ from tts.runtime.parts import (
     problems_in_flight,
 )
 from tts.runtime.resources import Resources
+from tts.runtime.simulations import simulations
 from tts.sandbox.base import Sandbox
 from tts.statistics.bootstrap import Bootstrap
 from tts.tasks.labelled import LabelledSolution, LabelledSource
@@ -113,7 +114,11 @@ class JudgeJob:
         async def ask(item: LabelledSolution) -> Verdict:
             return await self.threshold.ask(verifier, item.problem, item.solution)
 
-        extra: JsonObject = {"config_hash": self.identity, "seed": self.config["seed"]}
+        extra: JsonObject = {
+            "config_hash": self.identity,
+            "seed": self.config["seed"],
+            "simulated": list(simulations(self.config, self.engines)),
+        }
 
         async def start() -> tuple[str, ...]:
             await resources.start(self.engines, self.used_sandbox)

@@ -9,6 +9,7 @@ import numpy as np
 
 from tts.core.json import JsonObject, Summary
 from tts.judge.figures import figures
+from tts.judge.intervals import NORMALS, drawn
 from tts.judge.judged import Judged, counts
 from tts.judge.judging import Judging
 from tts.judge.record import VerdictRow
@@ -31,13 +32,17 @@ def summarize(judging: Judging, threshold: Threshold, bootstrap: Bootstrap, extr
     value = threshold.choose(parts)
     reported = [name for name in parts if name != threshold.subset]
     weights = {name: bootstrap.weights(len(judged), number) for number, (name, judged) in enumerate(parts.items())}
-    each = {name: figures(judged, value, weights[name]) for name, judged in parts.items()}
+    each = {
+        name: drawn(figures(judged, value, weights[name]), judged, value, bootstrap.normals(NORMALS, number))
+        for number, (name, judged) in enumerate(parts.items())
+    }
     sizes = [len(parts[name]) for name in reported]
     names = next(iter(each.values()))
     average = {figure: mean([each[name][figure] for name in reported]) for figure in names}
     weighted = {figure: mean([each[name][figure] for name in reported], sizes) for figure in names}
     everything = [one for name in reported for one in parts[name]]
     pooled = figures(everything, value, np.concatenate([weights[name] for name in reported], axis=1))
+    pooled = drawn(pooled, everything, value, bootstrap.normals(NORMALS, len(parts)))
     rows = {name: [row for row in judging.records.values() if row["subset"] == name] for name in parts}
     return {
         "n_problems": judging.n_problems,

@@ -19,7 +19,7 @@ from tts.report.statistics import Difference, Estimate, differences, means, rate
 SHARES = ("0-20 %", "20-40 %", "40-60 %", "60-80 %", "80-100 %")
 """Difficulty bins by the share of right candidates over all runs."""
 
-_CHOICES = ("tokens", "flops", "latency_s", "dollars")
+_CHOICES = ("flops", "all_tokens", "tokens", "latency_s", "dollars")
 """Units in which the compute-optimal choice is shown: costs that each problem has separately."""
 
 
@@ -42,8 +42,8 @@ class Comparison:
 
     @cached_property
     def ranked(self) -> Bools:
-        """(R,) which runs can be ranked: those with all problems that did not use reference answers."""
-        return np.array([bool(run.there.all()) and not run.source.told for run in self.runs])
+        """(R,) which runs can be ranked: those with all problems whose figures are results: not told, not simulated."""
+        return np.array([bool(run.there.all()) and not run.source.marks for run in self.runs])
 
     @cached_property
     def parts(self) -> list[tuple[int, Run]]:
@@ -90,14 +90,25 @@ class Comparison:
 
     @cached_property
     def best(self) -> int | None:
-        """The most accurate ranked run, of equals the one with the fewest tokens; None if nothing is graded."""
-        on_front = self.front("tokens")
+        """The most accurate ranked run, of equals the cheapest on `axis`; None if nothing is graded."""
+        on_front = self.front(self.axis)
         return on_front[-1] if on_front else None
 
     @cached_property
+    def axis(self) -> str:
+        """The unit that runs are compared in unless another is asked for.
+
+        It counts what every model reads and writes, so that a verifier that only reads has a cost: FLOPs where those of all
+        runs are known, else tokens of prompts and completions.
+        """
+        flops = self.mean_costs("flops")
+        return "flops" if all(np.isfinite(flops)) and any(flops) else "all_tokens"
+
+    @cached_property
     def units(self) -> list[str]:
-        """The units in which any run has a cost."""
-        return [unit for unit in UNITS if any(cost > 0 for cost in self.mean_costs(unit))]
+        """The units in which any run has a cost, `axis` first."""
+        units = sorted(UNITS, key=lambda unit: unit != self.axis)
+        return [unit for unit in units if any(cost > 0 for cost in self.mean_costs(unit))]
 
     def mean_costs(self, unit: str) -> list[float]:
         """Returns each run's mean cost per problem; NaN if unknown."""
@@ -146,7 +157,7 @@ class Comparison:
             return {}
         found = {}
         outcomes = np.where(self.ranked, self.outcomes, np.nan)
-        for unit in _CHOICES:
+        for unit in sorted(_CHOICES, key=lambda unit: unit != self.axis):
             costs = np.stack([run.costs[unit] for run in self.runs], 1)
             usable = np.where(self.ranked, self.mean_costs(unit), np.nan)
             budgets = round_budgets(list(usable))

@@ -131,6 +131,6 @@ def _drawn(rule: str) -> Callable[[Pool, Sequence[int], int, int], _Block]:
 _CURVES: dict[str, Callable[[Pool, Sequence[int], int, int], _Block]] = {
     "pass_at": lambda pool, at, draws, seed: _exact(pass_at(pool, at)),
     "argmax": _argmax,
-    "weighted_vote": _drawn("weighted_vote"),
-    "majority": _majority,
+    "weighted_vote": lambda pool, at, draws, seed: _drawn("weighted_vote")(pool.voted, at, draws, seed),
+    "majority": lambda pool, at, draws, seed: _majority(pool.voted, at, draws, seed),
 }

@@ -22,9 +22,10 @@ def figures(comparison: Comparison, families: Sequence[Family]) -> Plain:
     names = comparison.bins[0]
     in_bins = [comparison.in_bin(number) for number in range(len(names))]
     costs = {unit: comparison.mean_costs(unit) for unit in comparison.units}
-    savings = comparison.savings("tokens")
+    savings = comparison.savings(comparison.axis)
     return {
         "problems": len(comparison.problems),
+        "axis": UNITS[comparison.axis],
         "units": [{"key": unit, "name": UNITS[unit]} for unit in comparison.units],
         "bins": names,
         "best": comparison.best,
@@ -36,7 +37,7 @@ def figures(comparison: Comparison, families: Sequence[Family]) -> Plain:
                 "n": run.source.n,
                 "k": run.source.k,
                 "seeds": [part.source.seed for part in run.parts],
-                "told": run.source.told,
+                "marks": run.source.marks,
                 "there": int(run.there.sum()),
                 "overrides": list(run.source.overrides),
                 "errors": comparison.errors(i),

@@ -8,13 +8,11 @@ from dataclasses import replace
 
 from tts.report.runs import Run
 
-TOLD = "told the answers"
-
 
 def labelled(runs: Sequence[Run]) -> list[Run]:
     """Labels each run with its strategy and the overrides that not all runs share.
 
-    If labels are equal, the runs' paths are added. Runs that used the reference answers are marked.
+    If labels are equal, the runs' paths are added. Runs whose figures are no results are marked.
     """
     overrides = Counter(text for run in runs for part in run.parts for text in set(part.source.overrides))
     parts = sum(len(run.parts) for run in runs)
@@ -36,7 +34,7 @@ def labelled(runs: Sequence[Run]) -> list[Run]:
 
 
 def _noted(run: Run, label: str) -> str:
-    notes = [f"{len(run.seeds)} seeds"] * bool(run.seeds) + [TOLD] * run.source.told
+    notes = [f"{len(run.seeds)} seeds"] * bool(run.seeds) + [*run.source.marks]
     return f"{label} [{', '.join(notes)}]" if notes else label
 
 

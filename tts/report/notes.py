@@ -11,7 +11,7 @@ _NAMED = 5
 
 def notes(comparison: Comparison) -> list[str]:
     """Returns the notes on a comparison, the most serious first."""
-    kinds = (_told, _missing, _beyond, _seeds, _failed, _untimed)
+    kinds = (_told, _simulated, _missing, _beyond, _seeds, _failed, _untimed)
     return [text for kind in kinds if (text := kind(comparison))]
 
 
@@ -20,6 +20,15 @@ def _told(comparison: Comparison) -> str:
     if not told:
         return ""
     return f"These used the reference answers, so they are upper bounds, not results, and on no front: {_named(told)}"
+
+
+def _simulated(comparison: Comparison) -> str:
+    simulated = [run.label for run in comparison.runs if run.source.simulated]
+    if not simulated:
+        return ""
+    return (
+        f"Of these the answers or the times are simulated, so they are no results, and on no front: {_named(simulated)}"
+    )
 
 
 def _missing(comparison: Comparison) -> str:

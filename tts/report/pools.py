@@ -45,6 +45,19 @@ class Pool:
         """Whether any candidate has a score."""
         return not bool(np.isnan(self.scores).all())
 
+    @property
+    def voted(self) -> Pool:
+        """The pool as rules that vote see it: a candidate with an answer is right if most candidates with that answer are.
+
+        So an answer is right or wrong whichever of its candidates are drawn, as in `tts.core.selection.right_answer`.
+        """
+        row, answered = np.arange(len(self.groups))[:, None], self.groups >= 0
+        counts = np.zeros((2, len(self.groups), int(self.groups.max(initial=0)) + 1), np.int64)
+        for count, members in zip(counts, (answered, answered & self.right), strict=True):
+            np.add.at(count, (row, np.maximum(self.groups, 0)), members)
+        most = (2 * counts[1] > counts[0])[row, np.maximum(self.groups, 0)]
+        return replace(self, right=np.where(answered, most, self.right))
+
     def of(self, rows: NDArray[np.bool_]) -> Pool:
         """Returns the pool of some of the problems."""
         return replace(self, groups=self.groups[rows], right=self.right[rows], scores=self.scores[rows], votes=None)

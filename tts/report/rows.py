@@ -73,6 +73,7 @@ def _costs(record: Record) -> dict[str, float]:
     # A model of unknown size counts no FLOPs: they are unknown, not 0.
     sized = all(part["flops"] for part in (policy, verifier) if part["prompt_tokens"] + part["completion_tokens"])
     return {
+        "all_tokens": sum(part["prompt_tokens"] + part["completion_tokens"] for part in (policy, verifier)),
         "tokens": policy["completion_tokens"] + verifier["completion_tokens"],
         "policy_tokens": policy["completion_tokens"],
         "verifier_tokens": verifier["completion_tokens"],

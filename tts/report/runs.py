@@ -22,9 +22,10 @@ Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
 UNITS = {
+    "all_tokens": "prompt and completion tokens",
     "tokens": "completion tokens",
-    "policy_tokens": "policy tokens",
-    "verifier_tokens": "verifier tokens",
+    "policy_tokens": "completion tokens of the policy",
+    "verifier_tokens": "completion tokens of the verifier",
     "prompt_tokens": "prompt tokens",
     "flops": "FLOPs",
     "seconds": "seconds of the run",

@@ -12,6 +12,7 @@ import yaml
 
 from tts.config.build import NOT_SHAPING
 from tts.core.errors import UserError
+from tts.runtime.simulations import SAID
 
 Warn = Callable[[str], None]
 
@@ -87,6 +88,18 @@ class Source:
     def told(self) -> bool:
         """Whether its search used the reference answers, so that its accuracy is an upper bound, not a result."""
         return bool(self.summary.get("reads_answers"))
+
+    @property
+    def simulated(self) -> tuple[str, ...]:
+        """What of the run was not real, `answers` or `time`; nothing for runs that do not say."""
+        found = self.summary.get("simulated")
+        return tuple(map(str, found)) if isinstance(found, list) else ()
+
+    @property
+    def marks(self) -> tuple[str, ...]:
+        """Why its figures are no results, so that it is on no front and no reference; nothing where they are."""
+        said = [SAID[name] for name in self.simulated if name in SAID]
+        return ("told the answers",) * self.told + tuple(said)
 
     @property
     def guided(self) -> bool:

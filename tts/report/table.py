@@ -22,8 +22,8 @@ COLUMNS = (
 
 - `run`: a run's accuracy (`value`), overall (`bin` is `all`) and per bin, with its costs per problem and the units in
   which it is on the Pareto front; for several seeds `run` and `folder` are those of the first. `note` holds caveats:
-  `told` (the search used the reference answers), `part` (it lacks problems), `beyond` (problems that only it has are
-  left out), `untimed` (seconds are unknown);
+  `told` (the search used the reference answers), `simulated_answers` and `simulated_time` (no results either), `part` (it
+  lacks problems), `beyond` (problems that only it has are left out), `untimed` (seconds are unknown);
 - `seed`: the accuracy of one of several seeds of `run`;
 - `estimate`: accuracy by `rule` at `n` candidates (and `k` votes) from the pool of `label`; `draw_error` is the standard
   error of drawing, 0 where exact;
@@ -97,6 +97,7 @@ def _about(kind: str, run: Run) -> Row:
 def _beware(run: Run) -> Iterator[str]:
     if run.source.told:
         yield "told"
+    yield from (f"simulated_{name}" for name in run.source.simulated)
     if not run.there.all():
         yield "part"
     if any(part.beyond for part in run.parts):

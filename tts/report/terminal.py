@@ -21,6 +21,7 @@ _SHOWN = 40  # runs and pairs; report.csv has all
 _COSTS = {
     "policy_tokens": "policy tok.",
     "verifier_tokens": "verifier tok.",
+    "prompt_tokens": "prompt tok.",
     "flops": "FLOPs",
     "seconds": "s",
     "dollars": "$",
@@ -59,7 +60,7 @@ def _runs(comparison: Comparison) -> Table:
     names = ("#", "run", "accuracy", "95 %", "errors", "majority", "pass@1", "any", *(_COSTS[unit] for unit in units))
     table = _table(f"{len(comparison.problems)} problems; costs are per problem", *names, "x", left=2)
     costs = [comparison.mean_costs(unit) for unit in units]
-    savings, front = comparison.savings("tokens"), comparison.front("tokens")
+    savings, front = comparison.savings(comparison.axis), comparison.front(comparison.axis)
     order = sorted(range(len(comparison.runs)), key=lambda i: -(comparison.accuracies[i].mean or 0))
     for i in order[:_SHOWN]:
         run, estimate = comparison.runs[i], comparison.accuracies[i]
@@ -76,9 +77,11 @@ def _runs(comparison: Comparison) -> Table:
         )
     if len(order) > _SHOWN:
         _add(table, "", Text(f"... and {len(order) - _SHOWN} more in report.csv", "dim"))
-    if front and "tokens" in comparison.units:
+    if front and comparison.axis in comparison.units:
+        unit = UNITS[comparison.axis]
         table.caption = Text(
-            "green: on the Pareto front of accuracy against tokens; x: tokens relative to the cheapest run as accurate"
+            f"green: on the Pareto front of accuracy against {unit}; x: {unit} relative to the cheapest run as accurate; "
+            "policy and verifier tok.: of completions"
         )
         table.caption_justify = "left"
     return table
@@ -142,7 +145,7 @@ def _surface(label: str, surface: Surface) -> Table:
     columns = [i for i, n in enumerate(surface.at) if n & (n - 1) == 0 or i == len(surface.at) - 1]
     source = "estimated from the largest run" if surface.estimated else "measured by the runs"
     title = (
-        f"N x K of {label}, {source}; below: gain in points per 1,000 tokens from one more candidate | one more vote"
+        f"N x K of {label}, {source}; below: points per 1,000 completion tokens from one more candidate | one more vote"
     )
     table = _table(title, "votes", *(f"N = {surface.at[i]}" for i in columns))
     for row, k in enumerate(surface.votes):

@@ -29,6 +29,7 @@ from tts.runtime.parts import (
     problems_in_flight,
 )
 from tts.runtime.resources import Resources
+from tts.runtime.simulations import Simulation, simulations
 from tts.sandbox.base import Sandbox
 
 _ROLES: tuple[Role, ...] = ("policy", "verifier")
@@ -80,8 +81,13 @@ class Composition:
 
     @property
     def guided(self) -> bool:
-        """Whether candidates are not independent samples of the policy, but grown by steps or revisions."""
-        return bool(self.strategy.needs.policy)
+        """Whether candidates are not independent samples of the policy: grown by steps or revisions, or picked by scores."""
+        return bool(getattr(self.strategy, "guided", self.strategy.needs.policy))
+
+    @property
+    def simulated(self) -> tuple[Simulation, ...]:
+        """What of the search is not real, so that its figures are no results."""
+        return simulations(self.config, self.used_engines)
 
     @property
     def in_flight(self) -> int:

@@ -10,8 +10,8 @@ from tts.budget import Budget, Role
 from tts.config.build import Built, Config, build, takes
 from tts.core.annotations import fit
 from tts.core.errors import UserError
-from tts.core.setting_error import nearest
-from tts.core.settings import PositiveInt, inside
+from tts.core.setting_error import nearest, refused
+from tts.core.settings import PositiveInt, Text, inside
 from tts.engines.base import BaseEngine
 from tts.engines.metered import MeteredEngine, metered
 from tts.runtime.clocks import CLOCKS
@@ -60,7 +60,7 @@ def engines_of(
     for role in roles:
         made: dict[str, MeteredEngine] = {}
         for place, node in parts_of(config[role] or {}, role):
-            settings: Config | None = node.get("engine")
+            settings = _engine_settings(node, place)
             if place in given and takes(node, "engine", place):
                 engine = _kept(given[place], place, bank, resources)
                 with inside(f"{place}.engine"):
@@ -79,6 +79,18 @@ def engines_of(
         hint = f"did you mean {near!r}?" if near else f"there are {', '.join(engines) or 'none'}"
         raise UserError(f"engines[{unknown[0]!r}]: nothing of this name asks an engine; {hint}")
     return engines
+
+
+def _engine_settings(node: Config, place: str) -> Config | None:
+    """Returns the configuration of a part's engine, None if it has none.
+
+    Raises:
+        SettingError: It is a value: the group of engines was meant.
+    """
+    settings: Config | None = node.get("engine")
+    if settings is not None and not isinstance(settings, Mapping):
+        raise refused(f"{place}.engine", settings, f"an engine is chosen by its group: engine@{place}.engine=NAME")
+    return settings
 
 
 def _kept(engine: BaseEngine, place: str, bank: Bank | None, resources: Resources) -> BaseEngine:
@@ -158,7 +170,8 @@ def bank_of(config: object, resources: Resources) -> Bank | None:
         return None
     if not isinstance(config, dict) or config.keys() != {"path"}:
         raise UserError(f"bank={config}: set bank.path to a file, or to null for no bank")
-    return None if config["path"] is None else resources.bank(str(config["path"]))
+    path = fit(config["path"], Text | None, "bank.path")
+    return None if path is None else resources.bank(str(path))
 
 
 def _in_flight(config: object, kinds: Sequence[str]) -> dict[str, int | None]:

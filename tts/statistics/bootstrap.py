@@ -7,6 +7,7 @@ weights counts every item once and gives the figure itself, every other row is a
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from statistics import NormalDist
 
 import numpy as np
 
@@ -39,6 +40,18 @@ class Bootstrap:
         shape = self._resamples, items
         drawn = rng.multinomial(items, np.full(items, 1 / items), size=self._resamples) if items else np.zeros(shape)
         return np.concatenate([np.ones((1, items)), drawn])
+
+    def normals(self, rows: int, part: int) -> Array:
+        """Returns standard normal deviates (rows, 1 + resamples): 0, then the middles of as many equal parts, shuffled.
+
+        Args:
+            rows: Number of independent rows.
+            part: As for `weights`.
+        """
+        rng = np.random.default_rng((self._seed, part, 1))
+        normal = NormalDist()
+        middles = np.array([normal.inv_cdf((place + 0.5) / self._resamples) for place in range(self._resamples)])
+        return np.array([np.r_[0.0, rng.permutation(middles)] for _ in range(rows)])
 
 
 def in_parts(rows: Array, figures: Callable[[Array], dict[str, Array]]) -> dict[str, Array]:

@@ -67,6 +67,24 @@ def wilson_interval(successes: float, trials: int, z: float = 1.959964) -> tuple
     return max(0.0, middle - half), min(1.0, middle + half)
 
 
+def wilson_limits(successes: float, trials: float, deviates: Array) -> Array:
+    """Returns the limits of a rate at standard normal deviates; at -1.96 and 1.96 they are Wilson's 95 % interval.
+
+    Args:
+        successes: Number of successes.
+        trials: Number of trials.
+        deviates: (draws,); at 0 the limit is the rate itself.
+
+    Returns:
+        (draws,); NaN without trials.
+    """
+    if not trials:
+        return np.full(len(deviates), np.nan)
+    squares = deviates**2
+    half = deviates * np.sqrt(successes * (trials - successes) / trials + squares / 4)
+    return np.clip((successes + squares / 2 + half) / (trials + squares), 0.0, 1.0)
+
+
 def ratio(part: Array, whole: Array) -> Array:
     """Returns part / whole, NaN where `whole` is 0."""
     result: Array = np.divide(part, whole, out=np.full(np.shape(whole), np.nan), where=whole != 0)

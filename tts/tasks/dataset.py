@@ -15,6 +15,7 @@ from tts.core import Attachment, Conversation, Problem
 from tts.core.errors import UserError, missing_extra
 from tts.core.problem import read_attachments, read_conversation
 from tts.core.settings import NonNegativeInt, PositiveInt, SettingError, refused, settings
+from tts.files.hub import needed, unreachable
 from tts.files.rows import read_rows
 from tts.tasks.answers import normalize
 
@@ -202,9 +203,13 @@ class DatasetTask:
 
     def _hub_rows(self) -> Iterator[tuple[str, object]]:
         try:
-            from datasets import load_dataset
+            from datasets import config, load_dataset
         except ImportError:
             raise missing_extra("datasets", "hub") from None
+        name = str(self._hub)
+        downloaded = Path(config.HF_DATASETS_CACHE, name.replace("/", "___")).is_dir()
+        if not downloaded and (reason := unreachable()) is not None:
+            raise SettingError("path", str(needed("data set", name, reason, "give a local copy")))
         try:
             rows: Iterable[object] = load_dataset(self._hub, self._config, split=self._split)
         except Exception as error:  # whatever the network, the hub or a script raises

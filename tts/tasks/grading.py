@@ -15,8 +15,9 @@ from tts.concurrency.virtual_clock import real_work
 from tts.core import Solution
 from tts.core import grader as interface
 from tts.core.errors import UserError
-from tts.core.settings import PositiveFloat, PositiveInt, settings
+from tts.core.settings import PositiveFloat, Processes, settings
 from tts.tasks.answers import Answer, answer_of, read
+from tts.tasks.answers.alternatives import is_list
 from tts.tasks.answers.comparison import Algebra, Comparison
 from tts.tasks.answers.logic import Verdict, either
 from tts.tasks.code import tests_code
@@ -51,7 +52,7 @@ class MathGrader(interface.Grader):
         timeout: Seconds of processor time for one check: what else the machine does changes no verdict.
     """
 
-    def __init__(self, workers: PositiveInt = 1, timeout: PositiveFloat = 10.0) -> None:
+    def __init__(self, workers: Processes = 1, timeout: PositiveFloat = 10.0) -> None:
         self.failures = self.unsure = 0
         self._lock = threading.Lock()
         self._threads = ThreadPoolExecutor(workers, thread_name_prefix="grader")
@@ -72,12 +73,16 @@ class MathGrader(interface.Grader):
         return answer_of(solution)
 
     async def correct(self, answer: str | None, reference: str | None) -> bool | None:
-        """Returns whether an answer is right, None where there is no reference. No answer is a wrong answer."""
+        """Returns whether an answer is right, None where there is no reference. No answer is a wrong answer.
+
+        An answer of several boxes is a list where the reference is one; elsewhere its last box counts.
+        """
         if reference is None:
             return None
         if answer is None or answer == reference:
             return answer is not None
-        return await self._equal(read(reference), read(answer), either_order=False)
+        wanted = read(reference)
+        return await self._equal(wanted, _meant(read(answer), is_list(wanted.node)), either_order=False)
 
     async def equivalent(self, a: str, b: str) -> bool:
         """Returns whether two answers are equivalent; symmetric, where a reference and an answer are not."""
@@ -156,6 +161,12 @@ def _compare(algebra: Algebra, reference: Answer, answer: Answer, either_order: 
     same = Comparison(algebra).same
     orders = ((reference, answer), (answer, reference)) if either_order else ((reference, answer),)
     return either(same(one.node, other.node) for one, other in orders)
+
+
+def _meant(answer: Answer, listed: bool) -> Answer:
+    """Returns what an answer says to a question whose answer is a list, or none."""
+    other = answer.other
+    return other if other is not None and is_list(answer.node) != listed == is_list(other.node) else answer
 
 
 def _form(answer: Answer) -> str:

@@ -12,6 +12,7 @@ from typing import Generic
 from tts.engines.base import BaseEngine, Identity
 from tts.engines.generating import Engine
 from tts.engines.local.checkpoint import check_path
+from tts.engines.local.processor import wait_asleep
 from tts.engines.local.thread import Asked, EngineThread, Given, closed
 from tts.engines.local_tokenizer import LocalTokenizer
 
@@ -20,14 +21,15 @@ class LocalEngine(BaseEngine, ABC, Generic[Asked, Given]):
     """Loads a checkpoint once, when it is started or first used, and passes requests to the thread that then runs.
 
     Args:
-        model: A directory with a checkpoint and its tokenizer, or a hub id.
+        model: A directory with a checkpoint and its tokenizer, a GGUF file, or a hub id.
         revision: The hub revision.
 
     Raises:
-        SettingError: The directory lacks a part of a checkpoint.
+        UserError: The directory lacks a part of a checkpoint, or the file cannot be read here.
     """
 
     def __init__(self, model: str, revision: str | None) -> None:
+        wait_asleep()
         self._path = check_path(model)
         self._model, self._revision = model, revision
         self._tokenizer = LocalTokenizer(self._path, revision)
@@ -39,7 +41,7 @@ class LocalEngine(BaseEngine, ABC, Generic[Asked, Given]):
 
     @property
     def name(self) -> str:
-        """The directory or hub id."""
+        """The directory, file or hub id."""
         return self._model
 
     @property

@@ -38,6 +38,8 @@ class Ending:
     def completion(self, said: Said, sampling: Sampling) -> Completion:
         """Returns the completion that was asked for."""
         tokens = said.tokens if sampling.top_logprobs else None
+        if tokens and self.stop is None and said.finish_reason == "stop":
+            tokens = _without_end_text(tokens, self.text)
         return Completion(
             text=self.text + self.stop if self.stop and sampling.include_stop else self.text,
             finish_reason="stop" if self.stop else said.finish_reason,
@@ -61,12 +63,27 @@ def ending(said: Said, sampling: Sampling, found: Findings) -> Ending | None:
         return Ending(text, stop)
     if found.stop_named is not False and said.names and (said.stop is None or said.stop in sampling.stop):
         return Ending(text, said.stop)
-    if said.tokens and said.spelled.startswith(text):
-        cut = said.spelled[len(text) :]
-        stop = next((stop for stop in longest_first(sampling.stop) if cut.startswith(stop)), None)
-        if stop is not None or found.stop_in_tokens:
-            return Ending(text, stop)
-    return None
+    return _in_tokens(said.tokens, sampling, text, whole=found.stop_in_tokens is True) if said.tokens else None
+
+
+def _in_tokens(tokens: Sequence[Token], sampling: Sampling, text: str, *, whole: bool) -> Ending | None:
+    """Returns what ended a text, from tokens that go on behind its end; None if they do not show it.
+
+    Args:
+        tokens: The tokens.
+        sampling: How they were sampled.
+        text: The text.
+        whole: Whether all tokens are there.
+    """
+    spelled = "".join(token.text for token in tokens)
+    if not spelled.startswith(text):
+        return None
+    stop = next((stop for stop in longest_first(sampling.stop) if spelled.startswith(stop, len(text))), None)
+    if stop is not None:
+        return Ending(text, stop)
+    # Nothing else is left but an end-of-text token, which has a text or none.
+    ends = whole and text in (spelled, "".join(token.text for token in tokens[:-1]))
+    return Ending(text) if ends and "\ufffd" not in spelled[len(text) :] else None
 
 
 def without_stops(said: Said, sampling: Sampling) -> Sampling:
@@ -87,6 +104,12 @@ def sent(sampling: Sampling, found: Findings) -> Sampling:
     if found.stop_in_tokens:
         return replace(sampling, top_logprobs=max(top, 1))
     return replace(sampling, top_logprobs=top, stop=sampling.stop if found.seeded else ())
+
+
+def _without_end_text(tokens: Sequence[Token], text: str) -> Sequence[Token]:
+    """Empties the end-of-text token's text, which is not in the completion's text either."""
+    *others, last = tokens
+    return (*others, replace(last, text="")) if "".join(token.text for token in others) == text else tokens
 
 
 def _has_alternatives(tokens: Sequence[Token]) -> bool:

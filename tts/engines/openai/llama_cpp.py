@@ -98,7 +98,8 @@ class LlamaCppDialect:
         text, ended = answer["content"], answer["stop_type"]
         if not isinstance(text, str):
             raise TypeError(f"content is {type(text).__name__}")
-        entries = answer.get("completion_probabilities") if request.sampling.top_logprobs else None
+        # Left out with the last entry, and entries are left out for the stop string.
+        entries = answer.get("completion_probabilities", ()) if request.sampling.top_logprobs else None
         return [
             Said(
                 text=text,

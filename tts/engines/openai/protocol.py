@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import replace
 
 from tts.core.errors import EngineError
 from tts.engines.generating import Request, Sampling, Token
@@ -130,8 +129,6 @@ def _said(choice: Wire, usage: Wire, sampling: Sampling, index: int, *, processe
     stop = ended_by if isinstance(ended_by, str) else None
     logprobs = choice.get("logprobs")
     tokens = read_tokens(logprobs, sampling, processed=processed) if logprobs and sampling.top_logprobs else None
-    if tokens and reason != "length" and stop is None:
-        tokens = _without_end_text(tokens, text)
     return Said(
         text=text,
         finish_reason="length" if reason == "length" else "stop",
@@ -147,14 +144,6 @@ def _said(choice: Wire, usage: Wire, sampling: Sampling, index: int, *, processe
 
 def _shape(logprobs: Wire) -> Shape:
     return "legacy" if logprobs.get("content") is None else "chat"
-
-
-def _without_end_text(tokens: tuple[Token, ...], text: str) -> tuple[Token, ...]:
-    """Empties the end-of-text token's text, which is not in the completion's text either."""
-    *others, last = tokens
-    if "".join(token.text for token in others) == text:
-        return (*others, replace(last, text=""))
-    return tokens
 
 
 def _count(choice: Wire, usage: Wire, tokens: Sequence[Token] | None, *, alone: bool) -> int | None:

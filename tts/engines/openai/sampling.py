@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -48,7 +49,7 @@ class Sampler:
         """Returns some samples of a request: those of the indices `chunk` of its seeds; errors as for `ask`."""
         asked = replace(request, sampling=sent(request.sampling, self._found))
         choices = await self._ask(prompt, asked, chunk)
-        ends = [await self._ending(prompt, request.sampling, asked, said) for said in choices]
+        ends = await asyncio.gather(*(self._ending(prompt, request.sampling, asked, said) for said in choices))
         return [end.completion(said, request.sampling) for said, end in ends]
 
     async def _ask(self, prompt: Prompt, request: Request, chunk: range) -> list[Said]:
@@ -63,14 +64,15 @@ class Sampler:
         if not asked.sampling.stop:
             return said, cut(said, sampling)
         end = ending(said, sampling, self._found)
-        if end is not None and not _lacks_tokens(said, end):
+        expected = asked.sampling.top_logprobs > 0 and self._found.logprobs in ("legacy", "chat")
+        if end is not None and not _lacks_tokens(said, end, expected):
             return said, end
         only = range(said.index, said.index + 1)
         (again,) = await self._ask(prompt, replace(asked, sampling=without_stops(said, asked.sampling)), only)
         seen = cut(again, sampling)
         same = seen.text == said.text and (seen.stop is not None or again.finish_reason == "stop")
         if end is not None:  # only tokens were lacking
-            full = again.tokens if same and not _lacks_tokens(again, seen) else None
+            full = again.tokens if same and not _lacks_tokens(again, seen, expected) else None
             return replace(said, tokens=full and full[: said.completion_tokens]), end
         if same:
             return said, seen
@@ -78,6 +80,14 @@ class Sampler:
         return whole, cut(whole, sampling)
 
 
-def _lacks_tokens(said: Said, end: Ending) -> bool:
-    """Returns whether tokens at the end of a text are not reported: a decision may stand there."""
-    return said.tokens is not None and len(said.spelled) < len(end.text)
+def _lacks_tokens(said: Said, end: Ending, expected: bool) -> bool:
+    """Returns whether tokens at the end of a text are not reported: a decision may stand there.
+
+    Args:
+        said: The choice.
+        end: Its end.
+        expected: Whether the server can report tokens, and was asked to.
+    """
+    if said.tokens is None:
+        return expected and bool(end.text)
+    return len(said.spelled) < len(end.text)

@@ -107,7 +107,7 @@ class SimulatedEngine:
             whose beginning it served last.
     """
 
-    follows_clock = True
+    follows_clock = simulated = True
 
     def __init__(
         self,

@@ -12,6 +12,7 @@ from tts.core.settings import NonNegativeInt, PositiveInt, settings
 from tts.engines.generating import Completion, Request
 from tts.engines.local.checkpoint import Dtype, source
 from tts.engines.local.engine import LocalGenerator
+from tts.engines.local.processor import threads
 from tts.engines.transformers.loading import end_tokens, load_model, resolve_context
 
 if TYPE_CHECKING:
@@ -32,14 +33,16 @@ class TransformersEngine(LocalGenerator[Request, Completion]):
     tokens are spelled out in texts.
 
     Args:
-        model: A directory with a checkpoint and its tokenizer, or a hub id.
-        dtype: Precision of the weights: `auto` (the checkpoint's; float64 for models of less than 10M
-            parameters on a CPU), `float64`, `float32`, `bfloat16` or `float16`.
+        model: A directory with a checkpoint and its tokenizer, a GGUF file, or a hub id.
+        dtype: Precision of the weights: `auto` (the checkpoint's; on a CPU bfloat16 if the processor computes with it,
+            else float32; float64 for models of less than 10M parameters on a CPU), `float64`, `float32`, `bfloat16` or
+            `float16`.
         device: A torch device, or `auto`: CUDA if available, else the CPU.
         batch_size: Sequences decoded together.
         context: Tokens of prompt and completion together; None takes the model's.
         prefix_cache_mb: Size in MiB of the cache of earlier sequences' keys and values; 0 switches it off.
-        threads: Threads per torch operation on a CPU.
+        threads: Threads per torch operation on a CPU; None takes all cores, and one for models of less than 10M
+            parameters.
         revision: The hub revision.
 
     Raises:
@@ -54,7 +57,7 @@ class TransformersEngine(LocalGenerator[Request, Completion]):
         batch_size: PositiveInt = 64,
         context: Annotated[int, Ge(2)] | None = None,
         prefix_cache_mb: NonNegativeInt = 512,
-        threads: PositiveInt = 1,
+        threads: PositiveInt | None = None,
         revision: str | None = None,
     ) -> None:
         super().__init__(model, revision)
@@ -86,11 +89,12 @@ class TransformersEngine(LocalGenerator[Request, Completion]):
 
         tokenizer = self._tokenizer.load()
         model = load_model(self._path, self._revision, self._dtype, self._device)
+        self._parameters = model.parameters
         limits = Limits(
             rows=self._batch_size,
             context=resolve_context(self._context, model.module.config, self._model),
             prefix_bytes=self._prefix_bytes,
-            threads=self._threads,
+            threads=self._threads or threads(model.parameters, model.device.type),
         )
         self._identity = {
             "engine": "transformers",
@@ -99,5 +103,4 @@ class TransformersEngine(LocalGenerator[Request, Completion]):
             "dtype": str(model.module.dtype),
             "context": limits.context,
         }
-        self._parameters = sum(weight.numel() for weight in model.module.parameters())
-        return Worker(model, tokenizer, self._tokenizer.split, end_tokens(model, tokenizer), limits)
+        return Worker(model, tokenizer, self._tokenizer.split, end_tokens(model, tokenizer, self._path), limits)

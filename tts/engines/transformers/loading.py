@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
 
+from tts.core.errors import UserError
 from tts.core.settings import SettingError, refused
-from tts.engines.local.checkpoint import not_found
+from tts.engines.local import gguf, processor
+from tts.engines.local.checkpoint import not_found, opened
 
 if TYPE_CHECKING:
     import torch
@@ -17,9 +20,6 @@ if TYPE_CHECKING:
 _ALONE = threading.Lock()
 """While loading, transformers patches functions of its own for all threads (`no_tie_weights`). Of two concurrent loads
 one would restore the other's patch, and every later load in the process would lack tied weights."""
-
-_TINY = 10_000_000
-"""Number of parameters below which the cost of exact reproducibility on a CPU does not matter."""
 
 
 def load_model(model: str, revision: str | None, dtype: str, device: str) -> CausalModel:
@@ -44,11 +44,12 @@ def load_module(
     """Loads a checkpoint's weights into a transformers module, in evaluation mode.
 
     With `dtype` auto, a tiny model on a CPU is computed in float64: rounding then no longer affects samples, so that a
-    run does not depend on how its requests were batched.
+    run does not depend on how its requests were batched. Larger ones on a CPU are computed in the precision that suits
+    the processor, and on other devices in the checkpoint's.
 
     Args:
         kind: transformers' class that loads it, such as `AutoModel`.
-        model: A directory or a hub id.
+        model: A directory, a GGUF file or a hub id.
         revision: The hub revision.
         dtype: Precision of the weights, or `auto`.
         device: A torch device, or `auto`: CUDA if available, else the CPU.
@@ -62,21 +63,51 @@ def load_module(
 
     disable_progress_bar()
     where = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
+    unpacked = gguf.weight_options() if gguf.is_gguf(model) else {}
     try:
-        with _ALONE:
+        with _ALONE, opened(model, revision) as (place, located):
             module, info = kind.from_pretrained(
-                model,
-                revision=revision,
-                dtype=dtype if dtype == "auto" else getattr(torch, dtype),
+                place,
+                dtype=_while_loading(model, dtype),
                 output_loading_info=True,
+                **located,
+                **unpacked,
                 **options,
             )
         if info["missing_keys"]:
             raise ValueError(f"the weights lack {', '.join(sorted(info['missing_keys'])[:3])}")
-        tiny = dtype == "auto" and where == "cpu" and module.num_parameters() < _TINY
-        return module.to(where, torch.float64 if tiny else None).eval()
+        module = module.to(where)
+        return (_suit(module) if dtype == "auto" and where == "cpu" else module).eval()
+    except UserError:
+        raise
     except Exception as error:
         raise not_found("model", model, error) from error
+
+
+def _while_loading(model: str, dtype: str) -> torch.dtype | Literal["auto"]:
+    """Returns the precision to load weights in, such that none of a large model is held twice."""
+    import torch
+
+    if dtype != "auto":
+        precision: torch.dtype = getattr(torch, dtype)
+        return precision
+    if not gguf.is_gguf(model):
+        return "auto"
+    return torch.float32 if Path(model).stat().st_size < processor.TINY else processor.precision()
+
+
+def _suit(module: PreTrainedModel) -> PreTrainedModel:
+    """Gives the weights of a model on a CPU the precision that suits it."""
+    import torch
+
+    if module.num_parameters() < processor.TINY:
+        return module.to(torch.float64)
+    # Weights alone: the frequencies of positions, which are no weights, stay in float32.
+    loaded, wanted = module.dtype, processor.precision()
+    for weight in module.parameters():
+        if weight.dtype == loaded:
+            weight.data = weight.data.to(wanted)
+    return module
 
 
 def examine(module: PreTrainedModel, name: str) -> CausalModel:
@@ -146,11 +177,16 @@ def resolve_context(asked: int | None, config: PretrainedConfig, name: str) -> i
     return context
 
 
-def end_tokens(model: CausalModel, tokenizer: PreTrainedTokenizerBase) -> frozenset[int]:
-    """Returns the ids that end a text: the generation config's, else the tokenizer's."""
+def end_tokens(model: CausalModel, tokenizer: PreTrainedTokenizerBase, name: str) -> frozenset[int]:
+    """Returns the ids that end a text: the generation config's, else the tokenizer's; of a GGUF file also the usual ones.
+
+    Args:
+        model: The model.
+        tokenizer: Its tokenizer.
+        name: Its directory, file or hub id.
+    """
     configured = model.module.generation_config.eos_token_id
     if configured is None:
         configured = tokenizer.eos_token_id
-    if configured is None:
-        return frozenset()
-    return frozenset([configured] if isinstance(configured, int) else configured)
+    ids = {configured} if isinstance(configured, int) else set(configured or ())
+    return frozenset(ids | (gguf.end_tokens(tokenizer) if gguf.is_gguf(name) else set()))

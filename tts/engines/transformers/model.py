@@ -15,6 +15,7 @@ from transformers.cache_utils import DynamicLayer, DynamicSlidingWindowLayer
 
 from tts.engines.transformers import shared_attention
 from tts.engines.transformers.kv import LayerShape, WindowCache
+from tts.engines.transformers.packed import pack
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -27,6 +28,7 @@ class CausalModel:
     Attributes:
         module: The transformers model, in evaluation mode.
         shapes: The shape of each layer's cache.
+        parameters: Number of parameters.
         vocabulary: Number of logits.
         device: The model's device.
         options: Further arguments of every forward pass.
@@ -35,6 +37,7 @@ class CausalModel:
 
     module: PreTrainedModel
     shapes: tuple[LayerShape, ...]
+    parameters: int
     vocabulary: int
     device: torch.device
     options: dict[str, object]
@@ -42,7 +45,7 @@ class CausalModel:
 
     @classmethod
     def of(cls, module: PreTrainedModel) -> CausalModel:
-        """Inspects a transformers model in evaluation mode by running it on a token.
+        """Packs the weights of a transformers model in evaluation mode, and inspects it by running it on a token.
 
         Raises:
             ValueError: Its layers keep more than keys and values.
@@ -53,6 +56,8 @@ class CausalModel:
         whole = all(type(layer) in (DynamicLayer, DynamicSlidingWindowLayer) for layer in cache.layers)
         if not whole or "chunked_attention" in (getattr(config, "layer_types", None) or ()):
             raise ValueError("its layers keep a state other than the keys and values of all tokens")
+        parameters = sum(weight.numel() for weight in module.parameters())
+        pack(module)
         with torch.inference_mode():
             token = torch.zeros(1, 1, dtype=torch.long, device=device)
             logits = module(input_ids=token, past_key_values=cache, use_cache=True).logits
@@ -69,7 +74,7 @@ class CausalModel:
         options: dict[str, object] = {"use_cache": True}
         if "logits_to_keep" in inspect.signature(module.forward).parameters:
             options["logits_to_keep"] = 1
-        return cls(module, shapes, logits.shape[-1], device, options)
+        return cls(module, shapes, parameters, logits.shape[-1], device, options)
 
     def sharing_prefixes(self, works: Callable[[CausalModel], bool]) -> CausalModel:
         """Returns the model with shared prefixes if its attention is plain and `works` accepts it, else itself."""

@@ -10,6 +10,7 @@ from tts.core.errors import EngineError, UserError
 from tts.core.settings import NonNegativeInt, PositiveInt, refused, settings
 from tts.engines.local.checkpoint import Dtype, check_path, load_tokenizer, source
 from tts.engines.local.engine import LocalEngine
+from tts.engines.local.processor import threads
 from tts.engines.scoring import ScoreRequest, ScoreRows
 from tts.engines.transformers.loading import load_module, resolve_context
 from tts.engines.transformers_scoring.checkpoint import Checkpoint
@@ -37,15 +38,17 @@ class TransformersScorer(LocalEngine[ScoreRequest, ScoreRows]):
         head: Computes the values from the hidden states.
         reference: A second model, whose values are appended to the first one's; it must have the same tokens.
         architecture: transformers' name of the backbone (`qwen2`, `mistral`), if the checkpoint's config names another.
-        dtype: Precision of the weights: `auto` (the checkpoint's; float64 for models of less than 10M parameters on a CPU),
-            `float64`, `float32`, `bfloat16` or `float16`.
+        dtype: Precision of the weights: `auto` (the checkpoint's; on a CPU bfloat16 if the processor computes with it,
+            else float32; float64 for models of less than 10M parameters on a CPU), `float64`, `float32`, `bfloat16` or
+            `float16`.
         device: A torch device, or `auto`: CUDA if available, else the CPU.
         batch_size: Sequences scored together.
         batch_tokens: Tokens computed together; None takes 16384 on CUDA and 2048 on a CPU, where more brings nothing.
         context: Maximum tokens of a sequence; None takes the model's.
         prefix_cache_mb: Size in MiB of the cache of earlier sequences' keys and values, for each model; 0 switches it
             off.
-        threads: Threads per torch operation on a CPU.
+        threads: Threads per torch operation on a CPU; None takes all cores, and one for models of less than 10M
+            parameters.
         revision: The hub revision of `model`.
 
     Raises:
@@ -64,7 +67,7 @@ class TransformersScorer(LocalEngine[ScoreRequest, ScoreRows]):
         batch_tokens: PositiveInt | None = None,
         context: PositiveInt | None = None,
         prefix_cache_mb: NonNegativeInt = 512,
-        threads: PositiveInt = 1,
+        threads: PositiveInt | None = None,
         revision: str | None = None,
     ) -> None:
         super().__init__(model, revision)
@@ -119,7 +122,8 @@ class TransformersScorer(LocalEngine[ScoreRequest, ScoreRows]):
             "dtype": str(models[0][0].precision),
             "context": self._context,
         }
-        return Worker([scorer for scorer, _ in models], self._threads)
+        several = self._threads or threads(self._parameters, models[0][0].device.type)
+        return Worker([scorer for scorer, _ in models], several)
 
     def _scorer(self, path: str, revision: str | None) -> tuple[Scorer, int]:
         """Loads a checkpoint; returns its scorer and its number of parameters."""

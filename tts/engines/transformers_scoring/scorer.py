@@ -87,6 +87,11 @@ class Scorer:
         """The backbone's precision."""
         return self._backbone.dtype
 
+    @property
+    def device(self) -> torch.device:
+        """The device that it computes on."""
+        return self._backbone.device
+
     def read(self, readings: Sequence[ScoreRequest]) -> Iterator[tuple[int, ScoreRows]]:
         """Yields each request's number and scores, batch by batch; needs torch's inference mode."""
         return self._run(_merged((list(reading.tokens), (i, reading)) for i, reading in enumerate(readings)))

@@ -3,7 +3,7 @@ const SHOWN = {
   accuracy: ["accuracy", (cell) => cell.estimate[0], rate],
   candidate: ["gain of one more candidate, in points", (cell) => cell.gains[0] && 100 * cell.gains[0], (value) => signed(value, 2)],
   vote: ["gain of one more vote on each candidate, in points", (cell) => cell.gains[1] && 100 * cell.gains[1], (value) => signed(value, 2)],
-  buy: ["the better buy: gain for 1,000 tokens of a candidate less that of a vote, in points",
+  buy: ["the better buy: gain for 1,000 completion tokens of a candidate less that of a vote, in points",
     (cell) => (known(cell.per_token[0]) && known(cell.per_token[1]) ? 100 * (cell.per_token[0] - cell.per_token[1]) : null),
     (value) => (value > 0 ? "candidate " : value < 0 ? "vote " : "") + signed(value, 2)],
 };

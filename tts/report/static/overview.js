@@ -30,7 +30,7 @@ function runTable(set, runs) {
       show: (run) => h("span", { class: set.fronts[unit.key].includes(run.place) ? "front" : null }, amount(run.costs[unit.key]),
         set.fronts[unit.key].includes(run.place) ? h("span", { class: "unseen" }, " on the Pareto front") : null),
     })),
-    { name: "× cheapest", value: (run) => run.saving, show: (run) => (known(run.saving) ? run.saving.toFixed(1) : "–"), title: "its tokens relative to the cheapest run that is as accurate" },
+    { name: "× cheapest", value: (run) => run.saving, show: (run) => (known(run.saving) ? run.saving.toFixed(1) : "–"), title: `its ${set.axis} relative to the cheapest run that is as accurate` },
   ];
   if (runs.some((run) => run.there < set.problems)) columns.push({ name: "problems", value: (run) => run.there });
   if (runs.some((run) => run.errors)) columns.push({ name: "failed", value: (run) => run.errors }, { name: "failed as wrong", value: (run) => run.errors_wrong, show: (run) => rate(run.errors_wrong) });
@@ -43,7 +43,7 @@ function costChart(set, runs) {
     const name = set.units.find((each) => each.key === unit).name + " a problem";
     const point = (run) => ({ x: run.costs[unit], y: run.accuracy[0], low: run.accuracy[1], high: run.accuracy[2], note: run.label });
     const usable = runs.filter((run) => known(run.costs[unit]) && known(run.accuracy[0]));
-    const kind = (run) => run.strategy + (run.told ? " [told the answers]" : "");
+    const kind = (run) => run.strategy + (run.marks.length ? ` [${run.marks.join(", ")}]` : "");
     const strategies = [...new Set(usable.map(kind))];
     const front = set.fronts[unit].map((place) => runs[place]);
     const series = strategies.map((strategy) => ({ name: strategy, points: usable.filter((run) => kind(run) === strategy).map(point) }));

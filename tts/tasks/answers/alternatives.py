@@ -1,4 +1,4 @@
-r"""Answers that stand for several: \pm, and relations with a list on one side."""
+r"""Answers that stand for several: lists, \pm, and relations with a list on one side."""
 
 from __future__ import annotations
 
@@ -22,12 +22,22 @@ def spelled_out(node: Node) -> Node:
     if isinstance(node, Quantity):
         return _mapped(spelled_out(node.value), lambda value: replace(node, value=value))
     if isinstance(node, Relation):
+        match node:
+            case Relation(("=",), (Group("(", names, ")"), Group("(", values, ")"))) if len(names) == len(values):
+                return Several(tuple(Relation(("=",), sides) for sides in zip(names, values, strict=True)))
         last = spelled_out(node.sides[-1])
         if isinstance(last, Several) and not last.braces:
             return Several(tuple(replace(node, sides=(*node.sides[:-1], item)) for item in last.items))
         return replace(node, sides=(*node.sides[:-1], last))
     upper, lower = _signed(node, False), _signed(node, True)
     return node if upper == node else Several((upper, lower))
+
+
+def is_list(node: Node) -> bool:
+    """Returns whether an answer has several elements: a list, a set, plus or minus, a point."""
+    spelled = spelled_out(node)
+    last = spelled.sides[-1] if isinstance(spelled, Relation) else spelled
+    return isinstance(last, Several | Group)
 
 
 def _mapped(node: Node, function: Callable[[Node], Node]) -> Node:

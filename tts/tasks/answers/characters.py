@@ -46,8 +46,8 @@ _SUPERSCRIPTS = "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁼⁽⁾ⁿⁱᵃᵇᶜᵈᵉ
 _SUBSCRIPTS = "₀₁₂₃₄₅₆₇₈₉₊₋₌₍₎ₐₑₕᵢⱼₖₗₘₙₒₚᵣₛₜᵤᵥₓ"
 _SUPERSCRIPT_RUN = re.compile(f"[{_SUPERSCRIPTS}]+")
 _SUBSCRIPT_RUN = re.compile(f"[{_SUBSCRIPTS}]+")
-_FRACTION = re.compile("[¼½¾⅐-⅞↉]")
-_TIMES_TEN = re.compile(r"(?<=\d)\s*[xX]\s*(?=10\s*(?:\^|\*\*))")
+_FRACTION = re.compile("[¼½¾⅐-⅞↉]|[⁰¹²³⁴-⁹]+[⁄/][₀-₉]+")
+_TIMES_TEN = re.compile(rf"(?<=\d)\s*[xX]\s*(?=10\s*(?:\^|\*\*|[{_SUPERSCRIPTS}]))")
 _UNEQUAL = re.compile(r"(?<=\w )!=")
 _TO = re.compile(r"(?<=\d)\s*比\s*(?=\d)")
 _SQUARE = re.compile("[㎀-㏟℃℉]")
@@ -73,7 +73,7 @@ def _plain(text: str) -> str:
 
 
 def _fraction(match: re.Match[str]) -> str:
-    top, bottom = unicodedata.normalize("NFKC", match[0]).split("⁄")
+    top, bottom = unicodedata.normalize("NFKC", match[0]).replace("⁄", "/").split("/")
     return rf"\frac{{{top}}}{{{bottom}}}"
 
 

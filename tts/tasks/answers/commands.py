@@ -43,13 +43,13 @@ SYNONYMS = {
     "centerdot": "cdot", "ctg": "cot", "tg": "tan", "arctg": "arctan", "arcctg": "arccot", "cosec": "csc", "sh": "sinh",
     "ch": "cosh", "th": "tanh", "asin": "arcsin", "acos": "arccos", "atan": "arctan", "rVert": "rvert",
     "overrightarrow": "vec", "widehat": "hat", "mathds": "mathbb", "owns": "ni", "lbrack": "[", "cupdot": "cup",
-    "bigcup": "cup", "bigcap": "cap",
+    "bigcup": "cup", "bigcap": "cap", "uppi": "pi", "upi": "pi",
 }  # fmt: skip
 MARKS = {
     "{": r"\{", "lbrace": r"\{", "}": r"\}", "rbrace": r"\}", "lbrack": "[", "rbrack": "]", "lparen": "(",
     "rparen": ")", "|": "|", "vert": "|", "Vert": "|", "mid": "|", "%": "%", "&": "&", "#": "#", "_": "_", "ast": "*",
     "colon": ":", "lt": "<", "gt": ">", "coloneqq": "=", "$": "$", "textdollar": "$", "pounds": "£", "textsterling": "£",
-    "euro": "€", "texteuro": "€", "yen": "¥", "times": "*", "cdot": "*", "div": "/", "prime": "'",
+    "euro": "€", "texteuro": "€", "yen": "¥", "cdot": "*", "div": "/", "prime": "'",
 }  # fmt: skip
 """Commands that stand for a character."""
 LETTERS = {"imath": "i", "jmath": "j", "i": "i", "j": "j"}

@@ -28,6 +28,7 @@ from tts.tasks.answers.nodes import (
     latex,
 )
 from tts.tasks.answers.relations import interval, is_name, larger_and_smaller, named, value
+from tts.tasks.answers.residues import NoResidueError, identical
 from tts.tasks.answers.units import same_unit
 
 
@@ -204,7 +205,10 @@ class Comparison:
             return self._rounds(decimals[1], reference, values[0])
         if None not in values or _differ_at_sight(reference, answer):
             return False
-        return self.algebra.equal(reference, answer)
+        try:
+            return identical(reference, answer)
+        except NoResidueError:
+            return self.algebra.equal(reference, answer)
 
     def _rounds(self, decimal: Number, formula: Node, value: Fraction | None) -> Verdict:
         """Returns whether a decimal is a formula's value, or rounds it where it has digits enough."""
@@ -236,10 +240,11 @@ def _only(node: Node) -> Node:
 
 
 def _plain(opaque: Opaque) -> str:
-    """Returns tokens that were not understood without their fonts."""
-    return "".join(_TEXT.sub(r" \1 ", opaque.text).split())
+    """Returns tokens that were not understood without their fonts, and with one sign for "such that"."""
+    return _SUCH_THAT.sub(r"\1|", "".join(_TEXT.sub(r" \1 ", opaque.text).split()))
 
 
+_SUCH_THAT = re.compile(r"^(\\\{[^:|]*):")
 _TEXT = re.compile(r"\\text\{([^{}]*)\}")
 
 

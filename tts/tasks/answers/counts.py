@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tts.tasks.answers.tokens import Token
-from tts.tasks.answers.units import UNITS
+from tts.tasks.answers.unit_names import UNITS
 from tts.tasks.answers.vocabulary import words
 
 _OTHERWISE = words(

@@ -54,6 +54,11 @@ class Cursor:
         """The token at the place, None at the end."""
         return self._tokens[self._place] if self._place < len(self._tokens) else None
 
+    @property
+    def behind(self) -> Token | None:
+        """The token before the place, None at the beginning."""
+        return self._tokens[self._place - 1] if self._place else None
+
     def sees(self, *texts: str, kind: Kind = "mark") -> bool:
         """Returns whether the next token is one of these."""
         token = self.ahead

@@ -14,8 +14,8 @@ _ENOUGH_DIGITS = 6
 _DIGITS_OF_A_FLOAT = 16
 
 
-class _TooLargeError(ArithmeticError):
-    pass
+class TooLargeError(ArithmeticError):
+    """A number has too many digits to be worked out here."""
 
 
 def exact(node: Node) -> Fraction | None:
@@ -24,6 +24,24 @@ def exact(node: Node) -> Fraction | None:
         return _value(node)
     except (ArithmeticError, ValueError):
         return None
+
+
+def rational(node: Node, otherwise: type[Exception]) -> Fraction:
+    """Returns the value of a formula that is a rational number.
+
+    Args:
+        node: The formula.
+        otherwise: Raised where it is none.
+
+    Raises:
+        TooLargeError: It has too many digits.
+    """
+    try:
+        return _value(node)
+    except TooLargeError:
+        raise
+    except (ArithmeticError, ValueError) as error:
+        raise otherwise from error
 
 
 def written_decimal(node: Node) -> Number | None:
@@ -74,7 +92,7 @@ def _value(node: Node) -> Fraction:
         raise ValueError
     value = _OPERATIONS[node.name]([_value(arg) for arg in node.args])
     if _bits(value) > MOST_BITS:
-        raise _TooLargeError
+        raise TooLargeError
     return value
 
 
@@ -84,7 +102,7 @@ def _bits(value: Fraction) -> int:
 
 def _integer(value: Fraction, most: int) -> int:
     if value.denominator != 1 or abs(value) > most:
-        raise _TooLargeError
+        raise TooLargeError
     return int(value)
 
 
@@ -97,12 +115,12 @@ def _power(args: Sequence[Fraction]) -> Fraction:
             [base**exponent.numerator if abs(exponent.numerator) < 100 else _refuse(), Fraction(exponent.denominator)]
         )
     if abs(exponent) * max(1, _bits(base)) > MOST_BITS and abs(base) != 1:
-        raise _TooLargeError
+        raise TooLargeError
     return base ** int(exponent)
 
 
 def _refuse() -> Fraction:
-    raise _TooLargeError
+    raise TooLargeError
 
 
 def _root(args: Sequence[Fraction]) -> Fraction:

@@ -83,7 +83,9 @@ class Expressions(Cursor):
 
     def _term(self) -> Node:
         factors, divided = [self._signed()], False
-        while True:
+        while self.ahead is not None:
+            if self.sees("times", kind="command") and (_is_vector(factors[-1]) or (self.behind and self.behind.bold)):
+                raise RefusedError  # no product of numbers
             if self._takes_product_sign():
                 factors.append(self._signed())
                 divided = False
@@ -94,10 +96,11 @@ class Expressions(Cursor):
                     raise RefusedError
                 factors.append(self.power())
             else:
-                return product(factors)
+                break
+        return product(factors)
 
     def _takes_product_sign(self) -> bool:
-        return self.take("*") or self.take("times", "cdot", kind="command")
+        return self.take("*") or self.take("times", kind="command")
 
     def begins_factor(self) -> bool:
         """Returns whether a factor without a sign before it follows."""
@@ -105,7 +108,9 @@ class Expressions(Cursor):
         if token is None or token.kind == "end" or (token.kind == "mark" and token.text not in ("(", "[", "{")):
             return False
         if token.kind == "number":
-            raise RefusedError  # 2 3, or 5 behind a fraction: a product, a list, or a slip
+            if self.behind is None or self.behind.text != "!":
+                raise RefusedError  # 2 3, or 5 behind a fraction: a product, a list, or a slip
+            return True
         if token.text == "[" and [t.text for t in self.peek(2)][1:] in ([], ["cup"], ["cap"]):
             return False  # 0, 1[
         if token.text == "U" and token.blank and [t.text for t in self.peek(2)][1:] in (["("], ["["], [r"\{"]):
@@ -178,3 +183,7 @@ class Expressions(Cursor):
             first, rest = (token, None) if whole else token.split()
             self.back(first, *(() if rest is None else (rest,)))
             return read_atom(self, alone=True)
+
+
+def _is_vector(node: Node) -> bool:
+    return isinstance(node, Symbol) and node.name.startswith((r"\mathbf", r"\vec"))

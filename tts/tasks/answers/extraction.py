@@ -3,20 +3,12 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 from tts.core import Solution
+from tts.tasks.answers.boxes import boxed, last_boxes
 from tts.tasks.answers.nodes import Opaque, Relation, Text
 from tts.tasks.answers.reading import read
 
-_BOX_OR_BRACE = re.compile(
-    r"\\(?:boxed|fbox|framebox)\s*(?:(?P<open>\{)|(?P<bare>-?\d(?:[\d.,]*\d)?|[a-zA-Z](?![a-zA-Z])))|\\.|[{}]",
-    re.DOTALL,
-)
-_BETWEEN_BOXES = re.compile(
-    r"(?:[ \t$*~{}]|\\[()\[\],;! ]|\\q?quad|\\text(?=\s*\{)|[a-zA-Z](?:_\{?\w\}?)?\s*[=:])*(?:[,;，、；]|and|or|和|或|与)"
-    r"(?:[ \t$*~{},]|\\[()\[\],;! ]|\\q?quad|\\text(?=\s*\{)|and|or|[a-zA-Z](?:_\{?\w\}?)?\s*[=:])*"
-)
 _TAGGED = re.compile(
     r"<(?:final_)?answer>((?:(?!<(?:final_)?answer>).)*?)(?:</(?:final_)?answer>|\Z)", re.DOTALL | re.IGNORECASE
 )
@@ -26,7 +18,7 @@ _HASHES = re.compile(r"^####(?!#)[ \t]*(\S[^\n]*)$", re.MULTILINE)
 _EMPHASIS = r"(?:\*|_|`|\"|'|</?(?:b|strong|i|em)>)*"
 _OPENING = r"(?:\s|\*|_|`|ˋ|\\\[|\\\(|\$\$|</?(?:b|strong|i|em)>|<br ?/?>)*(?=\S)"
 _NAMES = (
-    r"(?:final[ \t]+|correct[ \t]+)?answers?|correct[ \t]+(?:option|choice)"
+    r"(?:final[ \t]+|correct[ \t]+)?answers?|correct[ \t]+(?:option|choice)|正确(?:答案|选项)"
     r"|final[ \t]+results?|r[ée]ponse(?:[ \t]+finale)?|respuesta(?:[ \t]+final)?"
     r"|resposta(?:[ \t]+final)?|risposta(?:[ \t]+finale)?|antwort|ответ|정답|답|答え|答(?=[:：])|(?:最终|最後の)?答案"
     r"|最终结果|उत्तर|الجواب|الإجابة|đáp án|jawaban|cevap|odpowiedź|odpověď|antwoord|svar|vastaus"
@@ -34,7 +26,7 @@ _NAMES = (
 _VERBS = (
     r"(?:is|are|est|es|è|é|ist|lautet|应?为|為|应?该?是|等于|は|은|는)?[ \t]*(?:[:：=—–]|-(?=[ \t]))"
     r"|is\b|are\b|(?:should|would|will|must|has to)[ \t]+be\b|equals\b|est\b|es\b|ist\b|lautet\b"
-    r"|应为|应该?是|等于|[为為是は은는èé]"
+    r"|应为|应该?是|等于|[为為是は은는èé]|选(?:择|项)?(?:为|是)?"
 )
 _STATEMENTS = (
     # The answer is 7; **Final Answer**: 7; 答案：7.
@@ -44,10 +36,14 @@ _STATEMENTS = (
     # A heading of its own: ### Answer.
     rf"^[ \t#*_>]*(?:{_NAMES}|results?|solution){_EMPHASIS}[ \t]*[:：]?{_EMPHASIS}[ \t]*\n{_OPENING}",
     r"^[ \t*_]*(?:results?|ans)\.?[ \t]*[:：=]" + _OPENING,
+    rf"【(?:{_NAMES})】[:：]?" + _OPENING,
     r"故选[ \t]*[:：]?" + _OPENING,
+    r"选(?:择|项)?[ \t]*[:：]?[ \t]*(?=[（(]?[A-H](?![a-zA-Z]))",
 )
 _STATEMENT = re.compile("|".join(f"(?:{statement})" for statement in _STATEMENTS), re.IGNORECASE | re.MULTILINE)
-_END_OF_STATEMENT = re.compile(r"\n|,?\s(?:because|since)\b|\.[*_`\"'ˋ]*(?:\s|\Z)|。|</?[a-z]+>", re.IGNORECASE)
+_END_OF_STATEMENT = re.compile(
+    r"\n|,?\s\(?(?:because|since)\b|, as\b|\.[*_`\"'ˋ]*(?:\s|\Z)|。|</?[a-z]+>", re.IGNORECASE
+)
 _QUOTES = (
     ("**", "**"),
     ("*", "*"),
@@ -66,7 +62,8 @@ def extract_answer(text: str) -> str | None:
     r"""Returns the final answer that a solution states, None where it states none.
 
     In this order: the content of the last complete `\boxed{...}` (also `\fbox`, `\framebox`; the inner one where they
-    are nested; several where only commas, "and" or "or" stand between them), GSM8K's last line `#### number`, the last
+    are nested), or several boxes where only commas, "and" or "or" stand between them, which `MathGrader.correct` takes
+    for a list where the reference is one, else for the last of them; GSM8K's last line `#### number`; the last
     "the answer is x", "**Answer**: x", "### Answer" and the like, also in other languages. Where there is an
     `<answer>...</answer>` it is sought in there. What stands in `<think>` is no final answer, and a number that merely
     stands in the text is never taken for one.
@@ -84,7 +81,8 @@ def answer_of(solution: Solution) -> str | None:
 
 
 def _stated(text: str) -> str | None:
-    return _last_boxes(text) or _last_hashes(text) or _last_statement(text)
+    boxes = last_boxes(text)
+    return boxed(boxes) if boxes else _last_hashes(text) or _last_statement(text)
 
 
 def _without_thoughts(text: str) -> str:
@@ -118,7 +116,7 @@ def _bare(statement: str) -> str:
     while True:
         bare = (
             statement.strip()
-            .rstrip(".,;*` ✓✔✅☑\ufe0f．")
+            .rstrip(".,;?*` ✓✔✅☑\ufe0f．？")
             .removesuffix("です")
             .removesuffix("입니다")
             .removesuffix(r"\)")
@@ -135,43 +133,3 @@ def _bare(statement: str) -> str:
         if bare == statement:
             return bare
         statement = bare
-
-
-@dataclass(frozen=True)
-class _Box:
-    start: int
-    """Where its command begins."""
-    content: str
-    end: int
-    """Where it ends."""
-
-
-def _last_boxes(text: str) -> str | None:
-    boxes = _boxes(text)
-    if not boxes:
-        return None
-    contents, first = [boxes[-1].content], boxes[-1]
-    for box in reversed(boxes[:-1]):
-        if box.end > first.start or not _BETWEEN_BOXES.fullmatch(text, box.end, first.start):
-            break
-        contents.insert(0, box.content)
-        first = box
-    return ", ".join(dict.fromkeys(contents))
-
-
-def _boxes(text: str) -> list[_Box]:
-    """Returns the complete boxes that are not empty, by where they open. Linear in the text's length."""
-    opened: list[tuple[int, int] | None] = []
-    found: list[_Box] = []
-    for token in _BOX_OR_BRACE.finditer(text):
-        if token["open"]:
-            opened.append(token.span())
-        elif token["bare"]:
-            found.append(_Box(token.start(), token["bare"], token.end()))
-        elif token[0] == "{":
-            opened.append(None)
-        elif token[0] == "}" and opened:
-            box = opened.pop()
-            if box is not None and (content := text[box[1] : token.start()].strip()):
-                found.append(_Box(box[0], content, token.end()))
-    return sorted(found, key=lambda box: box.start)

@@ -26,6 +26,8 @@ def without_labels(parts: Sequence[list[Token]]) -> tuple[list[list[Token]], boo
     A single part has one only where it is a small letter before a number.
     """
     if len(parts) == 1:
+        if [token.text for token in parts[0]][1:] == [")"] and parts[0][0].text in _SERIES[1].split():
+            return [parts[0][:1]], False
         bare = _without(parts[0], _SERIES[0].split())
         return [_chosen(parts[0]) if bare is None else bare], False
     for series in _SERIES:

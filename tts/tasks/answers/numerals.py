@@ -34,6 +34,8 @@ _BLANK = r"(?:\\[,;:! ]|\\thinspace(?![a-zA-Z])|~| )"
 
 
 def _decimal(digits: str) -> tuple[Fraction | None, int | None]:
+    if digits.isdecimal() and len(digits) <= LONGEST:
+        return Fraction(int(digits)), 0
     mantissa, _, exponent = digits.lower().partition("e")
     if len(mantissa) > LONGEST or len(exponent) > 5:
         return None, None

@@ -10,7 +10,8 @@ from tts.tasks.answers.counts import counted
 from tts.tasks.answers.cursor import RefusedError
 from tts.tasks.answers.nodes import Apply, Node, Number, Quantity
 from tts.tasks.answers.tokens import Token
-from tts.tasks.answers.units import MULTIPLIERS, UNITS, currency, known_unit
+from tts.tasks.answers.unit_names import UNITS
+from tts.tasks.answers.units import MULTIPLIERS, currency, known_unit
 from tts.tasks.answers.vocabulary import words
 from tts.tasks.answers.words import number_word
 
@@ -95,6 +96,8 @@ def _without_degrees(node: Node) -> Node:
 
 def _unit(tokens: Sequence[Token], parse: _Parse) -> Node | None:
     """Reads a unit, or words for what is counted, behind a value."""
+    if not any(token.kind == "word" or token.text in _SIGNS for token in tokens[1:]):
+        return None
     for place in range(1, len(tokens)):
         token = tokens[place]
         if token.kind not in ("word", "mark", "command") or not _may_begin_unit(tokens, place):
@@ -112,6 +115,10 @@ def _unit(tokens: Sequence[Token], parse: _Parse) -> Node | None:
             raise RefusedError
         return Quantity(value.value if isinstance(value, Quantity) else value, unit, optional)
     return None
+
+
+_SIGNS = frozenset(UNITS) | {"Omega"}
+"""Units that may be no words: currencies, percent."""
 
 
 def _may_begin_unit(tokens: Sequence[Token], place: int) -> bool:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import lru_cache
 
+from tts.tasks.answers.boxes import unboxed
 from tts.tasks.answers.characters import in_latex
 from tts.tasks.answers.cursor import RefusedError
 from tts.tasks.answers.expressions import parse
@@ -38,14 +39,18 @@ class Answer:
     Attributes:
         node: What it says.
         form: That in LaTeX; answers with the same form are the same.
+        other: What it says as well, where one of both is a list and the other is none: several boxes or the last of them,
+            12345 or the list of 12 and 345. The reference decides.
     """
 
     node: Node = field(compare=False)
     form: str
+    other: Answer | None = field(default=None, compare=False)
 
 
 _PLAIN = re.compile(r"-?(?:0|[1-9]\d{0,300})(?:\.\d{0,300}[1-9])?", re.ASCII)
 """A number that is its own form."""
+_THOUSANDS = re.compile(r"\d{1,3}(?:,\d{3})+", re.ASCII)
 _MARKED = re.compile(r"^(?P<mark>\*{1,3}|__|`+|ˋ|\"|')(?P<inside>.+)(?P=mark)$", re.DOTALL)
 _FULL_STOP = re.compile(r"(?:(?<![.\\])[.,;]|[。．；，！])\s*$")
 _LABEL = re.compile(
@@ -54,7 +59,7 @@ _LABEL = re.compile(
     re.IGNORECASE,
 )
 _CLOCK = re.compile(r"(?<![a-zA-Z])([ap])\.\s?m\.?(?![a-zA-Z])", re.IGNORECASE)
-_ENDS = frozenset([("mark", "."), ("mark", ","), ("mark", ";"), ("command", "\\")])
+_ENDS = frozenset([("mark", "."), ("mark", ","), ("mark", ";"), ("command", "\\"), ("mark", "\\")])
 _SEPARATORS = frozenset([",", ";", "、", "&", "；"])
 _CONJUNCTIONS = frozenset(["and", "or", "和", "或", "与", "及", "或者", "以及", "und", "oder", "et", "ou", "y"])
 _OPENING, _CLOSING = frozenset(["(", "[", "{", r"\{"]), frozenset([")", "]", "}", r"\}"])
@@ -77,9 +82,10 @@ def read(answer: str) -> Answer:
     if len(plain) > LONGEST:
         words = " ".join(plain.split())
         return Answer(Opaque(words, formula=False), words)
-    node = _read(plain)
-    form = latex(node)
-    return Answer(node, form)
+    contents = unboxed(plain)
+    node = _read(", ".join(contents))
+    other = contents[-1] if len(contents) > 1 else plain.replace(",", ", ") if _THOUSANDS.fullmatch(plain) else None
+    return Answer(node, latex(node), None if other is None else read(other))
 
 
 def _read(text: str) -> Node:
