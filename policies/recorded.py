@@ -45,8 +45,11 @@ class RecordedPolicy(BasePolicy):
         self._format = step_format(steps)
         self._solutions: dict[str, tuple[Solution, ...]] = {}
         self._most_tokens = 0
-        # Attachments do not matter: the solutions are already written.
-        self.traits = PolicyTraits(lacks=("steps", "revisions"), attachments=True, holds=self._count)
+
+    @property
+    def traits(self) -> PolicyTraits:  # type: ignore[override]  # it says how many solutions the file has
+        """Continues and revises nothing. Attachments do not matter: the solutions are already written."""
+        return PolicyTraits(lacks=("steps", "revisions"), attachments=True, holds=self._count)
 
     def check(self) -> None:
         """Reads the file.

@@ -153,7 +153,7 @@ def _file(path: Path) -> Path:
 
 def _table(found: Mapping[str, Agreement]) -> Table:
     table = Table(box=None, pad_edge=False)
-    table.add_column("labels")
+    table.add_column("labels", overflow="fold")
     for name in ("solutions", "steps", "precision", "recall", "acc_error", "acc_correct", "f1"):
         table.add_column(name, justify="right")
     for name, one in found.items():
