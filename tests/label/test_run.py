@@ -188,12 +188,19 @@ def test_a_verifiers_scores_are_kept_and_labels_follow_them(tmp_path: Path) -> N
     assert sum(left) > sum(kept)
 
 
+def test_a_separator_that_never_occurs_is_told(tmp_path: Path) -> None:
+    status, said = label(tmp_path / "run", "policy.steps=@@", "completer.steps=@@", "task.limit=2")
+    assert status == 1
+    assert "policy.steps='@@' never cut a solution: all 16 of them are one step" in said
+
+
 def test_a_dry_run_names_the_cost_and_starts_nothing(tmp_path: Path) -> None:
-    status, said = label(tmp_path / "run", "dry_run=true", "policy.max_tokens=100")
+    status, said = label(tmp_path / "run", "dry_run=true", "policy.max_tokens=100", "completer.max_tokens=256")
     assert status == 0
     assert "384 samples, 38,400 policy tokens" in said
     assert "48 solutions to label" in said
-    assert "384 completions, 786,432 completer tokens, for every step but the last" in said
+    assert "384 completions, 98,304 completer tokens" in said
+    assert "3,456 completions" in said
     assert not (tmp_path / "run/results.jsonl").exists()
 
 
@@ -209,6 +216,7 @@ NO_ANSWER = {"id": "a", "question": "why?"}
         (["sampling.first=100"], "it is more than most=64"),
         (["rule.eps=0"], "rule.eps=0"),
         (["rule=judge"], "rule (ByJudge) reads a verifier's scores; choose one"),
+        (["rule=judge", "verifier=genprm"], "verifier.engine: nothing says how its model runs; add engine@"),
         (["completions=none"], "rule (RelativeProgress) reads counts of completions"),
         (["completions=bisection"], "rule (RelativeProgress) needs the counts of every step"),
         (["rule=judge", "completions=adaptive"], "completions.rule"),

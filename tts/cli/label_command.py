@@ -27,6 +27,8 @@ _REASONS = {
     "disagreement": "completions and verifier disagree",
 }
 """Why problems are skipped and solutions dropped, in words."""
+_EXAMPLE = 10
+"""Steps of a solution in the plan, which cannot know them."""
 
 
 def run_label(host: Host, config: Config, identity: str, folder: Path, console: Console) -> int:
@@ -63,11 +65,14 @@ def plan(job: LabelJob) -> Table:
     result.add_row("at most", f"{problems * most:,} samples{_tokens(job.policy.token_bound(most), problems, 'policy')}")
     result.add_row("", f"{problems * kept:,} solutions to label")
     if k := job.completions.most:
-        of_step = _tokens(job.completer.token_bound(k), problems * kept, "completer")
-        result.add_row("", f"{problems * kept * k:,} completions{of_step}, for every step but the last")
+        for name, steps in (("a step of each", 1), (f"{_EXAMPLE} steps each", _EXAMPLE - 1)):  # the last needs none
+            times = problems * kept * steps
+            result.add_row(
+                name, f"{times * k:,} completions{_tokens(job.completer.token_bound(k), times, 'completer')}"
+            )
     if job.verifier is not None:
-        of_step = _tokens(job.verifier.token_bound(1), problems * kept, "verifier")
-        result.add_row("", f"{job.verifier.votes} votes a step{of_step}, for every step")
+        tokens = _tokens(job.verifier.token_bound(1), problems * kept, "verifier")
+        result.add_row("a step of each", f"{problems * kept * job.verifier.votes:,} votes{tokens}")
     for scope, limits in (("problem", job.budget.problem), ("run", job.budget.run)):
         text = ", ".join(f"{key} {bound:,}" for key, bound in vars(limits).items() if bound is not None)
         if text:
@@ -109,8 +114,16 @@ def _report(job: LabelJob, labelling: Labelling, folder: Path, console: Console)
             f"the limit {labelling.stopped} ended the run after {tally.problems:,} of {len(job.problems):,} problems; the "
             "same command with a higher limit continues"
         )
+    status = 0
+    if job.policy.splits and tally.solutions["all"] and not tally.stepped:
+        print_error(
+            console,
+            f"policy.steps={job.config['policy'].get('steps')!r} never cut a solution: all {tally.solutions['all']:,} of "
+            "them are one step; choose the format that the model writes (blank_line, heading, numbered, or a text)",
+        )
+        status = 1
     if not tally.errors:
-        return 0
+        return status
     print_error(
         console, f"{tally.errors} of {tally.problems} problems ended with an error; the same command retries them"
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from tts.config.build import Config
 from tts.core import Problem
 from tts.core.errors import UserError
 from tts.core.grader import Grader
@@ -13,6 +14,15 @@ from tts.core.verifier import Verifier
 from tts.label.completions import Completions
 from tts.label.rules import Rule
 from tts.label.sampling import Sampling
+
+
+def check_engine(verifier: Config | None) -> None:
+    """Raises UserError if a verifier's model has no engine, which this command chooses for none."""
+    engine = None if verifier is None else verifier.get("engine")
+    if engine is not None and "_target_" not in engine:
+        raise UserError(
+            "verifier.engine: nothing says how its model runs; add engine@verifier.engine=transformers, openai, chat or vllm"
+        )
 
 
 def check_fit(rule: Rule, completions: Completions, completer: Policy, verifier: Verifier | None) -> None:

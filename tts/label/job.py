@@ -19,7 +19,7 @@ from tts.core.verifier import Verifier
 from tts.engines.base import asks_server, report_of
 from tts.engines.metered import MeteredEngine
 from tts.evaluation.doubts import Doubts
-from tts.label.checks import check_fit, check_problems
+from tts.label.checks import check_engine, check_fit, check_problems
 from tts.label.completions import Completions
 from tts.label.labelling import Labeller
 from tts.label.record import Resume
@@ -170,6 +170,7 @@ def compose_label(config: Config, identity: str, resources: Resources) -> LabelJ
     if not (config.get("verifier") or {}).get("_target_"):
         config = {**config, "verifier": None}
     check_groups(config, _GROUPS)
+    check_engine(config["verifier"])
     completions: Completions = build(config["completions"], "completions")
     if not completions.most:
         # Nothing is completed: whatever completes by default takes no part, and needs no engine.

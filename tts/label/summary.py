@@ -28,6 +28,7 @@ class Tally:
         samples: The policy's samples: `right`, `wrong`, `invalid`.
         pass_at_1: Sum of the shares of right samples, and number of problems with samples.
         solutions: Kept solutions, and right ones among them.
+        stepped: Kept solutions of more than one step.
         dropped: Solutions that the rule gave no labels, by reason.
         first_errors: Number of labelled solutions by the index of their first wrong step, -1 for none.
         steps: Number of steps by label.
@@ -42,6 +43,7 @@ class Tally:
     samples: Counter[str] = field(default_factory=Counter)
     pass_at_1: tuple[float, int] = (0.0, 0)
     solutions: Counter[str] = field(default_factory=Counter)
+    stepped: int = 0
     dropped: Counter[str] = field(default_factory=Counter)
     first_errors: Counter[int] = field(default_factory=Counter)
     steps: Counter[str] = field(default_factory=Counter)
@@ -61,6 +63,7 @@ class Tally:
             self.pass_at_1 = share + row["samples"]["right"] / total, number + 1
         self.solutions["all"] += len(row["solutions"])
         self.solutions["right"] += sum(solution["correct"] is True for solution in row["solutions"])
+        self.stepped += sum(len(solution["steps"]) > 1 for solution in row["solutions"])
         for one in labels:
             if isinstance(one, str):
                 self.dropped[one] += 1
