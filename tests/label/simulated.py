@@ -31,9 +31,16 @@ class Drawn:
     def tree(self) -> PrefixTree:
         return PrefixTree.of(self.solutions, self.right, Count())
 
-    def counted(self, plan: Completions, sampled: Count | None = None) -> PrefixTree:
-        """Returns the tree when the plan wants no more."""
+    def counted(self, plan: Completions, sampled: Count | None = None, start: Count | None = None) -> PrefixTree:
+        """Returns the tree when the plan wants no more.
+
+        Args:
+            plan: The plan.
+            sampled: The policy's samples.
+            start: The completions of the problem that are known beforehand.
+        """
         tree = self.tree()
+        tree.counts[ROOT] += start or Count()
         while wanted := plan.wanted(tree, sampled or Count(4, 8)):
             assert all(more > 0 for more in wanted.values())
             for node, more in wanted.items():

@@ -32,9 +32,11 @@ WORLDS: dict[str, dict[str, float]] = {
 }
 
 
-def labels(plan: Completions, rule: Rule, seed: int, **world: float) -> tuple[list[bool | None], int]:
+def labels(
+    plan: Completions, rule: Rule, seed: int, start: Count | None = None, **world: float
+) -> tuple[list[bool | None], int]:
     """Returns the labels of all steps of a problem, and the number of completions."""
-    tree = draw(seed, **world).counted(plan)  # type: ignore[arg-type]
+    tree = draw(seed, **world).counted(plan, start=start)  # type: ignore[arg-type]
     made: list[bool | None] = []
     for found in evidences(tree):
         one = rule.label(found)
@@ -65,14 +67,20 @@ def test_what_is_known_of_the_problem_is_not_sampled_again() -> None:
     assert NoCompletions().wanted(tree, Count()) == {}
 
 
-@given(st.integers(0, 10_000), st.sampled_from(sorted(RULES)), st.sampled_from(sorted(WORLDS)), st.integers(1, 32))
+@given(
+    st.integers(0, 10_000),
+    st.sampled_from(sorted(RULES)),
+    st.sampled_from(sorted(WORLDS)),
+    st.integers(1, 32),
+    st.none() | st.integers(33, 60).flatmap(lambda total: st.builds(Count, st.integers(1, total), st.just(total))),
+)
 def test_without_error_adaptive_labels_are_those_of_the_full_number(
-    seed: int, name: str, world: str, batch: int
+    seed: int, name: str, world: str, batch: int, start: Count | None
 ) -> None:
     rule = RULES[name]
-    full, cost = labels(Fixed(32), rule, seed, **WORLDS[world])
+    full, cost = labels(Fixed(32), rule, seed, start, **WORLDS[world])
     # Prefixes behind the first that nothing solves are left out, and no prediction is certain but by then.
-    some, less = labels(Adaptive(rule, Prediction(32, batch, error=0.0)), rule, seed, **WORLDS[world])
+    some, less = labels(Adaptive(rule, Prediction(32, batch, error=0.0)), rule, seed, start, **WORLDS[world])
     assert some == full
     assert less <= cost
 

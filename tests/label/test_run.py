@@ -172,6 +172,30 @@ def test_records_are_recorded_solutions(tmp_path: Path, finished: Path) -> None:
     assert {row["pass_at_1"][1] for row in rows} == {8}
 
 
+def test_conversations_stay_what_they_are(tmp_path: Path) -> None:
+    turns = [
+        {"role": role, "content": text} for role, text in (("user", "Hi"), ("assistant", "Hi"), ("user", "1 + 1?"))
+    ]
+    row = {"id": "a", "messages": turns, "answer": "2", "solutions": [{"text": "1 + 1 = 2.\n\nSo \\boxed{2}."}]}
+    path = tmp_path / "samples.jsonl"
+    path.write_text(json.dumps(row) + "\n")
+    task = [
+        "task=jsonl",
+        f"task.path={path}",
+        "+task.fields.messages=messages",
+        "policy=recorded",
+        f"policy.path={path}",
+    ]
+    chosen = ["sampling.keep=null", "completions=none", "rule=judge", "verifier=calculator", CHAT]
+    status, said = label(tmp_path / "run", *task, *chosen)
+    assert status == 0, said
+    (made,) = lines(tmp_path / "run/labels.jsonl")
+    assert (made["messages"], made["labels"], made["correct"]) == (turns, [1, 1], True)
+    labels = tmp_path / "run/labels.jsonl"
+    status, said = judge(tmp_path / "judged", "task=labels", f"task.path={labels}", "verifier=calculator")
+    assert (status, judged(tmp_path / "judged")["acc_correct"]) == (0, 1.0)
+
+
 def test_a_verifiers_scores_are_kept_and_labels_follow_them(tmp_path: Path) -> None:
     verifier = ["verifier=simulated", "engine@verifier.engine=simulated", "task.limit=2"]
     assert label(tmp_path / "run", "rule=consensus", *verifier)[0] == 0

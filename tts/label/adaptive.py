@@ -31,11 +31,9 @@ class Adaptive:
     def __init__(self, rule: CountRule, prediction: Prediction) -> None:
         self._rule, self._prediction = rule, prediction
         self.most = prediction.most
-        shares = [Fraction(right, self.most) for right in range(self.most + 1)]
+        self._shares = [Fraction(right, self.most) for right in range(self.most + 1)]
         # (most + 1, most + 1): whether a step is right, by the number of right completions before and after it.
-        self._right: Array = np.array(
-            [[rule.right(rule.value(before, after)) for after in shares] for before in shares], dtype=float
-        )
+        self._right: Array = np.stack([self._right_after(before) for before in self._shares])
         # The certain outcome of a whole solution: wrong, right.
         self._ends: tuple[Array, Array] = (np.eye(self.most + 1)[0], np.eye(self.most + 1)[-1])
 
@@ -45,7 +43,9 @@ class Adaptive:
         alive, unsolved = self._alive(tree, shares)
         wanted: set[int] = set()
         for before, after, outcome in self._steps(tree, shares):
-            right = min(alive[before], float(shares[before] @ self._right @ outcome))
+            share = tree.counts[before].share if tree.counts[before].total > self.most else None
+            rights = shares[before] @ self._right if share is None else self._right_after(share)
+            right = min(alive[before], float(rights @ outcome))
             if self._prediction.settled(right):
                 continue
             open_end = unsolved[before]
@@ -53,6 +53,10 @@ class Adaptive:
             wanted.update(around if open_end is None else (open_end,))
         batches = {node: self._prediction.more(tree.counts[node]) for node in sorted(wanted)}
         return {node: batch for node, batch in batches.items() if batch}
+
+    def _right_after(self, before: Fraction) -> Array:
+        """Returns whether a step is right by the number of right completions after it, (most + 1,)."""
+        return np.array([self._rule.right(self._rule.value(before, after)) for after in self._shares], dtype=float)
 
     def _steps(self, tree: PrefixTree, shares: Sequence[Array]) -> Iterator[tuple[int, int, Array]]:
         """Yields for each step the prefix before it, the one to count after it, and the distribution of that count."""

@@ -48,7 +48,7 @@ class Prediction:
     def distribution(self, count: Count) -> Array:
         """Returns the probabilities of 0 to `most` right completions among `most`, (most + 1,).
 
-        More than `most` completions, as a problem's samples may be, are taken as that share of `most`.
+        More than `most` completions, as a problem's samples may be, are rounded to their share of `most`.
         """
         if count.total > self.most:
             count = Count(round(self.most * count.right / count.total), self.most)
