@@ -50,7 +50,7 @@ class Sampler:
         asked = replace(request, sampling=sent(request.sampling, self._found))
         choices = await self._ask(prompt, asked, chunk)
         ends = await asyncio.gather(*(self._ending(prompt, request.sampling, asked, said) for said in choices))
-        return [end.completion(said, request.sampling) for said, end in ends]
+        return [end.completion(said, request.sampling, again) for said, end, again in ends]
 
     async def _ask(self, prompt: Prompt, request: Request, chunk: range) -> list[Said]:
         def read(answer: Wire) -> list[Said]:
@@ -59,25 +59,25 @@ class Sampler:
         body = self._dialect.write(self._server.model, prompt, request, chunk, self._found)
         return await self._server.post(self._dialect.path, body, read)
 
-    async def _ending(self, prompt: Prompt, sampling: Sampling, asked: Request, said: Said) -> tuple[Said, Ending]:
-        """Returns a choice and what ended it; if the choice does not show it, the sample is asked for again."""
+    async def _ending(self, prompt: Prompt, sampling: Sampling, asked: Request, said: Said) -> tuple[Said, Ending, int]:
+        """Returns a choice, what ended it, and the tokens of asking again, if the choice does not show its end."""
         if not asked.sampling.stop:
-            return said, cut(said, sampling)
+            return said, cut(said, sampling), 0
         end = ending(said, sampling, self._found)
         expected = asked.sampling.top_logprobs > 0 and self._found.logprobs in ("legacy", "chat")
         if end is not None and not _lacks_tokens(said, end, expected):
-            return said, end
+            return said, end, 0
         only = range(said.index, said.index + 1)
         (again,) = await self._ask(prompt, replace(asked, sampling=without_stops(said, asked.sampling)), only)
         seen = cut(again, sampling)
         same = seen.text == said.text and (seen.stop is not None or again.finish_reason == "stop")
         if end is not None:  # only tokens were lacking
             full = again.tokens if same and not _lacks_tokens(again, seen, expected) else None
-            return replace(said, tokens=full and full[: said.completion_tokens]), end
+            return replace(said, tokens=full and full[: said.completion_tokens]), end, again.sampled
         if same:
-            return said, seen
+            return said, seen, again.sampled
         (whole,) = await self._ask(prompt, replace(asked, sampling=replace(asked.sampling, stop=())), only)
-        return whole, cut(whole, sampling)
+        return whole, cut(whole, sampling), said.sampled + again.sampled
 
 
 def _lacks_tokens(said: Said, end: Ending, expected: bool) -> bool:
