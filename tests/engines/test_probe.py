@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import count
@@ -257,3 +257,19 @@ async def test_a_runs_summary_says_what_ran_its_models() -> None:
         **(engine.found or Findings()).to_json(),
     }
     assert evaluation.summary["engines"]["policy"]["version"] == "0.11.0"
+
+
+@pytest.mark.parametrize(("tokenizes", "count"), [(True, len), (False, lambda text: -(-len(text) // 4))])
+async def test_tokens_that_no_answer_counts_are_counted_as_those_of_texts(
+    tokenizes: bool, count: Callable[[str], int]
+) -> None:
+    with serve(lambda body: {**completion(body, "a b c d e"), "usage": None}, tokenizes=tokenizes) as server:
+        (found,) = await said(OpenAIEngine("m", server.url), Request("some prompt"))
+    assert (found.completion_tokens, found.prompt_tokens) == (count("a b c d e"), count("some prompt"))
+
+
+async def test_what_a_server_says_instead_of_choices_is_told() -> None:
+    with serve(lambda body: {"error": {"message": "out of pages"}}) as server:
+        engine = OpenAIEngine("m", server.url, retries=0)
+        with pytest.raises(EngineError, match="out of pages"):
+            await said(engine, Request("p"))

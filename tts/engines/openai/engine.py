@@ -154,7 +154,7 @@ class OpenAIEngine:
 
     def _use(self, found: Findings) -> None:
         self._dialect = dialect_of(self._dialect_name, found, self._tokenizer.encode)
-        self._sampler = Sampler(self._server, self._dialect, found, self._processed)
+        self._sampler = Sampler(self._server, self._dialect, found, self.count_tokens, self._processed)
         self._findings = found
 
     async def generate(self, request: Request) -> AsyncGenerator[Completion, None]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 
 from tts.engines.generating import Completion, Request, Sampling
@@ -22,13 +22,22 @@ class Sampler:
         server: The server.
         dialect: Its dialect.
         found: What it can do.
+        count: Counts the tokens of a text where the server does not.
         processed: Whether it reports the distribution sampled from instead of the model's own.
     """
 
-    def __init__(self, server: Server, dialect: Dialect, found: Findings, processed: bool = False) -> None:
+    def __init__(
+        self,
+        server: Server,
+        dialect: Dialect,
+        found: Findings,
+        count: Callable[[str], Awaitable[int]],
+        processed: bool = False,
+    ) -> None:
         self._server = server
         self._dialect = dialect
         self._found = found
+        self._count = count
         self._processed = processed or found.logprobs_mode == "processed"
 
     async def ask(self, request: Request) -> Sequence[Said]:
@@ -48,9 +57,15 @@ class Sampler:
     async def complete(self, prompt: Prompt, request: Request, chunk: range) -> list[Completion]:
         """Returns some samples of a request: those of the indices `chunk` of its seeds; errors as for `ask`."""
         asked = replace(request, sampling=sent(request.sampling, self._found))
-        choices = await self._ask(prompt, asked, chunk)
+        choices = [await self._counted(said, request.prompt) for said in await self._ask(prompt, asked, chunk)]
         ends = await asyncio.gather(*(self._ending(prompt, request.sampling, asked, said) for said in choices))
         return [end.completion(said, request.sampling, again) for said, end, again in ends]
+
+    async def _counted(self, said: Said, prompt: str) -> Said:
+        """Returns a choice with the numbers of tokens that the server does not report."""
+        if said.completion_tokens is None and said.tokens is None:
+            said = replace(said, completion_tokens=await self._count(said.text))
+        return said if said.prompt_tokens is not None else replace(said, prompt_tokens=await self._count(prompt))
 
     async def _ask(self, prompt: Prompt, request: Request, chunk: range) -> list[Said]:
         def read(answer: Wire) -> list[Said]:
