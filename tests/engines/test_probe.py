@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import count
@@ -89,6 +89,12 @@ async def test_what_is_found_is_reported_and_distinguishes_banks_only_where_resu
         assert identity == {**expected, **unnamed}
 
 
+def of_text(completion: Completion) -> Completion:
+    """Returns what must be equal in a completion whose end was looked for."""
+    tokens = completion.completion_tokens - completion.unseen_tokens
+    return replace(bare(completion), completion_tokens=tokens, unseen_tokens=0)
+
+
 @pytest.mark.parametrize(
     "manner",
     [
@@ -104,7 +110,9 @@ async def test_ends_are_those_in_process(manner: Manner) -> None:
     request = Request(PROMPTS[0], STOPS, tuple(range(8)))
     expected = await said(TransformersEngine(EMBEDDED_POLICY, device="cpu"), request)
     with engine_of(manner) as engine:
-        assert [bare(c) for c in await said(engine, request)] == [bare(c) for c in expected]
+        found = await said(engine, request)
+    # What was sampled again to see an end is paid for, and no part of the text.
+    assert [of_text(c) for c in found] == [of_text(c) for c in expected]
     assert {c.stop for c in expected} == {"5.", "7", None}  # None: the model ended it
 
 
@@ -148,7 +156,7 @@ async def test_faults_between_the_answers_change_nothing() -> None:
     faults = (BUSY, None, (503, {}), BROKEN, None, BUSY, (500, {"error": "x"}), None)
     for manner in (OpenAIManner(), OllamaManner(), LlamaCppManner()):
         with engine_of(Seen(manner, faults), retries=20) as engine:
-            assert [bare(c) for c in await said(engine, request)] == [bare(c) for c in expected]
+            assert [of_text(c) for c in await said(engine, request)] == [of_text(c) for c in expected]
 
 
 async def test_choices_with_wrong_indices_are_an_error() -> None:
@@ -249,3 +257,19 @@ async def test_a_runs_summary_says_what_ran_its_models() -> None:
         **(engine.found or Findings()).to_json(),
     }
     assert evaluation.summary["engines"]["policy"]["version"] == "0.11.0"
+
+
+@pytest.mark.parametrize(("tokenizes", "count"), [(True, len), (False, lambda text: -(-len(text) // 4))])
+async def test_tokens_that_no_answer_counts_are_counted_as_those_of_texts(
+    tokenizes: bool, count: Callable[[str], int]
+) -> None:
+    with serve(lambda body: {**completion(body, "a b c d e"), "usage": None}, tokenizes=tokenizes) as server:
+        (found,) = await said(OpenAIEngine("m", server.url), Request("some prompt"))
+    assert (found.completion_tokens, found.prompt_tokens) == (count("a b c d e"), count("some prompt"))
+
+
+async def test_what_a_server_says_instead_of_choices_is_told() -> None:
+    with serve(lambda body: {"error": {"message": "out of pages"}}) as server:
+        engine = OpenAIEngine("m", server.url, retries=0)
+        with pytest.raises(EngineError, match="out of pages"):
+            await said(engine, Request("p"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Annotated
 
 from tts.bank import Bank
 from tts.budget import Budget, Role
@@ -11,7 +12,7 @@ from tts.config.build import Built, Config, build, takes
 from tts.core.annotations import fit
 from tts.core.errors import UserError
 from tts.core.setting_error import nearest, refused
-from tts.core.settings import PositiveInt, Text, inside
+from tts.core.settings import OneOf, PositiveInt, Text, inside
 from tts.engines.base import BaseEngine
 from tts.engines.metered import MeteredEngine, metered
 from tts.runtime.clocks import CLOCKS
@@ -21,17 +22,27 @@ from tts.sandbox.metered import MeteredSandbox
 
 _LEAST_PROBLEMS = 64
 
+_SETTINGS: Mapping[str, object] = {
+    "clock": Annotated[str, OneOf(CLOCKS)],
+    "dry_run": bool,
+    "resume": bool | None,
+    "seed": int,
+    "objective": Mapping[str, object] | None,
+}
+"""The types of settings outside of groups."""
+
 
 def check_groups(config: Config, groups: Sequence[str]) -> None:
-    """Raises UserError if the configuration lacks one of the groups, or names an unknown clock."""
+    """Raises UserError if the configuration lacks one of the groups, or a setting outside of them is wrong."""
     missing = [group for group in groups if config.get(group) is None]
     if missing:
         raise UserError(
             f"the configuration has no {', '.join(missing)}; choose {' '.join(f'{group}=...' for group in missing)}, or use "
             "the command at the top of the experiment's file"
         )
-    if config["clock"] not in CLOCKS:
-        raise UserError(f"clock={config['clock']}: choose one of {', '.join(CLOCKS)}")
+    for name, annotation in _SETTINGS.items():
+        if name in config:
+            fit(config[name], annotation, name)
 
 
 def engines_of(

@@ -45,7 +45,7 @@ def load_module(
 
     With `dtype` auto, a tiny model on a CPU is computed in float64: rounding then no longer affects samples, so that a
     run does not depend on how its requests were batched. Larger ones on a CPU are computed in the precision that suits
-    the processor, and on other devices in the checkpoint's.
+    the processor, and on other devices in the checkpoint's. The weights of a GGUF file are unpacked into bfloat16 there.
 
     Args:
         kind: transformers' class that loads it, such as `AutoModel`.
@@ -68,7 +68,7 @@ def load_module(
         with _ALONE, opened(model, revision) as (place, located):
             module, info = kind.from_pretrained(
                 place,
-                dtype=_while_loading(model, dtype),
+                dtype=_while_loading(model, dtype, where),
                 output_loading_info=True,
                 **located,
                 **unpacked,
@@ -84,7 +84,7 @@ def load_module(
         raise not_found("model", model, error) from error
 
 
-def _while_loading(model: str, dtype: str) -> torch.dtype | Literal["auto"]:
+def _while_loading(model: str, dtype: str, where: str) -> torch.dtype | Literal["auto"]:
     """Returns the precision to load weights in, such that none of a large model is held twice."""
     import torch
 
@@ -93,7 +93,9 @@ def _while_loading(model: str, dtype: str) -> torch.dtype | Literal["auto"]:
         return precision
     if not gguf.is_gguf(model):
         return "auto"
-    return torch.float32 if Path(model).stat().st_size < processor.TINY else processor.precision()
+    if Path(model).stat().st_size < processor.TINY:
+        return torch.float32
+    return processor.precision() if where == "cpu" else torch.bfloat16
 
 
 def _suit(module: PreTrainedModel) -> PreTrainedModel:
@@ -102,8 +104,10 @@ def _suit(module: PreTrainedModel) -> PreTrainedModel:
 
     if module.num_parameters() < processor.TINY:
         return module.to(torch.float64)
-    # Weights alone: the frequencies of positions, which are no weights, stay in float32.
     loaded, wanted = module.dtype, processor.precision()
+    if loaded.itemsize > wanted.itemsize:  # whoever saved it in full precision may need that
+        return module
+    # Weights alone: the frequencies of positions, which are no weights, stay in float32.
     for weight in module.parameters():
         if weight.dtype == loaded:
             weight.data = weight.data.to(wanted)
