@@ -101,6 +101,16 @@ def test_with_an_error_nearly_all_labels_are_the_same_and_cost_less(name: str, s
     assert less / cost <= share
 
 
+def test_where_nothing_recovers_monotone_completions_cost_hard_labels_less() -> None:
+    prediction = Prediction(32, 4, error=0.03)
+    spent = {}
+    for monotone in (False, True):
+        runs = [labels(Adaptive(Hard(), prediction, monotone), Hard(), seed) for seed in range(12)]
+        assert [made for made, _ in runs] == [labels(Fixed(32), Hard(), seed)[0] for seed in range(12)]
+        spent[monotone] = sum(cost for _, cost in runs)
+    assert spent[True] < 0.6 * spent[False]
+
+
 @given(st.integers(0, 10_000), st.integers(2, 16))
 def test_bisection_finds_the_first_error(seed: int, steps: int) -> None:
     problem = draw(seed, steps=steps, wrong=0.03)  # type: ignore[arg-type]

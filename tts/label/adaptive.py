@@ -24,18 +24,22 @@ class Adaptive:
     Args:
         rule: The rule of the labels; one over counts.
         prediction: When a label is settled, and the full number of completions.
+        monotone: Whether to assume, as OmegaPRM does, that nothing is solved any more after a prefix that is not, so that
+            what follows it waits for it, and is left as it is, under every rule. Relative progress and rules that label
+            nothing after an error need no such assumption.
     """
 
     all_steps = True
 
-    def __init__(self, rule: CountRule, prediction: Prediction) -> None:
+    def __init__(self, rule: CountRule, prediction: Prediction, monotone: bool = False) -> None:
         self._rule, self._prediction = rule, prediction
+        self._ends_at_zero = rule.ends or monotone
         self.most = prediction.most
         self._shares = [Fraction(right, self.most) for right in range(self.most + 1)]
         # (most + 1, most + 1): whether a step is right, by the number of right completions before and after it.
         self._right: Array = np.stack([self._right_after(before) for before in self._shares])
         # The certain outcome of a whole solution: wrong, right.
-        self._ends: tuple[Array, Array] = (np.eye(self.most + 1)[0], np.eye(self.most + 1)[-1])
+        self._outcomes: tuple[Array, Array] = (np.eye(self.most + 1)[0], np.eye(self.most + 1)[-1])
 
     def wanted(self, tree: PrefixTree, sampled: Count) -> Mapping[int, int]:
         """Returns another batch for the prefixes around each step whose label is open."""
@@ -64,7 +68,7 @@ class Adaptive:
             yield before, after, shares[after]
         if self._rule.relative:  # otherwise a last step is settled by the answer
             for path, right in zip(tree.paths, tree.right, strict=True):
-                yield path[-1], path[-1], self._ends[bool(right)]
+                yield path[-1], path[-1], self._outcomes[bool(right)]
 
     def _alive(self, tree: PrefixTree, shares: Sequence[Array]) -> tuple[list[float], list[int | None]]:
         """Returns, for rules that look no further than the first prefix that no completion solves, two values a prefix.
@@ -74,7 +78,7 @@ class Adaptive:
         """
         alive = [1.0] * len(shares)
         first: list[int | None] = [None] * len(shares)
-        if not self._rule.ends:
+        if not self._ends_at_zero:
             return alive, first
         for before, node in tree.edges():
             count = tree.counts[node]
