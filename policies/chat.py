@@ -48,6 +48,9 @@ class ChatPolicy(BasePolicy):
         repetition_penalty: 1 disables it.
         max_tokens: Bound of a whole solution. One that reaches it is not finished and has no answer.
         max_step_tokens: Bound of a step when steps are sampled one at a time.
+        opens_steps: Whether a prefix that is completed to a whole solution is followed by the beginning of the next step,
+            where the step format has one (`Step 3: `), as in GenPRM's Monte Carlo completions. Otherwise the model decides
+            whether the last step is over.
         revise: The user turn that asks for a revision, with `{critique}` in it (GenPRM, App. A).
         seed: The run's seed.
     """
@@ -67,12 +70,14 @@ class ChatPolicy(BasePolicy):
         repetition_penalty: PositiveFloat = 1.0,
         max_tokens: PositiveInt = 2048,
         max_step_tokens: PositiveInt = 512,
+        opens_steps: bool = False,
         revise: str = "{critique}",
         seed: int = 0,
     ) -> None:
         self._client = SeededSampler(engine, seed)
         self._chat, self._user, self._system, self._revise = chat, user, system, revise
         self._steps, self._format = steps, step_format(steps)
+        self._opens_steps = opens_steps
         self._max_step_tokens = max_step_tokens
         self._sampling = Sampling(max_tokens, temperature, top_p, top_k, repetition_penalty)
 
@@ -105,7 +110,8 @@ class ChatPolicy(BasePolicy):
         self, problem: Problem, prefix: Solution, n: int, first: int = 0
     ) -> AsyncGenerator[Solution, None]:
         """Yields whole solutions."""
-        opened = prefix.text or self._format.opening("", 0)
+        opens = self._opens_steps or not prefix.text
+        opened = prefix.text + (self._format.opening(prefix.text, len(prefix.steps)) if opens else "")
         sampling = self._left(self._sampling, prefix)
         async for completion in self._sample(self._prompt(problem) + opened, sampling, n, first):
             yield self._solution(prefix, opened, completion)
@@ -152,7 +158,8 @@ class ChatPolicy(BasePolicy):
         )
         # If the prefix's token count is unknown, so is the sum.
         known = prefix.tokens or not prefix.text
-        return replace(written, tokens=prefix.tokens + completion.completion_tokens if known else 0)
+        tokens = completion.completion_tokens - completion.unseen_tokens
+        return replace(written, tokens=prefix.tokens + tokens if known else 0)
 
 
 def _opened(system: str | None, turns: Conversation) -> list[Message]:

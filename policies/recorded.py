@@ -38,9 +38,6 @@ class RecordedPolicy(BasePolicy):
         steps: Step format that splits solutions given as text.
     """
 
-    # Attachments do not matter: the solutions are already written.
-    traits = PolicyTraits(lacks=("steps", "revisions"), attachments=True)
-
     def __init__(self, path: str | None = None, steps: Text = "blank_line") -> None:
         if path is None:
             raise refused("path", path, "the recorded solutions' file is needed")
@@ -48,6 +45,11 @@ class RecordedPolicy(BasePolicy):
         self._format = step_format(steps)
         self._solutions: dict[str, tuple[Solution, ...]] = {}
         self._most_tokens = 0
+
+    @property
+    def traits(self) -> PolicyTraits:  # type: ignore[override]  # it says how many solutions the file has
+        """Continues and revises nothing. Attachments do not matter: the solutions are already written."""
+        return PolicyTraits(lacks=("steps", "revisions"), attachments=True, holds=self._count)
 
     def check(self) -> None:
         """Reads the file.
@@ -82,6 +84,9 @@ class RecordedPolicy(BasePolicy):
         given = tuple(_text(step, index) for step in steps)
         whole_text = "\n\n".join(given) if text is None else _text(text, index)
         return Solution(whole_text, given, ends, index, tokens, correct)
+
+    def _count(self, problem: Problem) -> int:
+        return len(self._solutions.get(problem.id, ()))
 
     def token_bound(self, n: int, steps: int | None = None) -> int | None:
         """Returns the largest recorded cost: nothing is generated."""

@@ -10,6 +10,7 @@ from rich.console import Console
 
 from tts.cli.host import Host
 from tts.cli.judge_command import run_judge
+from tts.cli.label_command import run_label
 from tts.cli.search_command import run_search
 from tts.evaluation.job import SearchJob, compose_job
 from tts.runtime.composition import Composition
@@ -34,6 +35,11 @@ def search_job(config: dict[str, Any], identity: str, folder: Path, console: Con
 def judge_job(config: dict[str, Any], identity: str, folder: Path, console: Console) -> int:
     """Has labelled solutions judged and returns the exit status."""
     return _run(run_judge, config, identity, folder, console)
+
+
+def label_job(config: dict[str, Any], identity: str, folder: Path, console: Console) -> int:
+    """Has the steps of solutions labelled and returns the exit status."""
+    return _run(run_label, config, identity, folder, console)
 
 
 def _run(job: Callable[[Host, dict[str, Any], str, Path, Console], int], *arguments: Any) -> int:

@@ -18,7 +18,8 @@ from verifiers.base import BaseVerifier
 class RecordedVerifier(BaseVerifier):
     """Looks up scores by problem and solution index.
 
-    One JSON object per line: `{"id", "index", "scores": [..]}`; any finite numbers, one per step or one for the whole.
+    One JSON object per line: `{"id", "index", "scores": [..]}`; any finite numbers, one per step (null for
+    none) or one for the whole.
 
     Args:
         path: The file.
@@ -32,7 +33,7 @@ class RecordedVerifier(BaseVerifier):
             raise refused("path", path, "the recorded scores' file is needed")
         self._path = Path(path).expanduser()
         self._aggregator = aggregator
-        self._scores: dict[tuple[str, int], tuple[float, ...]] = {}
+        self._scores: dict[tuple[str, int], tuple[float | None, ...]] = {}
 
     def check(self) -> None:
         """Reads the file.
@@ -42,8 +43,8 @@ class RecordedVerifier(BaseVerifier):
         """
         for place, row in read_lines(self._path):
             try:
-                scores = tuple(float(score) for score in row["scores"])  # type: ignore[index]
-                if not all(math.isfinite(score) for score in scores):
+                scores = tuple(None if score is None else float(score) for score in row["scores"])  # type: ignore[index]
+                if not all(score is None or math.isfinite(score) for score in scores):
                     raise ValueError("a score is not finite")
                 self._scores[str(row["id"]), int(row["index"])] = scores  # type: ignore[index]
             except (ValueError, LookupError, TypeError) as error:

@@ -36,6 +36,7 @@ completions = st.builds(
     st.integers(0, 2**40),
     st.integers(0, 2**40),
     reasoning=st.just("") | st.text(st.characters()),
+    unseen_tokens=st.just(0) | st.integers(0, 2**40),
 )
 
 

@@ -218,7 +218,8 @@ class ChatServer:
         if host.names_stops:
             choice["stop_reason"] = stop
         if host.logprobs and body.get("logprobs"):
-            choice["logprobs"] = {"content": [_entry(token) for token in tokens_of(cut)]}
+            # As vLLM does, with those of the stop string.
+            choice["logprobs"] = {"content": [_entry(token) for token in tokens_of(cut + (stop or ""))]}
         return choice
 
 

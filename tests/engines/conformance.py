@@ -248,8 +248,12 @@ class EngineConformance:
                 assert max(token.top.values()) <= 0
                 assert sum(map(math.exp, token.top.values())) < 1 + 1e-6
                 assert any(math.isclose(lp, token.logprob, abs_tol=1e-9) for lp in token.top.values())
-                # Bytes that are no whole character look alike, and an end-of-text token has no text of its own.
-                if token.text and not any("\ufffd" in text for text in [*token.top, token.text]):
+                # Bytes that are no whole character look alike, and special tokens may have no text of their own.
+                if (
+                    token.text
+                    and "" not in token.top
+                    and not any("\ufffd" in text for text in [*token.top, token.text])
+                ):
                     assert token.top[token.text] == token.logprob
                     extra = sum(lp >= token.logprob for lp in token.top.values()) > alternatives
                     assert len(token.top) == alternatives + extra

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from tts.engines.http.probe import PROMPT
 from tts.engines.stops import cut_at_stop
 
 Misbehaviour = Callable[[BaseHTTPRequestHandler], None]
@@ -57,7 +58,8 @@ def serve(answer: Answer, model: str = "m", tokenizes: bool = True, port: int = 
                 self.send(*((200, json.dumps({"count": len(body["prompt"])})) if tokenizes else (404, "{}")))
                 return
             with server.lock:
-                server.bodies.append(body)
+                if body.get("prompt") != PROMPT:  # a probe's requests say nothing about a search
+                    server.bodies.append(body)
                 server.at_once += 1
                 server.most_at_once = max(server.most_at_once, server.at_once)
             try:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests import program
-from tests.engines.chat_server import HOSTS, SOLUTION, Host, deepseek, openai, serve_chat, vllm
+from tests.engines.chat_server import HOSTS, SOLUTION, Host, deepseek, obedient, openai, serve_chat, vllm
 from tts.core import Problem
 from tts.core.errors import UserError
 from tts.engines.chat import ChatEngine
@@ -23,6 +23,7 @@ from tts.runtime.runtime import Runtime
 pytestmark = pytest.mark.integration
 
 ROOT = Path(__file__).resolve().parents[2]
+LONG = "".join(f"Step number {k} is right.\n\n" for k in range(12)) + "\\boxed{29}"
 SOFT = math.exp(-0.2) / (math.exp(-0.2) + math.exp(-1.9))
 QUESTION = Problem("p", "How many shirts?", "29")
 
@@ -120,6 +121,19 @@ async def test_what_the_configuration_says_is_refused_without_asking() -> None:
             with pytest.raises(UserError, match="continues a partial solution"):
                 runtime.composed(*both(server.url, "search=beam", "search.n=4", "policy.engine.continuation=none"))
     assert not server.bodies
+
+
+async def test_what_a_step_cost_beyond_its_text_does_not_shorten_the_solution() -> None:
+    """Where stop strings are cut here, each step pays for the rest of the answer; the bound is that of its text."""
+
+    def verbose(messages: list[dict[str, Any]], prefix: str) -> str:
+        asked = messages[-1]["content"].startswith("How many shirts?")
+        return LONG.removeprefix(prefix) if asked else obedient(messages, prefix)
+
+    host = deepseek(thinks="", model=verbose)
+    result, _ = await search(host, "search=beam", "search.n=4", "policy.max_tokens=120", "policy.max_step_tokens=110")
+    assert {candidate.solution.text for candidate in result.candidates} == {LONG}
+    assert result.candidates[0].solution.tokens < 120
 
 
 @pytest.mark.parametrize("name", [name for name in HOSTS if name != "openai"])

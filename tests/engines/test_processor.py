@@ -19,16 +19,19 @@ TINY = processor.TINY
 @pytest.mark.parametrize("wanted", [torch.bfloat16, torch.float32])
 @pytest.mark.integration
 def test_large_models_take_the_precision_that_suits_the_processor(
-    checkpoint: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch, wanted: torch.dtype
+    checkpoint: Callable[[str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wanted: torch.dtype
 ) -> None:
     from transformers import AutoModelForCausalLM
 
-    def loaded(dtype: str) -> torch.nn.Module:
-        return load_module(AutoModelForCausalLM, str(checkpoint("llama")), None, dtype, "cpu")
+    def loaded(dtype: str, folder: Path = tmp_path) -> torch.nn.Module:
+        return load_module(AutoModelForCausalLM, str(folder), None, dtype, "cpu")
 
+    exact = checkpoint("llama")
+    AutoModelForCausalLM.from_pretrained(exact, dtype=torch.float16).save_pretrained(tmp_path)
     monkeypatch.setattr(processor, "precision", lambda: wanted)
     assert {weight.dtype for weight in loaded("auto").parameters()} == {torch.float64}
     monkeypatch.setattr(processor, "TINY", 0)
+    assert {weight.dtype for weight in loaded("auto", exact).parameters()} == {torch.float64}  # as it was saved
     large = loaded("auto")
     assert {weight.dtype for weight in large.parameters()} == {wanted}
     # The frequencies of positions would lose their last digits in bfloat16.

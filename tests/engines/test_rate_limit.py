@@ -109,13 +109,41 @@ def test_earlier_requests_go_first_and_a_pause_holds_all() -> None:
 
     async def run() -> None:
         limiter = RateLimiter(60)
-        limiter.leave(await limiter.enter(0))
-        limiter.pause(30)
+        limiter.busy(await limiter.enter(0), 30)
         await asyncio.gather(*(one(limiter, order) for order in (7, 3, 5)))
 
     virtually(run())
     assert [order for order, _ in passed] == [3, 5, 7]
     assert passed[0][1] == pytest.approx(30)
+
+
+def test_a_host_whose_limit_nobody_names_is_asked_less() -> None:
+    """A host that answers two at a time, and says to wait a second: far fewer refusals than requests, and no deadlock."""
+    counts = {"refused": 0, "under way": 0, "answered": 0}
+
+    async def one(limiter: RateLimiter, order: int) -> None:
+        while True:
+            place = await limiter.enter(order)
+            if counts["under way"] >= 2:
+                counts["refused"] += 1
+                limiter.busy(place, 1)
+                continue
+            counts["under way"] += 1
+            await asyncio.sleep(5)
+            counts["under way"] -= 1
+            counts["answered"] += 1
+            limiter.leave(place)
+            return
+
+    async def run() -> float:
+        limiter = RateLimiter()
+        await asyncio.gather(*(one(limiter, order) for order in range(200)))
+        return now()
+
+    seconds = virtually(run())
+    assert counts["answered"] == 200
+    assert counts["refused"] < 198 + 200  # the first burst, and the trials of one more
+    assert seconds < 3 * 200 * 5 / 2
 
 
 def test_a_request_that_is_cancelled_takes_nobody_s_place() -> None:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
@@ -23,6 +24,7 @@ from tts.engines.openai import OpenAIEngine
 from tts.engines.transformers import TransformersEngine
 from tts.tasks.arithmetic import stories
 from verifiers.generative.genprm import GenPRM
+from verifiers.generative.genprm_format import Readout
 
 pytestmark = pytest.mark.integration
 
@@ -33,9 +35,9 @@ Judged = list[tuple[tuple[float | None, ...], tuple[tuple[str, ...], ...]]]
 """Of each solution its scores and what each vote wrote."""
 
 
-async def judged(engine: Engine, readout: str = "soft") -> Judged:
+async def judged(engine: Engine, readout: Readout = "soft", temperature: float = 0.6) -> Judged:
     """Judges three solutions, one of them wrong, with two votes that run code."""
-    verifier = GenPRM(engine, InProcessSandbox(), votes=2, readout=readout, seed=3)  # type: ignore[arg-type]
+    verifier = GenPRM(engine, InProcessSandbox(), votes=2, readout=readout, temperature=temperature, seed=3)
     results: Judged = []
     for number, story in enumerate(islice(stories("validation", 3), 3)):
         steps = solve(story, random.Random(number))
@@ -52,7 +54,7 @@ def in_process() -> dict[str, Judged]:
     async def judge() -> dict[str, Judged]:
         engine = TransformersEngine(CHECKPOINT, device="cpu")
         try:
-            return {readout: await judged(engine, readout) for readout in ("soft", "hard", "as_sampled")}
+            return {readout: await judged(engine, readout) for readout in get_args(Readout)}
         finally:
             await engine.close()
 
@@ -71,7 +73,7 @@ class Case:
     """
 
     manner: Manner
-    readout: str = "soft"
+    readout: Readout = "soft"
     tokenizer: bool = False
     shared: int = 1
 

@@ -29,7 +29,7 @@ class CountingScorer(TransformersScorer):
         batch_size: int = 64,
         context: int | None = None,
         prefix_cache_mb: int = 512,
-        threads: int = 1,
+        threads: int | None = None,
         revision: str | None = None,
     ) -> None:
         super().__init__(model, head, None, None, dtype, device, batch_size, None, context, prefix_cache_mb, threads)

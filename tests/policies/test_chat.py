@@ -117,6 +117,32 @@ async def test_one_sample_is_greedy(way: str) -> None:
     assert greedy.index == GREEDY
 
 
+@pytest.mark.parametrize(
+    ("opens", "steps", "begins"),
+    [
+        (True, "numbered", "\nStep 2: "),
+        (False, "numbered", ""),
+        (True, "heading", "\n\n## Step 2: "),
+        (True, "blank_line", ""),
+    ],
+)
+async def test_completions_begin_the_next_step_if_they_are_to(opens: bool, steps: str, begins: str) -> None:
+    engine = ScriptedEngine(lambda prompt, seed: "so \\boxed{2}")
+    policy = preset("qwen2.5", engine, steps=steps, opens_steps=opens)
+    text = {"heading": "## Step 1: one\n## Step 2: two", "blank_line": "one\n\ntwo"}.get(
+        steps, "Step 1: one\n\nStep 2: two"
+    )
+    whole = policy._format.solution(text, "stop")
+    prefix = whole.prefix(1)
+    (found,) = await collect(policy.solutions(PROBLEM, prefix, 1))
+    assert found.text == f"{prefix.text}{begins}so \\boxed{{2}}"
+    assert len(found.steps) == (2 if begins or steps == "blank_line" else 1)
+    # A solution from its beginning is the same either way.
+    first = preset("qwen2.5", engine, steps=steps, opens_steps=not opens)
+    one, other = [await collect(each.solutions(PROBLEM, Solution(), 1)) for each in (policy, first)]
+    assert one == other
+
+
 async def test_numbered_steps_are_forced() -> None:
     engine = ScriptedEngine(lambda prompt, seed: "a\n\nStep 2: b\nStep 3: \\boxed{2}")
     policy = preset("qwen2.5", engine, steps="numbered")

@@ -74,8 +74,9 @@ def pack(completion: Completion) -> bytes:
     c = completion
     tokens = b"" if c.tokens is None else zlib.compress(_packed_tokens(c.tokens), _LEVEL)
     count = None if c.tokens is None else len(c.tokens)
-    # Reasoning is rare, and a field of its own only where there is some.
-    fields = [c.text, c.finish_reason, c.stop, c.completion_tokens, c.prompt_tokens, *filter(None, (c.reasoning,))]
+    # Few samples have tokens that are not in their text, and only these have the fields.
+    unseen = [c.reasoning, c.unseen_tokens] if c.reasoning or c.unseen_tokens else []
+    fields = [c.text, c.finish_reason, c.stop, c.completion_tokens, c.prompt_tokens, *unseen]
     head = _json([*fields, count, zlib.crc32(tokens)])
     return bytes([_LAYOUT]) + zlib.compress(head, _LEVEL) + tokens
 
@@ -91,11 +92,10 @@ def unpack(body: bytes, index: int = 0) -> Completion:
         ValueError: The bytes are damaged.
     """
     try:
-        (text, finish_reason, stop, sampled, prompt, *thought), tokens = _LAYOUTS[body[0]](body)
+        (text, finish_reason, stop, sampled, prompt, *unseen), tokens = _LAYOUTS[body[0]](body)
     except (zlib.error, struct.error, TypeError, LookupError, ValueError) as error:
         raise ValueError(f"not a packed completion: {error}") from None
-    reasoning = "".join(thought)
-    return Completion(text, finish_reason, stop, tokens, sampled, prompt, index, recorded=True, reasoning=reasoning)
+    return Completion(text, finish_reason, stop, tokens, sampled, prompt, index, True, *unseen)
 
 
 def _unpack(body: bytes) -> tuple[Fields, Sequence[Token] | None]:

@@ -19,7 +19,7 @@ from tts.cli.failures import print_error
 from tts.cli.jobs import Jobs, RunJob
 from tts.cli.sweep import Sweep, expected
 from tts.config.keys import top_level
-from tts.config.refusals import refusal
+from tts.config.refusals import check_options, refusal
 from tts.core.errors import UserError
 
 # A path, not a package: with editable installs a user's `conf` in the current directory might be found first.
@@ -40,6 +40,7 @@ def command(config_name: str, run_job: RunJob, arguments: Sequence[str]) -> int:
     os.environ["HYDRA_FULL_ERROR"] = "1"
     sys.argv[1:] = arguments  # Hydra reads them there
     try:
+        check_options(CONF / f"{config_name}.yaml", arguments)
         with expected(jobs.sweep):
             _rounds(hydra.main(version_base="1.3", config_path=str(CONF), config_name=config_name)(jobs), jobs.sweep)
     except (UserError, HydraException, OmegaConfBaseException) as error:

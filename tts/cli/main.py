@@ -14,6 +14,8 @@ COMMANDS = {
     "search": ("tts.__main__", "solves the problems of a task: samples, judges, chooses"),
     "judge": ("tts.judge.__main__", "measures a verifier on solutions whose steps are labelled"),
     "judge curve": ("tts.judge.curve.__main__", "the table of a sweep of judge"),
+    "label": ("tts.label.__main__", "labels the steps of a policy's solutions, to train on"),
+    "label compare": ("tts.label.compare", "grades labels against others of the same solutions"),
     "report": ("tts.report.__main__", "compares finished runs: tables and a page"),
     "trace": ("tts.trace.__main__", "shows how a search made its choice"),
     "probe": ("tts.cli.probe_command", "shows what a server can do, and what its gaps mean"),

@@ -10,8 +10,6 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from hydra.utils import get_object
-
 import tts.config.resolvers  # noqa: F401  configurations use them
 from tts.config.earlier import first_form, present_name
 from tts.config.packages import theirs
@@ -121,11 +119,32 @@ def _target(config: Config, where: str) -> Callable[..., object]:
     if path is None:
         raise SettingError(where, "no _target_ says which class this configures")
     try:
-        target: Callable[..., object] = get_object(present_name(str(path)))
+        target = _located(present_name(str(path)))
     except Exception as error:
         why = f"cannot be imported ({' '.join(str(error).split())}{theirs(str(path))}){_meant(str(path))}"
         raise SettingError(f"{where}._target_", why, str(path)) from None
     return target
+
+
+def _located(path: str) -> Callable[..., object]:
+    """Returns the class that a dotted path names. Hydra's `get_object` does it too, and logs what it cannot import."""
+    *_, last = parts = path.split(".")
+    if len(parts) < 2 or not all(map(str.isidentifier, parts)):
+        raise ImportError(f"{last!r} is no name of a class in a module")
+    for end in range(len(parts) - 1, 0, -1):
+        module = ".".join(parts[:end])
+        try:
+            found: object = importlib.import_module(module)
+        except ModuleNotFoundError as error:
+            if end > 1 and error.name == module:  # perhaps a class with a class inside
+                continue
+            raise
+        for name in parts[end:]:
+            found = getattr(found, name)
+        if not callable(found):
+            raise TypeError(f"{last} is no class")
+        return found
+    raise ImportError(path)
 
 
 def _meant(path: str) -> str:

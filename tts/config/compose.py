@@ -17,7 +17,7 @@ import tts.config.resolvers  # noqa: F401  configurations are written with them
 from tts.config import packages
 from tts.config.build import Config, config_hash
 from tts.config.keys import check_top_level, top_level
-from tts.config.refusals import refusal
+from tts.config.refusals import check_options, refusal
 from tts.core.errors import UserError
 
 CONF = Path(__file__).resolve().parents[2] / "conf"
@@ -42,6 +42,7 @@ def configuration(name: str, overrides: Sequence[str], folder: str | Path | None
     packages.check()
     for override in overrides:
         _check(override)
+    check_options(CONF / f"{name}.yaml", overrides)
     path = create_config_search_path(str(CONF))
     if folder is not None:
         if not Path(folder).is_dir():

@@ -22,6 +22,7 @@ MOVED = {
 
 ADDED: Mapping[str, Mapping[str, object]] = {
     "search.beam.Beam": {"finished_leave": False},
+    "search.dvts.DVTS": {"finished_leave": False},
     "tts.engines.openai.OpenAIEngine": {"dialect": "auto"},
     "tts.judge.threshold.Threshold": {"of": "scores"},
     "tts.tasks.labelled.LabelledTask": {"repeated_ids": "refuse"},

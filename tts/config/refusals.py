@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import difflib
 import re
+from collections.abc import Iterable
+from pathlib import Path
 
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 
-from tts.config.keys import names, unknown
+from tts.config.keys import groups, names, unknown
+from tts.core.errors import UserError
 
 _PLUG_INS = {
     "optuna": "'tts-search[optuna]'",
@@ -21,6 +26,27 @@ _PLUG_INS = {
 def refusal(error: Exception) -> str:
     """Returns the message for an error of Hydra's or OmegaConf's."""
     return _plug_in(str(error)) or _option(str(error)) or _unknown(error) or str(error).strip() or str(error.__cause__)
+
+
+def check_options(primary: Path, overrides: Iterable[str]) -> None:
+    """Raises UserError if an override gives a group something else than an option; Hydra would end with a traceback.
+
+    Args:
+        primary: The file of the command's primary configuration.
+        overrides: Of a command line, flags among them.
+    """
+    known, parser = groups(primary), OverridesParser.create()
+    for override in overrides:
+        try:
+            parsed = parser.parse_override(override)
+        except HydraException:  # a flag, or Hydra has a message
+            continue
+        group = parsed.get_key_element().lstrip("+~")
+        if group not in known or parsed.is_sweep_override() or parsed.is_delete():
+            continue
+        if not isinstance(parsed.value(), str | list):
+            options = sorted(file.stem for file in (primary.parent / group.partition("@")[0]).glob("*.yaml"))
+            raise UserError(f"{override}: no such option; there are {', '.join(options)}")
 
 
 def _plug_in(error: str) -> str | None:

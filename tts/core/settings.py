@@ -34,6 +34,7 @@ __all__ = [
     "PositiveInt",
     "PositiveProbability",
     "Probability",
+    "Processes",
     "SettingError",
     "Text",
     "inside",
@@ -48,6 +49,9 @@ NonNegativeFloat = IsFinite[Annotated[float, Ge(0)]]
 Probability = Annotated[float, Interval(ge=0, le=1)]
 PositiveProbability = Annotated[float, Interval(gt=0, le=1)]
 """Also for thresholds of scores: with 0 every score would reach it."""
+
+Processes = Annotated[int, Interval(ge=1, le=4096)]
+"""A number of processes or threads; more are a slip of the keyboard, and would fill the memory before they start."""
 
 Text = Annotated[str, MinLen(1)]
 """A non-empty text."""

@@ -5,8 +5,11 @@ They are checked against each other before any compute (`tts.runtime.capabilitie
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
+
+from tts.core.problem import Problem
 
 PolicyAbility = Literal["steps", "revisions"]
 """`steps`: continues a prefix of a solution. `revisions`: revises a solution after reading a critique."""
@@ -23,11 +26,13 @@ class PolicyTraits:
         lacks: The abilities that it lacks.
         attachments: Whether it reads a problem's attachments; if not, problems with attachments are refused.
         because: Why it lacks them, if that is not its nature.
+        holds: Returns how many solutions of a problem it has, for a policy that samples none; None for any number.
     """
 
     lacks: tuple[PolicyAbility, ...] = ()
     attachments: bool = False
     because: str = ""
+    holds: Callable[[Problem], int] | None = None
 
 
 @dataclass(frozen=True)

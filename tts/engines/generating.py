@@ -109,6 +109,8 @@ class Completion:
         index: Which of the request's seeds this sample belongs to.
         recorded: Whether it was generated earlier, not for this request; ignored in comparisons.
         reasoning: What the model thought before the text, if the server keeps that apart; never graded or judged.
+        unseen_tokens: How many of the completion tokens are not of the text: reasoning, and what followed a stop string
+            that the server did not stop at.
     """
 
     text: str
@@ -120,6 +122,7 @@ class Completion:
     index: int = 0
     recorded: bool = field(default=False, compare=False)
     reasoning: str = ""
+    unseen_tokens: int = 0
 
     def __post_init__(self) -> None:
         """Makes the texts well-formed; a token may still be half a character."""

@@ -61,7 +61,8 @@ def read_tokens(logprobs: Wire, sampling: Sampling, *, processed: bool = False) 
         entries = logprobs["content"]
         texts = [entry["token"] for entry in entries]
         chosen = [entry["logprob"] for entry in entries]
-        tops = [{alt["token"]: alt["logprob"] for alt in entry.get("top_logprobs") or []} for entry in entries]
+        # The likeliest first: of those with the same text (special tokens without one) it counts.
+        tops = [{alt["token"]: alt["logprob"] for alt in (entry.get("top_logprobs") or [])[::-1]} for entry in entries]
     else:
         texts, chosen = logprobs["tokens"], logprobs["token_logprobs"]
         tops = logprobs.get("top_logprobs") or [{}] * len(texts)

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from tts.core.errors import EngineError, UserError
 from tts.core.settings import PositiveInt, refused, settings
-from tts.engines.chat.conversation import read_prompt, write_prompt
+from tts.engines.conversation import read_prompt, write_prompt
 from tts.engines.generating import Completion, Engine, Request, Sampling
 from tts.engines.logprobs import Wire, read_tokens, write_tokens
 from tts.engines.wrapping import WrappingGenerator
@@ -146,6 +146,7 @@ class ReplayEngine:
             index=index,
             recorded=True,
             reasoning=str(recorded.get("reasoning") or ""),
+            unseen_tokens=int(recorded.get("unseen_tokens") or 0),
         )
 
     async def count_tokens(self, text: str) -> int:
@@ -235,6 +236,6 @@ def completion_row(completion: Completion, seed: int) -> dict[str, object]:
         "completion_tokens": completion.completion_tokens,
         "prompt_tokens": completion.prompt_tokens,
     }
-    if completion.reasoning:
-        row["reasoning"] = completion.reasoning
+    unseen = {"reasoning": completion.reasoning, "unseen_tokens": completion.unseen_tokens}
+    row |= {name: value for name, value in unseen.items() if value}
     return row if completion.tokens is None else {**row, "logprobs": write_tokens(completion.tokens)}

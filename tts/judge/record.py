@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 from typing import TypedDict
 
 from tts.budget import Scope
 from tts.config.build import Config, config_hash
+from tts.config.contents import with_contents
 from tts.core import Verdict
 from tts.core.errors import UserError
 from tts.evaluation.record import UsageRow, cost, rounded
@@ -92,7 +92,7 @@ def verdicts_hash(config: Config, stops: float | None) -> str:
         stops: The threshold, if it also ends the judging of a solution.
     """
     shaping = {name: config[name] for name in _SHAPE_VERDICTS}
-    shaping["verifier"] = _with_contents(config["verifier"])
+    shaping["verifier"] = with_contents(config["verifier"])
     return config_hash({**shaping, "budget": config["budget"]["problem"], "stops": stops})
 
 
@@ -103,15 +103,6 @@ def key_of(item: LabelledSolution, configuration: str) -> str:
     shown += [part for part in (problem.metadata, problem.messages, problem.attachments) if part]
     content = json.dumps([configuration, *shown], sort_keys=True, default=str)
     return hashlib.sha256(content.encode()).hexdigest()[:16]
-
-
-def _with_contents(value: object, key: str = "") -> object:
-    """Returns a configuration with each file named by a setting `path` replaced by a hash of its contents."""
-    if isinstance(value, Mapping):
-        return {name: _with_contents(part, name) for name, part in value.items()}
-    if key == "path" and isinstance(value, str) and (file := Path(value).expanduser()).is_file():
-        return hashlib.sha256(file.read_bytes()).hexdigest()
-    return value
 
 
 class Resume:

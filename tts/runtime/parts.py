@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Annotated
 
 from tts.bank import Bank
 from tts.budget import Budget, Role
 from tts.config.build import Built, Config, build, takes
 from tts.core.annotations import fit
 from tts.core.errors import UserError
-from tts.core.setting_error import nearest
-from tts.core.settings import PositiveInt, inside
+from tts.core.setting_error import nearest, refused
+from tts.core.settings import OneOf, PositiveInt, Text, inside
 from tts.engines.base import BaseEngine
 from tts.engines.metered import MeteredEngine, metered
 from tts.runtime.clocks import CLOCKS
@@ -21,17 +22,27 @@ from tts.sandbox.metered import MeteredSandbox
 
 _LEAST_PROBLEMS = 64
 
+_SETTINGS: Mapping[str, object] = {
+    "clock": Annotated[str, OneOf(CLOCKS)],
+    "dry_run": bool,
+    "resume": bool | None,
+    "seed": int,
+    "objective": Mapping[str, object] | None,
+}
+"""The types of settings outside of groups."""
+
 
 def check_groups(config: Config, groups: Sequence[str]) -> None:
-    """Raises UserError if the configuration lacks one of the groups, or names an unknown clock."""
+    """Raises UserError if the configuration lacks one of the groups, or a setting outside of them is wrong."""
     missing = [group for group in groups if config.get(group) is None]
     if missing:
         raise UserError(
             f"the configuration has no {', '.join(missing)}; choose {' '.join(f'{group}=...' for group in missing)}, or use "
             "the command at the top of the experiment's file"
         )
-    if config["clock"] not in CLOCKS:
-        raise UserError(f"clock={config['clock']}: choose one of {', '.join(CLOCKS)}")
+    for name, annotation in _SETTINGS.items():
+        if name in config:
+            fit(config[name], annotation, name)
 
 
 def engines_of(
@@ -60,7 +71,7 @@ def engines_of(
     for role in roles:
         made: dict[str, MeteredEngine] = {}
         for place, node in parts_of(config[role] or {}, role):
-            settings: Config | None = node.get("engine")
+            settings = _engine_settings(node, place)
             if place in given and takes(node, "engine", place):
                 engine = _kept(given[place], place, bank, resources)
                 with inside(f"{place}.engine"):
@@ -79,6 +90,18 @@ def engines_of(
         hint = f"did you mean {near!r}?" if near else f"there are {', '.join(engines) or 'none'}"
         raise UserError(f"engines[{unknown[0]!r}]: nothing of this name asks an engine; {hint}")
     return engines
+
+
+def _engine_settings(node: Config, place: str) -> Config | None:
+    """Returns the configuration of a part's engine, None if it has none.
+
+    Raises:
+        SettingError: It is a value: the group of engines was meant.
+    """
+    settings: Config | None = node.get("engine")
+    if settings is not None and not isinstance(settings, Mapping):
+        raise refused(f"{place}.engine", settings, f"an engine is chosen by its group: engine@{place}.engine=NAME")
+    return settings
 
 
 def _kept(engine: BaseEngine, place: str, bank: Bank | None, resources: Resources) -> BaseEngine:
@@ -158,7 +181,8 @@ def bank_of(config: object, resources: Resources) -> Bank | None:
         return None
     if not isinstance(config, dict) or config.keys() != {"path"}:
         raise UserError(f"bank={config}: set bank.path to a file, or to null for no bank")
-    return None if config["path"] is None else resources.bank(str(config["path"]))
+    path = fit(config["path"], Text | None, "bank.path")
+    return None if path is None else resources.bank(str(path))
 
 
 def _in_flight(config: object, kinds: Sequence[str]) -> dict[str, int | None]:

@@ -11,8 +11,9 @@ from typing import Protocol, TypeVar
 
 from tts.bank import Bank, BankedEngine, BankedSandbox, BankedScorer, BankError, banked
 from tts.config.build import PRICES, Config, build
+from tts.core.annotations import fit
 from tts.core.grader import Grader
-from tts.core.settings import inside
+from tts.core.settings import Text, inside
 from tts.engines.base import BaseEngine, asks_server, identified
 from tts.engines.generating import generating
 from tts.engines.replay import Recorder
@@ -52,7 +53,8 @@ class Resources:
         """
         arguments = {key: value for key, value in config.items() if key not in ("record", *PRICES)}
         engine = self.banked(self._once(self._engines, arguments, lambda: build(arguments, where)), bank)
-        return Recorder(generating(engine), config["record"]) if config.get("record") else engine
+        record = fit(config.get("record"), Text | None, f"{where}.record")
+        return engine if record is None else Recorder(generating(engine), str(record))
 
     def banked(self, engine: BaseEngine, bank: Bank | None) -> BaseEngine:
         """Returns the engine with the bank around it, or the engine itself if it is not `Identified`."""

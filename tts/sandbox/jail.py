@@ -12,7 +12,7 @@ from annotated_types import Interval
 
 from tts.concurrency.virtual_clock import real_work
 from tts.core.errors import UserError
-from tts.core.settings import OneOf, PositiveFloat, PositiveInt, settings
+from tts.core.settings import OneOf, PositiveFloat, PositiveInt, Processes, settings
 from tts.sandbox.base import Chain, Execution, IdentifiedSandbox
 from tts.sandbox.child import Child, LostError, Settings
 from tts.sandbox.software import versions
@@ -36,7 +36,7 @@ class Jail(IdentifiedSandbox):
     def __init__(
         self,
         mode: Annotated[str, OneOf(MODES)] = "auto",
-        workers: PositiveInt | None = None,
+        workers: Processes | None = None,
         timeout: PositiveFloat = 5.0,
         memory_mb: PositiveInt = 512,
         output_limit: Annotated[int, Interval(ge=1, le=MAX_OUTPUT)] = 65536,

@@ -13,7 +13,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from tts.core.settings import PositiveFloat, PositiveInt, settings
+from tts.core.settings import PositiveFloat, PositiveInt, Processes, settings
 from tts.sandbox.base import Chain, Execution, IdentifiedSandbox
 from tts.sandbox.software import versions
 
@@ -31,7 +31,7 @@ class Unsafe(IdentifiedSandbox):
 
     def __init__(
         self,
-        workers: PositiveInt | None = None,
+        workers: Processes | None = None,
         timeout: PositiveFloat = 5.0,
         memory_mb: PositiveInt = 2048,
         output_limit: PositiveInt = 65536,

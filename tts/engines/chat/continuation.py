@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from tts.core.json import Json, JsonObject
-from tts.engines.chat.conversation import Asked
+from tts.engines.conversation import Asked
 
 StyleName = Literal["continue_final_message", "prefix", "assistant"]
 """`continue_final_message`: vLLM, SGLang. `prefix`: DeepSeek's beta endpoint, Mistral. `assistant`: a last message of the

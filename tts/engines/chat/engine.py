@@ -30,11 +30,11 @@ from tts.core.settings import (
 )
 from tts.engines.base import Identity
 from tts.engines.chat.continuation import STYLES, StyleName, opened
-from tts.engines.chat.conversation import Asked, read_prompt, write_prompt
 from tts.engines.chat.fields import LIMITS, OPTIONAL, HostFields, LimitName, room
 from tts.engines.chat.http import PacedHttp
 from tts.engines.chat.probe import Findings, probe
 from tts.engines.chat.protocol import CHARACTERS_PER_TOKEN, Expected, read_answer, write_sampling
+from tts.engines.conversation import Asked, read_prompt, write_prompt
 from tts.engines.generating import Completion, Request
 from tts.engines.http.endpoints import Endpoints
 from tts.engines.http.failures import RefusedError, explain
@@ -58,7 +58,7 @@ _SHOWN = 8
 class ChatEngine:
     """Answers conversations on a server, and continues begun answers where the server can.
 
-    Prompts are those of `tts.engines.chat.conversation`; `render` writes them, as the model's own chat template.
+    Prompts are those of `tts.engines.conversation`; `render` writes them, as the model's own chat template.
 
     Args:
         model: The served name.

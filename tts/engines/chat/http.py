@@ -106,14 +106,18 @@ class PacedHttp(Http):
     ) -> _T | Failure:
         limiter, call = self._limiter(), _call.get()
         place = await limiter.enter(call.order, call.tokens)
+        pause = 0.0
         try:
             outcome = await super()._attempt(endpoint, url, body, read)
+            if isinstance(outcome, Failure) and outcome.away:
+                # The last attempt is made when the patience ends.
+                pause = min(outcome.pause, self._patience)
+            return outcome
         finally:
-            limiter.leave(place, call.took)
-        if isinstance(outcome, Failure) and outcome.away and outcome.pause:
-            # The last attempt is made when the patience ends.
-            limiter.pause(min(outcome.pause, self._patience))
-        return outcome
+            if pause:
+                limiter.busy(place, pause)
+            else:
+                limiter.leave(place, call.took)
 
     def _failure(self, url: str, response: httpx.Response) -> Failure:
         failure = super()._failure(url, response)

@@ -1,22 +1,24 @@
 """What a chat server can do, found out with a few short requests: never from its name.
 
 All ask for the same line. The first checks that key, model and fields are accepted, and whether a stop string that ended
-the text is named. Then, for each way of continuing a turn, the line is begun in the middle of a word: a model that goes
-on from there writes the rest of the word, while one that was given a new turn begins the line, or at least the word,
-again. A server that adds a turn also counts the tokens around it. Whatever stays doubtful counts as "cannot".
+the text is named. Then, for each way of continuing a turn, the line is begun in the middle of a word. A server that
+continues it counts exactly the tokens that were begun (a turn that ends and another one take more), and its model writes
+the rest of the word, or at least of the line; one that was given a new turn begins the line again, as a rule. Where the
+server counts nothing, only the rest of the word counts as a continuation. Whatever stays doubtful counts as "cannot".
 """
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Protocol, TypeVar
 
 from tts.core.errors import EngineError
 from tts.core.json import JsonObject
 from tts.engines.chat.continuation import STYLES, Style, StyleName, opened
-from tts.engines.chat.conversation import Asked
-from tts.engines.chat.protocol import Expected, read_answer, write_sampling
+from tts.engines.chat.protocol import Expected, named_stop, read_answer, write_sampling
+from tts.engines.conversation import Asked
 from tts.engines.generating import Completion, Sampling
 from tts.engines.logprobs import Wire
 
@@ -26,15 +28,23 @@ _STOP, _LATER = "five", "seven"
 """The later stop string is the longer one, which is sent first: a server that names any does not name the right one."""
 
 _BEGUN, _REST = "one two three four fi", "ve six"
-_BEGUN_TOKENS = 7
-"""The most tokens of the beginning; a turn that ends and another one that begins add three to five, but for a few
-templates."""
+_NEXT = ("five six", "six seven")
+"""What small models write, which do not know how to complete a word that was cut between other tokens than theirs."""
+
+_UNOPENED = 4
+"""The most tokens by which a template opens a new turn further than a begun one: `<think>` and the like."""
 
 _BLANK = "\n" * 24
 _SAMPLING = Sampling(max_tokens=24, temperature=0.0)
 
-Ask = Callable[[JsonObject, Callable[[Wire], list[Completion]]], Awaitable[list[Completion]]]
-"""Sends the fields of a request and returns what was read from the response."""
+_T = TypeVar("_T")
+
+
+class Ask(Protocol):
+    """Sends the fields of a request and returns what was read from the response."""
+
+    def __call__(self, fields: JsonObject, read: Callable[[Wire], _T]) -> Awaitable[_T]:
+        """Sends a request."""
 
 
 @dataclass(frozen=True)
@@ -70,28 +80,20 @@ async def probe(ask: Ask, wanted: StyleName | None, *, continues: bool) -> Findi
         RefusedError, EngineError: The server refuses the first request, or does not answer it as a chat server does.
     """
     stopping = Sampling(max_tokens=24, temperature=0.0, stop=(_STOP, _LATER), top_logprobs=1)
-    named: list[object] = []
-    counted: list[bool] = []
 
-    def read(answer: Wire) -> list[Completion]:
-        completions = read_answer(answer, Expected(stopping, range(1), 0))
+    def read(answer: Wire) -> tuple[int, Findings]:
+        (completion,) = read_answer(answer, Expected(stopping, range(1), 0))
         choice = answer["choices"][0]
-        named.append(choice.get("stop_reason", choice.get("matched_stop")))
-        counted.append(bool(answer.get("usage")))
-        return completions
+        reported = bool((choice.get("logprobs") or {}).get("content"))
+        seen = Findings(names_stops=named_stop(choice) == _STOP, logprobs=reported, counts=bool(answer.get("usage")))
+        return completion.prompt_tokens, seen
 
-    (first,) = await ask({**opened(Asked(_QUESTION)), **write_sampling(stopping, 0, 1)}, read)
+    unbegun, found = await ask({**opened(Asked(_QUESTION)), **write_sampling(stopping, 0, 1)}, read)
     tried = (STYLES if wanted is None else (wanted,)) if continues else ()
-    seen = await _style(ask, tried, first.prompt_tokens)
+    seen = await _style(ask, tried, unbegun)
     style = seen or wanted
-    return Findings(
-        continuation=style,
-        seen_continuing=seen is not None,
-        names_stops=named[-1] == _STOP,
-        keeps_blanks=style is not None and await _keeps_blanks(ask, STYLES[style]),
-        logprobs=bool(first.tokens),
-        counts=counted[-1],
-    )
+    keeps = style is not None and await _keeps_blanks(ask, STYLES[style])
+    return replace(found, continuation=style, seen_continuing=seen is not None, keeps_blanks=keeps)
 
 
 async def _style(ask: Ask, tried: Iterable[StyleName], unbegun: int) -> StyleName | None:
@@ -102,28 +104,52 @@ async def _style(ask: Ask, tried: Iterable[StyleName], unbegun: int) -> StyleNam
         tried: The ways.
         unbegun: Tokens of the prompt without the beginning, 0 if the server does not count them.
     """
+    begun = 0
     for name in tried:
         with suppress(EngineError):
-            completion = await _rest(ask, STYLES[name], _BEGUN, _SAMPLING)
-            added = completion.prompt_tokens - unbegun if unbegun and completion.prompt_tokens else 0
-            if completion.text.startswith(_REST) and added <= _BEGUN_TOKENS:
+            begun = begun or await _tokens_begun(ask, unbegun)
+            completion = await _rest(ask, STYLES[name])
+            added = completion.prompt_tokens - unbegun
+            counted = begun > 0 and completion.prompt_tokens > 0
+            if counted and not begun - _UNOPENED <= added <= begun:
+                continue
+            if completion.text.startswith(_REST) or (counted and completion.text.strip().startswith(_NEXT)):
                 return name
     return None
 
 
+async def _tokens_begun(ask: Ask, unbegun: int) -> int:
+    """Returns how many tokens the beginning of the line takes, at the end of the question; 0 if that is not counted."""
+    if not unbegun:
+        return 0
+    question = ({"role": "user", "content": f"{_LINE} {_BEGUN}"},)
+    return (await _one(ask, opened(Asked(question)))).prompt_tokens - unbegun
+
+
 async def _keeps_blanks(ask: Ask, style: Style) -> bool:
     """Returns whether white space at the end of a begun turn takes tokens; templates trim it, some hosts refuse it."""
-    one = Sampling(max_tokens=1, temperature=0.0)
     try:
-        short, long = [(await _rest(ask, style, _BEGUN + blank, one)).prompt_tokens for blank in ("", _BLANK)]
+        short, long = [
+            (await _one(ask, style.written(Asked(_QUESTION, _BEGUN + blank)))).prompt_tokens for blank in ("", _BLANK)
+        ]
     except EngineError:
         return False
     return long > short > 0
 
 
-async def _rest(ask: Ask, style: Style, begun: str, sampling: Sampling) -> Completion:
+async def _rest(ask: Ask, style: Style) -> Completion:
+    """Returns the rest of the begun line."""
+    return await _answer(ask, style.written(Asked(_QUESTION, _BEGUN)), _SAMPLING)
+
+
+async def _one(ask: Ask, turns: JsonObject) -> Completion:
+    """Returns an answer of one token, for the count of the prompt's."""
+    return await _answer(ask, turns, replace(_SAMPLING, max_tokens=1))
+
+
+async def _answer(ask: Ask, turns: JsonObject, sampling: Sampling) -> Completion:
     def read(answer: Wire) -> list[Completion]:
         return read_answer(answer, Expected(sampling, range(1), 0, begun=True))
 
-    (completion,) = await ask({**style.written(Asked(_QUESTION, begun)), **write_sampling(sampling, 0, 1)}, read)
+    (completion,) = await ask({**turns, **write_sampling(sampling, 0, 1)}, read)
     return completion

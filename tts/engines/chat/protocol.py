@@ -87,9 +87,7 @@ def _completion(choice: Wire, written: Written, expected: Expected, index: int, 
     if reason in _FAILED:
         raise ValueError(f"finish_reason is {reason}")
     text = written if expected.begun else _apart(written, sampling)
-    # SGLang calls it matched_stop; in both, an end-of-text token is a number.
-    named = choice.get("stop_reason", choice.get("matched_stop"))
-    ended, stop = cut(joined(text, expected.blank), sampling.stop, sampling.include_stop, named)
+    ended, stop = cut(joined(text, expected.blank), sampling.stop, sampling.include_stop, named_stop(choice))
     return Completion(
         text=ended.text,
         finish_reason="length" if stop is None and reason in _CUT else "stop",
@@ -99,7 +97,19 @@ def _completion(choice: Wire, written: Written, expected: Expected, index: int, 
         prompt_tokens=int(usage.get("prompt_tokens") or expected.prompt_tokens),
         index=index,
         reasoning=ended.reasoning,
+        unseen_tokens=_unseen(written, ended.text, count),
     )
+
+
+def _unseen(written: Written, text: str, count: int) -> int:
+    """Returns how many of a sample's tokens are not in its text, by the share of the characters."""
+    length = len(written.text) + len(written.reasoning)
+    return count * (length - len(text)) // length if length > len(text) else 0
+
+
+def named_stop(choice: Wire) -> object:
+    """Returns what the server says ended a text: SGLang in a field of its own; an end-of-text token is a number."""
+    return choice.get("stop_reason", choice.get("matched_stop"))
 
 
 def _apart(written: Written, sampling: Sampling) -> Written:
@@ -119,7 +129,8 @@ def _written(choice: Wire, expected: Expected) -> Written:
     logprobs = choice.get("logprobs") or {}
     reported = expected.sampling.top_logprobs and logprobs.get("content")
     tokens = read_tokens(logprobs, expected.sampling) if reported else None
-    return Written(content, spelling(content, tokens), thought if isinstance(thought, str) else "")
+    stopped = isinstance(named_stop(choice), str)
+    return Written(content, spelling(content, tokens, stopped=stopped), thought if isinstance(thought, str) else "")
 
 
 def _part(value: object) -> str:

@@ -4,6 +4,10 @@ Hosts count in sliding windows of a minute, in buckets, or in calendar minutes. 
 little slower than allowed, satisfy all three, also when the network delays some of them by up to 1.8 seconds more than
 others. Tokens are reserved when a request leaves, at its upper bound, and corrected when its answer tells how many it
 took; they count until a minute after the answer, so that it does not matter when the host counts them.
+
+A host whose limits nobody named says when it has had too much. Then all requests pause, and fewer are under way at once:
+half as many each time that it is busy, one more for each round of answers (additive increase, multiplicative decrease;
+D.-M. Chiu and R. Jain, Computer Networks and ISDN Systems 17(1), 1989).
 """
 
 from __future__ import annotations
@@ -53,12 +57,14 @@ class RateLimiter:
         self._next = -math.inf
         self._paused = -math.inf
         self._waiting: list[Pass] = []
+        self._under_way = 0
+        self._most = math.inf
         self._counting = 0
         self._ended: deque[tuple[float, int]] = deque()
         self._timer: asyncio.TimerHandle | None = None
 
     async def enter(self, order: int, tokens: int = 0) -> Pass:
-        """Returns when the request may be sent; `leave` must be called when it is answered.
+        """Returns when the request may be sent; `leave` must be called when it is answered, or `busy`.
 
         Args:
             order: Its number; of those that wait, the lowest goes first.
@@ -73,20 +79,27 @@ class RateLimiter:
         except asyncio.CancelledError:
             if place.granted.done() and not place.granted.cancelled():
                 self.leave(place, 0)
+            self._let_pass()
             raise
         return place
 
     def leave(self, place: Pass, tokens: int | None = None) -> None:
         """Counts the tokens that a request took; None if that is unknown."""
+        self._under_way -= 1
+        self._most += 1 / self._most
         if self._tokens is not None:
             took = place.tokens if tokens is None else tokens
             self._counting += took - place.tokens
             self._ended.append((now() + _MINUTE, took))
-            self._let_pass()
+        self._let_pass()
 
-    def pause(self, seconds: float) -> None:
-        """Lets nothing pass for so many seconds."""
+    def busy(self, place: Pass, seconds: float) -> None:
+        """Lets nothing pass for so many seconds, since the host refused a request, and then fewer at once."""
+        self._most = max(1.0, min(self._most, self._under_way) / 2)
         self._paused = max(self._paused, now() + seconds)
+        self._under_way -= 1
+        self._counting -= place.tokens
+        self._let_pass()
 
     def _let_pass(self) -> None:
         if self._timer is not None:
@@ -104,11 +117,14 @@ class RateLimiter:
                 return
             heapq.heappop(self._waiting)
             self._next = now() + self._interval
+            self._under_way += 1
             self._counting += first.tokens
             first.granted.set_result(None)
 
     def _wait(self, tokens: int) -> float:
         """Returns the seconds until the next request may pass; infinity if an answer must come first."""
+        if self._under_way >= self._most:
+            return math.inf
         at = now()
         return max(self._next - at, self._paused - at, self._wait_for_tokens(tokens, at))
 

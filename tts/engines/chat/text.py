@@ -37,10 +37,16 @@ class Written:
         return replace(self, text=self.text[start:], tokens=tuple(kept))
 
 
-def spelling(text: str, tokens: tuple[Token, ...] | None) -> tuple[Token, ...] | None:
-    """Returns a text's tokens, None if they do not spell it; an end-of-text token's name is not in the text."""
+def spelling(text: str, tokens: tuple[Token, ...] | None, *, stopped: bool = False) -> tuple[Token, ...] | None:
+    """Returns a text's tokens, None if they do not spell it; an end-of-text token's name is not in the text.
+
+    Args:
+        text: The text.
+        tokens: The tokens that the server reports.
+        stopped: Whether a stop string was removed from the text, which the tokens may still spell.
+    """
     spelled = "".join(token.text for token in tokens or ())
-    if not tokens or spelled == text:
+    if not tokens or spelled == text or (stopped and spelled.startswith(text)):
         return tokens
     *others, last = tokens
     return (*others, replace(last, text="")) if spelled.removesuffix(last.text) == text else None

@@ -72,7 +72,7 @@ class Findings:
         if self.n is False:
             yield "`n` is ignored or refused", "one request a sample (samples_per_request=1)"
         if self.usage is False:
-            yield "no usage", "tokens are counted here, from log-probabilities or with the tokenizer"
+            yield "no usage", "tokens are counted from log-probabilities or as those of texts are"
         if self.adds_begin:
             yield "adds a begin-of-text token", "the prompt's own one is left out"
 

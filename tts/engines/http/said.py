@@ -40,3 +40,8 @@ class Said:
     def spelled(self) -> str:
         """The texts of its tokens joined."""
         return "".join(token.text for token in self.tokens or ())
+
+    @property
+    def sampled(self) -> int:
+        """Number of tokens sampled; those that are reported if the server does not say, 0 if it reports none."""
+        return self.completion_tokens if self.completion_tokens is not None else len(self.tokens or ())

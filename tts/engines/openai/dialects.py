@@ -57,7 +57,7 @@ async def find_out(
             counted = await dialect.count(server, PROMPT)
     found = replace(found, tokenizes=counted is not None)
     here = encode(PROMPT)
-    ask = Sampler(server, dialect, found).ask
+    ask = Sampler(server, dialect, found, _nothing).ask
     try:
         return await probe(ask, found, counted if here is None else len(here), pairs=dialect.most_samples > 1)
     except RefusedError as refusal:
@@ -71,3 +71,8 @@ async def find_out(
                 f"{server.at(dialect.path)} answered 404: this server does not complete raw prompts; use engine=chat",
             ) from None
         return found  # of a request that no run sends: theirs may be answered
+
+
+async def _nothing(_: str) -> int:
+    """Counts no tokens: a probe shows what the server says itself."""
+    return 0

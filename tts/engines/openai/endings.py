@@ -35,8 +35,17 @@ class Ending:
     text: str
     stop: str | None = None
 
-    def completion(self, said: Said, sampling: Sampling) -> Completion:
-        """Returns the completion that was asked for."""
+    def completion(self, said: Said, sampling: Sampling, again: int = 0) -> Completion:
+        """Returns the completion that was asked for.
+
+        Args:
+            said: What the server said.
+            sampling: How it was asked for.
+            again: Tokens that were sampled again to see its end.
+        """
+        count = said.sampled
+        seen = len(self.text + (self.stop or ""))
+        unseen = count * (len(said.text) - seen) // len(said.text) if len(said.text) > seen else 0
         tokens = said.tokens if sampling.top_logprobs else None
         if tokens and self.stop is None and said.finish_reason == "stop":
             tokens = _without_end_text(tokens, self.text)
@@ -45,9 +54,10 @@ class Ending:
             finish_reason="stop" if self.stop else said.finish_reason,
             stop=self.stop,
             tokens=tokens if tokens is None or sampling.top_logprobs == 1 or _has_alternatives(tokens) else None,
-            completion_tokens=said.completion_tokens if said.completion_tokens is not None else len(said.tokens or ()),
+            completion_tokens=count + again,
             prompt_tokens=said.prompt_tokens or 0,
             index=said.index,
+            unseen_tokens=unseen + again,
         )
 
 

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Iterable
-from contextlib import suppress
+from collections.abc import AsyncGenerator
+from contextlib import aclosing, suppress
 from dataclasses import replace
 
 import httpx
@@ -30,6 +30,7 @@ from tts.engines.http.client import Http
 from tts.engines.http.endpoints import Endpoints
 from tts.engines.http.failures import RefusedError
 from tts.engines.http.findings import Findings
+from tts.engines.http.parts import Parts
 from tts.engines.http.urls import BaseUrls, base_urls
 from tts.engines.openai.dialect import Prompt
 from tts.engines.openai.dialects import DialectName, dialect_of, find_out
@@ -41,8 +42,6 @@ from tts.engines.openai.tokenizer import NamedTokenizer
 _log = logging.getLogger(__name__)
 
 _CHARACTERS_PER_TOKEN = 4
-
-_Results = asyncio.Queue[list[Completion] | Exception]
 
 
 @settings
@@ -118,7 +117,7 @@ class OpenAIEngine:
         self._root: str | None = None
         self._revision = revision
         self._use(Findings())
-        self._running: dict[_Results, list[asyncio.Task[None]]] = {}
+        self._parts = Parts()
 
     async def start(self) -> None:
         """Checks that the server serves the model, and finds out what it can do.
@@ -155,7 +154,7 @@ class OpenAIEngine:
 
     def _use(self, found: Findings) -> None:
         self._dialect = dialect_of(self._dialect_name, found, self._tokenizer.encode)
-        self._sampler = Sampler(self._server, self._dialect, found, self._processed)
+        self._sampler = Sampler(self._server, self._dialect, found, self.count_tokens, self._processed)
         self._findings = found
 
     async def generate(self, request: Request) -> AsyncGenerator[Completion, None]:
@@ -164,31 +163,19 @@ class OpenAIEngine:
         Raises:
             EngineError: The server refuses the request, stayed unavailable, failed too often, or the engine was closed.
         """
-        results: _Results = asyncio.Queue()
         shared = 1 if self._findings.n is False else min(self._samples_per_request, self._dialect.most_samples)
-        parts = list(chunks(request, shared))
         prompt = asyncio.create_task(self._sampler.prompt(self._text_sent(request.prompt)))
-        tasks = [asyncio.create_task(self._run(prompt, request, chunk, results)) for chunk in parts]
-        self._running[results] = tasks
+        parts = [self._complete(prompt, request, chunk) for chunk in chunks(request, shared)]
         try:
-            for _ in parts:
-                finished = await results.get()
-                if isinstance(finished, Exception):
-                    raise finished
-                for completion in finished:
+            async with aclosing(self._parts.run(parts)) as landing:
+                async for completion in landing:
                     yield completion
         finally:
-            del self._running[results]
-            _cancel([*tasks, prompt])
-            await asyncio.gather(*tasks, prompt, return_exceptions=True)
+            prompt.cancel()
+            await asyncio.gather(prompt, return_exceptions=True)
 
-    async def _run(self, prompt: asyncio.Task[Prompt], request: Request, chunk: range, results: _Results) -> None:
-        try:
-            results.put_nowait(await self._complete(await asyncio.shield(prompt), request, chunk))
-        except Exception as error:
-            results.put_nowait(error)
-
-    async def _complete(self, prompt: Prompt, request: Request, chunk: range) -> list[Completion]:
+    async def _complete(self, ready: asyncio.Task[Prompt], request: Request, chunk: range) -> list[Completion]:
+        prompt = await asyncio.shield(ready)
         most = request.sampling.max_tokens if self._context is None else min(request.sampling.max_tokens, self._context)
         try:
             return await self._sampler.complete(prompt, _at_most(request, most), chunk)
@@ -263,16 +250,7 @@ class OpenAIEngine:
 
     async def close(self) -> None:
         """Fails running requests and closes this event loop's connections; `start` and `generate` open new ones."""
-        here = asyncio.get_running_loop()
-        ending = list(self._running.items())
-        for results, tasks in ending:
-            loop = tasks[0].get_loop()
-            # The loop of an earlier job may be closed, with nobody waiting on it.
-            with suppress(RuntimeError):
-                loop.call_soon_threadsafe(_fail, results, tasks)
-        await asyncio.gather(
-            *(task for _, tasks in ending for task in tasks if task.get_loop() is here), return_exceptions=True
-        )
+        await self._parts.close()
         await self._http.close()
 
 
@@ -280,13 +258,3 @@ def _at_most(request: Request, tokens: int) -> Request:
     if tokens == request.sampling.max_tokens:
         return request
     return replace(request, sampling=replace(request.sampling, max_tokens=tokens))
-
-
-def _cancel(tasks: Iterable[asyncio.Task[None] | asyncio.Task[Prompt]]) -> None:
-    for task in tasks:
-        task.cancel()
-
-
-def _fail(results: _Results, tasks: list[asyncio.Task[None]]) -> None:
-    results.put_nowait(EngineError("the engine was closed"))
-    _cancel(tasks)

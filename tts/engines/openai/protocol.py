@@ -94,9 +94,9 @@ class CompletionsDialect:
 
     def read(self, answer: Wire, request: Request, chunk: range, *, processed: bool) -> list[Said]:
         """Reads the choices."""
-        choices, usage = answer["choices"], answer.get("usage") or {}
+        choices, usage = answer.get("choices"), answer.get("usage") or {}
         if not choices:
-            raise ValueError("no choices")
+            raise ValueError(f"no choices: {answer.get('error') or answer!r:.200}")
         places = [choice.get("index", 0) for choice in choices]
         if sorted(places) != list(range(len(chunk))):
             raise EngineError(

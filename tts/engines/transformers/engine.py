@@ -34,9 +34,9 @@ class TransformersEngine(LocalGenerator[Request, Completion]):
 
     Args:
         model: A directory with a checkpoint and its tokenizer, a GGUF file, or a hub id.
-        dtype: Precision of the weights: `auto` (the checkpoint's; on a CPU bfloat16 if the processor computes with it,
-            else float32; float64 for models of less than 10M parameters on a CPU), `float64`, `float32`, `bfloat16` or
-            `float16`.
+        dtype: Precision of the weights: `auto` (the checkpoint's; on a CPU 16-bit weights become bfloat16 if the processor
+            computes with it, else float32, and models of less than 10M parameters float64), `float64`, `float32`,
+            `bfloat16` or `float16`.
         device: A torch device, or `auto`: CUDA if available, else the CPU.
         batch_size: Sequences decoded together.
         context: Tokens of prompt and completion together; None takes the model's.

@@ -104,8 +104,10 @@ def _suit(module: PreTrainedModel) -> PreTrainedModel:
 
     if module.num_parameters() < processor.TINY:
         return module.to(torch.float64)
-    # Weights alone: the frequencies of positions, which are no weights, stay in float32.
     loaded, wanted = module.dtype, processor.precision()
+    if loaded.itemsize > wanted.itemsize:  # whoever saved it in full precision may need that
+        return module
+    # Weights alone: the frequencies of positions, which are no weights, stay in float32.
     for weight in module.parameters():
         if weight.dtype == loaded:
             weight.data = weight.data.to(wanted)

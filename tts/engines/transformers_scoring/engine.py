@@ -38,9 +38,9 @@ class TransformersScorer(LocalEngine[ScoreRequest, ScoreRows]):
         head: Computes the values from the hidden states.
         reference: A second model, whose values are appended to the first one's; it must have the same tokens.
         architecture: transformers' name of the backbone (`qwen2`, `mistral`), if the checkpoint's config names another.
-        dtype: Precision of the weights: `auto` (the checkpoint's; on a CPU bfloat16 if the processor computes with it,
-            else float32; float64 for models of less than 10M parameters on a CPU), `float64`, `float32`, `bfloat16` or
-            `float16`.
+        dtype: Precision of the weights: `auto` (the checkpoint's; on a CPU 16-bit weights become bfloat16 if the processor
+            computes with it, else float32, and models of less than 10M parameters float64), `float64`, `float32`,
+            `bfloat16` or `float16`.
         device: A torch device, or `auto`: CUDA if available, else the CPU.
         batch_size: Sequences scored together.
         batch_tokens: Tokens computed together; None takes 16384 on CUDA and 2048 on a CPU, where more brings nothing.

@@ -1,0 +1,119 @@
+"""One job of `tts label`: composes, checks, labels solutions, and reports to the user."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from tts.cli.failures import print_error
+from tts.cli.host import Host
+from tts.cli.progress import ProgressBar
+from tts.config.build import Config
+from tts.core.errors import UserError
+from tts.label.job import LabelJob, compose_label
+from tts.label.runner import Labelling
+from tts.runtime.resources import Resources
+
+_REASONS = {
+    "hard": "no solution is right",
+    "easy": "no solution is wrong",
+    "limit": "a limit ended it",
+    "unsolved": "no completion of the problem is right",
+    "not_counted": "a step was not counted",
+    "no_score": "the verifier gave no score",
+    "disagreement": "completions and verifier disagree",
+}
+"""Why problems are skipped and solutions dropped, in words."""
+
+
+def run_label(host: Host, config: Config, identity: str, folder: Path, console: Console) -> int:
+    """Composes, checks and runs one job, reports to the user, and returns the exit status.
+
+    Returns:
+        0; 1 if a problem ended with an error; 2 if the user made a mistake.
+    """
+
+    async def run(resources: Resources) -> int:
+        job = compose_label(config, identity, resources)
+        if config["dry_run"]:
+            console.print(plan(job))
+            return 0
+        with ProgressBar(console, len(job.problems)):
+            labelling = await job.run(resources, folder)
+        return _report(job, labelling, folder, console)
+
+    try:
+        return host.run(config["clock"] if config.get("clock") == "virtual" else "real", run)
+    except UserError as error:
+        print_error(console, str(error))
+        return 2
+
+
+def plan(job: LabelJob) -> Table:
+    """Returns a table of what the run would do, with upper bounds."""
+    problems, most, kept = len(job.problems), job.sampling.most, job.sampling.kept
+    result = Table(title="plan", title_justify="left", box=None, show_header=False, pad_edge=False)
+    result.add_row("task", f"{escape(job.task.name)}, {problems:,} problems")
+    for place, engine in job.engines.items():
+        result.add_row(f"{place}.engine", escape(engine.name))
+    result.add_row("rule", type(job.rule).__name__)
+    result.add_row("at most", f"{problems * most:,} samples{_tokens(job.policy.token_bound(most), problems, 'policy')}")
+    result.add_row("", f"{problems * kept:,} solutions to label")
+    if k := job.completions.most:
+        of_step = _tokens(job.completer.token_bound(k), problems * kept, "completer")
+        result.add_row("", f"{problems * kept * k:,} completions{of_step}, for every step but the last")
+    if job.verifier is not None:
+        of_step = _tokens(job.verifier.token_bound(1), problems * kept, "verifier")
+        result.add_row("", f"{job.verifier.votes} votes a step{of_step}, for every step")
+    for scope, limits in (("problem", job.budget.problem), ("run", job.budget.run)):
+        text = ", ".join(f"{key} {bound:,}" for key, bound in vars(limits).items() if bound is not None)
+        if text:
+            result.add_row("limits", f"of {'each problem' if scope == 'problem' else 'the run'}: {text}")
+    result.add_row("config", job.identity)
+    return result
+
+
+def _tokens(bound: int | None, times: int, role: str) -> str:
+    return ", no bound of tokens" if bound is None else f", {times * bound:,} {role} tokens"
+
+
+def table(labelling: Labelling, title: str) -> Table:
+    """Returns a table of what a run found."""
+    found, summary = labelling.tally, labelling.summary
+    steps = summary["steps"]
+    result = Table(title=title, title_justify="left", box=None, show_header=False, pad_edge=False)
+    result.add_row("problems", f"{found.problems:,}, Pass@1 {_rate(summary['pass_at_1'])}")
+    for name, reasons in (("skipped", found.skipped), ("dropped", found.dropped)):
+        for reason, number in sorted(reasons.items()):
+            result.add_row(name, f"{number:,}: {_REASONS.get(reason, reason)}")
+    result.add_row("solutions", f"{found.labelled:,} labelled, {found.first_errors[-1]:,} of them without an error")
+    result.add_row("steps", ", ".join(f"{number:,} {label}" for label, number in steps.items()))
+    result.add_row("completions", f"{summary['completions']:,}")
+    return result
+
+
+def _rate(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"
+
+
+def _report(job: LabelJob, labelling: Labelling, folder: Path, console: Console) -> int:
+    """Reports the outcome of the run, and returns its exit status."""
+    console.print(table(labelling, escape(job.title)))
+    console.print(str(folder / "labels.jsonl"), style="dim", markup=False, highlight=False, soft_wrap=True)
+    tally = labelling.tally
+    if labelling.stopped:
+        console.print(
+            f"the limit {labelling.stopped} ended the run after {tally.problems:,} of {len(job.problems):,} problems; the "
+            "same command with a higher limit continues"
+        )
+    if not tally.errors:
+        return 0
+    print_error(
+        console, f"{tally.errors} of {tally.problems} problems ended with an error; the same command retries them"
+    )
+    for name, message in labelling.errors:
+        console.print(f"  problem {name}: {message}", markup=False, highlight=False, soft_wrap=True)
+    return 1
