@@ -224,7 +224,7 @@ def test_a_dry_run_names_the_cost_and_starts_nothing(tmp_path: Path) -> None:
     assert "384 samples, 38,400 policy tokens" in said
     assert "48 solutions to label" in said
     assert "384 completions, 98,304 completer tokens" in said
-    assert "3,456 completions" in said
+    assert "3,504 completions" in said
     assert not (tmp_path / "run/results.jsonl").exists()
 
 

@@ -56,23 +56,24 @@ def run_label(host: Host, config: Config, identity: str, folder: Path, console: 
 
 def plan(job: LabelJob) -> Table:
     """Returns a table of what the run would do, with upper bounds."""
-    problems, most, kept = len(job.problems), job.sampling.most, job.sampling.kept
+    problems, holds = len(job.problems), job.policy.traits.holds
+    samples = [min(job.sampling.most, holds(problem)) if holds else job.sampling.most for problem in job.problems]
+    kept = sum(min(job.sampling.kept, most) for most in samples)
     result = Table(title="plan", title_justify="left", box=None, show_header=False, pad_edge=False)
     result.add_row("task", f"{escape(job.task.name)}, {problems:,} problems")
     for place, engine in job.engines.items():
         result.add_row(f"{place}.engine", escape(engine.name))
     result.add_row("rule", type(job.rule).__name__)
-    result.add_row("at most", f"{problems * most:,} samples{_tokens(job.policy.token_bound(most), problems, 'policy')}")
-    result.add_row("", f"{problems * kept:,} solutions to label")
+    result.add_row("at most", f"{sum(samples):,} samples{_tokens(job.policy.token_bound(sum(samples)), 1, 'policy')}")
+    result.add_row("", f"{kept:,} solutions to label")
     if k := job.completions.most:
-        for name, steps in (("a step of each", 1), (f"{_EXAMPLE} steps each", _EXAMPLE - 1)):  # the last needs none
-            times = problems * kept * steps
-            result.add_row(
-                name, f"{times * k:,} completions{_tokens(job.completer.token_bound(k), times, 'completer')}"
-            )
+        # Of the problem itself, and of every step but the last.
+        for name, prefixes in (("a step of each", kept), (f"{_EXAMPLE} steps each", problems + kept * (_EXAMPLE - 1))):
+            tokens = _tokens(job.completer.token_bound(k), prefixes, "completer")
+            result.add_row(name, f"{prefixes * k:,} completions{tokens}")
     if job.verifier is not None:
-        tokens = _tokens(job.verifier.token_bound(1), problems * kept, "verifier")
-        result.add_row("a step of each", f"{problems * kept * job.verifier.votes:,} votes{tokens}")
+        tokens = _tokens(job.verifier.token_bound(1), kept, "verifier")
+        result.add_row("a step of each", f"{kept * job.verifier.votes:,} votes{tokens}")
     for scope, limits in (("problem", job.budget.problem), ("run", job.budget.run)):
         text = ", ".join(f"{key} {bound:,}" for key, bound in vars(limits).items() if bound is not None)
         if text:
