@@ -45,3 +45,22 @@ def test_candidates_of_a_guided_search_are_not_called_samples(search: str, guide
     shown = str(evaluation)
     assert [name in shown for name in ("majority of", "one sample (pass@1)")] == [not guided] * 2
     assert "(oracle)" in shown
+
+
+def test_simulated_answers_and_virtual_time_are_marked() -> None:
+    evaluation = tts.evaluate(
+        "engine@policy.engine=simulated",
+        "clock=virtual",
+        task="arithmetic",
+        limit=2,
+        search="majority",
+        n=2,
+        policy="simulated",
+    )
+    assert evaluation.summary["simulated"] == ["answers", "time"]
+    shown = " ".join(str(evaluation).split())
+    assert "this search (SIMULATED)" in shown
+    assert "s of virtual time" in shown
+    real = tts.evaluate(task="arithmetic", limit=1, search="majority", n=2, policy=Writer(), sandbox="none")
+    assert real.summary["simulated"] == []
+    assert "SIMULATED" not in str(real)

@@ -12,7 +12,6 @@ from tts.budget import GRADER, POLICY, ROLES, VERIFIER, Scope
 from tts.core.json import JsonObject, Summary
 from tts.evaluation.paper_rules import RULES, outcomes
 from tts.evaluation.record import Record
-from tts.runtime.simulations import SAID
 from tts.statistics.metrics import wilson_interval
 
 _SHOWN = 3  # number of errors kept for display
@@ -162,10 +161,9 @@ def rows(tally: Tally, summary: Summary) -> list[Row]:
 
 
 def _marks(summary: Summary) -> str:
-    """Returns why a run's figures are no results, in capitals; empty where they are."""
-    marks = ["told the answers"] * bool(summary.get("reads_answers"))
-    marks += [SAID[name] for name in summary.get("simulated", ())]
-    return f" ({', '.join(marks).upper()})" if marks else ""
+    """Returns why a run's figures are no results, empty where they are. Short: rows are to fit on 80 columns."""
+    marks = ["TOLD THE ANSWERS"] * bool(summary.get("reads_answers")) + ["SIMULATED"] * bool(summary.get("simulated"))
+    return f" ({', '.join(marks)})" if marks else ""
 
 
 def table(tally: Tally, summary: Summary, title: str) -> Table:
