@@ -89,6 +89,7 @@ class TestChat(ChatConformance):
     """Stop strings are named."""
 
 
+@pytest.mark.slow
 class TestChatThatNamesNoStops(ChatConformance):
     """They are cut here, and several samples share a request."""
 
