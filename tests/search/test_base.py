@@ -39,7 +39,10 @@ def test_annotated_attributes_are_the_settings() -> None:
     strategy = Declared(3, extra=4)
     assert (strategy.n, strategy.extra, strategy.samples, strategy.token_bound(Toy())) == (3, 4, 3, 3)
     assert (strategy.needs, strategy.verifies) == (Needs(), True)
-    assert repr(Beam(4, 2)) == "Beam(aggregator=None, selection='argmax', depth=40, n=4, width=2, finished_leave=False, lookahead=0)"
+    assert (
+        repr(Beam(4, 2))
+        == "Beam(aggregator=None, selection='argmax', depth=40, n=4, width=2, finished_leave=False, lookahead=0)"
+    )
 
 
 @pytest.mark.parametrize("strategy", [Written, Derived])

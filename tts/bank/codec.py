@@ -16,7 +16,7 @@ from __future__ import annotations
 import json
 import struct
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any, TypeAlias, overload
 
@@ -165,10 +165,10 @@ def _tokens(table: Fields, columns: bytes) -> tuple[Token, ...]:
     tokens = []
     index = number = 0
 
-    def texts() -> list[str]:
+    def texts() -> tuple[int, ...]:
         nonlocal index
         first, index = index + 1, index + 1 + indices[index]
-        return [names[i] for i in indices[first:index]]
+        return indices[first:index]
 
     for _ in range(count):
         text, logprob = names[indices[index]], numbers[number]
@@ -179,7 +179,37 @@ def _tokens(table: Fields, columns: bytes) -> tuple[Token, ...]:
         else:
             sampled = texts()
         middle, end = number + len(top), number + len(top) + len(sampled)
-        raw, processed = zip(top, numbers[number:middle], strict=True), zip(sampled, numbers[middle:end], strict=True)
-        tokens.append(Token(text, logprob, dict(raw), dict(processed)))
+        raw, processed = numbers[number:middle], numbers[middle:end]
+        tokens.append(Token(text, logprob, _Alternatives(names, top, raw), _Alternatives(names, sampled, processed)))
         number = end
     return tuple(tokens)
+
+
+class _Alternatives(Mapping[str, float]):
+    """Log-probabilities by text, put together when they are first read: only those of the verdict are.
+
+    Args:
+        names: All texts of the completion.
+        indices: The places of these texts among them.
+        logprobs: Their log-probabilities.
+    """
+
+    def __init__(self, names: Sequence[str], indices: Sequence[int], logprobs: Sequence[float]) -> None:
+        self._parts = names, indices, logprobs
+
+    @cached_property
+    def _all(self) -> dict[str, float]:
+        names, indices, logprobs = self._parts
+        return dict(zip([names[i] for i in indices], logprobs, strict=True))
+
+    def __getitem__(self, text: str) -> float:
+        return self._all[text]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._all)
+
+    def __len__(self) -> int:
+        return len(self._all)
+
+    def __repr__(self) -> str:
+        return repr(self._all)

@@ -72,11 +72,10 @@ class MeteredGenerator(Metered[Engine], WrappingGenerator):
         """
         scope = current()
         scope.check()
-        bill = _Bill(self, self._role)
+        bill = _Bill(self, self._role, len(request.seeds))
         whole = self._slots.take(len(request.seeds))
         slots = _Taken(self._slots, len(request.seeds) if whole else 0)
         source = self.inside.generate(request) if whole else self._in_parts(request, bill, scope)
-        started = now()
         try:
             async with aclosing(source) as completions:
                 async for completion in completions if scope.deadline is None else in_time(completions, scope):
@@ -86,7 +85,7 @@ class MeteredGenerator(Metered[Engine], WrappingGenerator):
                     yield completion
         finally:
             slots.release()
-            charge(self._role, Usage(seconds=now() - started))
+            bill.close()
 
     async def _in_parts(self, request: Request, bill: _Bill, scope: Scope) -> AsyncGenerator[Completion, None]:
         """Yields the completions of a request whose samples are started as slots become free."""
@@ -179,13 +178,15 @@ class _Taken:
 class _Bill:
     """The cost of a request, charged as its samples finish."""
 
-    def __init__(self, gate: MeteredGenerator, role: Role) -> None:
+    def __init__(self, gate: MeteredGenerator, role: Role, samples: int) -> None:
         self._gate = gate
         self._role: Role = role
+        self._left = samples
         self._calls = 1
+        self._charged = now()
 
     def add(self, completion: Completion) -> None:
-        """Charges a sample; the prompt is charged once, with the request's first sample."""
+        """Charges a sample, and the time since the last one; the prompt is charged once, with the first sample."""
         prompt, sampled = self._calls * completion.prompt_tokens, completion.completion_tokens
         prompt_price, completion_price = self._gate.prices
         usage = Usage(
@@ -196,9 +197,20 @@ class _Bill:
             generated_tokens=0 if completion.recorded else sampled,
             flops=2.0 * (self._gate.parameters or 0) * (prompt + sampled),
             dollars=prompt_price * prompt + completion_price * sampled,
+            seconds=self._seconds(),
         )
         self._calls = 0
+        self._left -= 1
         charge(self._role, usage)
+
+    def close(self) -> None:
+        """Charges the time of samples that did not finish."""
+        if self._left:
+            charge(self._role, Usage(seconds=self._seconds()))
+
+    def _seconds(self) -> float:
+        since, self._charged = self._charged, now()
+        return self._charged - since
 
 
 MeteredEngine = MeteredGenerator | MeteredScorer
