@@ -104,11 +104,7 @@ class Resources:
         for place, engine in sorted(engines.items(), key=lambda placed: _loads(placed[1])):
             with inside(f"{place}.engine"):
                 await engine.start()
-        if not self._frozen:
-            # Everything loaded so far stays: garbage collection need not scan it again.
-            gc.collect()
-            gc.freeze()
-            self._frozen = True
+        self._collector.settle()
 
     async def flush(self) -> None:
         """Returns when all banks have stored their samples."""
