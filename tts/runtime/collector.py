@@ -24,7 +24,8 @@ class Collector:
             gc.set_threshold(max(_OBJECTS, self._before[0]), *self._before[1:])
 
     def restore(self) -> None:
-        """Collects as often as before."""
+        """Collects as often as before, and everything."""
         if self._before is not None:
+            gc.unfreeze()
             gc.set_threshold(*self._before)
             self._before = None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import json
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
@@ -17,6 +16,7 @@ from tts.core.settings import Text, inside
 from tts.engines.base import BaseEngine, asks_server, identified
 from tts.engines.generating import generating
 from tts.engines.replay import Recorder
+from tts.runtime.collector import Collector
 from tts.sandbox.base import IdentifiedSandbox, Sandbox
 
 
@@ -41,7 +41,7 @@ class Resources:
         self._graders: dict[str, Grader] = {}
         self._banks: dict[Path, Bank] = {}
         self._open: list[Closable] = []
-        self._frozen = False
+        self._collector = Collector()
 
     def engine(self, config: Config, where: str, bank: Bank | None = None) -> BaseEngine:
         """Returns the engine that a configuration node describes.
@@ -133,9 +133,7 @@ class Resources:
                 faults.append(error)
         for made in (self._engines, self._banked, self._sandboxes, self._banked_sandboxes, self._graders):
             made.clear()
-        if self._frozen:
-            gc.unfreeze()
-            self._frozen = False
+        self._collector.restore()
         if faults:
             raise ExceptionGroup("could not be closed", faults)
 
