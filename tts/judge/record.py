@@ -11,9 +11,9 @@ from tts.budget import Scope
 from tts.config.build import Config, config_hash
 from tts.config.contents import with_contents
 from tts.core import Verdict
-from tts.core.errors import UserError
 from tts.evaluation.record import UsageRow, cost, rounded
 from tts.judge.judged import Judged
+from tts.runtime.keyed_records import KeyedRecords
 from tts.tasks.labelled import LabelledSolution
 
 _SHAPE_VERDICTS = ("verifier", "sandbox", "seed")
@@ -105,10 +105,8 @@ def key_of(item: LabelledSolution, configuration: str) -> str:
     return hashlib.sha256(content.encode()).hexdigest()[:16]
 
 
-class Resume:
+class Resume(KeyedRecords):
     """The records of an earlier run that are still valid.
-
-    Those that ended with an error, or were cut short by a limit of the whole run, are recreated.
 
     Args:
         items: The task's solutions.
@@ -116,39 +114,12 @@ class Resume:
     """
 
     def __init__(self, items: Sequence[LabelledSolution], configuration: str) -> None:
-        self._keys = {item.problem.id: key_of(item, configuration) for item in items}
-        self._held: set[str] = set()
-
-    @property
-    def complete(self) -> bool:
-        """Whether all items have a valid record."""
-        return len(self._held) == len(self._keys)
-
-    def content_key(self, item: LabelledSolution) -> str:
-        """Returns the key of an item's record."""
-        return self._keys[item.problem.id]
-
-    def known_by(self, place: str, row: object) -> str | None:
-        """Returns the id of a record's item, None if the record must be recreated.
-
-        Raises:
-            UserError: The record is of another task or configuration, or not a record of this command.
-        """
-        elsewhere = "give this run its own folder (hydra.run.dir=...), or delete the file to start over"
-        if not isinstance(row, dict) or not {"id", "key", "scores", "usage", "error", "limits_hit"} <= row.keys():
-            raise UserError(f"{place}: not a record of python -m tts.judge; {elsewhere}")
-        name = str(row["id"])
-        if name not in self._keys:
-            raise UserError(f"{place}: '{name}' is not in this task (other data, or a smaller task.limit); {elsewhere}")
-        if row["key"] != self._keys[name]:
-            raise UserError(
-                f"{place}: '{name}' was judged with another configuration (verifier, the files that it reads, sandbox, "
-                f"seed, budget.problem) or had another text; {elsewhere}"
-            )
-        if row["error"] is not None or any(limit.startswith("run.") for limit in row["limits_hit"]):
-            return None
-        self._held.add(name)
-        return name
+        super().__init__(
+            {item.problem.id: key_of(item, configuration) for item in items},
+            ("id", "key", "scores", "usage", "error", "limits_hit"),
+            "python -m tts.judge",
+            "judged with another configuration (verifier, the files that it reads, sandbox, seed, budget.problem)",
+        )
 
     def labelled(self, item: LabelledSolution, row: VerdictRow) -> VerdictRow:
         """Returns a record with the item's current subset and label, on which verdicts do not depend."""

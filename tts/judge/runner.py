@@ -76,10 +76,10 @@ class Judge:
 
         async def judge(item: LabelledSolution) -> VerdictRow:
             started = time.time()
-            return record(item, await self._ask(item), current(), resume.content_key(item), started)
+            return record(item, await self._ask(item), current(), resume.key(item.problem.id), started)
 
         def failed(item: LabelledSolution, message: str, meter: Scope) -> VerdictRow:
-            row = record(item, None, meter, resume.content_key(item), time.time() - meter.wall_s)
+            row = record(item, None, meter, resume.key(item.problem.id), time.time() - meter.wall_s)
             return {**row, "error": message}
 
         def on_record(ended: Ended[VerdictRow]) -> None:

@@ -11,13 +11,13 @@ from tts.budget import Scope
 from tts.config.build import Config, config_hash
 from tts.config.contents import with_contents
 from tts.core import Problem, Solution
-from tts.core.errors import UserError
 from tts.core.grader import Grader
 from tts.core.json import JsonObject
 from tts.core.solution import FinishReason
 from tts.evaluation.record import UsageRow, cost, rounded
 from tts.label.evidence import Count, Evidence
 from tts.label.labelling import Found
+from tts.runtime.keyed_records import KeyedRecords
 
 _SHAPE_EVIDENCE = ("policy", "completer", "verifier", "sampling", "completions", "grading", "sandbox", "seed")
 LIMIT = "limit"
@@ -134,10 +134,8 @@ def _pair(count: Count) -> list[int]:
     return [count.right, count.total]
 
 
-class Resume:
+class Resume(KeyedRecords):
     """The records of an earlier run that are still valid, whatever its rule was.
-
-    Those that ended with an error, or were cut short by a limit of the whole run, are recreated.
 
     Args:
         problems: The task's problems.
@@ -147,39 +145,13 @@ class Resume:
     def __init__(self, problems: Sequence[Problem], config: Config) -> None:
         shaping = {name: with_contents(config[name]) for name in _SHAPE_EVIDENCE}
         configuration = config_hash({**shaping, "budget": config["budget"]["problem"]})
-        self._keys = {problem.id: _key(problem.to_json(), problem.metadata, configuration) for problem in problems}
-        self._held: set[str] = set()
-
-    @property
-    def complete(self) -> bool:
-        """Whether all problems have a valid record."""
-        return len(self._held) == len(self._keys)
-
-    def key(self, problem: Problem) -> str:
-        """Returns the key of a problem's record."""
-        return self._keys[problem.id]
-
-    def known_by(self, place: str, row: object) -> str | None:
-        """Returns the id of a record's problem, None if the record must be recreated.
-
-        Raises:
-            UserError: The record is of another task or configuration, or not a record of this command.
-        """
-        elsewhere = "give this run its own folder (hydra.run.dir=...), or delete the file to start over"
-        if not isinstance(row, dict) or not {"id", "key", "samples", "solutions", "error", "limits_hit"} <= row.keys():
-            raise UserError(f"{place}: not a record of tts label; {elsewhere}")
-        name = str(row["id"])
-        if name not in self._keys:
-            raise UserError(f"{place}: '{name}' is not in this task (other data, or a smaller task.limit); {elsewhere}")
-        if row["key"] != self._keys[name]:
-            raise UserError(
-                f"{place}: '{name}' was sampled with another configuration ({', '.join(_SHAPE_EVIDENCE)}, "
-                f"budget.problem; the rule only if completions=adaptive) or had another text; {elsewhere}"
-            )
-        if row["error"] is not None or any(limit.startswith("run.") for limit in row["limits_hit"]):
-            return None
-        self._held.add(name)
-        return name
+        super().__init__(
+            {problem.id: _key(problem.to_json(), problem.metadata, configuration) for problem in problems},
+            ("id", "key", "samples", "solutions", "error", "limits_hit"),
+            "tts label",
+            f"sampled with another configuration ({', '.join(_SHAPE_EVIDENCE)}, budget.problem; the rule only if "
+            "completions=adaptive)",
+        )
 
 
 def _key(problem: JsonObject, metadata: Mapping[str, object], configuration: str) -> str:

@@ -99,11 +99,11 @@ class Runner:
             try:
                 found = await self._ask(problem)
             except LimitReached:
-                return empty(problem, current(), resume.key(problem), skipped=LIMIT)
-            return record(problem, found, self._grader, current(), resume.key(problem))
+                return empty(problem, current(), resume.key(problem.id), skipped=LIMIT)
+            return record(problem, found, self._grader, current(), resume.key(problem.id))
 
         def failed(problem: Problem, message: str, meter: Scope) -> ProblemRow:
-            return empty(problem, meter, resume.key(problem), error=message)
+            return empty(problem, meter, resume.key(problem.id), error=message)
 
         def on_record(ended: Ended[ProblemRow]) -> None:
             nonlocal done, kept, errors, solutions
