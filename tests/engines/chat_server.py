@@ -9,9 +9,10 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 
+from tests.engines.server import listening
 from tts.engines.stops import cut_at_stop
 
 Messages = list[dict[str, Any]]
@@ -263,17 +264,6 @@ def serve_chat(host: Host) -> Iterator[ChatServer]:
         def log_message(self, *_: Any) -> None:
             pass
 
-    class Pool(ThreadingHTTPServer):
-        daemon_threads = True
-        request_queue_size = 512
-
-    http = Pool(("127.0.0.1", 0), Handler)
-    server.url = f"http://127.0.0.1:{http.server_address[1]}/v1"
-    thread = threading.Thread(target=http.serve_forever, daemon=True)
-    thread.start()
-    try:
+    with listening(Handler) as url:
+        server.url = url
         yield server
-    finally:
-        http.shutdown()
-        http.server_close()
-        thread.join()

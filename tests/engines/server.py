@@ -45,10 +45,6 @@ def serve(answer: Answer, model: str = "m", tokenizes: bool = True, port: int = 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
-        def setup(self) -> None:
-            super().setup()
-            connections.append(self.connection)
-
         def do_GET(self) -> None:
             self.send(200, json.dumps({"data": [{"id": model}]}))
 
@@ -83,17 +79,30 @@ def serve(answer: Answer, model: str = "m", tokenizes: bool = True, port: int = 
         def log_message(self, *_: Any) -> None:
             pass
 
+    with listening(Handler, port) as url:
+        server = Server(url)
+        yield server
+
+
+@contextmanager
+def listening(handler: type[BaseHTTPRequestHandler], port: int = 0) -> Iterator[str]:
+    """Serves on the loopback and yields the URL, including `/v1`; at the end all connections are cut."""
+    connections: list[socket.socket] = []
+
     class Pool(ThreadingHTTPServer):
         daemon_threads = True
         request_queue_size = 512
 
-    connections: list[socket.socket] = []
-    http = Pool(("127.0.0.1", port), Handler)
-    server = Server(f"http://127.0.0.1:{http.server_address[1]}/v1")
+        def get_request(self) -> tuple[socket.socket, Any]:
+            connection, address = super().get_request()
+            connections.append(connection)
+            return connection, address
+
+    http = Pool(("127.0.0.1", port), handler)
     thread = threading.Thread(target=http.serve_forever, daemon=True)
     thread.start()
     try:
-        yield server
+        yield f"http://127.0.0.1:{http.server_address[1]}/v1"
     finally:
         http.shutdown()
         http.server_close()

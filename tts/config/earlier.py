@@ -32,7 +32,7 @@ ADDED: Mapping[str, Mapping[str, object]] = {
 CHANGED: Mapping[str, Mapping[str, tuple[object, object]]] = {
     "tts.engines.transformers.TransformersEngine": {"threads": (None, 1)},
 }
-"""From a class's current name to settings whose default is another one now, which changes rounding at most: now and first."""
+"""From a class's current name to settings with another default now, which changes rounding at most: now and first."""
 
 _FIRST = {now: first for first, now in MOVED.items()}
 
