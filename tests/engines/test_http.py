@@ -37,6 +37,7 @@ def sent(data: bytes, encoding: str) -> Misbehaviour:
         handler.send_response(200)
         handler.send_header("Content-Encoding", encoding)
         handler.send_header("Content-Length", str(len(data)))
+        handler.send_header("Connection", "close")  # else the next request may meet the connection as it ends
         handler.end_headers()
         handler.wfile.write(data)
 
@@ -53,7 +54,7 @@ async def test_a_packed_answer_is_read_and_a_bomb_is_given_up() -> None:
 
 @pytest.mark.parametrize("body", ["[" * 200_000, '{"choices": ' + "[" * 200_000])
 async def test_an_answer_that_is_nested_too_deeply_is_no_json(body: str) -> None:
-    head = f"HTTP/1.1 200 OK\nContent-Length: {len(body)}\n\n"
+    head = f"HTTP/1.1 200 OK\nConnection: close\nContent-Length: {len(body)}\n\n"
     with serve(lambda _: misbehave(head, body)) as server, pytest.raises(EngineError, match="not JSON"):
         await ask(server.url)
 
