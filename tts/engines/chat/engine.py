@@ -31,11 +31,12 @@ from tts.core.settings import (
 from tts.engines.base import Identity
 from tts.engines.chat.continuation import STYLES, StyleName, opened
 from tts.engines.chat.fields import LIMITS, OPTIONAL, HostFields, LimitName, room
-from tts.engines.chat.http import PacedHttp
+from tts.engines.chat.pace import HostLimits
 from tts.engines.chat.probe import Findings, probe
 from tts.engines.chat.protocol import CHARACTERS_PER_TOKEN, Expected, read_answer, write_sampling
 from tts.engines.conversation import Asked, read_prompt, write_prompt
 from tts.engines.generating import Completion, Request
+from tts.engines.http.client import Http
 from tts.engines.http.endpoints import Endpoints
 from tts.engines.http.failures import RefusedError, explain
 from tts.engines.http.keys import key_of
@@ -118,7 +119,8 @@ class ChatEngine:
         self._url = ", ".join(urls)
         self._endpoints = Endpoints(urls, in_flight)
         self._key_env = api_key_env
-        self._http = PacedHttp(api_key_env, timeout, retries, patience, requests_per_minute, tokens_per_minute)
+        pace = HostLimits(requests_per_minute, tokens_per_minute, patience)
+        self._http = Http(api_key_env, timeout, retries, patience, pace)
         self._samples_per_request = samples_per_request
         self._continuation = continuation
         self._room_to_think = reasoning_tokens
@@ -204,7 +206,7 @@ class ChatEngine:
         while True:
             sent = self._fields.fitted({"model": self.name, **fields, "max_tokens": most}) | self._extra
             try:
-                return await self._http.paced(self._endpoints, _address, sent, read, tokens + self._room_to_think)
+                return await self._http.post(self._endpoints, _address, sent, read, tokens + self._room_to_think)
             except RefusedError as refusal:
                 if self._fields.learn(str(refusal), sent):
                     continue
