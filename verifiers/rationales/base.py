@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from tts.core import Conversation
 from tts.core.rationale import Judged, Rationale, Reason, verdict_of
 from tts.engines.generating import Engine
@@ -46,13 +44,8 @@ async def finished(engine: Engine, messages: Conversation, judged: Judged, verdi
         engine: Counts them.
         messages: The training conversation.
         judged: What it says of the steps.
-        verdict: What it says of the solution, if that does not follow from the steps.
+        verdict: What it says of the solution or of its step, if that does not follow from all steps.
     """
     written = "".join(message["content"] for message in messages if message["role"] == "assistant")
     tokens = await engine.count_tokens(written)
     return Rationale(tuple(messages), judged, verdict_of(judged) if verdict is None else verdict, tokens)
-
-
-def last_only(verdict: bool, steps: Sequence[str]) -> Judged:
-    """Returns the judgements of a rationale about the last of the steps."""
-    return (*(None,) * (len(steps) - 1), verdict)

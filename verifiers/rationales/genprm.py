@@ -114,7 +114,10 @@ class PromptedGenPRM(BaseWriter):
             self._client.engine, "a rationale is written in several parts, between which its code runs"
         )
         if not self._sandbox.executes:
-            raise UserError("its rationales verify with code, and sandbox=none runs none; choose sandbox=auto")
+            raise UserError(
+                f"writer ({type(self).__name__}) has code run while it writes, and sandbox=none runs none; choose "
+                "sandbox=auto"
+            )
 
     def token_bound(self, steps: int) -> int | None:
         """Returns the bound of a turn and its conclusions."""
@@ -131,7 +134,9 @@ class PromptedGenPRM(BaseWriter):
         text = OPENING
         namespace = self._sandbox.chain()
         try:
-            text = await self._verify(prompt, sample, namespace)
+            text, ended = await self._verify(prompt, sample, namespace)
+            if not ended:
+                raise Unusable("cut")
             head, closed, tail = text.rpartition(VERIFY_CLOSE)
             if not closed:
                 raise Unusable("malformed")
@@ -158,12 +163,8 @@ class PromptedGenPRM(BaseWriter):
     def _prompt(self, asked: Sequence[Message]) -> str:
         return render(self._chat, asked, self._client.engine) + OPENING
 
-    async def _verify(self, prompt: str, sample: int, namespace: Chain) -> str:
-        """Returns the assistant's turn up to the end of its thinking.
-
-        Raises:
-            Unusable: It does not end within the limits.
-        """
+    async def _verify(self, prompt: str, sample: int, namespace: Chain) -> tuple[str, bool]:
+        """Returns the assistant's turn up to the end of its thinking, and whether this was reached within the limits."""
         text = ""
         for _ in range(self._rounds):
             left = self._max_tokens - await self._client.engine.count_tokens(OPENING + text)
@@ -175,11 +176,11 @@ class PromptedGenPRM(BaseWriter):
             if completion.finish_reason == "length":
                 break
             if completion.stop != wire.CODE_STOP:
-                return OPENING + text
+                return OPENING + text, True
             code = wire.last_code(completion.text)
             if code is not None:
                 text += wire.CODE_OUTPUT.format(wire.execution_result(await namespace.run(code)))
-        raise Unusable("cut")
+        return OPENING + text, False
 
     async def _conclude(self, prompt: str, steps: int) -> int:
         """Returns the number of the first wrong paragraph, -1 for none.

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from tts.core import Conversation, Problem
 from tts.core.settings import settings
 from verifiers.generative.r_prm import QUESTION, RPRM
-from verifiers.rationales.base import Unusable, last_only
+from verifiers.rationales.base import Unusable
 from verifiers.rationales.text import Format, Reading
 
 VERDICTS = {True: f"Verification: {QUESTION} Yes", False: f"Verification: {QUESTION} No"}
@@ -55,4 +55,4 @@ class RPRMAnalyses(Format):
         places = [text.find(name) for name in self._analyses]
         if times[verdict] > 1 or not kept.endswith(VERDICTS[verdict]) or -1 in places or places != sorted(places):
             raise Unusable("malformed")
-        return Reading(kept, last_only(verdict, steps))
+        return Reading(kept, (*(None,) * (len(steps) - 1), verdict), verdict)

@@ -29,7 +29,7 @@ class Reading:
     Attributes:
         text: The assistant's turn of the training conversation.
         judged: What it says of the steps.
-        verdict: What it says of the solution, if that does not follow from the steps.
+        verdict: What it says of the solution or of its step, if that does not follow from all steps.
     """
 
     text: str
