@@ -8,6 +8,7 @@ from typing import Any
 
 from rich.console import Console
 
+from tts.cli.export_command import run_export
 from tts.cli.filter_command import run_filter
 from tts.cli.host import Host
 from tts.cli.judge_command import run_judge
@@ -52,6 +53,11 @@ def synthesis_job(config: dict[str, Any], identity: str, folder: Path, console: 
 def filter_job(config: dict[str, Any], identity: str, folder: Path, console: Console) -> int:
     """Has rationales filtered and returns the exit status."""
     return _run(run_filter, config, identity, folder, console)
+
+
+def export_job(config: dict[str, Any], identity: str, folder: Path, console: Console) -> int:
+    """Writes training data in another format and returns the exit status."""
+    return _run(run_export, config, identity, folder, console)
 
 
 def _run(job: Callable[[Host, dict[str, Any], str, Path, Console], int], *arguments: Any) -> int:

@@ -135,15 +135,17 @@ class RunDirectory:
             return status["exit_status"], "; ".join(status["errors"]) or "see the directory"
         return 1, "did not finish: its process was killed, or another process is still running it"
 
-    def objective(self, objective: Objective) -> float | None:
-        """Returns the run's objective for an optimising sweeper; None if the run has no summary.
+    def objective(self, objective: Objective | None) -> float | None:
+        """Returns the run's objective for an optimising sweeper; None if the run has no summary, or its command no figure.
 
         Raises:
             UserError: The run has no such rate.
         """
         summary = self.folder / "summary.json"
         with inside("objective"):
-            return objective.of(json.loads(summary.read_text("utf-8"))) if summary.is_file() else None
+            if objective is None or not summary.is_file():
+                return None
+            return objective.of(json.loads(summary.read_text("utf-8")))
 
     def _read(self) -> _Status:
         try:
