@@ -7,19 +7,13 @@ from tts.core.rationale import IN_WORDS, Reason
 
 _PATIENCE = 20
 """Rationales. After this many that are all of no use for the same reason, more are pointless."""
-_FAULTS: frozenset[Reason] = frozenset({"cut", "malformed", "undecided", "contradiction", "loop"})
-"""Reasons that lie with the writer."""
 
 
 class Patience:
-    """Gives up a writer whose first rationales are all of no use for the same reason.
+    """Gives up a writer whose first rationales are all of no use for the same reason."""
 
-    Args:
-        over: Whether an earlier run has shown that the writer can follow the format.
-    """
-
-    def __init__(self, over: bool = False) -> None:
-        self._over = over
+    def __init__(self) -> None:
+        self._over = False
         self._reason: Reason | None = None
         self._alike = 0
 
@@ -32,7 +26,7 @@ class Patience:
         Raises:
             RunError: It was the last of `_PATIENCE` that are alike.
         """
-        self._over = self._over or dropped not in _FAULTS or (self._alike > 0 and dropped != self._reason)
+        self._over = self._over or dropped in (None, "limit") or (self._alike > 0 and dropped != self._reason)
         if self._over or dropped is None:
             return
         self._reason, self._alike = dropped, self._alike + 1
