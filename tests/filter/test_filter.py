@@ -223,7 +223,7 @@ def test_a_full_disk_is_one_message(tmp_path: Path, monkeypatch: pytest.MonkeyPa
             raise OSError(28, "No space left on device")
         return real(*args, **more)
 
-    monkeypatch.setattr("tts.filter.job.json.dumps", dumps)
+    monkeypatch.setattr("tts.files.writing.json.dumps", dumps)
     status, said = run(tmp_path / "run", GOOD)
     assert (status, "No space left on device" in said) == (2, True)
     assert not (tmp_path / "run/train.jsonl").exists()

@@ -7,8 +7,8 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tts.filter.classes import balanced
 from tts.filter.entries import Entry
-from tts.filter.job import balanced
 from tts.filter.keep import Consensus, Everything, Pairs, Pick, agrees
 from tts.filter.overlap import Overlap
 from tts.tasks.step_labels import Labels

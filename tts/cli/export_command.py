@@ -6,7 +6,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from tts.cli.job_command import JobCommand, plan_table, print_path
+from tts.cli.job_command import JobCommand, nothing, plan_table, print_path
 from tts.export.data import IN_WORDS
 from tts.export.job import ExportJob, compose_export
 
@@ -26,4 +26,4 @@ def _report(job: ExportJob, rows: int, folder: Path, console: Console) -> int:
     return 0
 
 
-run_export = JobCommand(compose_export, _plan, lambda _: None, ExportJob.run, _report)
+run_export = JobCommand(compose_export, _plan, nothing, ExportJob.run, _report)

@@ -7,9 +7,9 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from tts.cli.job_command import JobCommand, plan_table, print_path
-from tts.core.rationale import IN_WORDS as OF_NO_USE
-from tts.filter.job import IN_WORDS, Filtered, FilterJob, compose_filter
+from tts.cli.job_command import JobCommand, nothing, plan_table, print_path
+from tts.filter.job import Filtered, FilterJob, compose_filter
+from tts.filter.reasons import IN_WORDS
 from tts.filter.statistics import Histogram
 
 
@@ -18,7 +18,7 @@ def table(done: Filtered) -> Table:
     result = plan_table("filter")
     result.add_row("rationales", f"{done.before.rationales:,} of {len(done.before.solutions):,} solutions")
     for reason, number in done.dropped.most_common():
-        result.add_row("dropped", f"{number:,}: {IN_WORDS.get(reason) or OF_NO_USE.get(reason, reason)}")
+        result.add_row("dropped", f"{number:,}: {IN_WORDS.get(reason, reason)}")
     result.add_row("rows", f"{len(done.picks):,} of {len(done.after.solutions):,} solutions")
     result.add_row("before", _labels(done.before))
     result.add_row("after", _labels(done.after))
@@ -41,4 +41,4 @@ def _report(job: FilterJob, done: Filtered, folder: Path, console: Console) -> i
     return 0
 
 
-run_filter = JobCommand(compose_filter, _plan, lambda _: None, FilterJob.run, _report)
+run_filter = JobCommand(compose_filter, _plan, nothing, FilterJob.run, _report)

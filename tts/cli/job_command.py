@@ -24,13 +24,15 @@ R = TypeVar("R")
 """What it returns."""
 
 
-def _nothing(_: object) -> None:
-    return None
+def nothing(_: object) -> None:
+    """Returns None."""
 
 
 @dataclass(frozen=True)
 class JobCommand(Generic[J, R]):
     """Runs one job of a command; it is the command's `RunJob`.
+
+    A launcher may copy it to its own processes, so that its parts are functions of modules.
 
     Attributes:
         compose: Creates the job from the resolved configuration and its hash; loads nothing.
@@ -46,7 +48,7 @@ class JobCommand(Generic[J, R]):
     count: Callable[[J], int | None]
     run: Callable[[J, Resources, Path], Awaitable[R]]
     report: Callable[[J, R, Path, Console], int]
-    notice: Callable[[J], str | None] = _nothing
+    notice: Callable[[J], str | None] = nothing
 
     def __call__(self, host: Host, config: Config, identity: str, folder: Path, console: Console) -> int:
         """Composes, checks and runs one job, reports to the user, and returns the exit status.

@@ -63,4 +63,8 @@ def _report(job: JudgeJob, outcome: tuple[Judging, Summary], folder: Path, conso
     return print_errors(console, len(failed), judging.n_problems, "solution", failed[:3])
 
 
-run_judge = JobCommand(compose_judge, plan, lambda job: len(job.items), JudgeJob.run, _report)
+def _count(job: JudgeJob) -> int:
+    return len(job.items)
+
+
+run_judge = JobCommand(compose_judge, plan, _count, JudgeJob.run, _report)

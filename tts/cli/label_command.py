@@ -92,4 +92,8 @@ def _report(job: LabelJob, labelling: Labelling, folder: Path, console: Console)
     return failed
 
 
-run_label = JobCommand(compose_label, plan, lambda job: len(job.problems), LabelJob.run, _report)
+def _count(job: LabelJob) -> int:
+    return len(job.problems)
+
+
+run_label = JobCommand(compose_label, plan, _count, LabelJob.run, _report)

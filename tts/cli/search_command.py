@@ -95,6 +95,12 @@ async def _run(job: SearchJob, resources: Resources, folder: Path) -> Outcome:
     return await job.run(resources, folder, bool(job.search.config.get("resume")))
 
 
-run_search = JobCommand(
-    compose_job, lambda job, console: console.print(plan(job)), lambda job: job.task.count(), _run, _report, _notice
-)
+def _plan(job: SearchJob, console: Console) -> None:
+    console.print(plan(job))
+
+
+def _count(job: SearchJob) -> int | None:
+    return job.task.count()
+
+
+run_search = JobCommand(compose_job, _plan, _count, _run, _report, _notice)

@@ -59,4 +59,8 @@ def _report(job: SynthesisJob, done: Synthesis, folder: Path, console: Console) 
     return print_errors(console, tally.errors, tally.rationales, "rationale", tally.failures)
 
 
-run_synthesize = JobCommand(compose_synthesis, plan, lambda job: len(job.items), SynthesisJob.run, _report)
+def _count(job: SynthesisJob) -> int:
+    return len(job.items)
+
+
+run_synthesize = JobCommand(compose_synthesis, plan, _count, SynthesisJob.run, _report)

@@ -11,7 +11,7 @@ from tts.core.annotations import fit
 from tts.core.errors import UserError
 from tts.core.settings import Text
 from tts.export.data import Data, read_data
-from tts.export.formats import Format
+from tts.export.format import Format
 from tts.files.writing import write_whole, writing
 from tts.runtime.parts import check_groups
 from tts.runtime.resources import Resources

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from tts.core.errors import RunError
+from tts.core.json import JsonObject
 from tts.core.well_formed import well_formed
 
 
@@ -31,3 +33,15 @@ def write_whole(path: Path, text: str) -> None:
     part = path.with_name(path.name + ".tmp")
     part.write_text(well_formed(text), "utf-8")
     part.replace(path)
+
+
+def write_lines(path: Path, rows: Iterable[JsonObject]) -> int:
+    """Writes rows as JSON lines, each as it comes, but the file completely or not at all; returns their number."""
+    part = path.with_name(path.name + ".tmp")
+    count = 0
+    with part.open("w", encoding="utf-8") as file:
+        for row in rows:
+            file.write(well_formed(json.dumps(row, ensure_ascii=False)) + "\n")
+            count += 1
+    part.replace(path)
+    return count

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import random
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,33 +11,20 @@ from pathlib import Path
 from tts.config.build import Config, build
 from tts.core.annotations import fit
 from tts.core.errors import UserError
-from tts.core.json import Json, JsonObject, Summary
+from tts.core.json import Summary
 from tts.core.settings import PositiveInt, Text
-from tts.core.well_formed import well_formed
-from tts.files.writing import write_whole, writing
-from tts.filter.entries import Entry, entries, relabelled, rows
+from tts.files.writing import write_lines, write_whole, writing
+from tts.filter.classes import balanced, check_classes
+from tts.filter.entries import Entry, entries, relabelled
 from tts.filter.keep import Keep, Pick
 from tts.filter.overlap import Overlap
 from tts.filter.statistics import Histogram
+from tts.filter.training_rows import training_rows
 from tts.runtime.parts import check_groups
 from tts.runtime.resources import Resources
 from tts.tasks.dataset import DatasetTask, Field, Names
 from tts.tasks.label_file import read_labels
 from tts.tasks.step_labels import Labels
-
-IN_WORDS: Mapping[str, str] = {
-    "error": "ended with an error",
-    "unlabelled": "no label to compare with",
-    "disagreement": "disagree with the labels",
-    "undecided": "do not say whether there is an error",
-    "long": "too many tokens",
-    "duplicate": "equal to another one",
-    "test_set": "their problem is in a test set",
-    "surplus": "enough about the same solution or step",
-    "unpaired": "enough pairs of the same step",
-    "balance": "too many of their class",
-}
-"""Why rationales are not used, beside the reasons of `tts synthesize`."""
 
 _SETTINGS: Mapping[str, object] = {
     "rationales": Text | list[Text] | None,
@@ -128,13 +114,8 @@ class FilterJob:
             RunError: The disk is full.
         """
         done = self.chosen()
-        path = folder / done.file
-        part = path.with_name(path.name + ".tmp")
         with writing(folder):
-            with part.open("w", encoding="utf-8") as file:
-                for row in _written(done.picks, self.paths):
-                    file.write(well_formed(json.dumps(row, ensure_ascii=False)) + "\n")
-            part.replace(path)
+            write_lines(folder / done.file, training_rows(done.picks, self.paths))
             write_whole(folder / "summary.json", json.dumps(self._summary(done), indent=2) + "\n")
         return done
 
@@ -200,70 +181,6 @@ def compose_filter(config: Config, identity: str, resources: Resources) -> Filte
         max_tokens=config["max_tokens"],
         balance=config["balance"],
     )
-
-
-def balanced(picks: Sequence[Pick], seed: int, dropped: Counter[str]) -> list[Pick]:
-    """Returns as many rows of each class, in order; which of the larger class are left out depends on the seed only.
-
-    Args:
-        picks: The rows.
-        seed: The seed.
-        dropped: Counts those left out.
-    """
-    classes = [[number for number, pick in enumerate(picks) if pick.finds_no_error is side] for side in (False, True)]
-    size = min(map(len, classes))
-    rng = random.Random(seed)
-    kept = {number for side in classes for number in (rng.sample(side, size) if size < len(side) else side)}
-    dropped["balance"] += len(picks) - len(kept)
-    return [pick for number, pick in enumerate(picks) if number in kept]
-
-
-def check_classes(picks: Sequence[Pick], dropped: Counter[str]) -> None:
-    """Raises UserError if the data has not both classes: what it trains would always say the same."""
-    why = ", ".join(f"{number:,} {IN_WORDS.get(reason, reason)}" for reason, number in dropped.most_common())
-    if not picks:
-        raise UserError(
-            f"no rationale is left ({why or 'there are none'}); look at the labels, the writer and the rule"
-        )
-    sides = {pick.finds_no_error for pick in picks}
-    if len(sides) == 1:
-        said = "right" if sides.pop() else "wrong"
-        raise UserError(
-            f"all {len(picks):,} rows call what they are about {said}, and a verifier trained on one class learns to say "
-            f"only that ({why or 'nothing was dropped'}); add solutions of the other class (tts label sampling=balanced)"
-        )
-
-
-def _written(picks: Sequence[Pick], paths: Sequence[Path]) -> Iterator[JsonObject]:
-    """Yields the rows of the training data in the order in which their last rationale is read."""
-    waiting: dict[int, list[Pick]] = {}
-    for pick in picks:
-        last = pick.chosen.number if pick.rejected is None else max(pick.chosen.number, pick.rejected.number)
-        waiting.setdefault(last, []).append(pick)
-    needed = Counter(entry.number for pick in picks for entry in (pick.chosen, pick.rejected) if entry is not None)
-    held: dict[int, list[Json]] = {}
-    for number, (_, row) in enumerate(rows(paths)):
-        if number in needed and isinstance(row["messages"], list):
-            held[number] = row["messages"]
-        for pick in waiting.get(number, ()):
-            yield _row(pick, held)
-            for entry in (pick.chosen, pick.rejected):
-                if entry is not None:
-                    needed[entry.number] -= 1
-                    if not needed[entry.number]:
-                        del held[entry.number]
-
-
-def _row(pick: Pick, held: Mapping[int, list[Json]]) -> JsonObject:
-    messages = held[pick.chosen.number]
-    if pick.rejected is None:
-        return {"id": pick.chosen.id, "messages": messages}
-    return {
-        "id": f"{pick.chosen.id}>{pick.rejected.id}",
-        "prompt": messages[:-1],
-        "chosen": messages[-1:],
-        "rejected": held[pick.rejected.number][-1:],
-    }
 
 
 def _test_problems(paths: Sequence[str]) -> Iterator[str]:
