@@ -47,7 +47,7 @@ def command(config_name: str, run_job: RunJob, arguments: Sequence[str]) -> int:
         print_error(Console(stderr=True), refusal(error))
         jobs.statuses.append(2)
     except KeyboardInterrupt:
-        print_error(Console(stderr=True), "interrupted; what was finished is kept, and the same command continues")
+        print_error(Console(stderr=True), "interrupted; finished problems are kept, and the same command continues")
         jobs.sweep.end()
         return 130
     except Exception as error:
