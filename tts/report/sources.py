@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +12,7 @@ import yaml
 
 from tts.config.build import NOT_SHAPING
 from tts.core.errors import UserError
+from tts.files.objects import read_object
 from tts.runtime.simulations import SAID
 
 Warn = Callable[[str], None]
@@ -34,7 +35,7 @@ class Source:
 
     folder: Path
     name: str
-    summary: dict[str, object]
+    summary: Mapping[str, object]
     config: dict[str, object]
     overrides: tuple[str, ...]
 
@@ -159,23 +160,25 @@ def _places(folder: Path) -> Iterator[Path]:
 
 
 def _source(folder: Path, below: Path, warn: Warn) -> Source | None:
-    status = _mapping(folder / "status.json")
+    status = read_object(folder / "status.json")
     if not (folder / "results.jsonl").exists():
         if "state" in status:
             errors = status.get("errors")
             reasons = "; ".join(map(str, errors if isinstance(errors, list) else ()))
             warn(f"{folder}: left out, it has no results: {reasons or 'its run did not finish'}")
-        elif "accuracy" in _mapping(folder / "summary.json"):  # outputs of other commands, such as judge, are not runs
+        elif "accuracy" in read_object(
+            folder / "summary.json"
+        ):  # outputs of other commands, such as judge, are not runs
             warn(f"{folder}: left out, it has a summary.json but no results.jsonl")
         return None
-    summary = _mapping(folder / "summary.json")
+    summary = read_object(folder / "summary.json")
     if not summary:
         warn(f"{folder}: left out, it has no readable summary.json: the run was not finished; run its command again")
         return None
     if "subsets" in summary and "accuracy" not in summary:
         warn(f"{folder}: left out, it is a run of tts.judge; its figures are in its summary.json")
         return None
-    if status.get("state") == "running":
+    if status.get("state") in ("running", "interrupted"):
         warn(f"{folder}: its run did not finish; its finished problems count. Run its command again to resume")
     overrides = _yaml(folder / ".hydra" / "overrides.yaml")
     config = _yaml(folder / ".hydra" / "config.yaml")
@@ -191,14 +194,6 @@ def _source(folder: Path, below: Path, warn: Warn) -> Source | None:
 
 def _sum(values: Iterable[object]) -> float:
     return sum(value for value in values if isinstance(value, int | float))
-
-
-def _mapping(path: Path) -> dict[str, object]:
-    try:
-        value = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return value if isinstance(value, dict) else {}
 
 
 def _yaml(path: Path) -> object:

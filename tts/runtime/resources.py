@@ -16,6 +16,7 @@ from tts.core.settings import Text, inside
 from tts.engines.base import BaseEngine, asks_server, identified
 from tts.engines.generating import generating
 from tts.engines.replay import Recorder
+from tts.files.paths import expanded
 from tts.runtime.collector import Collector
 from tts.sandbox.base import IdentifiedSandbox, Sandbox
 
@@ -82,7 +83,7 @@ class Resources:
             BankError: The file is not a bank, is damaged, or cannot be written.
         """
         try:
-            place = Path(path).expanduser().resolve()
+            place = expanded(path).resolve()
         except (OSError, RuntimeError, ValueError) as error:
             raise BankError(f"bank {path}: {error}; name another file in bank.path") from None
         if place not in self._banks:

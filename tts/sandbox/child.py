@@ -8,6 +8,7 @@ import contextlib
 import fcntl
 import json
 import os
+import select
 import signal
 import socket
 import time
@@ -21,6 +22,7 @@ from tts.sandbox.zygote.child import MESSAGE_LIMIT
 from tts.sandbox.zygote.messages import End
 
 REPORT_LIMIT = 1 << 16  # bytes of one message from a child or a zygote
+LATE = 1.0  # seconds after which a time limit counts as heard too late to tell anything
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,9 @@ class Forker(Protocol):
     def kill(self, number: int) -> None:
         """Kills the child `number`."""
 
+    def hear(self) -> None:
+        """Handles everything that the zygote has reported."""
+
 
 class Child:
     """One locked-down process: runs one piece and ends, or keeps its namespace for further pieces."""
@@ -63,6 +68,7 @@ class Child:
         self._ended: End | None = None
         self._lost: str | None = None
         self._expired = False
+        self._timer: asyncio.TimerHandle | None = None
         self._watched = False
         self._process: int | None = None  # known after its first message
         self._cpu_before = 0.0
@@ -101,7 +107,7 @@ class Child:
         if keep and not self._watched:
             self._watched = True
             loop.add_reader(self._jobs, self._reported)
-        timer = loop.call_later(self._settings.timeout, self._expire)
+        self._limit()
         try:
             self._send(code, keep)
             report = await self._done
@@ -112,7 +118,8 @@ class Child:
             self.discard()
             raise
         finally:
-            timer.cancel()
+            if self._timer is not None:
+                self._timer.cancel()
             self._done = None
         execution = self._result(report, time.monotonic() - started)
         if not self.alive:
@@ -200,8 +207,21 @@ class Child:
             asyncio.get_running_loop().remove_reader(self._jobs)
             self._watched = False
 
-    def _expire(self) -> None:
-        if self._done is None or self._done.done():  # it ended at this very moment
+    def _limit(self) -> None:
+        """Gives the piece its time, from now on."""
+        timeout = self._settings.timeout
+        self._timer = asyncio.get_running_loop().call_later(timeout, self._expire, time.monotonic() + timeout)
+
+    def _expire(self, due: float) -> None:
+        # Reports may be waiting behind this call, above all where this process itself was stopped (Ctrl-Z, a frozen
+        # container): the piece then ended in time.
+        self._zygote.hear()
+        if self._watched and _readable(self._jobs):
+            self._reported()
+        if self._done is None or self._done.done():
+            return
+        if time.monotonic() - due > LATE:  # whoever stopped this process may have stopped the piece too
+            self._limit()
             return
         self._expired = True
         self._zygote.kill(self._number)
@@ -252,3 +272,9 @@ def _understand(report: bytes) -> tuple[str | None, str, bool]:
         return name, _text(fields.get("message", "")), bool(fields["lost"])
     except (ValueError, KeyError, AttributeError, RecursionError):
         return None, "", False
+
+
+def _readable(connection: socket.socket) -> bool:
+    poller = select.poll()
+    poller.register(connection, select.POLLIN)
+    return bool(poller.poll(0))

@@ -161,7 +161,7 @@ class Zygote:
             process.wait()
             raise
         self._process, self._control = process, control
-        asyncio.get_running_loop().add_reader(control, self._readable)
+        asyncio.get_running_loop().add_reader(control, self.hear)
         self._spare = self._fork()
 
     async def _launch(self, probe: bool) -> tuple[subprocess.Popen[bytes], socket.socket, bytes]:
@@ -201,7 +201,8 @@ class Zygote:
             raise refusal(self._settings.mode, message["missing"])
         return tuple(message["layers"])
 
-    def _readable(self) -> None:
+    def hear(self) -> None:
+        """Handles everything that the zygote has reported."""
         while self._control is not None:
             try:
                 message = self._control.recv(REPORT_LIMIT)
