@@ -53,7 +53,7 @@ def command(config_name: str, run_job: RunJob, arguments: Sequence[str]) -> int:
         print_error(Terminal(stderr=True), refusal(error))
         jobs.statuses.append(2)
     except KeyboardInterrupt:
-        print_error(Terminal(stderr=True), f"interrupted; {_how_to_go_on(config_name, arguments, jobs)}")
+        print_error(Terminal(stderr=True), f"interrupted; finished problems are kept; {_how_to_go_on(config_name, arguments, jobs)}")
         jobs.sweep.end()
         return interruption.status
     except Exception as error:
@@ -81,11 +81,11 @@ def command(config_name: str, run_job: RunJob, arguments: Sequence[str]) -> int:
 def _how_to_go_on(config_name: str, arguments: Sequence[str], jobs: Jobs) -> str:
     """Returns what to do to resume an interrupted command."""
     if jobs.sweep.on or jobs.folder is None:
-        return "the same command goes on with what is left"
+        return "the same command goes on"
     name = "search" if config_name == "config" else config_name
     own = [one for one in arguments if one.partition("=")[0] not in ("hydra.run.dir", "resume")]
     again = shlex.join(["tts", name, *own, quoted(f"hydra.run.dir={jobs.folder}"), "resume=true"])
-    return f"what was finished is kept; to go on: {again}"
+    return f"to go on: {again}"
 
 
 def _system_error(error: BaseException | None) -> OSError | None:
