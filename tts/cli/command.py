@@ -53,7 +53,8 @@ def command(config_name: str, run_job: RunJob, arguments: Sequence[str]) -> int:
         print_error(Terminal(stderr=True), refusal(error))
         jobs.statuses.append(2)
     except KeyboardInterrupt:
-        print_error(Terminal(stderr=True), f"interrupted; finished problems are kept; {_how_to_go_on(config_name, arguments, jobs)}")
+        then = _how_to_go_on(config_name, arguments, jobs)
+        print_error(Terminal(stderr=True), f"interrupted; finished problems are kept; {then}")
         jobs.sweep.end()
         return interruption.status
     except Exception as error:

@@ -44,6 +44,10 @@ class LostError(Exception):
     """The zygote, and with it the child, is gone."""
 
 
+class ClosedError(LostError):
+    """The user of the child, or of the whole sandbox, has closed it."""
+
+
 class Forker(Protocol):
     """The part of a zygote that a child uses."""
 
@@ -66,7 +70,7 @@ class Child:
         self._number = number
         self._done: asyncio.Future[bytes | None] | None = None
         self._ended: End | None = None
-        self._lost: str | None = None
+        self._lost: LostError | None = None
         self._expired = False
         self._timer: asyncio.TimerHandle | None = None
         self._watched = False
@@ -100,6 +104,9 @@ class Child:
         Args:
             code: The piece.
             keep: Whether the child stays alive afterwards.
+
+        Raises:
+            LostError: The child is lost, and with it how the piece would have ended.
         """
         loop = asyncio.get_running_loop()
         started = time.monotonic()
@@ -111,10 +118,7 @@ class Child:
         try:
             self._send(code, keep)
             report = await self._done
-        except LostError as lost:
-            self.discard()
-            return Execution(failure=str(lost), exit_status=None, wall_s=time.monotonic() - started)
-        except asyncio.CancelledError:
+        except (LostError, asyncio.CancelledError):
             self.discard()
             raise
         finally:
@@ -133,7 +137,7 @@ class Child:
         if self._ended is None and self._lost is None:
             self._zygote.kill(self._number)
         if self._done is not None and not self._done.done():
-            self._done.set_exception(LostError("the code's process was closed"))
+            self._done.set_exception(ClosedError("the code's process was closed"))
         self._unwatch()
         self._jobs.close()
         for reader in self._pipes:
@@ -148,18 +152,18 @@ class Child:
         else:
             self._resolve(None)
 
-    def lose(self, reason: str) -> None:
+    def lose(self, error: LostError) -> None:
         """Handles the loss of the zygote."""
-        self._lost = reason
+        self._lost = error
         self._unwatch()
         if self._done is None:
             self.discard()
         elif not self._done.done():
-            self._done.set_exception(LostError(reason))
+            self._done.set_exception(error)
 
     def _send(self, code: str, keep: bool) -> None:
         if self._lost is not None:
-            raise LostError(self._lost)
+            raise self._lost
         memory = os.memfd_create("code", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
         try:
             with open(memory, "wb", closefd=False) as file:
