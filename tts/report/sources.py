@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from tts.runtime.simulations import SAID
 
 Warn = Callable[[str], None]
 
+_PACKAGE = re.compile(r"\$\{package:([^}]+)\}")
 _FILES = {"results.jsonl", "summary.json", "status.json"}
 """Files of which any indicates a run."""
 
@@ -61,6 +63,16 @@ class Source:
         verifier = self.config.get("verifier")
         value = verifier.get("votes") if isinstance(verifier, dict) else None
         return value if isinstance(value, int) else None
+
+    def named(self, role: str) -> str:
+        """Returns what the run had for `task`, `policy` or `verifier`: its class, and its model or data."""
+        node = self.config.get(role)
+        if not isinstance(node, dict):
+            return "unknown"
+        engine = node.get("engine")
+        place = (engine.get("model") if isinstance(engine, dict) else None) or node.get("path") or node.get("name")
+        places = [_short(each) for each in (place if isinstance(place, list) else [place]) if isinstance(each, str)]
+        return " ".join([str(node.get("_target_", "unknown")).rsplit(".", 1)[-1], *places])
 
     @property
     def seed(self) -> int | None:
@@ -190,6 +202,12 @@ def _source(folder: Path, below: Path, warn: Warn) -> Source | None:
         config if isinstance(config, dict) else {},
         tuple(map(str, overrides)) if isinstance(overrides, list) else (),
     )
+
+
+def _short(place: str) -> str:
+    """Returns the last part of a path, of a hub id or of a package's name."""
+    package = _PACKAGE.match(place)
+    return package[1] if package else place.rstrip("/").rsplit("/", 1)[-1]
 
 
 def _sum(values: Iterable[object]) -> float:

@@ -11,6 +11,7 @@ from typing import Protocol, TypeVar
 from tts.bank import Bank, BankedEngine, BankedSandbox, BankedScorer, BankError, banked
 from tts.config.build import PRICES, Config, build
 from tts.core.annotations import fit
+from tts.core.errors import UserError
 from tts.core.grader import Grader
 from tts.core.settings import Text, inside
 from tts.engines.base import BaseEngine, asks_server, identified
@@ -84,7 +85,7 @@ class Resources:
         """
         try:
             place = expanded(path).resolve()
-        except (OSError, RuntimeError, ValueError) as error:
+        except (UserError, OSError, ValueError) as error:
             raise BankError(f"bank {path}: {error}; name another file in bank.path") from None
         if place not in self._banks:
             self._banks[place] = Bank(place)
