@@ -9,10 +9,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from rich.console import Console
 from rich.table import Table
 
 from tts.core.errors import UserError
+from tts.core.plain import plain
+from tts.core.terminal import Terminal
 from tts.statistics.metrics import first_error_score
 from tts.tasks.label_file import read_labels
 from tts.tasks.step_labels import Labels
@@ -108,13 +109,13 @@ def main(arguments: Sequence[str]) -> int:
         truth = read_labels(_file(given.truth))
         found = {str(path): _graded(truth, path) for path in given.labels}
     except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(plain(f"error: {error}"), file=sys.stderr)
         return 2
     if given.json:
         for name, one in found.items():
             print(json.dumps({"path": name, **vars(one), "precision": one.precision, "recall": one.recall}))
     else:
-        Console().print(_table(found))
+        Terminal().print(_table(found))
     return 0
 
 

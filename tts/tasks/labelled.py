@@ -13,6 +13,7 @@ from tts.core import Problem, Solution
 from tts.core.errors import UserError
 from tts.core.settings import NonNegativeInt, OneOf, PositiveInt, SettingError, refused, settings
 from tts.core.task import Task
+from tts.files.paths import expanded
 from tts.tasks.dataset import DatasetTask, Field, Names, RepeatedIds
 from tts.tasks.step_labels import READERS, Labels
 
@@ -103,7 +104,7 @@ class LabelledTask:
         limit: PositiveInt | None = None,
     ) -> None:
         self.name = name
-        self._paths = None if path is None else [Path(each).expanduser() for each in _several(path)]
+        self._paths = None if path is None else [expanded(each) for each in _several(path)]
         self._hub, self._config, self._splits = hub, config, _several(split)
         self._fields = {role: tuple(_several(names)) for role, names in fields.items()}
         self._labels = READERS[labels]

@@ -254,7 +254,7 @@ class GenPRM(VotingVerifier):
         if code is None:
             return wire.execution_result(None)
         execution = await namespace.run(code)
-        if not execution.timed_out and execution.failure is None:
+        if not execution.timed_out:
             ran.append(code)
         return wire.execution_result(execution)
 

@@ -93,9 +93,6 @@ def execution_result(execution: Execution | None) -> str:
         return "Code execute time out: Code execution timed out"
     if execution.error_type is not None:
         return f"Code execute Error: {execution.error_type}: {execution.error_message}"
-    if execution.failure is not None:
-        # The code raised no exception: its process was killed (memory) or lost.
-        return f"Code execute Error: RuntimeError: {execution.failure}"
     return execution.stdout.strip()
 
 
