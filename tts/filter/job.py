@@ -30,7 +30,7 @@ _SETTINGS: Mapping[str, object] = {
     "rationales": Text | list[Text] | None,
     "labels": Text | None,
     "test_sets": list[Text],
-    "ngram": PositiveInt,
+    "ngram": PositiveInt | None,
     "max_tokens": PositiveInt | None,
     "balance": bool,
 }
