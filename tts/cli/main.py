@@ -16,6 +16,7 @@ COMMANDS = {
     "judge curve": ("tts.judge.curve.__main__", "the table of a sweep of judge"),
     "label": ("tts.label.__main__", "labels the steps of a policy's solutions, to train on"),
     "label compare": ("tts.label.compare", "grades labels against others of the same solutions"),
+    "train": ("tts.train.__main__", "trains the model of a verifier on labels or conversations"),
     "report": ("tts.report.__main__", "compares finished runs: tables and a page"),
     "trace": ("tts.trace.__main__", "shows how a search made its choice"),
     "probe": ("tts.cli.probe_command", "shows what a server can do, and what its gaps mean"),
