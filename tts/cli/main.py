@@ -23,6 +23,7 @@ COMMANDS = {
     "synthesize": ("tts.synthesize.__main__", "has labelled solutions verified in words, to train on"),
     "filter": ("tts.filter.__main__", "keeps what agrees with the labels, as training data"),
     "export": ("tts.export.__main__", "writes training data as other programs read it"),
+    "train": ("tts.train.__main__", "trains the model of a verifier on labels or conversations"),
     "report": ("tts.report.__main__", "compares finished runs: tables and a page"),
     "trace": ("tts.trace.__main__", "shows how a search made its choice"),
     "probe": ("tts.cli.probe_command", "shows what a server can do, and what its gaps mean"),
