@@ -29,15 +29,16 @@ from tts.files.writing import of_files, refused
 CONF = Path(__file__).resolve().parents[2] / "conf"
 
 
-def command(config_name: str, run_job: RunJob, arguments: Sequence[str]) -> int:
+def command(config_name: str, run_job: RunJob, arguments: Sequence[str], *, overwrites: bool = False) -> int:
     """Runs the job, or the jobs of a sweep, and returns the highest exit status among them.
 
     Args:
         config_name: The primary configuration in `conf`.
         run_job: Runs one job.
         arguments: Hydra's: overrides and options.
+        overwrites: Whether a job that does not resume overwrites results; it is then refused unless it is told to.
     """
-    jobs = Jobs(run_job, top_level(CONF / f"{config_name}.yaml"))
+    jobs = Jobs(run_job, top_level(CONF / f"{config_name}.yaml"), overwrites)
     _register()
     # Lets Hydra's own errors propagate to here, where they become one message.
     os.environ["HYDRA_FULL_ERROR"] = "1"
