@@ -84,7 +84,7 @@ class Jobs:
             self.check(plain)
             if plain["dry_run"]:
                 return self._run_job(self.host, plain, identity, folder, console), None
-            objective: Objective = build(plain["objective"], "objective")
+            objective: Objective | None = None if plain["objective"] is None else build(plain["objective"], "objective")
             if self.sweep.leaves(folder):
                 failure = cell.failure()
                 return (0, cell.objective(objective)) if failure is None else (failure[0], None)

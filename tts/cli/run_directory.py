@@ -177,15 +177,15 @@ class RunDirectory:
             return 1, "another process is running it"
         return 1, "did not finish: its process was killed"
 
-    def objective(self, objective: Objective) -> float | None:
-        """Returns the run's objective for an optimising sweeper; None if the run has no summary.
+    def objective(self, objective: Objective | None) -> float | None:
+        """Returns the run's objective for an optimising sweeper; None if the run has no summary, or its command no figure.
 
         Raises:
             UserError: The run has no such rate.
         """
         summary = read_object(self.folder / "summary.json")
         with inside("objective"):
-            return objective.of(summary) if summary else None
+            return objective.of(summary) if objective is not None and summary else None
 
     def _owned(self) -> bool:
         """Whether a living process is running in it."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from tts.core.errors import RunError, UserError
+from tts.core.json import JsonObject
 from tts.core.well_formed import well_formed
 
 _WRITTEN = (".json", ".jsonl", ".log", ".lock", ".tmp")
@@ -84,6 +86,16 @@ def replaced(path: Path) -> Iterator[Path]:
         raise
     with suppress(OSError):  # not every file system can: the old file may then be back after a power cut
         _sync(path.parent)
+
+
+def write_lines(path: Path, rows: Iterable[JsonObject]) -> int:
+    """Writes rows as JSON lines, each as it comes, but the file completely or not at all; returns their number."""
+    count = 0
+    with replaced(path) as part, part.open("w", encoding="utf-8") as file:
+        for row in rows:
+            file.write(well_formed(json.dumps(row, ensure_ascii=False)) + "\n")
+            count += 1
+    return count
 
 
 def append_line(path: Path, line: str) -> None:

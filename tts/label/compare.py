@@ -14,9 +14,9 @@ from rich.table import Table
 from tts.core.errors import UserError
 from tts.core.plain import plain
 from tts.core.terminal import Terminal
-from tts.files.rows import read_lines
 from tts.statistics.metrics import first_error_score
-from tts.tasks.step_labels import READERS, Labels
+from tts.tasks.label_file import read_labels
+from tts.tasks.step_labels import Labels
 
 
 @dataclass(frozen=True)
@@ -92,28 +92,6 @@ def agreement(truth: Mapping[str, Labels], labels: Mapping[str, Labels]) -> Agre
         acc_correct=first.acc_correct,
         f1=first.f1,
     )
-
-
-def read_labels(path: Path) -> dict[str, Labels]:
-    """Returns the labels in a `labels.jsonl` by the solution's id.
-
-    Raises:
-        UserError: The file is missing, or a line is not one of labels.
-    """
-    found: dict[str, Labels] = {}
-    for place, row in read_lines(path):
-        if (
-            not isinstance(row, dict)
-            or not isinstance(row.get("steps"), list)
-            or "labels" not in row
-            or "id" not in row
-        ):
-            raise UserError(f"{place}: not a line of labels.jsonl, which tts label writes")
-        try:
-            found[str(row["id"])] = READERS["signs"].read(row["labels"], len(row["steps"]))[0]
-        except ValueError as error:
-            raise UserError(f"{place}: {error}; it expects {READERS['signs'].expects}") from None
-    return found
 
 
 def _first(labels: Labels) -> int | None:

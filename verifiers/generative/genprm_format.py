@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from math import exp
 from typing import Literal
 
+from tts.core import Message
 from tts.engines.generating import Token
 from tts.sandbox.base import Execution
 
@@ -50,6 +51,26 @@ def first_turn(form: str, problem: str, step: str) -> str:
     """Returns the first user turn, with the problem and the first step; `form` is a key of `FIRST_TURN`."""
     head, middle = FIRST_TURN[form].split("{problem}")
     return head + problem + middle.replace("{step}", step)
+
+
+def conversation(
+    form: str, problem: str, steps: Sequence[str], judgements: Sequence[str], *, direct: bool = False
+) -> list[Message]:
+    """Returns a conversation about steps: a user's turn for each, followed by its judgement as far as there are any.
+
+    Args:
+        form: A key of `FIRST_TURN`.
+        problem: The problem.
+        steps: The steps.
+        judgements: The assistant's turns about the first of them.
+        direct: Whether the model judges without reasoning.
+    """
+    messages: list[Message] = [{"role": "system", "content": SYSTEM_DIRECT if direct else SYSTEM_CRITIQUE}]
+    for number, step in enumerate(steps):
+        messages.append({"role": "user", "content": step if number else first_turn(form, problem, step)})
+        if number < len(judgements):
+            messages.append({"role": "assistant", "content": judgements[number]})
+    return messages
 
 
 def last_code(text: str) -> str | None:
