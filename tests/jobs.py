@@ -12,6 +12,7 @@ from tts.cli.host import Host
 from tts.cli.judge_command import run_judge
 from tts.cli.label_command import run_label
 from tts.cli.search_command import run_search
+from tts.cli.train_command import run_train
 from tts.evaluation.job import SearchJob, compose_job
 from tts.runtime.composition import Composition
 from tts.runtime.resources import Resources
@@ -40,6 +41,11 @@ def judge_job(config: dict[str, Any], identity: str, folder: Path, console: Cons
 def label_job(config: dict[str, Any], identity: str, folder: Path, console: Console) -> int:
     """Has the steps of solutions labelled and returns the exit status."""
     return _run(run_label, config, identity, folder, console)
+
+
+def train_job(config: dict[str, Any], identity: str, folder: Path, console: Console) -> int:
+    """Trains a verifier and returns the exit status."""
+    return _run(run_train, config, identity, folder, console)
 
 
 def _run(job: Callable[[Host, dict[str, Any], str, Path, Console], int], *arguments: Any) -> int:
