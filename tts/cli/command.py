@@ -10,6 +10,7 @@ from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
 import hydra
+import hydra._internal.hydra
 from hydra.core.plugins import Plugins
 from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
@@ -19,6 +20,7 @@ from tts.cli.failures import print_error
 from tts.cli.jobs import Jobs, RunJob
 from tts.cli.sweep import Sweep, expected
 from tts.config.keys import top_level
+from tts.config.loader import Loader
 from tts.config.refusals import check_options, refusal
 from tts.core.errors import UserError
 
@@ -68,7 +70,8 @@ def command(config_name: str, run_job: RunJob, arguments: Sequence[str]) -> int:
 
 
 def _register() -> None:
-    """Replaces Hydra's basic sweeper and launcher by ours; configurations keep the basic names."""
+    """Replaces Hydra's loader, basic sweeper and launcher by ours; configurations keep the basic names."""
+    hydra._internal.hydra.ConfigLoaderImpl = Loader  # type: ignore[attr-defined]
     known = Plugins.instance().class_name_to_class
     # Hydra executes its plug-ins' modules when it searches for them: a class derived earlier has another base.
     from tts.cli.grid import PLUG_INS

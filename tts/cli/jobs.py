@@ -18,6 +18,7 @@ from tts.cli.sweep import Sweep
 from tts.config.build import Config, build, config_hash
 from tts.config.keys import check_top_level
 from tts.config.resolvers import sweeping
+from tts.config.targets import check_targets, named
 from tts.core.errors import UserError
 
 RunJob = Callable[[Host, Config, str, Path, Console], int]
@@ -64,9 +65,10 @@ class Jobs:
         cell = RunDirectory(folder, identity)
         try:
             self.check(plain)
+            check_targets(plain, named(HydraConfig.get().overrides.task))
             if plain["dry_run"]:
                 return self._run_job(self.host, plain, identity, folder, console), None
-            objective: Objective = build(plain["objective"], "objective")
+            objective: Objective = build(plain["objective"], "objective", role=Objective)
             if self.sweep.leaves(folder):
                 failure = cell.failure()
                 return (0, cell.objective(objective)) if failure is None else (failure[0], None)

@@ -8,9 +8,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import yaml
-
 from tts.config.build import NOT_SHAPING
+from tts.config.yaml_files import read_yaml
 from tts.core.errors import UserError
 from tts.runtime.simulations import SAID
 
@@ -203,6 +202,6 @@ def _mapping(path: Path) -> dict[str, object]:
 
 def _yaml(path: Path) -> object:
     try:
-        return yaml.load(path.read_bytes(), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-    except (OSError, yaml.YAMLError):
+        return read_yaml(path)
+    except UserError:
         return None

@@ -11,8 +11,10 @@ from tts.budget import Budget, Role
 from tts.config.build import Built, Config, build, takes
 from tts.core.annotations import fit
 from tts.core.errors import UserError
+from tts.core.policy import Policy
 from tts.core.setting_error import nearest, refused
 from tts.core.settings import OneOf, PositiveInt, Text, inside
+from tts.core.verifier import Verifier
 from tts.engines.base import BaseEngine
 from tts.engines.metered import MeteredEngine, metered
 from tts.runtime.clocks import CLOCKS
@@ -21,6 +23,9 @@ from tts.sandbox.base import Sandbox
 from tts.sandbox.metered import MeteredSandbox
 
 _LEAST_PROBLEMS = 64
+
+_INTERFACES: Mapping[Role, object] = {"policy": Policy, "completer": Policy, "verifier": Verifier}
+"""What the parts of each role implement."""
 
 _SETTINGS: Mapping[str, object] = {
     "clock": Annotated[str, OneOf(CLOCKS)],
@@ -132,9 +137,8 @@ def build_role(
 ) -> Built:
     """Returns the policy or the verifier; it also receives those of `provided` that it takes."""
     metered = MeteredSandbox(sandbox, role)
-    return build(
-        with_engines(config[role], role, engines), role, {"seed": config["seed"], "sandbox": metered, **provided}
-    )
+    given = {"seed": config["seed"], "sandbox": metered, **provided}
+    return build(with_engines(config[role], role, engines), role, given, role=_INTERFACES[role])
 
 
 def with_engines(config: Config, place: str, engines: Mapping[str, MeteredEngine]) -> dict[str, object]:
