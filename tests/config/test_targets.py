@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -66,6 +67,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.syspath_prepend(str(other))
     monkeypatch.syspath_prepend(str(here))
     monkeypatch.chdir(here)
+    monkeypatch.delitem(sys.modules, "mine", raising=False)
     return here / "conf"
 
 
