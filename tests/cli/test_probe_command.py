@@ -11,6 +11,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import pytest
 from rich.console import Console
 
+from tests.engines.chat_server import Host, deepseek, openai, serve_chat
 from tests.engines.conformance import EMBEDDED_POLICY
 from tests.engines.manners import Manner, OllamaManner, OpenAIManner
 from tests.engines.model_server import serve_model
@@ -45,6 +46,23 @@ def test_it_shows_what_a_server_can_do_and_what_its_gaps_mean(manner: Manner, sh
     assert status == 0
     assert all(len(line) <= 80 for line in text.splitlines())
     for part in shows:
+        assert part in " ".join(text.split())
+
+
+@pytest.mark.parametrize(
+    ("host", "shows"),
+    [
+        (openai(), ("a begun answer no", "GenPRM are refused", "max_completion_tokens", "log-probabilities yes")),
+        (deepseek(), ("a begun answer yes (prefix)", "refused fields -", "no log-probabilities: hard votes")),
+        (Host(counts=False), ("no usage: four characters count as a token",)),
+    ],
+)
+def test_it_shows_what_a_chat_server_can_do(host: Host, shows: tuple[str, ...]) -> None:
+    with serve_chat(host) as server:
+        status, text = probe(server.url, "engine=chat")
+    assert status == 0
+    assert all(len(line) <= 80 for line in text.splitlines())
+    for part in (*shows, "engine=chat"):
         assert part in " ".join(text.split())
 
 
@@ -93,7 +111,12 @@ def test_what_is_no_server_of_models_gets_one_message(status: int, text: str, sa
     [
         (("http://127.0.0.1:9",), "no server answers"),
         (("localhost:8000",), "not a URL"),
-        (("http://127.0.0.1:9", "modle=m"), "tts probe modle=: no such setting; there are model, dialect"),
+        (
+            ("http://127.0.0.1:9", "modle=m"),
+            "tts probe modle=: no such setting of engine=openai; there are engine, model",
+        ),
+        (("http://127.0.0.1:9", "engine=vllm"), "tts probe engine=vllm: choose one of openai, chat"),
+        (("http://127.0.0.1:9", "engine=chat", "dialect=x"), "dialect=: no such setting of engine=chat"),
         (("http://127.0.0.1:9", "model=m", "dialect=x"), "dialect=x: choose one of auto, completions"),
     ],
 )

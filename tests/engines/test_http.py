@@ -92,3 +92,10 @@ async def test_an_environment_that_cannot_work_is_named(
         monkeypatch.setenv("HTTP_PROXY", value)
     with pytest.raises(UserError, match=says):
         await ask("http://192.0.2.1/v1")
+
+
+async def test_an_account_without_credit_is_not_waited_for() -> None:
+    body = json.dumps({"error": {"code": "insufficient_quota", "message": "You exceeded your current quota"}})
+    with serve(lambda _: (429, body)) as server, pytest.raises((EngineError, UserError), match="quota") as caught:
+        await ask(server.url)
+    assert "waited" not in str(caught.value)

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from tts.budget import now
 from tts.concurrency.virtual_clock import VirtualLoop
-from tts.engines.chat.http import reset_after
 from tts.engines.chat.rate_limit import RateLimiter
+from tts.engines.http.failures import reset_after
 
 T = TypeVar("T")
 

@@ -1,7 +1,8 @@
-"""Finds out what a server can do, and what it means for a search: `tts probe URL [model=NAME] [dialect=...]`.
+"""Finds out what a server can do, and what it means for a search: `tts probe URL [engine=chat] [model=NAME]`.
 
 It asks what a run would find out when it starts, with a few short requests, and prints it. The settings are those of
-`engine=openai`: model, dialect, tokenizer, api_key_env. The model can be left out if the server serves only one.
+`engine=openai` (model, dialect, tokenizer, api_key_env) or of `engine=chat` (model, api_key_env, continuation,
+token_limit). The model can be left out if the server serves only one.
 """
 
 from __future__ import annotations
@@ -17,16 +18,13 @@ from rich.table import Table
 from rich.text import Text
 
 from tts.cli.failures import print_error
+from tts.cli.probes import PROBES, TIMEOUT, Probe, Report
 from tts.core.errors import UserError
 from tts.engines.http.client import Http
 from tts.engines.http.endpoints import Endpoints
-from tts.engines.http.findings import Findings
-from tts.engines.openai import OpenAIEngine
 from tts.engines.openai.server import Server, understood
 
-_SETTINGS = ("model", "dialect", "tokenizer", "api_key_env")
 _KEY = "OPENAI_API_KEY"
-_TIMEOUT = 60.0
 _WIDTH = 80
 
 
@@ -34,7 +32,9 @@ def parser() -> argparse.ArgumentParser:
     """Returns the command's parser."""
     parser = argparse.ArgumentParser(prog="tts probe", description=__doc__)
     parser.add_argument("url", metavar="URL", help="for example http://127.0.0.1:8080/v1; /v1 may be left out")
-    parser.add_argument("settings", nargs="*", metavar="NAME=VALUE", help=", ".join(_SETTINGS))
+    parser.add_argument(
+        "settings", nargs="*", metavar="NAME=VALUE", help="engine=openai or engine=chat, and its settings"
+    )
     return parser
 
 
@@ -45,84 +45,57 @@ def main(arguments: Sequence[str] | None = None, console: Console | None = None)
     try:
         if "://" not in given.url:
             raise UserError(f"tts probe {given.url}: not a URL; http://HOST:PORT/v1 is needed")
-        engine, found = asyncio.run(_find_out(_base(given.url), _settings(given.settings)))
+        report = asyncio.run(_find_out(_base(given.url), *_settings(given.settings)))
     except UserError as error:
         print_error(console, str(error))
         return 2
-    console.print(table(found), width=min(console.width, _WIDTH))
-    for gap, remedy in found.gaps():
+    console.print(table(report), width=min(console.width, _WIDTH))
+    for gap, remedy in report.gaps:
         console.print(Text.assemble((f"{gap}: ", "bold"), remedy), width=min(console.width, _WIDTH))
-    console.print(Text(f"engine=openai, dialect {engine.dialect}", "dim"))
+    console.print(Text(report.used, "dim"))
     return 0
 
 
-def table(found: Findings) -> Table:
+def table(report: Report) -> Table:
     """Returns a row for each finding."""
     result = Table(box=None, show_header=False, pad_edge=False)
     result.add_column(no_wrap=True)
     result.add_column(overflow="fold")
-    for row in rows(found):
+    for row in report.rows:
         result.add_row(*map(Text, row))
     return result
-
-
-def rows(found: Findings) -> list[tuple[str, str]]:
-    """Returns the findings in words."""
-    most = f", at most {found.most_alternatives} alternatives" if found.most_alternatives else ""
-    whose = {"raw": ", the model's own", "processed": ", of what is sampled from", "unknown": ""}[found.logprobs_mode]
-    form = {"legacy": "yes", "chat": "yes, in the form of chat", "none": "none that can be used", "unknown": "unknown"}
-    return [
-        ("server", " ".join(part for part in (found.kind, found.version) if part)),
-        ("context", "unknown" if found.context is None else f"{found.context:,} tokens"),
-        ("log-probabilities", form[found.logprobs] + whose + most),
-        (
-            "stop strings",
-            f"{_word(found.stop_kept, 'kept', 'cut off')}, {_word(found.stop_named, 'named', 'not named')}",
-        ),
-        ("several samples a request", _word(found.n, "yes", "no")),
-        ("seeds", _word(found.seeded, "heeded", "ignored")),
-        ("usage", _word(found.usage, "yes", "no")),
-        ("counts tokens", _word(found.tokenizes, "yes", "no")),
-        ("begin-of-text token", _word(found.adds_begin, "adds one of its own", "adds none")),
-        ("batch-invariant", _word(found.batch_invariant, "yes", "no")),
-    ]
-
-
-def _word(fact: bool | None, yes: str, no: str) -> str:
-    return {True: yes, False: no, None: "unknown"}[fact]
 
 
 def _base(url: str) -> str:
     return url.rstrip("/") + "/v1" if "://" in url and not urlsplit(url).path.strip("/") else url
 
 
-def _settings(given: Sequence[str]) -> dict[str, str]:
-    pairs = [setting.partition("=") for setting in given]
-    for name, sign, _ in pairs:
-        if name not in _SETTINGS or not sign:
-            raise UserError(f"tts probe {name}{sign}: no such setting; there are {', '.join(_SETTINGS)}")
-    return {name: value for name, _, value in pairs}
-
-
-async def _find_out(url: str, settings: dict[str, str]) -> tuple[OpenAIEngine, Findings]:
-    """Starts an engine as a run would.
+def _settings(given: Sequence[str]) -> tuple[Probe, dict[str, str]]:
+    """Returns how to ask, and the settings.
 
     Raises:
-        UserError: There is no such server or model.
+        UserError: There is no such engine or setting.
     """
+    pairs = {name: (sign, value) for name, sign, value in (setting.partition("=") for setting in given)}
+    _, engine = pairs.pop("engine", ("=", "openai"))
+    if engine not in PROBES:
+        raise UserError(f"tts probe engine={engine}: choose one of {', '.join(PROBES)}")
+    probe = PROBES[engine]
+    for name, (sign, _) in pairs.items():
+        if name not in probe.settings or not sign:
+            known = ", ".join(("engine", *probe.settings))
+            raise UserError(f"tts probe {name}{sign}: no such setting of engine={engine}; there are {known}")
+    return probe, {name: value for name, (_, value) in pairs.items()}
+
+
+async def _find_out(url: str, probe: Probe, settings: dict[str, str]) -> Report:
     if "model" not in settings:
         settings = {**settings, "model": await _only_model(url, settings.get("api_key_env", _KEY))}
-    engine = OpenAIEngine(**settings, base_url=url, timeout=_TIMEOUT, retries=0, patience=0.0)  # type: ignore[arg-type]
-    try:
-        await engine.start()
-        assert engine.found is not None
-        return engine, engine.found
-    finally:
-        await engine.close()
+    return await probe.report(url, settings)
 
 
 async def _only_model(url: str, key_env: str) -> str:
-    http = Http(key_env, _TIMEOUT, 0, 0.0)
+    http = Http(key_env, TIMEOUT, 0, 0.0)
     server = Server(http, Endpoints([url], 1), "")
     try:
         with understood(server, key_env):

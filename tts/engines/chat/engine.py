@@ -31,11 +31,12 @@ from tts.core.settings import (
 from tts.engines.base import Identity
 from tts.engines.chat.continuation import STYLES, StyleName, opened
 from tts.engines.chat.fields import LIMITS, OPTIONAL, HostFields, LimitName, room
-from tts.engines.chat.http import PacedHttp
+from tts.engines.chat.pace import HostLimits
 from tts.engines.chat.probe import Findings, probe
 from tts.engines.chat.protocol import CHARACTERS_PER_TOKEN, Expected, read_answer, write_sampling
 from tts.engines.conversation import Asked, read_prompt, write_prompt
 from tts.engines.generating import Completion, Request
+from tts.engines.http.client import Http
 from tts.engines.http.endpoints import Endpoints
 from tts.engines.http.failures import RefusedError, explain
 from tts.engines.http.keys import key_of
@@ -118,27 +119,28 @@ class ChatEngine:
         self._url = ", ".join(urls)
         self._endpoints = Endpoints(urls, in_flight)
         self._key_env = api_key_env
-        self._http = PacedHttp(api_key_env, timeout, retries, patience, requests_per_minute, tokens_per_minute)
+        pace = HostLimits(requests_per_minute, tokens_per_minute, patience)
+        self._http = Http(api_key_env, timeout, retries, patience, pace)
         self._samples_per_request = samples_per_request
         self._continuation = continuation
         self._room_to_think = reasoning_tokens
         effort: dict[str, object] = {} if reasoning_effort is None else {"reasoning_effort": reasoning_effort}
         self._extra = {**effort, **(extra_body or {})}
-        self._fields = HostFields(f"'{model}' at {self._url}", _limit(token_limit), omit)
+        self.fields = HostFields(f"'{model}' at {self._url}", _limit(token_limit), omit)
         self._revision = revision
         self._parts = Parts()
-        self._found: Findings | None = None
+        self.found: Findings | None = None
 
     @property
     def continues(self) -> bool:
         """Whether it continues a begun answer; with `auto`, assumed until the server has been asked."""
-        return self._continuation != "none" if self._found is None else self._found.continuation is not None
+        return self._continuation != "none" if self.found is None else self.found.continuation is not None
 
     def report(self) -> JsonObject:
         """Returns what the server was found to do; empty before `start`."""
-        if self._found is None:
+        if self.found is None:
             return {}
-        return {**vars(self._found), "token_limit": self._fields.limit, "omitted": list(self._fields.omitted)}
+        return {**vars(self.found), "token_limit": self.fields.limit, "omitted": list(self.fields.omitted)}
 
     async def start(self) -> None:
         """Finds out what the server can do, with a few short requests.
@@ -146,22 +148,22 @@ class ChatEngine:
         Raises:
             UserError: No server answers, it is no chat server, refuses the key, or does not serve the model.
         """
-        if self._found is not None:
+        if self.found is not None:
             return
         served = await self._served()
         try:
-            self._found = await probe(self._ask, self._style, continues=self._continuation != "none")
+            self.found = await probe(self._ask, self._style, continues=self._continuation != "none")
         except RefusedError as refusal:
             raise self._explained(refusal, served) from None
         except EngineError as error:
             raise refused(
                 "base_url", self._url, f"this does not answer as a server of chat completions does: {error}"
             ) from None
-        if self._found.continuation is not None and not self._found.seen_continuing:
+        if self.found.continuation is not None and not self.found.seen_continuing:
             _log.warning(
                 "'%s' at %s was asked to continue a line (continuation=%s), and did not go on where it ended: are its "
                 "steps those that you expect?",
-                *(self.name, self._url, self._found.continuation),
+                *(self.name, self._url, self.found.continuation),
             )
 
     async def generate(self, request: Request) -> AsyncGenerator[Completion, None]:
@@ -188,7 +190,7 @@ class ChatEngine:
         # The white space of the prefix may come again, and a stop string in it would end the text at once.
         if sampling.stop and (blank or not can.names_stops):
             del fields["stop"]
-            self._fields.tell("stop", None, "does not say which stop string ended an answer")
+            self.fields.tell("stop", None, "does not say which stop string ended an answer")
         estimate = self._estimate(asked.text)
         expected = Expected(sampling, chunk, estimate, bool(shown.prefix), blank)
         most = estimate + len(chunk) * sampling.max_tokens
@@ -202,11 +204,11 @@ class ChatEngine:
         """Sends a request, again with other fields if the server refuses one that can be done without."""
         most = int(str(fields["max_tokens"])) + self._room_to_think
         while True:
-            sent = self._fields.fitted({"model": self.name, **fields, "max_tokens": most}) | self._extra
+            sent = self.fields.fitted({"model": self.name, **fields, "max_tokens": most}) | self._extra
             try:
-                return await self._http.paced(self._endpoints, _address, sent, read, tokens + self._room_to_think)
+                return await self._http.post(self._endpoints, _address, sent, read, tokens + self._room_to_think)
             except RefusedError as refusal:
-                if self._fields.learn(str(refusal), sent):
+                if self.fields.learn(str(refusal), sent):
                     continue
                 left = room(str(refusal))
                 if left is None or left >= most:
@@ -229,7 +231,7 @@ class ChatEngine:
         where = {"url": self._url} if self._revision is None else {"revision": self._revision}
         can = self._can
         turns = {"continuation": can.continuation, "keeps_blanks": can.keeps_blanks}
-        sent = {"omitted": list(self._fields.omitted), "reasoning_tokens": self._room_to_think, "extra": self._extra}
+        sent = {"omitted": list(self.fields.omitted), "reasoning_tokens": self._room_to_think, "extra": self._extra}
         return {"engine": "chat", "model": self.name, **where, **turns, **sent}
 
     async def close(self) -> None:
@@ -245,7 +247,7 @@ class ChatEngine:
     @property
     def _can(self) -> Findings:
         """What the server can do; before it was asked, what the user says."""
-        return self._found or Findings(continuation=self._style)
+        return self.found or Findings(continuation=self._style)
 
     async def _served(self) -> list[str]:
         """Returns the names of the served models; empty if the server does not list them."""

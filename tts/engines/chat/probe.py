@@ -9,7 +9,7 @@ server counts nothing, only the rest of the word counts as a continuation. Whate
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Protocol, TypeVar
@@ -66,6 +66,19 @@ class Findings:
     keeps_blanks: bool = False
     logprobs: bool = False
     counts: bool = False
+
+    def gaps(self) -> Iterator[tuple[str, str]]:
+        """Yields what the server lacks, and what is done about it."""
+        if self.continuation is None:
+            yield "does not continue a begun answer", "step search, `policy.steps=numbered` and GenPRM are refused"
+        elif not self.keeps_blanks:
+            yield "white space before a continuation may be lost", "it is not sent, and not taken twice"
+        if not self.logprobs:
+            yield "no log-probabilities", "hard votes: verdicts count as plain Yes = 1, No = 0"
+        if not self.names_stops:
+            yield "does not say which stop string ended a text", "none are sent, answers are cut here: more tokens"
+        if not self.counts:
+            yield "no usage", "four characters count as a token"
 
 
 async def probe(ask: Ask, wanted: StyleName | None, *, continues: bool) -> Findings:

@@ -6,6 +6,7 @@ import asyncio
 import random
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import TypeAlias, TypeVar
 from urllib.parse import urlsplit
 from weakref import WeakKeyDictionary
@@ -16,8 +17,9 @@ from tts.budget import current
 from tts.core.errors import EngineError
 from tts.engines.http.connections import Connections, TooLargeError, raise_file_limit
 from tts.engines.http.endpoints import Endpoint, Endpoints
-from tts.engines.http.failures import AWAY, FAILED, Failure, RefusedError, explain, retry_after
+from tts.engines.http.failures import Failure, RefusedError, explain, failure_of
 from tts.engines.http.keys import key_of, without_key
+from tts.engines.http.pace import AtOnce, Pace
 from tts.engines.logprobs import Wire
 
 _T = TypeVar("_T")
@@ -46,13 +48,15 @@ class Http:
         timeout: Seconds that one attempt may take.
         retries: How often a failed request is retried.
         patience: Seconds to wait for servers that are unavailable.
+        pace: Decides when attempts are made; None for at once.
     """
 
-    def __init__(self, key_env: str, timeout: float, retries: int, patience: float) -> None:
+    def __init__(self, key_env: str, timeout: float, retries: int, patience: float, pace: Pace | None = None) -> None:
         self._key_env = key_env
         self._timeout = timeout
         self._retries = retries
         self._patience = patience
+        self._pace = pace or AtOnce()
         self._clients: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, httpx.AsyncClient]]
         self._clients = WeakKeyDictionary()
 
@@ -71,7 +75,12 @@ class Http:
             raise httpx.ReadTimeout(f"no answer within {seconds:g} s") from None
 
     async def post(
-        self, endpoints: Endpoints, address: Address, body: Mapping[str, object], read: Callable[[Wire], _T]
+        self,
+        endpoints: Endpoints,
+        address: Address,
+        body: Mapping[str, object],
+        read: Callable[[Wire], _T],
+        tokens: int = 0,
     ) -> _T:
         """Posts JSON to one of the servers of a model and returns the result of `read` on the response.
 
@@ -81,16 +90,22 @@ class Http:
             body: The JSON object.
             read: Reads the response; its ValueError, TypeError, LookupError or AttributeError counts as a transient
                 failure.
+            tokens: The most tokens that an attempt can take, for the pace.
 
         Raises:
             RefusedError: The server refuses the request.
             EngineError: The servers stayed unavailable, or the request failed too often.
         """
-        about = current().about
+        about, turn = current().about, self._pace.queue(tokens)
+
+        def reading(answer: Wire) -> _T:
+            turn.answered(answer)
+            return read(answer)
+
         failed, since, backoff = 0, None, _FIRST_PAUSE
         while True:
             endpoint = endpoints.choose(about)
-            failure = await self._attempt(endpoint, address(endpoint.url), body, read)
+            failure = await turn.send(partial(self._attempt, endpoint, address(endpoint.url), body, reading))
             if not isinstance(failure, Failure):
                 return failure
             now = time.monotonic()
@@ -163,9 +178,10 @@ class Http:
             return Failure(f"cannot read the server's response ({error!r})", away=False)
 
     def _failure(self, url: str, response: httpx.Response) -> Failure:
-        status, reason = response.status_code, f"status {response.status_code}: {self._shown(response, 300).strip()}"
-        if status in AWAY | FAILED:
-            return Failure(reason, away=status in AWAY, pause=retry_after(response.headers.get("retry-after", "")))
+        status = response.status_code
+        reason = f"status {status}: {self._shown(response, 300).strip()}"
+        if (failure := failure_of(response, reason)) is not None:
+            return failure
         if status in (401, 403):
             reason += f" (does ${self._key_env} hold the server's key?)"
         raise RefusedError(status, f"{url}: {reason}")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -18,6 +19,12 @@ AWAY = frozenset({425, 429, 502, 503, 504})
 
 FAILED = frozenset({408, 409, 500})
 """Statuses of a request that failed and may succeed when retried."""
+
+_TOO_MANY = 429
+_NO_CREDIT = "insufficient_quota"
+"""OpenAI's code of an account without credit, sent with the status of a host that is asked too much."""
+
+_UNITS: Mapping[str, float] = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
 
 
 class RefusedError(EngineError):
@@ -43,11 +50,22 @@ class Failure:
         reason: For the user.
         away: Whether the whole server is unavailable, rather than this request having failed on it.
         pause: Seconds that the server asks the client to wait.
+        too_many: Whether the server says that it is asked too much.
     """
 
     reason: str
     away: bool
     pause: float = 0.0
+    too_many: bool = False
+
+
+def failure_of(response: httpx.Response, reason: str) -> Failure | None:
+    """Returns how a response that is no success fails; None if asking again would not help."""
+    status = response.status_code
+    if status not in AWAY | FAILED or (status == _TOO_MANY and _NO_CREDIT in response.text):
+        return None
+    pause = retry_after(response.headers.get("retry-after", "")) or reset_after(response.headers)
+    return Failure(reason, status in AWAY, pause, status == _TOO_MANY)
 
 
 def retry_after(value: str) -> float:
@@ -59,6 +77,19 @@ def retry_after(value: str) -> float:
         date = date if date.tzinfo else date.replace(tzinfo=UTC)
         return max((date - datetime.now(UTC)).total_seconds(), 0.0)
     return 0.0
+
+
+def reset_after(headers: Mapping[str, str]) -> float:
+    """Returns the seconds until the limits that are used up are lifted (`x-ratelimit-*` as OpenAI sends them), else 0."""
+    if milliseconds := headers.get("retry-after-ms", ""):
+        return float(milliseconds) / 1000 if milliseconds.isdigit() else 0.0
+    used_up = [kind for kind in ("requests", "tokens") if headers.get(f"x-ratelimit-remaining-{kind}") == "0"]
+    return max((_seconds(headers.get(f"x-ratelimit-reset-{kind}", "")) for kind in used_up), default=0.0)
+
+
+def _seconds(duration: str) -> float:
+    """Returns the seconds of `6m0s`, `1.5s` or `20ms`."""
+    return sum(float(value) * _UNITS[unit] for value, unit in re.findall(r"(\d+(?:\.\d+)?)(ms|h|m|s)", duration))
 
 
 def explain(error: httpx.HTTPError) -> str:

@@ -106,7 +106,7 @@ class LocalGenerator(LocalEngine[Asked, Given], Engine):
 
     async def count_tokens(self, text: str) -> int:
         """Returns the number of tokens of `text`, without special tokens added."""
-        return len(self._tokenizer.split(text))
+        return self._tokenizer.count(text)
 
     def render(self, messages: list[dict[str, str]], *, answer: bool = True) -> str:
         """Renders a conversation with the tokenizer's chat template, `answer` opening the assistant's turn at the end.
