@@ -18,11 +18,14 @@ from rich.console import Console
 
 from tts.cli.failures import print_error
 from tts.cli.jobs import Jobs, RunJob
+from tts.cli.output import without_secrets
 from tts.cli.sweep import Sweep, expected
 from tts.config.keys import top_level
 from tts.config.loader import Loader
 from tts.config.refusals import check_options, refusal
+from tts.config.targets import given
 from tts.core.errors import UserError
+from tts.core.secrets import Secrets
 
 # A path, not a package: with editable installs a user's `conf` in the current directory might be found first.
 CONF = Path(__file__).resolve().parents[2] / "conf"
@@ -36,6 +39,11 @@ def command(config_name: str, run_job: RunJob, arguments: Sequence[str]) -> int:
         run_job: Runs one job.
         arguments: Hydra's: overrides and options.
     """
+    with without_secrets(Secrets(given(arguments))):
+        return _command(config_name, run_job, arguments)
+
+
+def _command(config_name: str, run_job: RunJob, arguments: Sequence[str]) -> int:
     jobs = Jobs(run_job, top_level(CONF / f"{config_name}.yaml"))
     _register()
     # Lets Hydra's own errors propagate to here, where they become one message.
@@ -54,9 +62,10 @@ def command(config_name: str, run_job: RunJob, arguments: Sequence[str]) -> int:
         return 130
     except Exception as error:
         # No cell raises in a sweep: the error is the launcher's or the sweeper's, for example a dead process.
-        if not jobs.sweep.on:
-            raise
-        _report_stop(jobs.sweep, error)
+        if jobs.sweep.on:
+            _report_stop(jobs.sweep, error)
+        else:
+            traceback.print_exc()  # here, where secrets are hidden
         jobs.statuses.append(1)
     finally:
         jobs.host.close()

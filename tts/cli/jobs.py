@@ -13,6 +13,7 @@ from rich.console import Console
 from tts.cli.failures import ErrorLog, print_error
 from tts.cli.host import Host
 from tts.cli.objective import Objective
+from tts.cli.output import clean, without_secrets
 from tts.cli.run_directory import RunDirectory
 from tts.cli.sweep import Sweep
 from tts.config.build import Config, build, config_hash
@@ -20,6 +21,7 @@ from tts.config.keys import check_top_level
 from tts.config.resolvers import sweeping
 from tts.config.targets import check_targets, named
 from tts.core.errors import UserError
+from tts.core.secrets import Secrets
 
 RunJob = Callable[[Host, Config, str, Path, Console], int]
 """Takes the host, a resolved configuration, its hash, the run directory and the console; returns the exit status."""
@@ -54,14 +56,23 @@ class Jobs:
         check_top_level(config, self._settings)
 
     def _run(self, config: DictConfig) -> tuple[int, float | None]:
-        """Runs a job unless it was finished before; returns its exit status and its objective for a sweeper."""
-        console, errors = Console(), ErrorLog()
-        console.push_render_hook(errors)
+        """Runs a job; returns its exit status and its objective for a sweeper."""
         plain: Config = OmegaConf.to_container(config, resolve=True, throw_on_missing=False)  # type: ignore[assignment]
         identity = config_hash(OmegaConf.to_container(config, resolve=False))  # type: ignore[arg-type]
         folder = Path(HydraConfig.get().runtime.output_dir)
         if self.sweep.on and not plain["dry_run"]:  # a dry run leaves no status
             self.sweep.add(folder)
+        secrets = Secrets(plain)
+        for place in (folder / ".hydra", *([Path(HydraConfig.get().sweep.dir)] if sweeping() else ())):
+            clean(place, secrets)
+        with without_secrets(secrets):
+            return self._unless_finished(plain, identity, folder, secrets)
+
+    def _unless_finished(
+        self, plain: Config, identity: str, folder: Path, secrets: Secrets
+    ) -> tuple[int, float | None]:
+        console, errors = Console(), ErrorLog()
+        console.push_render_hook(errors)
         cell = RunDirectory(folder, identity)
         try:
             self.check(plain)
@@ -80,7 +91,7 @@ class Jobs:
                         return 0, cell.objective(objective)
                 cell.begin()
                 status = self._guarded(plain, identity, folder, console, errors)
-                cell.end(status, errors.messages)
+                cell.end(status, [secrets.hide(message) for message in errors.messages])
                 # Results of only the problems that did not fail do not measure the run.
                 return status, None if status else cell.objective(objective)
         except UserError as error:

@@ -7,8 +7,10 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 
+from tts.cli.output import without_secrets
 from tts.config.packages import order
 from tts.core.errors import UserError
+from tts.core.secrets import Secrets
 
 COMMANDS = {
     "search": ("tts.__main__", "solves the problems of a task: samples, judges, chooses"),
@@ -57,7 +59,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    status: int = import_module(COMMANDS[name][0]).main(given[len(name.split()) :])
+    with without_secrets(Secrets()):
+        status: int = import_module(COMMANDS[name][0]).main(given[len(name.split()) :])
     return status
 
 

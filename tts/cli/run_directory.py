@@ -20,7 +20,9 @@ from omegaconf import DictConfig, OmegaConf
 from tts.cli.objective import Objective
 from tts.config.build import NOT_SHAPING, Config, config_hash
 from tts.core.errors import UserError
+from tts.core.secrets import Secrets
 from tts.core.settings import inside
+from tts.core.userinfo import without_userinfo
 from tts.files.writing import write_whole, writing
 
 _LONGEST = 100
@@ -52,7 +54,8 @@ def cell_name(overrides: Sequence[str], identity: str) -> str:
     ):
         if re.split(r"[.@]", key.lstrip("+~"))[0] not in NOT_SHAPING:
             # For a path, the file name is enough.
-            shown.append(f"{key.lstrip('+')}={value.rsplit('/', 1)[-1]}")
+            public = Secrets({key: value}).hide(without_userinfo(value))
+            shown.append(f"{key.lstrip('+')}={public.rsplit('/', 1)[-1]}")
     text = re.sub(r"[^\w.,=@~-]+", "_", ",".join(shown), flags=re.ASCII)[:_LONGEST]
     return f"{text}-{identity}" if text else identity
 

@@ -12,7 +12,7 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
 from tts.cli.run_directory import RunDirectory
-from tts.core.well_formed import well_formed
+from tts.files.writing import write_whole
 
 
 class Sweep:
@@ -75,7 +75,7 @@ class Sweep:
     def note(self, text: str) -> Path:
         """Writes the error that ended the sweep or a round, rather than a cell, to a file and returns its path."""
         path = self._file.with_name("stopped.txt")
-        path.write_text(well_formed(text), "utf-8")
+        write_whole(path, text)
         return path
 
     def end(self) -> dict[Path, tuple[int, str]]:

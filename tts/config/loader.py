@@ -38,7 +38,9 @@ _CLASSES: Mapping[str, re.Pattern[str]] = {
         r"hydra\._internal\.core_plugins\.|hydra\.experimental\.callbacks\.|hydra_plugins\.|optuna\.samplers\."
         r"|tts\.cli\.sweep\.Begin\Z"
     ),
-    "class": re.compile(r"logging\.(handlers\.)?\w+(Handler|Formatter)\Z|colorlog\.ColoredFormatter\Z"),
+    "class": re.compile(
+        r"logging\.(handlers\.)?\w+(Handler|Formatter)\Z|(colorlog\.Colored|tts\.cli\.output\.Secretless)Formatter\Z"
+    ),
 }
 """The classes that may be named there, by the key that names them."""
 

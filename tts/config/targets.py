@@ -29,19 +29,23 @@ PLUGINS = "TTS_PLUGINS"
 _KEY = "_target_"
 
 
-def named(overrides: Iterable[str]) -> frozenset[str]:
-    """Returns the packages of the classes that a command line names: `mine` of `verifier._target_=mine.Judge`."""
-    parser, found = OverridesParser.create(), set()
+def given(overrides: Iterable[str]) -> list[dict[str, object]]:
+    """Returns what a command line sets, each value by the last part of its setting's name."""
+    parser = OverridesParser.create()
+    found: list[dict[str, object]] = []
     for override in overrides:
         try:
             parsed = parser.parse_override(override)
-        except HydraException:  # reported when the configuration is composed
+        except HydraException:  # a flag; or it is reported when the configuration is composed
             continue
-        if parsed.is_delete() or parsed.is_sweep_override():
-            continue
-        key = parsed.key_or_group.rpartition(".")[2]
-        found |= {_package(target) for _, target in targets_of({key: parsed.value()}, "") if isinstance(target, str)}
-    return frozenset(found)
+        if not parsed.is_delete() and not parsed.is_sweep_override():
+            found.append({parsed.key_or_group.rpartition(".")[2]: parsed.value()})
+    return found
+
+
+def named(overrides: Iterable[str]) -> frozenset[str]:
+    """Returns the packages of the classes that a command line names: `mine` of `verifier._target_=mine.Judge`."""
+    return frozenset(_package(target) for _, target in targets_of(given(overrides), "") if isinstance(target, str))
 
 
 def check_targets(config: Mapping[str, object], own: Collection[str]) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Generic, Literal, TypeVar
 
 from tts.core.errors import UserError
+from tts.core.secrets import Secrets
 from tts.core.well_formed import well_formed
 from tts.files.writing import writing
 
@@ -34,6 +35,7 @@ class JsonlLog(Generic[Record]):
         self._places: dict[int, tuple[int, int]] = {}  # offset and size in bytes by number
         self._left: defaultdict[Hashable, deque[tuple[int, int]]] = defaultdict(deque)
         self._end = 0
+        self._secrets = Secrets()
 
     def __enter__(self) -> JsonlLog[Record]:
         """Opens the file.
@@ -82,7 +84,7 @@ class JsonlLog(Generic[Record]):
         Raises:
             RunError: The disk is full, or the file cannot be written for another reason.
         """
-        data = _line(record)
+        data = self._line(record)
         with writing(self._path.parent):
             # A record that could not be written completely does not count, and the next one overwrites it.
             self._file.seek(self._end)
@@ -108,7 +110,7 @@ class JsonlLog(Generic[Record]):
                     old.seek(offset)
                     line = old.read(size)
                     if edit is not None:
-                        line = _line(edit(number, json.loads(line)))
+                        line = self._line(edit(number, json.loads(line)))
                     new.write(line)
                 for offset, size in chain.from_iterable(self._left.values()):
                     old.seek(offset)
@@ -140,9 +142,8 @@ class JsonlLog(Generic[Record]):
         # Unbuffered: closing the file does not retry failed writes.
         self._file = self._path.open(mode, buffering=0)
 
-
-def _line(record: object) -> bytes:
-    return well_formed(json.dumps(record, ensure_ascii=False)).encode() + b"\n"
+    def _line(self, record: object) -> bytes:
+        return well_formed(self._secrets.hide(json.dumps(record, ensure_ascii=False))).encode() + b"\n"
 
 
 class MemoryLog(Generic[Record]):

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tts.core.errors import RunError
+from tts.core.secrets import Secrets
 from tts.core.well_formed import well_formed
 
 
@@ -29,5 +30,5 @@ def writing(folder: Path) -> Iterator[None]:
 def write_whole(path: Path, text: str) -> None:
     """Writes a file atomically: completely or not at all, even if the process is killed."""
     part = path.with_name(path.name + ".tmp")
-    part.write_text(well_formed(text), "utf-8")
+    part.write_text(well_formed(Secrets().hide(text)), "utf-8")
     part.replace(path)
