@@ -19,9 +19,10 @@ from pathlib import Path
 from tts.concurrency.virtual_clock import VirtualLoop
 from tts.config.compose import configuration
 from tts.core.json import Summary
-from tts.label.compare import Agreement, agreement, read_labels
+from tts.label.compare import Agreement, agreement
 from tts.label.job import compose_label
 from tts.runtime.runtime import Runtime
+from tts.tasks.label_file import read_labels
 from tts.tasks.step_labels import Labels
 
 RULES: Mapping[str, Sequence[str]] = {

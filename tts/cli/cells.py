@@ -18,6 +18,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from omegaconf._utils import get_omega_conf_dumper
 
 from tts.config.build import Config
+from tts.files.writing import check_folder, writing
 
 
 def run_cell(number: int, config: DictConfig, callbacks: Callbacks, task_function: TaskFunction) -> JobReturn:
@@ -37,10 +38,12 @@ def run_cell(number: int, config: DictConfig, callbacks: Callbacks, task_functio
             hydra.runtime.output_dir = os.path.abspath(os.path.join(hydra.sweep.dir, hydra.sweep.subdir))
         OmegaConf.set_readonly(hydra, True)
         folder = Path(hydra.runtime.output_dir)
-        folder.mkdir(parents=True, exist_ok=True)
+        with writing(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+            if hydra.output_subdir is not None:
+                _save(config, folder / hydra.output_subdir)
+        check_folder(folder)
         configure_log(hydra.job_logging, hydra.verbose)
-        if hydra.output_subdir is not None:
-            _save(config, folder / hydra.output_subdir)
         task = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
         OmegaConf.set_struct(task, True)
         with chdir(folder) if hydra.job.chdir else nullcontext(), env_override(hydra.job.env_set):

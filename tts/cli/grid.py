@@ -21,6 +21,7 @@ from omegaconf.errors import OmegaConfBaseException
 from tts.cli.cells import run_cell
 from tts.cli.composition import Composer
 from tts.cli.jobs import Jobs
+from tts.core.errors import UserError
 
 _log = logging.getLogger(__name__)
 
@@ -62,7 +63,7 @@ class InTurn(BasicLauncher):
             try:
                 config = composer.compose(overrides)
                 returns.append(run_cell(number, config, self.hydra_context.callbacks, self.task_function))
-            except (HydraException, OmegaConfBaseException) as error:
+            except (HydraException, OmegaConfBaseException, UserError) as error:
                 returns.append(JobReturn(overrides=overrides, status=JobStatus.FAILED, _return_value=error))
             configure_log(hydra.hydra_logging, hydra.verbose)
         return returns

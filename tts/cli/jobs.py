@@ -11,17 +11,19 @@ from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
 from tts.cli.failures import ErrorLog, print_error
+from tts.cli.hiding import clean, without_secrets
 from tts.cli.host import Host
 from tts.cli.objective import Objective
-from tts.cli.output import clean, without_secrets
 from tts.cli.run_directory import RunDirectory
 from tts.cli.sweep import Sweep
 from tts.config.build import Config, build, config_hash
 from tts.config.keys import check_top_level
 from tts.config.resolvers import sweeping
 from tts.config.targets import check_targets, named
-from tts.core.errors import UserError
+from tts.core.errors import RunError, UserError
 from tts.core.secrets import Secrets
+from tts.core.terminal import Terminal
+from tts.files.writing import of_files, refused
 
 RunJob = Callable[[Host, Config, str, Path, Console], int]
 """Takes the host, a resolved configuration, its hash, the run directory and the console; returns the exit status."""
@@ -42,6 +44,8 @@ class Jobs:
         self.sweep = Sweep()
         self.statuses: list[int] = []
         """The exit statuses of the jobs that ran in this process."""
+        self.folder: Path | None = None
+        """The directory of the last of them."""
         self._run_job = run_job
         self._settings = settings
 
@@ -58,28 +62,30 @@ class Jobs:
     def _run(self, config: DictConfig) -> tuple[int, float | None]:
         """Runs a job; returns its exit status and its objective for a sweeper."""
         plain: Config = OmegaConf.to_container(config, resolve=True, throw_on_missing=False)  # type: ignore[assignment]
-        identity = config_hash(OmegaConf.to_container(config, resolve=False))  # type: ignore[arg-type]
-        folder = Path(HydraConfig.get().runtime.output_dir)
-        if self.sweep.on and not plain["dry_run"]:  # a dry run leaves no status
-            self.sweep.add(folder)
+        folder = self.folder = Path(HydraConfig.get().runtime.output_dir)
         secrets = Secrets(plain)
-        for place in (folder / ".hydra", *([Path(HydraConfig.get().sweep.dir)] if sweeping() else ())):
-            clean(place, secrets)
         with without_secrets(secrets):
-            return self._unless_finished(plain, identity, folder, secrets)
+            for place in (folder / ".hydra", *([Path(HydraConfig.get().sweep.dir)] if sweeping() else ())):
+                clean(place, secrets)
+            return self._unless_finished(config, plain, folder, secrets)
 
     def _unless_finished(
-        self, plain: Config, identity: str, folder: Path, secrets: Secrets
+        self, config: DictConfig, plain: Config, folder: Path, secrets: Secrets
     ) -> tuple[int, float | None]:
-        console, errors = Console(), ErrorLog()
+        console, errors = Terminal(), ErrorLog()
         console.push_render_hook(errors)
-        cell = RunDirectory(folder, identity)
         try:
+            if self.sweep.on and not plain["dry_run"]:  # a dry run leaves no status
+                self.sweep.add(folder)
+            identity = config_hash(OmegaConf.to_container(config, resolve=False))  # type: ignore[arg-type]
+            cell = RunDirectory(folder, identity)
             self.check(plain)
             check_targets(plain, named(HydraConfig.get().overrides.task))
             if plain["dry_run"]:
                 return self._run_job(self.host, plain, identity, folder, console), None
-            objective: Objective = build(plain["objective"], "objective", role=Objective)
+            objective: Objective | None = (
+                None if plain["objective"] is None else build(plain["objective"], "objective", role=Objective)
+            )
             if self.sweep.leaves(folder):
                 failure = cell.failure()
                 return (0, cell.objective(objective)) if failure is None else (failure[0], None)
@@ -90,21 +96,38 @@ class Jobs:
                         console.print(f"[dim]finished before: {folder}[/dim]", soft_wrap=True)
                         return 0, cell.objective(objective)
                 cell.begin()
-                status = self._guarded(plain, identity, folder, console, errors)
-                cell.end(status, [secrets.hide(message) for message in errors.messages])
+                with self.host.interruption.leaving(cell.interrupt):
+                    status = self._guarded(plain, identity, folder, console, errors)
+                try:
+                    cell.end(status, [secrets.hide(message) for message in errors.messages])
+                except RunError:
+                    if not status:  # otherwise the reason was told
+                        raise
                 # Results of only the problems that did not fail do not measure the run.
                 return status, None if status else cell.objective(objective)
         except UserError as error:
             print_error(console, str(error))
             return 2, None
+        except OSError as error:
+            return _told(error, console), None
 
     def _guarded(self, config: Config, identity: str, folder: Path, console: Console, errors: ErrorLog) -> int:
         """Runs a job; in a sweep, its failure does not stop the others."""
         try:
             return self._run_job(self.host, config, identity, folder, console)
+        except OSError as error:
+            return _told(error, console)
         except Exception as error:
             if not sweeping():
                 raise
             _log.exception("%s", folder)
             errors.messages.append(f"{type(error).__name__}: {error}")
             return 1
+
+
+def _told(error: OSError, console: Console) -> int:
+    """Prints what the system refused, and returns the exit status; raises an error that is not about files."""
+    if not of_files(error):
+        raise error
+    print_error(console, refused(error))
+    return 2

@@ -38,9 +38,8 @@ _CLASSES: Mapping[str, re.Pattern[str]] = {
         r"hydra\._internal\.core_plugins\.|hydra\.experimental\.callbacks\.|hydra_plugins\.|optuna\.samplers\."
         r"|tts\.cli\.sweep\.Begin\Z"
     ),
-    "class": re.compile(
-        r"logging\.(handlers\.)?\w+(Handler|Formatter)\Z|(colorlog\.Colored|tts\.cli\.output\.Secretless)Formatter\Z"
-    ),
+    "class": re.compile(r"logging\.(handlers\.)?\w+(Handler|Formatter)\Z|colorlog\.ColoredFormatter\Z"),
+    "()": re.compile(r"tts\.cli\.hiding\.SecretlessFormatter\Z"),
 }
 """The classes that may be named there, by the key that names them."""
 
@@ -103,7 +102,7 @@ def _names(value: object, place: str) -> Iterator[tuple[str, str, str]]:
             yield from _names(part, f"{place}.{number}")
     elif isinstance(value, dict):
         for key, part in value.items():
-            if key in (*_CLASSES, "()") and part is not None:
+            if key in _CLASSES and part is not None:
                 yield f"{place}.{key}", str(key), str(part)
             yield from _names(part, f"{place}.{key}")
     elif isinstance(value, str) and re.match(r"ext://(?!sys\.std(out|err)\Z)", value):  # imported by `logging`

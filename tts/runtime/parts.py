@@ -25,7 +25,7 @@ from tts.sandbox.metered import MeteredSandbox
 _LEAST_PROBLEMS = 64
 
 _INTERFACES: Mapping[Role, object] = {"policy": Policy, "completer": Policy, "verifier": Verifier}
-"""What the parts of each role implement."""
+"""What the parts of each role implement; other commands have roles of their own, whose contract is checked after."""
 
 _SETTINGS: Mapping[str, object] = {
     "clock": Annotated[str, OneOf(CLOCKS)],
@@ -138,7 +138,7 @@ def build_role(
     """Returns the policy or the verifier; it also receives those of `provided` that it takes."""
     metered = MeteredSandbox(sandbox, role)
     given = {"seed": config["seed"], "sandbox": metered, **provided}
-    return build(with_engines(config[role], role, engines), role, given, role=_INTERFACES[role])
+    return build(with_engines(config[role], role, engines), role, given, role=_INTERFACES.get(role, object))
 
 
 def with_engines(config: Config, place: str, engines: Mapping[str, MeteredEngine]) -> dict[str, object]:

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 Candidates = Sequence[Sequence[int]]
 
+LoadModel = Callable[..., "PreTrainedModel"]
+"""From one of transformers' auto classes, and arguments of its config, to the model to train."""
+
 Apply = Callable[["Tensor", Candidates], "Tensor"]
 """From hidden states `[positions, hidden]` and the candidates of each position to values `[positions, values]`."""
 
@@ -60,6 +63,22 @@ class Head(ABC):
         Raises:
             UserError: The weights are missing or do not fit the model.
         """
+
+    def to_train(self, load: LoadModel, values: int) -> PreTrainedModel:
+        """Returns a model whose logits at a position are read by `trained`, saved such that this head loads it.
+
+        Args:
+            load: Loads the model that training begins with.
+            values: The number of values at a position.
+
+        Raises:
+            SettingError: This kind of head is not trained here.
+        """
+        raise SettingError("head", f"{type(self).__name__} is not trained here; choose a verifier with another head")
+
+    def trained(self, logits: Tensor, candidates: Tensor) -> Tensor:
+        """Returns the values `[positions, values]` from the logits there and the candidates `[positions, candidates]`."""
+        return logits
 
 
 @settings
@@ -104,6 +123,24 @@ class Layers(Head):
             return hidden
 
         return apply, sum(t.numel() for layer in layers for t in layer)
+
+    def to_train(self, load: LoadModel, values: int) -> PreTrainedModel:
+        """Returns transformers' token classifier, whose head is called `score`; several layers are a sequence there."""
+        from torch import nn
+        from transformers import AutoModelForTokenClassification
+
+        several = len(self._names) > 1
+        places = tuple(f"score.{2 * number}" for number in range(len(self._names))) if several else ("score",)
+        if self._file is not None or self._names != places:
+            raise SettingError(
+                "head.names", f"heads are trained as {', '.join(places)}; choose a verifier that has these"
+            )
+        module = load(AutoModelForTokenClassification, num_labels=values, classifier_dropout=0.0)
+        if several:
+            size = module.config.get_text_config(decoder=True).hidden_size
+            inner = [layer for _ in places[1:] for layer in (nn.Linear(size, size), nn.ReLU())]
+            module.score = nn.Sequential(*inner, nn.Linear(size, values)).to(module.dtype)
+        return module
 
 
 @settings
@@ -187,6 +224,17 @@ class Vocabulary(Head):
 
         _compare(module, logits, dtype)
         return apply, 0
+
+    def to_train(self, load: LoadModel, values: int) -> PreTrainedModel:
+        """Returns the language model."""
+        from transformers import AutoModelForCausalLM
+
+        return load(AutoModelForCausalLM)
+
+    def trained(self, logits: Tensor, candidates: Tensor) -> Tensor:
+        """As `Head.trained`."""
+        logits = logits.log_softmax(-1) if self._normalise else logits
+        return logits.gather(-1, candidates)
 
 
 def _compare(module: PreTrainedModel, logits: Callable[[Tensor, Tensor], Tensor], dtype: torch.dtype) -> None:

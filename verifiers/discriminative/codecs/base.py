@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate, chain, pairwise
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from tts.core import Solution
 from tts.core.errors import ProblemError
@@ -17,6 +17,9 @@ from tts.engines.local_tokenizer import LocalTokenizer
 from tts.engines.scoring import ScoreRequest, ScoreRows
 from verifiers.discriminative.readout import Readout
 from verifiers.stepwise import judged_steps
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 _NUMBER = re.compile(r"^step\s*\d+\s*[:.]\s*", re.IGNORECASE)
 
@@ -66,6 +69,15 @@ class Codec(ABC):
         """
         return tuple(self.readout(step[-1]) for step in rows)
 
+    def logits(self, values: Tensor, counts: Sequence[int]) -> Tensor:
+        """Returns the log-odds of a solution's scores, `[scores]`, for training (`tts train`).
+
+        Args:
+            values: The rows, `[rows, values]`.
+            counts: The number of rows that belong to each score, as the rendering specifies.
+        """
+        return self.readout.logits(values)[ends(counts)]
+
     def check(self, tokenizer: LocalTokenizer) -> None:
         """Raises UserError if the format does not fit the tokenizer, or if its rendering is invalid."""
         steps = ("Add 2 and 2.", "The answer is 4.")
@@ -104,6 +116,11 @@ def _wrong(rendering: object, scores: int) -> str | None:
 def split_rows(rows: ScoreRows, counts: Sequence[int]) -> tuple[ScoreRows, ...]:
     """Splits rows into consecutive groups of sizes `counts`."""
     return tuple(rows[begin:end] for begin, end in pairwise(accumulate(counts, initial=0)))
+
+
+def ends(counts: Sequence[int]) -> list[int]:
+    """Returns the index of the last row of each group."""
+    return [end - 1 for end in accumulate(counts)]
 
 
 def texts(solution: Solution) -> tuple[str, ...]:

@@ -10,15 +10,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
 from tts.core import Solution
-from tts.core.errors import ProblemError, UserError
+from tts.core.errors import ProblemError
 from tts.core.settings import PositiveFloat, settings
 from tts.engines.chat_format import ChatName
 from tts.engines.local_tokenizer import LocalTokenizer
 from tts.engines.scoring import ScoreRequest, ScoreRows
-from verifiers.discriminative.codecs.base import Codec, Rendering, chat_text, numbered, texts
-from verifiers.discriminative.readout import sigmoid
+from verifiers.discriminative.codecs.base import Codec, Rendering, chat_text, ends, numbered, texts
+from verifiers.discriminative.readout import LogRatio, sigmoid
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 @settings
@@ -39,8 +43,8 @@ class ImplicitCodec(Codec):
         step: str = "Step {number}: {step}",
         closing: str = "",
     ) -> None:
-        self._coefficient, self._chat, self._step, self._closing = coefficient, chat, step, closing
-        super().__init__(self._ratio)
+        self._chat, self._step, self._closing = chat, step, closing
+        super().__init__(LogRatio(coefficient))
 
     def render(self, tokenizer: LocalTokenizer, question: str, solution: Solution) -> Rendering:
         """As `Codec.render`."""
@@ -57,13 +61,13 @@ class ImplicitCodec(Codec):
             return len(tokenizer.split(cut)) - 2
 
         ids = tokenizer.split(text(len(steps)))
-        ends = [end(count) for count in range(len(steps) + 1)]
-        if ends != sorted(ends) or ends[0] < 1 or ends[-1] + 1 >= len(ids):
+        places = [end(count) for count in range(len(steps) + 1)]
+        if places != sorted(places) or places[0] < 1 or places[-1] + 1 >= len(ids):
             raise ProblemError("the ends of the steps cannot be located with this model's chat template and tokenizer")
-        # The first token that counts is at `ends[0]`; it is predicted at the position before it.
-        positions = tuple(range(ends[0] - 1, ends[-1] + 1))
+        # The first token that counts is at `places[0]`; it is predicted at the position before it.
+        positions = tuple(range(places[0] - 1, places[-1] + 1))
         candidates = tuple((ids[position + 1],) for position in positions)
-        counts = [after - before for before, after in pairwise(ends)]
+        counts = [after - before for before, after in pairwise(places)]
         counts[0] += 2
         return Rendering((ScoreRequest(tuple(ids), positions, candidates),), tuple(counts))
 
@@ -71,13 +75,10 @@ class ImplicitCodec(Codec):
         """Returns the sigmoid of the sum up to each step."""
         total, scores = 0.0, []
         for step in rows:
-            total += sum(map(self._ratio, step))
+            total += sum(map(self.readout, step))
             scores.append(sigmoid(total))
         return tuple(scores)
 
-    def _ratio(self, row: Sequence[float]) -> float:
-        if len(row) != 2:
-            raise UserError(
-                "this format compares two models: name the reference model in the engine's setting `reference`"
-            )
-        return self._coefficient * (row[0] - row[1])
+    def logits(self, values: Tensor, counts: Sequence[int]) -> Tensor:
+        """Returns the sum up to each step."""
+        return self.readout.logits(values).cumsum(0)[ends(counts)]

@@ -1,0 +1,1 @@
+"""Trains verifiers: `tts train`. Generative ones on conversations, discriminative ones on labelled solutions."""
