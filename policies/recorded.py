@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import Final
 
 from policies.base import BasePolicy
@@ -15,6 +14,7 @@ from tts.core.errors import UserError
 from tts.core.settings import Text, refused, settings
 from tts.core.solution import FinishReason
 from tts.core.traits import PolicyTraits
+from tts.files.paths import expanded
 from tts.files.rows import read_lines
 
 _ENDS: Final[Mapping[str, FinishReason]] = {
@@ -41,7 +41,7 @@ class RecordedPolicy(BasePolicy):
     def __init__(self, path: str | None = None, steps: Text = "blank_line") -> None:
         if path is None:
             raise refused("path", path, "the recorded solutions' file is needed")
-        self._path = Path(path).expanduser()
+        self._path = expanded(path)
         self._format = step_format(steps)
         self._solutions: dict[str, tuple[Solution, ...]] = {}
         self._most_tokens = 0

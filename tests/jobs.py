@@ -8,10 +8,13 @@ from typing import Any
 
 from rich.console import Console
 
+from tts.cli.export_command import run_export
+from tts.cli.filter_command import run_filter
 from tts.cli.host import Host
 from tts.cli.judge_command import run_judge
 from tts.cli.label_command import run_label
 from tts.cli.search_command import run_search
+from tts.cli.synthesize_command import run_synthesize
 from tts.cli.train_command import run_train
 from tts.evaluation.job import SearchJob, compose_job
 from tts.runtime.composition import Composition
@@ -41,6 +44,21 @@ def judge_job(config: dict[str, Any], identity: str, folder: Path, console: Cons
 def label_job(config: dict[str, Any], identity: str, folder: Path, console: Console) -> int:
     """Has the steps of solutions labelled and returns the exit status."""
     return _run(run_label, config, identity, folder, console)
+
+
+def synthesis_job(config: dict[str, Any], identity: str, folder: Path, console: Console) -> int:
+    """Has rationales written and returns the exit status."""
+    return _run(run_synthesize, config, identity, folder, console)
+
+
+def filter_job(config: dict[str, Any], identity: str, folder: Path, console: Console) -> int:
+    """Has rationales filtered and returns the exit status."""
+    return _run(run_filter, config, identity, folder, console)
+
+
+def export_job(config: dict[str, Any], identity: str, folder: Path, console: Console) -> int:
+    """Writes training data in another format and returns the exit status."""
+    return _run(run_export, config, identity, folder, console)
 
 
 def train_job(config: dict[str, Any], identity: str, folder: Path, console: Console) -> int:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from pathlib import Path
 
 from tts.core import Problem, Solution, Verdict, Vote
 from tts.core.aggregate import Aggregator
 from tts.core.errors import UserError
 from tts.core.settings import refused, settings
 from tts.core.traits import VerifierTraits
+from tts.files.paths import expanded
 from tts.files.rows import read_lines
 from verifiers.base import BaseVerifier
 
@@ -31,7 +31,7 @@ class RecordedVerifier(BaseVerifier):
     def __init__(self, path: str | None = None, aggregator: Aggregator = "min") -> None:
         if path is None:
             raise refused("path", path, "the recorded scores' file is needed")
-        self._path = Path(path).expanduser()
+        self._path = expanded(path)
         self._aggregator = aggregator
         self._scores: dict[tuple[str, int], tuple[float | None, ...]] = {}
 

@@ -21,7 +21,7 @@ class Attack:
         status: The exit status with which it must be reported, None where any is right.
         busy: Seconds that it must be reported to have taken at least.
         needs: What its control needs that not every machine has; where it fails for want of that it is skipped.
-        excused: Setting (`chain`, `stat`) to the sign that is no breach there.
+        excused: Setting (`chain`, `stat`, `host`) to the sign that is no breach there.
     """
 
     code: str

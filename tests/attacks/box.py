@@ -13,7 +13,7 @@ from collections.abc import Coroutine
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from tts.sandbox.base import Execution
+from tts.sandbox.base import Execution, SandboxError
 from tts.sandbox.jail import Jail
 
 Outcome = TypeVar("Outcome")
@@ -53,11 +53,11 @@ class Result:
 def _result(execution: Execution) -> Result:
     ending = "" if execution.error_type is None else f"{execution.error_type}: {execution.error_message}\n"
     status = execution.exit_status
-    if status is None and execution.failure is None:
+    if status is None:
         status = 0 if execution.error_type is None else 1
     return Result(
         out=execution.stdout,
-        err=execution.stderr + ending + (execution.failure or ""),
+        err=execution.stderr + ending,
         why="timeout" if execution.timed_out else None,
         rc=status,
         wall=execution.wall_s,
@@ -117,6 +117,8 @@ class Box:
             result = _result(self._wait(asyncio.wait_for(self._run(code), shorter)))
         except TimeoutError:
             result = Result(why="timeout", wall=shorter or self._limit)
+        except SandboxError as error:
+            result = Result(err=str(error), why="lost")
         self._count_restarts()
         return result
 

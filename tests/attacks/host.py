@@ -109,6 +109,7 @@ class Host:
             "MARK": self.mark,
             "PORT": self.port,
             "HOST": os.getpid(),
+            "NODE": os.uname().nodename,
             "VICTIM": self.victim.pid,
             "SOURCE": Path(__file__).resolve(),
             "FORGERY": forgery,

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from tests.label.helpers import label, summary
 from tts.cli.main import main
 from tts.core.errors import UserError
-from tts.label.compare import agreement, read_labels
+from tts.label.compare import agreement
+from tts.tasks.label_file import read_labels
 
 LABELS = st.lists(st.sampled_from([True, False, None]), min_size=3, max_size=3).map(tuple)
 

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from tests.label.helpers import lines, summary, timeless
-from tts.label.compare import agreement, read_labels
+from tts.label.compare import agreement
+from tts.tasks.label_file import read_labels
 
 pytestmark = pytest.mark.integration
 

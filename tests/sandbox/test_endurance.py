@@ -74,7 +74,7 @@ async def test_sixty_four_chains_at_once_keep_apart_while_some_are_cancelled() -
     async def live(number: int) -> int:
         chain = jail.chain()
         total, kept = 0, 0
-        assert (await chain.run("total = 0")).failure is None
+        await chain.run("total = 0")
         for _ in range(6):
             total += number
             # A piece that is cancelled leaves nothing behind.

@@ -22,6 +22,7 @@ from tts.bank.maintenance import Model, models, prune
 from tts.bank.store import Store
 from tts.cli.failures import print_error
 from tts.core.errors import UserError
+from tts.core.terminal import Terminal
 
 _MB = 1_000_000
 
@@ -29,7 +30,7 @@ _MB = 1_000_000
 def main(arguments: Sequence[str] | None = None, console: Console | None = None) -> int:
     """Runs the command and returns its exit status."""
     given = parser().parse_args(arguments)
-    console = console or Console()
+    console = console or Terminal()
     try:
         store = Store(given.bank, create=False)
         try:
@@ -122,4 +123,6 @@ def _prune(store: Store, given: argparse.Namespace, console: Console) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    from tts.cli.main import main as tts
+
+    sys.exit(tts(["bank", *sys.argv[1:]]))

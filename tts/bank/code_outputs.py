@@ -106,7 +106,7 @@ class BankedSandbox(Sandbox):
         """Stores an outcome if it is reproducible."""
         killed = execution.exit_status is not None and execution.exit_status < 0
         short = execution.error_type == "MemoryError"
-        if not (execution.timed_out or execution.failure is not None or killed or short):
+        if not (execution.timed_out or killed or short):
             self._bank.put_entry(Entry(self._model, _KIND, key, _pack(execution)))
 
     async def _known(self, kind: str, code: str, run: Callable[[str], Awaitable[Execution]]) -> Execution:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import os
+import shlex
 import sys
 import traceback
 from collections.abc import Callable, Sequence
@@ -13,44 +15,63 @@ import hydra
 from hydra.core.plugins import Plugins
 from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
-from rich.console import Console
 
 from tts.cli.failures import print_error
+from tts.cli.footprint import Footprint
 from tts.cli.jobs import Jobs, RunJob
 from tts.cli.sweep import Sweep, expected
 from tts.config.keys import top_level
-from tts.config.refusals import check_options, refusal
+from tts.config.refusals import check_options, flags_first, quoted, refusal
 from tts.core.errors import UserError
+from tts.core.terminal import Terminal
+from tts.files.writing import of_files, refused
 
 # A path, not a package: with editable installs a user's `conf` in the current directory might be found first.
 CONF = Path(__file__).resolve().parents[2] / "conf"
 
 
-def command(config_name: str, run_job: RunJob, arguments: Sequence[str]) -> int:
+def command(config_name: str, run_job: RunJob, arguments: Sequence[str], *, overwrites: bool = False) -> int:
     """Runs the job, or the jobs of a sweep, and returns the highest exit status among them.
 
     Args:
         config_name: The primary configuration in `conf`.
         run_job: Runs one job.
         arguments: Hydra's: overrides and options.
+        overwrites: Whether a job that does not resume overwrites results; it is then refused unless it is told to.
     """
-    jobs = Jobs(run_job, top_level(CONF / f"{config_name}.yaml"))
+    jobs, footprint = Jobs(run_job, top_level(CONF / f"{config_name}.yaml"), overwrites), Footprint()
+    try:
+        return _run(config_name, jobs, footprint, arguments)
+    finally:
+        footprint.clear()
+
+
+def _run(config_name: str, jobs: Jobs, footprint: Footprint, arguments: Sequence[str]) -> int:
     _register()
     # Lets Hydra's own errors propagate to here, where they become one message.
     os.environ["HYDRA_FULL_ERROR"] = "1"
+    logging.raiseExceptions = False  # a log that cannot be written, as on a full disk, is no reason for a traceback
+    arguments = flags_first([quoted(argument) for argument in arguments])
     sys.argv[1:] = arguments  # Hydra reads them there
+    interruption = jobs.host.interruption
     try:
         check_options(CONF / f"{config_name}.yaml", arguments)
-        with expected(jobs.sweep):
+        with interruption.heard(), expected(jobs.sweep, footprint):
             _rounds(hydra.main(version_base="1.3", config_path=str(CONF), config_name=config_name)(jobs), jobs.sweep)
     except (UserError, HydraException, OmegaConfBaseException) as error:
-        print_error(Console(stderr=True), refusal(error))
+        print_error(Terminal(stderr=True), refusal(error))
         jobs.statuses.append(2)
     except KeyboardInterrupt:
-        print_error(Console(stderr=True), "interrupted; finished problems are kept in results.jsonl")
+        then = _how_to_go_on(config_name, arguments, jobs)
+        print_error(Terminal(stderr=True), f"interrupted; finished problems are kept; {then}")
         jobs.sweep.end()
-        return 130
+        return interruption.status
     except Exception as error:
+        system = _system_error(error)
+        if system is not None:
+            print_error(Terminal(stderr=True), refused(system))
+            jobs.sweep.end()
+            return 2
         # No cell raises in a sweep: the error is the launcher's or the sweeper's, for example a dead process.
         if not jobs.sweep.on:
             raise
@@ -61,10 +82,27 @@ def command(config_name: str, run_job: RunJob, arguments: Sequence[str]) -> int:
     # A launcher may have run the jobs in other processes.
     failures = jobs.sweep.end()
     if failures:
-        print_error(Console(), f"{len(failures)} of the sweep's runs failed; the same command runs only these again")
+        print_error(Terminal(), f"{len(failures)} of the sweep's runs failed; the same command runs only these again")
         for folder, (_, reason) in failures.items():
-            Console().print(f"  {folder.name}: {reason}", markup=False, highlight=False, soft_wrap=True)
+            Terminal().print(f"  {folder.name}: {reason}", markup=False, highlight=False, soft_wrap=True)
     return max((*jobs.statuses, *(status for status, _ in failures.values())), default=0)
+
+
+def _how_to_go_on(config_name: str, arguments: Sequence[str], jobs: Jobs) -> str:
+    """Returns what to do to resume an interrupted command."""
+    if jobs.sweep.on or jobs.folder is None:
+        return "the same command goes on"
+    name = "search" if config_name == "config" else config_name
+    own = [one for one in arguments if one.partition("=")[0] not in ("hydra.run.dir", "resume")]
+    again = shlex.join(["tts", name, *own, quoted(f"hydra.run.dir={jobs.folder}"), "resume=true"])
+    return f"to go on: {again}"
+
+
+def _system_error(error: BaseException | None) -> OSError | None:
+    """Returns the system's refusal of a file that caused an error; None if it had another cause."""
+    while error is not None and not (isinstance(error, OSError) and of_files(error)):
+        error = error.__cause__
+    return error
 
 
 def _register() -> None:
@@ -97,4 +135,4 @@ def _report_stop(sweep: Sweep, error: Exception, then: str = "") -> None:
     """Reports that the launcher or the sweeper stopped, rather than a cell; its message goes to a file."""
     reason = f"{type(error).__name__}: {next(iter(str(error).splitlines()), '')}"
     log = sweep.note("".join(traceback.format_exception(error)))
-    print_error(Console(stderr=True), f"the sweep's launcher or sweeper stopped ({reason}); see {log}{then}")
+    print_error(Terminal(stderr=True), f"the sweep's launcher or sweeper stopped ({reason}); see {log}{then}")

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from functools import cache
 from typing import TypeVar
 
+from tts.cli.interruption import Interruption
 from tts.runtime.clocks import CLOCKS
 from tts.runtime.resources import Resources
 from tts.runtime.runtime import Runtime
@@ -18,9 +19,13 @@ class Host:
     """Runs jobs one after the other; later jobs reuse engines, sandbox and grader.
 
     A Hydra launcher may send copies to its own processes; a copy becomes its process's only host.
+
+    Attributes:
+        interruption: Cancels the running job.
     """
 
     def __init__(self) -> None:
+        self.interruption = Interruption()
         self._loop: asyncio.Runner | None = None
         self._runtime: Runtime | None = None
 
@@ -33,14 +38,24 @@ class Host:
         Args:
             clock: `real`, or `virtual` for a separate event loop and runtime, whose time begins at 0.
             job: Receives the runtime's resources.
+
+        Raises:
+            KeyboardInterrupt: A signal ended the job, or came before it.
         """
-        if clock == "virtual":
-            with asyncio.Runner(loop_factory=CLOCKS[clock]) as loop:
-                return loop.run(_alone(job))
-        if self._loop is None or self._runtime is None:
-            self._loop, self._runtime = asyncio.Runner(), Runtime()
-            self._loop.run(self._runtime.__aenter__())
-        return self._loop.run(_within(self._runtime, job))
+        if self.interruption.told:
+            raise KeyboardInterrupt
+        try:
+            if clock == "virtual":
+                with asyncio.Runner(loop_factory=CLOCKS[clock]) as loop:
+                    return loop.run(self.interruption.cancelling(_alone(job)))
+            if self._loop is None or self._runtime is None:
+                self._loop, self._runtime = asyncio.Runner(), Runtime()
+                self._loop.run(self._runtime.__aenter__())
+            return self._loop.run(self.interruption.cancelling(_within(self._runtime, job)))
+        except asyncio.CancelledError:
+            if self.interruption.told:
+                raise KeyboardInterrupt from None
+            raise
 
     def close(self) -> None:
         """Frees everything; closing twice does nothing."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -18,7 +19,9 @@ from tts.cli.sweep import Sweep
 from tts.config.build import Config, build, config_hash
 from tts.config.keys import check_top_level
 from tts.config.resolvers import sweeping
-from tts.core.errors import UserError
+from tts.core.errors import RunError, UserError
+from tts.core.terminal import Terminal
+from tts.files.writing import of_files, refused
 
 RunJob = Callable[[Host, Config, str, Path, Console], int]
 """Takes the host, a resolved configuration, its hash, the run directory and the console; returns the exit status."""
@@ -32,15 +35,19 @@ class Jobs:
     Args:
         run_job: Runs one job.
         settings: The valid settings and groups.
+        overwrites: Whether a job that does not resume overwrites the results in its directory.
     """
 
-    def __init__(self, run_job: RunJob, settings: Sequence[str]) -> None:
+    def __init__(self, run_job: RunJob, settings: Sequence[str], overwrites: bool) -> None:
         self.host = Host()
         self.sweep = Sweep()
         self.statuses: list[int] = []
         """The exit statuses of the jobs that ran in this process."""
+        self.folder: Path | None = None
+        """The directory of the last of them."""
         self._run_job = run_job
         self._settings = settings
+        self._overwrites = overwrites
 
     def __call__(self, config: DictConfig) -> float | None:
         """Runs a job; returns the objective for an optimising sweeper."""
@@ -52,21 +59,32 @@ class Jobs:
         """Raises UserError if a configuration sets an unknown setting."""
         check_top_level(config, self._settings)
 
-    def _run(self, config: DictConfig) -> tuple[int, float | None]:
-        """Runs a job unless it was finished before; returns its exit status and its objective for a sweeper."""
-        console, errors = Console(), ErrorLog()
+    def refusal(self, config: DictConfig) -> str:
+        """Returns why a cell cannot run, as far as a dry run tells; an empty text if nothing speaks against it."""
+        console, errors = Terminal(file=io.StringIO()), ErrorLog()
         console.push_render_hook(errors)
         plain: Config = OmegaConf.to_container(config, resolve=True, throw_on_missing=False)  # type: ignore[assignment]
-        identity = config_hash(OmegaConf.to_container(config, resolve=False))  # type: ignore[arg-type]
-        folder = Path(HydraConfig.get().runtime.output_dir)
-        if self.sweep.on and not plain["dry_run"]:  # a dry run leaves no status
-            self.sweep.add(folder)
-        cell = RunDirectory(folder, identity)
         try:
+            self._run_job(self.host, {**plain, "dry_run": True}, "", Path(), console)
+        except Exception:  # a bug: its cell reports it, with a traceback
+            return ""
+        return "; ".join(errors.messages)
+
+    def _run(self, config: DictConfig) -> tuple[int, float | None]:
+        """Runs a job unless it was finished before; returns its exit status and its objective for a sweeper."""
+        console, errors = Terminal(), ErrorLog()
+        console.push_render_hook(errors)
+        plain: Config = OmegaConf.to_container(config, resolve=True, throw_on_missing=False)  # type: ignore[assignment]
+        folder = self.folder = Path(HydraConfig.get().runtime.output_dir)
+        try:
+            if self.sweep.on and not plain["dry_run"]:  # a dry run leaves no status
+                self.sweep.add(folder)
+            identity = config_hash(OmegaConf.to_container(config, resolve=False))  # type: ignore[arg-type]
+            cell = RunDirectory(folder, identity)
             self.check(plain)
             if plain["dry_run"]:
                 return self._run_job(self.host, plain, identity, folder, console), None
-            objective: Objective = build(plain["objective"], "objective")
+            objective: Objective | None = None if plain["objective"] is None else build(plain["objective"], "objective")
             if self.sweep.leaves(folder):
                 failure = cell.failure()
                 return (0, cell.objective(objective)) if failure is None else (failure[0], None)
@@ -76,22 +94,46 @@ class Jobs:
                     if cell.finished:
                         console.print(f"[dim]finished before: {folder}[/dim]", soft_wrap=True)
                         return 0, cell.objective(objective)
+                elif self._overwrites and not _told_to("resume"):
+                    cell.check_empty()
                 cell.begin()
-                status = self._guarded(plain, identity, folder, console, errors)
-                cell.end(status, errors.messages)
+                with self.host.interruption.leaving(cell.interrupt):
+                    status = self._guarded(plain, identity, folder, console, errors)
+                try:
+                    cell.end(status, errors.messages)
+                except RunError:
+                    if not status:  # otherwise the reason was told
+                        raise
                 # Results of only the problems that did not fail do not measure the run.
                 return status, None if status else cell.objective(objective)
         except UserError as error:
             print_error(console, str(error))
             return 2, None
+        except OSError as error:
+            return _told(error, console), None
 
     def _guarded(self, config: Config, identity: str, folder: Path, console: Console, errors: ErrorLog) -> int:
         """Runs a job; in a sweep, its failure does not stop the others."""
         try:
             return self._run_job(self.host, config, identity, folder, console)
+        except OSError as error:
+            return _told(error, console)
         except Exception as error:
             if not sweeping():
                 raise
             _log.exception("%s", folder)
             errors.messages.append(f"{type(error).__name__}: {error}")
             return 1
+
+
+def _told_to(setting: str) -> bool:
+    """Whether the command line sets a setting."""
+    return any(override.partition("=")[0] == setting for override in HydraConfig.get().overrides.task)
+
+
+def _told(error: OSError, console: Console) -> int:
+    """Prints what the system refused, and returns the exit status; raises an error that is not about files."""
+    if not of_files(error):
+        raise error
+    print_error(console, refused(error))
+    return 2

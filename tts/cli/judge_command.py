@@ -6,56 +6,24 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
-from tts.cli.failures import print_error
-from tts.cli.host import Host
-from tts.cli.progress import ProgressBar
-from tts.config.build import Config
-from tts.core.errors import UserError
+from tts.cli.job_command import JobCommand, plan_table, print_errors, print_path, print_stop
 from tts.core.json import Summary
 from tts.judge.job import JudgeJob, compose_judge
 from tts.judge.judging import Judging
 from tts.judge.summary import count_wholes
 from tts.judge.tables import tables
-from tts.runtime.resources import Resources
 from tts.runtime.simulations import SAID
 from tts.tasks.labelled import LabelledSolution
 
 
-def run_judge(host: Host, config: Config, identity: str, folder: Path, console: Console) -> int:
-    """Composes, checks and runs one job, reports to the user, and returns the exit status.
-
-    Returns:
-        0; 1 if a solution ended with an error; 2 if the user made a mistake.
-    """
-
-    async def run(resources: Resources) -> int:
-        job = compose_judge(config, identity, resources)
-        if config["dry_run"]:
-            previews = job.previews()
-            console.print(plan(job))
-            for name, text in previews:
-                console.rule(f"{escape(name)}: what the model reads, \u27e6\u2026\u27e7 where it is read")
-                console.print(text, markup=False, highlight=False, soft_wrap=True)
-            return 0
-        with ProgressBar(console, len(job.items)):
-            judging, summary = await job.run(resources, folder)
-        return _report(job, judging, summary, folder, console)
-
-    try:
-        return host.run(config["clock"] if config.get("clock") == "virtual" else "real", run)
-    except UserError as error:
-        print_error(console, str(error))
-        return 2
-
-
-def plan(job: JudgeJob) -> Table:
-    """Returns a table of what the run would do, with upper bounds."""
+def plan(job: JudgeJob, console: Console) -> None:
+    """Prints what the run would do, with upper bounds, and the verifier's model input of a solution of each subset."""
+    previews = job.previews()
     subsets: dict[str, list[LabelledSolution]] = {}
     for item in job.items:
         subsets.setdefault(item.subset, []).append(item)
-    result = Table(title="plan", title_justify="left", box=None, show_header=False, pad_edge=False)
+    result = plan_table()
     for name, items in subsets.items():
         steps = sum(len(item.solution.steps) for item in items)
         result.add_row("subset", f"{escape(name)}: {len(items):,} solutions, {steps:,} steps")
@@ -69,15 +37,19 @@ def plan(job: JudgeJob) -> Table:
     where = "" if job.threshold.subset is None else f" on {escape(job.threshold.subset)}"
     result.add_row("threshold", f"{job.threshold.rule}{where or f', {job.threshold.value}'}")
     result.add_row("config", job.identity)
-    return result
+    console.print(result)
+    for name, text in previews:
+        console.rule(f"{escape(name)}: what the model reads, \u27e6\u2026\u27e7 where it is read")
+        console.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
-def _report(job: JudgeJob, judging: Judging, summary: Summary, folder: Path, console: Console) -> int:
+def _report(job: JudgeJob, outcome: tuple[Judging, Summary], folder: Path, console: Console) -> int:
     """Reports the outcome of the run, and returns its exit status."""
+    judging, summary = outcome
     console.print(tables(summary, job.title))
     if summary["simulated"]:
         console.print(f"{' and '.join(SAID[name] for name in summary['simulated'])}: the figures are no results")
-    console.print(str(folder), style="dim", markup=False, highlight=False, soft_wrap=True)
+    print_path(console, folder)
     # With its own threshold, or judging step by step, it may stop after any score.
     traits = job.verifier.traits
     ends_early = job.threshold.stops is not None or traits.aggregators is not None
@@ -86,18 +58,13 @@ def _report(job: JudgeJob, judging: Judging, summary: Summary, folder: Path, con
             f"{wholes:,} solutions have one score for all of their steps: of their figures, only solution F1 and AUC are "
             "meaningful (docs/judge.md)"
         )
-    if judging.stopped:
-        console.print(
-            f"the limit {judging.stopped} ended the run after {judging.n_problems:,} of {len(job.items):,} solutions; the "
-            "same command with a higher limit continues"
-        )
-    failed = [row for row in judging.records.values() if row["error"] is not None]
-    if not failed:
-        return 0
-    print_error(
-        console,
-        f"{len(failed)} of {judging.n_problems} solutions ended with an error; the same command retries them",
-    )
-    for row in failed[:3]:
-        console.print(f"  solution {row['id']}: {row['error']}", markup=False, highlight=False, soft_wrap=True)
-    return 1
+    print_stop(console, judging.stopped, judging.n_problems, len(job.items), "solutions")
+    failed = [(row["id"], row["error"]) for row in judging.records.values() if row["error"] is not None]
+    return print_errors(console, len(failed), judging.n_problems, "solution", failed[:3])
+
+
+def _count(job: JudgeJob) -> int:
+    return len(job.items)
+
+
+run_judge = JobCommand(compose_judge, plan, _count, JudgeJob.run, _report)

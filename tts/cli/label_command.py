@@ -9,13 +9,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from tts.cli.failures import print_error
-from tts.cli.host import Host
-from tts.cli.progress import ProgressBar
-from tts.config.build import Config
-from tts.core.errors import UserError
+from tts.cli.job_command import JobCommand, add_limits, plan_table, print_errors, print_path, print_stop
 from tts.label.job import LabelJob, compose_label
 from tts.label.runner import Labelling
-from tts.runtime.resources import Resources
 
 _REASONS = {
     "hard": "no solution is right",
@@ -31,35 +27,12 @@ _EXAMPLE = 10
 """Steps of a solution in the plan, which cannot know them."""
 
 
-def run_label(host: Host, config: Config, identity: str, folder: Path, console: Console) -> int:
-    """Composes, checks and runs one job, reports to the user, and returns the exit status.
-
-    Returns:
-        0; 1 if a problem ended with an error; 2 if the user made a mistake.
-    """
-
-    async def run(resources: Resources) -> int:
-        job = compose_label(config, identity, resources)
-        if config["dry_run"]:
-            console.print(plan(job))
-            return 0
-        with ProgressBar(console, len(job.problems)):
-            labelling = await job.run(resources, folder)
-        return _report(job, labelling, folder, console)
-
-    try:
-        return host.run(config["clock"] if config.get("clock") == "virtual" else "real", run)
-    except UserError as error:
-        print_error(console, str(error))
-        return 2
-
-
-def plan(job: LabelJob) -> Table:
-    """Returns a table of what the run would do, with upper bounds."""
+def plan(job: LabelJob, console: Console) -> None:
+    """Prints what the run would do, with upper bounds."""
     problems, holds = len(job.problems), job.policy.traits.holds
     samples = [min(job.sampling.most, holds(problem)) if holds else job.sampling.most for problem in job.problems]
     kept = sum(min(job.sampling.kept, most) for most in samples)
-    result = Table(title="plan", title_justify="left", box=None, show_header=False, pad_edge=False)
+    result = plan_table()
     result.add_row("task", f"{escape(job.task.name)}, {problems:,} problems")
     for place, engine in job.engines.items():
         result.add_row(f"{place}.engine", escape(engine.name))
@@ -74,12 +47,9 @@ def plan(job: LabelJob) -> Table:
     if job.verifier is not None:
         tokens = _tokens(job.verifier.token_bound(1), kept, "verifier")
         result.add_row("a step of each", f"{kept * job.verifier.votes:,} votes{tokens}")
-    for scope, limits in (("problem", job.budget.problem), ("run", job.budget.run)):
-        text = ", ".join(f"{key} {bound:,}" for key, bound in vars(limits).items() if bound is not None)
-        if text:
-            result.add_row("limits", f"of {'each problem' if scope == 'problem' else 'the run'}: {text}")
+    add_limits(result, job.budget)
     result.add_row("config", job.identity)
-    return result
+    console.print(result)
 
 
 def _tokens(bound: int | None, times: int, role: str) -> str:
@@ -90,7 +60,7 @@ def table(labelling: Labelling, title: str) -> Table:
     """Returns a table of what a run found."""
     found, summary = labelling.tally, labelling.summary
     steps = summary["steps"]
-    result = Table(title=title, title_justify="left", box=None, show_header=False, pad_edge=False)
+    result = plan_table(title)
     result.add_row("problems", f"{found.problems:,}, Pass@1 {_rate(summary['pass_at_1'])}")
     for name, reasons in (("skipped", found.skipped), ("dropped", found.dropped)):
         for reason, number in sorted(reasons.items()):
@@ -108,26 +78,22 @@ def _rate(value: float | None) -> str:
 def _report(job: LabelJob, labelling: Labelling, folder: Path, console: Console) -> int:
     """Reports the outcome of the run, and returns its exit status."""
     console.print(table(labelling, escape(job.title)))
-    console.print(str(folder / "labels.jsonl"), style="dim", markup=False, highlight=False, soft_wrap=True)
+    print_path(console, folder / "labels.jsonl")
     tally = labelling.tally
-    if labelling.stopped:
-        console.print(
-            f"the limit {labelling.stopped} ended the run after {tally.problems:,} of {len(job.problems):,} problems; the "
-            "same command with a higher limit continues"
-        )
-    status = 0
+    print_stop(console, labelling.stopped, tally.problems, len(job.problems), "problems")
+    failed = print_errors(console, tally.errors, tally.problems, "problem", labelling.errors)
     if job.policy.splits and tally.solutions["all"] and not tally.stepped:
         print_error(
             console,
             f"policy.steps={job.config['policy'].get('steps')!r} never cut a solution: all {tally.solutions['all']:,} of "
             "them are one step; choose the format that the model writes (blank_line, heading, numbered, or a text)",
         )
-        status = 1
-    if not tally.errors:
-        return status
-    print_error(
-        console, f"{tally.errors} of {tally.problems} problems ended with an error; the same command retries them"
-    )
-    for name, message in labelling.errors:
-        console.print(f"  problem {name}: {message}", markup=False, highlight=False, soft_wrap=True)
-    return 1
+        return 1
+    return failed
+
+
+def _count(job: LabelJob) -> int:
+    return len(job.problems)
+
+
+run_label = JobCommand(compose_label, plan, _count, LabelJob.run, _report)

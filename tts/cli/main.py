@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import difflib
+import os
+import signal
 import sys
 from collections.abc import Sequence
 from importlib import import_module
 
+from tts.cli.output import lasting_output
 from tts.config.packages import order
 from tts.core.errors import UserError
+from tts.core.well_formed import well_formed
 
 COMMANDS = {
     "search": ("tts.__main__", "solves the problems of a task: samples, judges, chooses"),
@@ -16,6 +20,9 @@ COMMANDS = {
     "judge curve": ("tts.judge.curve.__main__", "the table of a sweep of judge"),
     "label": ("tts.label.__main__", "labels the steps of a policy's solutions, to train on"),
     "label compare": ("tts.label.compare", "grades labels against others of the same solutions"),
+    "synthesize": ("tts.synthesize.__main__", "has labelled solutions verified in words, to train on"),
+    "filter": ("tts.filter.__main__", "keeps what agrees with the labels, as training data"),
+    "export": ("tts.export.__main__", "writes training data as other programs read it"),
     "train": ("tts.train.__main__", "trains the model of a verifier on labels or conversations"),
     "report": ("tts.report.__main__", "compares finished runs: tables and a page"),
     "trace": ("tts.trace.__main__", "shows how a search made its choice"),
@@ -43,7 +50,20 @@ tts COMMAND --help shows more; tts --version shows the version. To begin:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command and returns its exit status."""
-    given = list(sys.argv[1:] if arguments is None else arguments)
+    with lasting_output() as lost:
+        try:
+            status = _run(list(sys.argv[1:] if arguments is None else arguments))
+        except KeyboardInterrupt:  # before or after the part that ends in order
+            status = 128 + signal.SIGINT
+        except UserError as error:
+            print(f"error: {error}", file=sys.stderr)
+            status = 2
+    for message in lost:
+        print(f"error: {message}", file=sys.stderr)
+    return status or bool(lost)
+
+
+def _run(given: list[str]) -> int:
     if not given or given[0] in ("-h", "--help", "help"):
         print(_HELP.format(commands="\n".join(f"    {name:12} {text}" for name, (_, text) in COMMANDS.items())))
         return 0
@@ -51,15 +71,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"tts {_version()}")
         return 0
     name = next((name for words in (2, 1) if (name := " ".join(given[:words])) in COMMANDS), None)
-    try:
-        if name is None:
-            raise UserError(_unknown(given[0]))
-        order()
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+    if name is None:
+        raise UserError(_unknown(given[0]))
+    _check_names(given)
+    order()
     status: int = import_module(COMMANDS[name][0]).main(given[len(name.split()) :])
     return status
+
+
+def _check_names(given: Sequence[str]) -> None:
+    """Raises UserError if the system cannot name the working directory or an argument as text."""
+    try:
+        here = os.getcwd()
+    except FileNotFoundError:
+        raise UserError("the working directory is gone; change to one that exists (cd)") from None
+    for what in (here, *given):
+        if not what.isascii() and sys.getfilesystemencoding() != "utf-8":
+            raise UserError(f"{what}: this locale has no such characters; set LC_ALL=C.UTF-8 (or PYTHONUTF8=1)")
+        if well_formed(what) != what:
+            raise UserError(f"{os.fsencode(what)!r}: not UTF-8; give the file or directory another name")
 
 
 def _version() -> str:

@@ -20,6 +20,7 @@ from rich.text import Text
 from tts.cli.failures import print_error
 from tts.cli.probes import PROBES, TIMEOUT, Probe, Report
 from tts.core.errors import UserError
+from tts.core.terminal import Terminal
 from tts.engines.http.client import Http
 from tts.engines.http.endpoints import Endpoints
 from tts.engines.openai.server import Server, understood
@@ -41,7 +42,7 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str] | None = None, console: Console | None = None) -> int:
     """Runs the command and returns its exit status: 0, or 2 if there is no such server or model."""
     given = parser().parse_args(arguments)
-    console = console or Console()
+    console = console or Terminal()
     try:
         if "://" not in given.url:
             raise UserError(f"tts probe {given.url}: not a URL; http://HOST:PORT/v1 is needed")
@@ -108,4 +109,6 @@ async def _only_model(url: str, key_env: str) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    from tts.cli.main import main as tts
+
+    sys.exit(tts(["probe", *sys.argv[1:]]))

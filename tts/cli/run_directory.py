@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import fcntl
 import json
+import logging
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal, TypedDict
+from typing import IO, Literal, TypedDict, cast
 
 from omegaconf import DictConfig, OmegaConf
 
@@ -21,7 +22,10 @@ from tts.cli.objective import Objective
 from tts.config.build import NOT_SHAPING, Config, config_hash
 from tts.core.errors import UserError
 from tts.core.settings import inside
-from tts.files.writing import write_whole, writing
+from tts.files.objects import read_object
+from tts.files.writing import check_folder, write_whole, writing
+
+_log = logging.getLogger(__name__)
 
 _LONGEST = 100
 """Characters of a directory's name before the hash; file systems allow 255 bytes."""
@@ -51,8 +55,8 @@ def cell_name(overrides: Sequence[str], identity: str) -> str:
         (override.partition("=") for override in overrides), key=lambda parts: (len(parts[0]), parts)
     ):
         if re.split(r"[.@]", key.lstrip("+~"))[0] not in NOT_SHAPING:
-            # For a path, the file name is enough.
-            shown.append(f"{key.lstrip('+')}={value.rsplit('/', 1)[-1]}")
+            name = value.rsplit("/", 1)[-1].strip("'\"")  # for a path, the file name is enough
+            shown.append(f"{key.lstrip('+')}={name}")
     text = re.sub(r"[^\w.,=@~-]+", "_", ",".join(shown), flags=re.ASCII)[:_LONGEST]
     return f"{text}-{identity}" if text else identity
 
@@ -61,7 +65,7 @@ class _Status(TypedDict, total=False):
     """`status.json`; empty if there is none."""
 
     config_hash: str
-    state: Literal["running", "failed", "finished"]
+    state: Literal["running", "interrupted", "failed", "finished"]
     exit_status: int
     errors: list[str]
 
@@ -78,19 +82,22 @@ class RunDirectory:
         self.folder = folder
         self._identity = identity
         self._status = folder / "status.json"
+        self._lock = folder / ".lock"
 
     @contextmanager
     def alone(self) -> Iterator[None]:
         """Prevents other processes from running in the same directory.
 
         Raises:
-            UserError: Another process is running in it.
+            UserError: Another process is running in it, or something else stands where the run writes its files.
+            RunError: It cannot be written.
         """
-        with (self.folder / ".lock").open("w") as file:  # released when the process ends, even if killed
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise UserError(f"{self.folder}: another process is running there; wait for it or end it") from None
+        check_folder(self.folder)
+        with writing(self.folder):
+            file = self._lock.open("w")  # released when the process ends, even if killed
+        with file:
+            if not _locked(file):
+                raise UserError(f"{self.folder}: another process is running there; wait for it or end it")
             yield
 
     @property
@@ -98,19 +105,50 @@ class RunDirectory:
         """Whether this configuration was run here to its end, without an error in any problem."""
         status = self._read()
         same = status.get("config_hash") == self._identity
-        return same and status["state"] == "finished" and (self.folder / "summary.json").is_file()
+        return same and status.get("state") == "finished" and bool(read_object(self.folder / "summary.json"))
 
     def check(self) -> None:
-        """Raises UserError if the directory holds results of another or an unknown configuration."""
-        if (self.folder / "results.jsonl").exists() and self._read().get("config_hash") != self._identity:
+        """Checks that the directory's results, if any, are those of this configuration.
+
+        If `status.json` does not read, as after a power cut, unknown results are moved to `results.unknown.jsonl`.
+
+        Raises:
+            UserError: They are those of another or an unknown configuration.
+        """
+        results, status = self.folder / "results.jsonl", self._read()
+        # The name of a sweep's cell says what it holds.
+        if self.folder.name.endswith(self._identity) or not results.exists():
+            return
+        if "config_hash" not in status and self._status.exists():
+            unknown = results.with_name("results.unknown.jsonl")
+            with writing(self.folder):
+                results.replace(unknown)
+            _log.warning("%s does not read; %s has the results of whatever ran there", self._status, unknown.name)
+        elif status.get("config_hash") != self._identity:
             raise UserError(
                 f"{self.folder}: holds the results of another configuration, which cannot be resumed; give this run its "
                 "own directory (hydra.run.dir, hydra.sweep.dir) or set resume=false to overwrite them"
             )
 
+    def check_empty(self) -> None:
+        """Raises UserError if the directory holds a record of a problem that did not fail, which a run would overwrite."""
+        results = self.folder / "results.jsonl"
+        if not results.exists():
+            return
+        with results.open("rb") as lines:
+            if any(b'"error": null' in line for line in lines):
+                raise UserError(
+                    f"{self.folder}: holds the results of a run; go on with it by resume=true, overwrite it by "
+                    "resume=false, or name another directory (hydra.run.dir)"
+                )
+
     def begin(self) -> None:
         """Records that the run has begun."""
         self._write({"state": "running", "errors": []})
+
+    def interrupt(self) -> None:
+        """Records that the run was interrupted."""
+        self._write({"state": "interrupted", "errors": []})
 
     def end(self, status: int, errors: Sequence[str]) -> None:
         """Records how the run ended.
@@ -132,26 +170,43 @@ class RunDirectory:
         if status.get("state") == "finished":
             return None
         if status.get("state") == "failed":
-            return status["exit_status"], "; ".join(status["errors"]) or "see the directory"
-        return 1, "did not finish: its process was killed, or another process is still running it"
+            return status.get("exit_status", 1), "; ".join(status.get("errors", ())) or "see the directory"
+        if status.get("state") == "interrupted":
+            return 1, "was interrupted"
+        if status.get("state") == "running" and self._owned():
+            return 1, "another process is running it"
+        return 1, "did not finish: its process was killed"
 
-    def objective(self, objective: Objective) -> float | None:
-        """Returns the run's objective for an optimising sweeper; None if the run has no summary.
+    def objective(self, objective: Objective | None) -> float | None:
+        """Returns the run's objective for an optimising sweeper; None if the run has no summary, or its command no figure.
 
         Raises:
             UserError: The run has no such rate.
         """
-        summary = self.folder / "summary.json"
+        summary = read_object(self.folder / "summary.json")
         with inside("objective"):
-            return objective.of(json.loads(summary.read_text("utf-8"))) if summary.is_file() else None
+            return objective.of(summary) if objective is not None and summary else None
+
+    def _owned(self) -> bool:
+        """Whether a living process is running in it."""
+        try:
+            with self._lock.open() as file:
+                return not _locked(file)
+        except OSError:
+            return False
 
     def _read(self) -> _Status:
-        try:
-            status: _Status = json.loads(self._status.read_text("utf-8"))
-        except (FileNotFoundError, ValueError):
-            return {}
-        return status
+        return cast(_Status, read_object(self._status))
 
     def _write(self, status: _Status) -> None:
         with writing(self.folder):
             write_whole(self._status, json.dumps({"config_hash": self._identity, **status}, indent=2) + "\n")
+
+
+def _locked(file: IO[str]) -> bool:
+    """Locks a file until it is closed; returns whether that succeeded."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

@@ -9,10 +9,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from tts.cli.failures import print_error
-from tts.cli.host import Host
-from tts.cli.progress import ProgressBar
+from tts.cli.job_command import JobCommand, add_limits, plan_table, print_path
 from tts.config.build import Config
-from tts.core.errors import UserError
 from tts.evaluation.job import SearchJob, compose_job
 from tts.evaluation.runner import Outcome
 from tts.evaluation.summary import first_errors, table
@@ -22,39 +20,10 @@ from tts.runtime.resources import Resources
 from tts.runtime.simulations import SAID
 
 
-def run_search(host: Host, config: Config, identity: str, folder: Path, console: Console) -> int:
-    """Composes, checks and runs one job, reports to the user, and returns the exit status.
-
-    Returns:
-        0; 1 if a problem ended with an error or the step separator never occurred; 2 if the user made a mistake.
-    """
-
-    async def job(resources: Resources) -> int:
-        made = compose_job(config, identity, resources)
-        search = made.search
-        if ranks_by_wholes(search.strategy, search.verifier):
-            console.print(
-                f"verifier ({type(search.verifier).__name__}) gives one reward for a whole solution: "
-                f"search ({type(search.strategy).__name__}) ranks prefixes of solutions by it"
-            )
-        if config["dry_run"]:
-            console.print(plan(made))
-            return 0
-        with ProgressBar(console, made.task.count()):
-            outcome = await made.run(resources, folder, bool(config.get("resume")))
-        return _report(made, outcome, folder, console)
-
-    try:
-        return host.run(config["clock"] if config.get("clock") == "virtual" else "real", job)
-    except UserError as error:
-        print_error(console, str(error))
-        return 2
-
-
 def plan(job: SearchJob) -> Table:
     """Returns a table of what the run would do, with upper bounds."""
     search, problems, n = job.search, job.task.count(), job.search.strategy.samples
-    result = Table(title="plan", title_justify="left", box=None, show_header=False, pad_edge=False)
+    result = plan_table()
     number = "unknown number of" if problems is None else problems
     result.add_row("task", f"{escape(job.task.name)}, {number} problems")
     for role in ("policy", "verifier"):
@@ -74,10 +43,7 @@ def plan(job: SearchJob) -> Table:
         step = search.verifier.token_bound(1)
         tokens = "no bound of" if step is None else f"{step:,}"
         result.add_row("", f"{search.verifier.votes} votes a step, {tokens} verifier tokens a step of a sample")
-    for scope, limits in (("problem", search.budget.problem), ("run", search.budget.run)):
-        text = ", ".join(f"{key} {bound:,}" for key, bound in vars(limits).items() if bound is not None)
-        if text:
-            result.add_row("limits", f"of {'each problem' if scope == 'problem' else 'the run'}: {text}")
+    add_limits(result, search.budget)
     result.add_row("config", search.identity)
     return result
 
@@ -94,7 +60,7 @@ def _report(job: SearchJob, outcome: Outcome, folder: Path, console: Console) ->
         console.print("the verifier read the reference answers: the figures are upper bounds, not results")
     if search.simulated:
         console.print(f"{' and '.join(SAID[name] for name in search.simulated)}: the figures are no results")
-    console.print(str(folder), style="dim", markup=False, highlight=False, soft_wrap=True)
+    print_path(console, folder)
     status = 0
     if outcome.stopped:
         total = job.task.count()
@@ -113,3 +79,28 @@ def _report(job: SearchJob, outcome: Outcome, folder: Path, console: Console) ->
         )
         status = 1
     return status
+
+
+def _notice(job: SearchJob) -> str | None:
+    search = job.search
+    if not ranks_by_wholes(search.strategy, search.verifier):
+        return None
+    return (
+        f"verifier ({type(search.verifier).__name__}) gives one reward for a whole solution: "
+        f"search ({type(search.strategy).__name__}) ranks prefixes of solutions by it"
+    )
+
+
+async def _run(job: SearchJob, resources: Resources, folder: Path) -> Outcome:
+    return await job.run(resources, folder, bool(job.search.config.get("resume")))
+
+
+def _plan(job: SearchJob, console: Console) -> None:
+    console.print(plan(job))
+
+
+def _count(job: SearchJob) -> int | None:
+    return job.task.count()
+
+
+run_search = JobCommand(compose_job, _plan, _count, _run, _report, _notice)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -23,9 +23,44 @@ _PLUG_INS = {
 """Hydra's sweepers and launchers in separate packages: from option to package."""
 
 
+_VALUED = ("-c", "--cfg", "-p", "--package", "-cp", "--config-path", "-cn", "--config-name", "-cd", "--config-dir")
+"""Hydra's flags that are followed by a value."""
+_READ = re.compile(r"[\w/+.$%*@?|:-]+", re.ASCII)
+"""Text that Hydra's grammar reads without quotes."""
+_STRUCTURED = re.compile(r"""['"\[\]{}\\]|\$\{|\w\(""")
+"""Quotes, lists, objects, interpolations and functions such as `range(1,4)`."""
+
+
 def refusal(error: Exception) -> str:
     """Returns the message for an error of Hydra's or OmegaConf's."""
     return _plug_in(str(error)) or _option(str(error)) or _unknown(error) or str(error).strip() or str(error.__cause__)
+
+
+def quoted(override: str) -> str:
+    """Returns an override as Hydra can read it: values may hold characters that its grammar lacks, as paths do.
+
+    Args:
+        override: `key=value`, or `key=value,value,...`; unchanged if Hydra reads it, or if its value is not plain text.
+    """
+    parser = OverridesParser.create()
+    try:
+        parser.parse_override(override)
+    except HydraException:
+        key, equals, value = override.partition("=")
+        values = value.split(",")
+        if equals and all(values) and not key.startswith("-") and not _STRUCTURED.search(value):
+            return f"{key}=" + ",".join(one if _READ.fullmatch(one) else f"'{one}'" for one in values)
+    return override
+
+
+def flags_first(arguments: Sequence[str]) -> list[str]:
+    """Returns arguments in the one order that Hydra's parser takes: flags, such as `-m`, before overrides."""
+    flags: list[str] = []
+    overrides: list[str] = []
+    for before, argument in zip(("", *arguments), arguments, strict=False):
+        plain = not argument.startswith("-") and ("=" in argument or argument.startswith("~"))
+        (overrides if plain and before not in _VALUED else flags).append(argument)
+    return [*flags, *overrides]
 
 
 def check_options(primary: Path, overrides: Iterable[str]) -> None:

@@ -33,6 +33,10 @@ ROOT = 0
 REWRITES = ("revision", "critique")
 """Kinds of nodes whose text replaces their parents' text instead of continuing it."""
 
+_SHOWN, _BYTES = 100, 241
+"""Characters and bytes of an id in its tree's file name; file systems allow 255 bytes."""
+_HASHED = re.compile(r".*-[0-9a-f]{8}", re.DOTALL)
+
 Status = Literal["expanded", "finished", "cut", "open"]
 """A node's status: it has children, the policy ended it, a token limit cut it, or it can be continued."""
 
@@ -149,9 +153,10 @@ def choose(tree: Tree) -> int | None:
 
 
 def tree_path(folder: Path, problem: str) -> Path:
-    """Returns the path of a problem's tree; different ids have different files, whatever their characters."""
-    name = re.sub(r"[^\w.-]", "_", problem)[:100]
-    if name != problem:
+    """Returns the path of a problem's tree; different ids have different files, whatever their characters and length."""
+    name = re.sub(r"[^\w.-]", "_", problem)[:_SHOWN].encode()[:_BYTES].decode(errors="ignore")
+    # An id that looks like a name with a hash could be the name of another.
+    if name != problem or _HASHED.fullmatch(problem):
         name += "-" + hashlib.sha256(problem.encode("utf-8", "surrogatepass")).hexdigest()[:8]
     return folder / f"{name}.json"
 

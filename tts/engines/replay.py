@@ -13,7 +13,6 @@ from bisect import bisect
 from collections import defaultdict
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from pathlib import Path
 
 from tts.core.errors import EngineError, UserError
 from tts.core.settings import PositiveInt, refused, settings
@@ -21,8 +20,9 @@ from tts.engines.conversation import read_prompt, write_prompt
 from tts.engines.generating import Completion, Engine, Request, Sampling
 from tts.engines.logprobs import Wire, read_tokens, write_tokens
 from tts.engines.wrapping import WrappingGenerator
+from tts.files.paths import expanded
 from tts.files.rows import read_lines
-from tts.files.writing import writing
+from tts.files.writing import append_line, writing
 
 _CHARACTERS_PER_TOKEN = 4
 _CONTEXT = 40
@@ -46,7 +46,7 @@ class ReplayEngine:
     def __init__(self, path: str | None = None, model: str = "replay", parameters: PositiveInt | None = None) -> None:
         if path is None:
             raise refused("path", path, "a recording is needed")
-        self._path = Path(path).expanduser()
+        self._path = expanded(path)
         if not self._path.is_file():
             raise refused("path", path, "no such recording")
         self.name = model
@@ -180,7 +180,7 @@ class Recorder(WrappingGenerator):
 
     def __init__(self, engine: Engine, path: str) -> None:
         super().__init__(engine)
-        self._path = Path(path).expanduser()
+        self._path = expanded(path)
         if not self._path.parent.is_dir():
             raise refused("record", path, "no such folder")
 
@@ -212,8 +212,8 @@ class Recorder(WrappingGenerator):
             if finished:
                 rows = [completion_row(completion, request.seeds[completion.index]) for completion in finished]
                 row = {"prompt": request.prompt, "sampling": sampling_row(request.sampling), "completions": rows}
-                with writing(self._path), self._path.open("a", encoding="ascii") as file:
-                    file.write(json.dumps(row) + "\n")
+                with writing(self._path):
+                    append_line(self._path, json.dumps(row))
 
 
 def _shared(a: str, b: str) -> int:

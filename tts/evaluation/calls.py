@@ -13,6 +13,7 @@ from tts.core import Problem
 from tts.core.errors import UserError
 from tts.evaluation.evaluation import Evaluation, load
 from tts.evaluation.job import compose_job
+from tts.files.paths import expanded
 from tts.runtime.choices import Arguments, choose
 from tts.runtime.clocks import CLOCKS
 from tts.runtime.result import Result
@@ -116,7 +117,7 @@ def _within(runtime: Runtime | None) -> AbstractAsyncContextManager[Runtime]:
 
 
 def _place(folder: str | Path) -> Path:
-    return Path(folder).expanduser()
+    return expanded(folder)
 
 
 def _holds_results(place: Path) -> bool:

@@ -11,13 +11,14 @@ from pathlib import Path
 from textwrap import wrap
 from typing import TYPE_CHECKING, cast
 
-from rich.console import Console
-
 from tts.core.errors import UserError, missing_extra
 from tts.core.json import JsonObject, Summary
+from tts.core.plain import plain
+from tts.core.terminal import Terminal
 from tts.core.tree import Tree, load_tree, tree_path
 from tts.evaluation.record import Record
 from tts.evaluation.summary import Tally, first_errors, rows, table
+from tts.files.paths import expanded
 
 if TYPE_CHECKING:
     import datasets
@@ -130,10 +131,10 @@ class Evaluation:
         """Returns the table that the command line shows at the end."""
         text = io.StringIO()
         # Plain text, also in Jupyter, where rich would display the table and return an empty text.
-        console = Console(file=text, width=_WIDTH, color_system=None, force_jupyter=False)
+        console = Terminal(file=text, width=_WIDTH, color_system=None, force_jupyter=False)
         console.print(table(self.tally, self.summary, ""))
         lines = [line.rstrip() for line in text.getvalue().splitlines()]
-        return "\n".join([*wrap(self.title, _WIDTH), *lines, *self._errors()])
+        return plain("\n".join([*wrap(self.title, _WIDTH), *lines, *self._errors()]))
 
     def __repr__(self) -> str:
         """Returns the same, so that a prompt shows the result."""
@@ -168,7 +169,7 @@ def load(folder: str | Path) -> Evaluation:
     Raises:
         UserError: It is not such a directory.
     """
-    place = Path(folder).expanduser()
+    place = expanded(folder)
     results, summary = place / "results.jsonl", place / "summary.json"
     if not place.is_dir():
         raise UserError(f"{place}: no such directory")

@@ -10,9 +10,9 @@ from itertools import chain
 from pathlib import Path
 from typing import Generic, Literal, TypeVar
 
-from tts.core.errors import UserError
+from tts.core.errors import RunError, UserError
 from tts.core.well_formed import well_formed
-from tts.files.writing import writing
+from tts.files.writing import replaced, writing
 
 Record = TypeVar("Record")
 RecordKey = Callable[[str, Record], Hashable | None]
@@ -50,8 +50,14 @@ class JsonlLog(Generic[Record]):
                 self._open("w+b")
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self._file.close()
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        """Closes the file; an error of that does not hide an earlier one, which says more."""
+        try:
+            with writing(self._path.parent):
+                self._file.close()
+        except RunError:
+            if kind is None:
+                raise
 
     @property
     def continued(self) -> bool:
@@ -101,19 +107,21 @@ class JsonlLog(Generic[Record]):
         Raises:
             RunError: The file cannot be written.
         """
-        whole = self._path.with_suffix(".tmp")
-        with writing(self._path.parent):
-            with self._path.open("rb") as old, whole.open("wb") as new:
-                for number, (offset, size) in sorted(self._places.items()):
-                    old.seek(offset)
-                    line = old.read(size)
-                    if edit is not None:
-                        line = _line(edit(number, json.loads(line)))
-                    new.write(line)
-                for offset, size in chain.from_iterable(self._left.values()):
-                    old.seek(offset)
-                    new.write(old.read(size))
-            whole.replace(self._path)
+        with (
+            writing(self._path.parent),
+            replaced(self._path) as part,
+            self._path.open("rb") as old,
+            part.open("wb") as new,
+        ):
+            for number, (offset, size) in sorted(self._places.items()):
+                old.seek(offset)
+                line = old.read(size)
+                if edit is not None:
+                    line = _line(edit(number, json.loads(line)))
+                new.write(line)
+            for offset, size in chain.from_iterable(self._left.values()):
+                old.seek(offset)
+                new.write(old.read(size))
 
     def _continue(self, key: RecordKey[Record]) -> None:
         end = 0

@@ -54,7 +54,7 @@ def _rows(path: Path, *, array: bool) -> Iterator[tuple[str, Json]]:
         with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
             yield from _array(path, file.read()) if array else _lines(path, file)
     except (OSError, EOFError) as error:  # OSError for a broken gzip file, EOFError for a truncated one
-        raise UserError(f"cannot read {path}: {error}") from error
+        raise UserError(f"cannot read {path}: {getattr(error, 'strerror', None) or error}") from error
 
 
 def _lines(path: Path, lines: Iterable[bytes]) -> Iterator[tuple[str, Json]]:

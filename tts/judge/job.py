@@ -36,7 +36,7 @@ from tts.runtime.resources import Resources
 from tts.runtime.simulations import simulations
 from tts.sandbox.base import Sandbox
 from tts.statistics.bootstrap import Bootstrap
-from tts.tasks.labelled import LabelledSolution, LabelledSource
+from tts.tasks.labelled import LabelledSolution, LabelledSource, labelled_source
 
 _GROUPS = ("task", "verifier", "sandbox", "budget", "threshold", "bootstrap")
 _ROLES: tuple[Role, ...] = ("verifier",)
@@ -155,12 +155,7 @@ def compose_judge(config: Config, identity: str, resources: Resources, own: Choi
         config = {**config, "verifier": None}
     sandbox = resources.sandbox(config["sandbox"], bank_of(config.get("bank"), resources))
     engines = engines_of(config, _ROLES, resources, own.engines)
-    task = build(config["task"], "task")
-    if not isinstance(task, LabelledSource):
-        raise UserError(
-            f"task={task.name}: its problems are not labelled solutions; choose processbench, prmbench or labelled, which "
-            "reads your own"
-        )
+    task = labelled_source(build(config["task"], "task"))
     threshold: Threshold = build(config["threshold"], "threshold")
     verifier = own.verifier or VERIFIER.checked(build_role(config, "verifier", engines, sandbox))
     _check_verifier(verifier, threshold)

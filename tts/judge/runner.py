@@ -12,6 +12,7 @@ from tts.core import Verdict
 from tts.core.events import Progressed, emit
 from tts.core.json import JsonObject, Summary
 from tts.files.jsonl_log import JsonlLog
+from tts.files.objects import read_object
 from tts.files.writing import write_whole, writing
 from tts.judge.judging import Judging
 from tts.judge.record import Resume, VerdictRow, record
@@ -69,7 +70,7 @@ class Judge:
             RunError: The disk is full, or something else that every solution needs is gone.
         """
         summary_path = self._folder / "summary.json"
-        before = json.loads(summary_path.read_text("utf-8")) if summary_path.is_file() else {}
+        before: Summary = read_object(summary_path)
         resume = Resume(items, shaping)
         judging, summary = Judging(items), Summary()
         layers: tuple[str, ...] = ()

@@ -9,13 +9,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from rich.console import Console
 from rich.table import Table
 
 from tts.core.errors import UserError
-from tts.files.rows import read_lines
+from tts.core.plain import plain
+from tts.core.terminal import Terminal
 from tts.statistics.metrics import first_error_score
-from tts.tasks.step_labels import READERS, Labels
+from tts.tasks.label_file import read_labels
+from tts.tasks.step_labels import Labels
 
 
 @dataclass(frozen=True)
@@ -93,28 +94,6 @@ def agreement(truth: Mapping[str, Labels], labels: Mapping[str, Labels]) -> Agre
     )
 
 
-def read_labels(path: Path) -> dict[str, Labels]:
-    """Returns the labels in a `labels.jsonl` by the solution's id.
-
-    Raises:
-        UserError: The file is missing, or a line is not one of labels.
-    """
-    found: dict[str, Labels] = {}
-    for place, row in read_lines(path):
-        if (
-            not isinstance(row, dict)
-            or not isinstance(row.get("steps"), list)
-            or "labels" not in row
-            or "id" not in row
-        ):
-            raise UserError(f"{place}: not a line of labels.jsonl, which tts label writes")
-        try:
-            found[str(row["id"])] = READERS["signs"].read(row["labels"], len(row["steps"]))[0]
-        except ValueError as error:
-            raise UserError(f"{place}: {error}; it expects {READERS['signs'].expects}") from None
-    return found
-
-
 def _first(labels: Labels) -> int | None:
     return labels.index(False) if False in labels else None
 
@@ -130,13 +109,13 @@ def main(arguments: Sequence[str]) -> int:
         truth = read_labels(_file(given.truth))
         found = {str(path): _graded(truth, path) for path in given.labels}
     except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(plain(f"error: {error}"), file=sys.stderr)
         return 2
     if given.json:
         for name, one in found.items():
             print(json.dumps({"path": name, **vars(one), "precision": one.precision, "recall": one.recall}))
     else:
-        Console().print(_table(found))
+        Terminal().print(_table(found))
     return 0
 
 

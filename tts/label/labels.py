@@ -10,8 +10,7 @@ from typing import NotRequired, TypedDict
 from tts.core.well_formed import well_formed
 from tts.label.record import ProblemRow, SolutionRow, evidence
 from tts.label.rules import Labelled, Rule
-
-_SIGNS = {True: 1, False: -1, None: 0}
+from tts.tasks.step_labels import SIGNS
 
 
 class LabelRow(TypedDict):
@@ -72,7 +71,7 @@ def line(row: ProblemRow, solution: SolutionRow, labels: Labelled) -> str:
         "correct": solution["correct"],
         "steps": solution["steps"],
         "label": labels.first_error,
-        "labels": [_SIGNS[label] for label in labels.labels],
+        "labels": [SIGNS[label] for label in labels.labels],
         "values": list(labels.values),
         "counts": solution["counts"],
         "pass_at_1": row["pass_at_1"],

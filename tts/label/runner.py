@@ -13,7 +13,8 @@ from tts.core.events import Progressed, emit
 from tts.core.grader import Grader
 from tts.core.json import JsonObject, Summary
 from tts.files.jsonl_log import JsonlLog
-from tts.files.writing import write_whole, writing
+from tts.files.objects import read_object
+from tts.files.writing import replaced, write_whole, writing
 from tts.label.labelling import Found
 from tts.label.labels import labelled, line, rows
 from tts.label.record import LIMIT, ProblemRow, Resume, empty, record
@@ -86,7 +87,7 @@ class Runner:
             RunError: The disk is full, or something else that every problem needs is gone.
         """
         summary_path = self._folder / "summary.json"
-        before: Summary = json.loads(summary_path.read_text("utf-8")) if summary_path.is_file() else {}
+        before: Summary = read_object(summary_path)
         # They are not started if nothing is left to sample.
         engines: JsonObject = {"engines": before.get("engines", {})}
         done = kept = errors = solutions = 0
@@ -153,12 +154,8 @@ def derive(folder: Path, rule: Rule, tally: Tally) -> None:
     Raises:
         RunError: It cannot be written.
     """
-    path = folder / "labels.jsonl"
-    part = path.with_name(path.name + ".tmp")
-    with writing(folder):
-        with part.open("w", encoding="utf-8") as file:
-            for row in rows(folder / "results.jsonl"):
-                pairs = list(labelled(row, rule))
-                tally.add(row, [labels for _, labels in pairs])
-                file.writelines(line(row, solution, one) for solution, one in pairs if isinstance(one, Labelled))
-        part.replace(path)
+    with writing(folder), replaced(folder / "labels.jsonl") as part, part.open("w", encoding="utf-8") as file:
+        for row in rows(folder / "results.jsonl"):
+            pairs = list(labelled(row, rule))
+            tally.add(row, [labels for _, labels in pairs])
+            file.writelines(line(row, solution, one) for solution, one in pairs if isinstance(one, Labelled))

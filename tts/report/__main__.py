@@ -13,6 +13,7 @@ from pathlib import Path
 from rich.console import Console
 
 from tts.core.errors import UserError
+from tts.core.terminal import Terminal
 from tts.report import page, table, terminal
 from tts.report.comparison import compare
 from tts.report.estimates import families
@@ -41,7 +42,7 @@ def main(arguments: list[str] | None = None, console: Console | None = None) -> 
     """Runs the command and returns its exit status."""
     given = parser().parse_args(arguments)
     # Output piped into a file or a pager has no width, so tables need not be narrow.
-    console = console or Console(width=None if sys.stdout.isatty() else 160)
+    console = console or Terminal(width=None if sys.stdout.isatty() else 160)
     try:
         _report(given.folders, given.out or given.folders[0], given.trees, console)
     except UserError as error:
@@ -84,4 +85,6 @@ def _tell(console: Console, kind: str, message: str) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    from tts.cli.main import main as tts
+
+    sys.exit(tts(["report", *sys.argv[1:]]))

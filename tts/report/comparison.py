@@ -79,6 +79,15 @@ class Comparison:
         counted = mean_of([np.where(part.failed, 0.0, part.correct) for part in run.parts])
         return np.nan if np.isnan(run.correct).all() else float(np.nanmean(counted))
 
+    @property
+    def bin_titles(self) -> list[str]:
+        """The names of the difficulty bins, as headings: they say of what they are shares."""
+        return [f"{name} right" if name in SHARES else name for name in self.bins[0]]
+
+    def lacks(self, number: int) -> bool:
+        """Whether a run lacks some of the problems, as one with a limit or one that was interrupted does."""
+        return not self.runs[number].there.all()
+
     def errors(self, number: int) -> int:
         """Returns the number of a run's failed problems, over all of its seeds."""
         return int(sum(part.failed.sum() for part in self.runs[number].parts))

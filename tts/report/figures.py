@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from tts.report.comparison import Comparison
 from tts.report.curves import RULE_NAMES
 from tts.report.estimates import Family, Surface
-from tts.report.notes import notes
+from tts.report.notes import about, notes
 from tts.report.runs import UNITS
 from tts.report.statistics import Estimate
 
@@ -27,7 +27,8 @@ def figures(comparison: Comparison, families: Sequence[Family]) -> Plain:
         "problems": len(comparison.problems),
         "axis": UNITS[comparison.axis],
         "units": [{"key": unit, "name": UNITS[unit]} for unit in comparison.units],
-        "bins": names,
+        "bins": comparison.bin_titles,
+        "about": about(comparison),
         "best": comparison.best,
         "runs": [
             {

@@ -1,4 +1,4 @@
-"""Caveats about a comparison's runs and figures, as sentences."""
+"""What a comparison is of, and caveats about its runs and figures, as sentences."""
 
 from __future__ import annotations
 
@@ -7,6 +7,15 @@ from collections.abc import Iterable
 from tts.report.comparison import Comparison
 
 _NAMED = 5
+
+
+def about(comparison: Comparison) -> list[str]:
+    """Returns what the runs are of: their tasks, policies and verifiers."""
+    lines = []
+    for role in ("task", "policy", "verifier"):
+        names = list(dict.fromkeys(run.source.named(role) for run in comparison.runs))
+        lines.append(f"{role}: {_named(names)}")
+    return lines
 
 
 def notes(comparison: Comparison) -> list[str]:

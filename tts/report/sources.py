@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,10 +13,12 @@ import yaml
 
 from tts.config.build import NOT_SHAPING
 from tts.core.errors import UserError
+from tts.files.objects import read_object
 from tts.runtime.simulations import SAID
 
 Warn = Callable[[str], None]
 
+_PACKAGE = re.compile(r"\$\{package:([^}]+)\}")
 _FILES = {"results.jsonl", "summary.json", "status.json"}
 """Files of which any indicates a run."""
 
@@ -34,7 +37,7 @@ class Source:
 
     folder: Path
     name: str
-    summary: dict[str, object]
+    summary: Mapping[str, object]
     config: dict[str, object]
     overrides: tuple[str, ...]
 
@@ -60,6 +63,16 @@ class Source:
         verifier = self.config.get("verifier")
         value = verifier.get("votes") if isinstance(verifier, dict) else None
         return value if isinstance(value, int) else None
+
+    def named(self, role: str) -> str:
+        """Returns what the run had for `task`, `policy` or `verifier`: its class, and its model or data."""
+        node = self.config.get(role)
+        if not isinstance(node, dict):
+            return "unknown"
+        engine = node.get("engine")
+        place = (engine.get("model") if isinstance(engine, dict) else None) or node.get("path") or node.get("name")
+        places = [_short(each) for each in (place if isinstance(place, list) else [place]) if isinstance(each, str)]
+        return " ".join([str(node.get("_target_", "unknown")).rsplit(".", 1)[-1], *places])
 
     @property
     def seed(self) -> int | None:
@@ -159,23 +172,25 @@ def _places(folder: Path) -> Iterator[Path]:
 
 
 def _source(folder: Path, below: Path, warn: Warn) -> Source | None:
-    status = _mapping(folder / "status.json")
+    status = read_object(folder / "status.json")
     if not (folder / "results.jsonl").exists():
         if "state" in status:
             errors = status.get("errors")
             reasons = "; ".join(map(str, errors if isinstance(errors, list) else ()))
             warn(f"{folder}: left out, it has no results: {reasons or 'its run did not finish'}")
-        elif "accuracy" in _mapping(folder / "summary.json"):  # outputs of other commands, such as judge, are not runs
+        elif "accuracy" in read_object(
+            folder / "summary.json"
+        ):  # outputs of other commands, such as judge, are not runs
             warn(f"{folder}: left out, it has a summary.json but no results.jsonl")
         return None
-    summary = _mapping(folder / "summary.json")
+    summary = read_object(folder / "summary.json")
     if not summary:
         warn(f"{folder}: left out, it has no readable summary.json: the run was not finished; run its command again")
         return None
     if "subsets" in summary and "accuracy" not in summary:
         warn(f"{folder}: left out, it is a run of tts.judge; its figures are in its summary.json")
         return None
-    if status.get("state") == "running":
+    if status.get("state") in ("running", "interrupted"):
         warn(f"{folder}: its run did not finish; its finished problems count. Run its command again to resume")
     overrides = _yaml(folder / ".hydra" / "overrides.yaml")
     config = _yaml(folder / ".hydra" / "config.yaml")
@@ -189,16 +204,14 @@ def _source(folder: Path, below: Path, warn: Warn) -> Source | None:
     )
 
 
+def _short(place: str) -> str:
+    """Returns the last part of a path, of a hub id or of a package's name."""
+    package = _PACKAGE.match(place)
+    return package[1] if package else place.rstrip("/").rsplit("/", 1)[-1]
+
+
 def _sum(values: Iterable[object]) -> float:
     return sum(value for value in values if isinstance(value, int | float))
-
-
-def _mapping(path: Path) -> dict[str, object]:
-    try:
-        value = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return value if isinstance(value, dict) else {}
 
 
 def _yaml(path: Path) -> object:

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+from tts.core.plain import plain
 from tts.report.comparison import Comparison
 from tts.report.estimates import Family
 from tts.report.runs import UNITS, Run
@@ -140,4 +141,6 @@ def _estimate(estimate: Estimate) -> Mapping[str, object]:
 def _cell(value: object) -> object:
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return ""
+    if isinstance(value, str):  # spreadsheets take it for a formula
+        return plain(f"'{value}" if value.startswith(("=", "+", "-", "@", "\t", "\r")) else value)
     return f"{value:.6g}" if isinstance(value, float) else value

@@ -10,6 +10,7 @@ from typing import Generic, Protocol, TypeVar
 from tts.core.errors import UserError
 from tts.core.grader import Grader
 from tts.core.policy import Policy
+from tts.core.rationale import Writer
 from tts.core.strategy import SearchStrategy
 from tts.core.task import Task
 from tts.core.traits import Needs, PolicyTraits, VerifierTraits
@@ -154,6 +155,18 @@ GRADER: Contract[Grader] = Contract(
         "close": _coroutine,
         "failures": _of_type(int, "a whole number"),
         "unsure": _of_type(int, "a whole number"),
+    },
+)
+WRITER: Contract[Writer] = Contract(
+    "writer",
+    "verifiers.rationales.base.BaseWriter",
+    {
+        "write": _coroutine,
+        "by_step": _FLAG,
+        "runs_code": _FLAG,
+        "token_bound": _method,
+        "check": _method,
+        "preview": _method,
     },
 )
 TASK: Contract[Task] = Contract(

@@ -11,11 +11,13 @@ from typing import Protocol, TypeVar
 from tts.bank import Bank, BankedEngine, BankedSandbox, BankedScorer, BankError, banked
 from tts.config.build import PRICES, Config, build
 from tts.core.annotations import fit
+from tts.core.errors import UserError
 from tts.core.grader import Grader
 from tts.core.settings import Text, inside
 from tts.engines.base import BaseEngine, asks_server, identified
 from tts.engines.generating import generating
 from tts.engines.replay import Recorder
+from tts.files.paths import expanded
 from tts.runtime.collector import Collector
 from tts.sandbox.base import IdentifiedSandbox, Sandbox
 
@@ -82,8 +84,8 @@ class Resources:
             BankError: The file is not a bank, is damaged, or cannot be written.
         """
         try:
-            place = Path(path).expanduser().resolve()
-        except (OSError, RuntimeError, ValueError) as error:
+            place = expanded(path).resolve()
+        except (UserError, OSError, ValueError) as error:
             raise BankError(f"bank {path}: {error}; name another file in bank.path") from None
         if place not in self._banks:
             self._banks[place] = Bank(place)

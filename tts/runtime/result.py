@@ -9,6 +9,7 @@ from html import escape
 from tts.budget import Usage
 from tts.core import Candidate, Problem, SearchResult
 from tts.core.events import Event
+from tts.core.plain import plain
 from tts.core.tree import Tree
 
 _SHOWN = 8  # answers
@@ -56,7 +57,7 @@ class Result:
 
     def __str__(self) -> str:
         """Shows the answer, the proposed answers with the best candidate of each, and the cost, in 80 columns."""
-        return "\n".join([_cut(f"answer: {_line(self.answer)}", _WIDTH), *self._rows(), *self._cost()])
+        return plain("\n".join([_cut(f"answer: {_line(self.answer)}", _WIDTH), *self._rows(), *self._cost()]))
 
     def __repr__(self) -> str:
         """Shows the same, so that an interactive session prints it well."""

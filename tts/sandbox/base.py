@@ -6,7 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
+from tts.core.errors import ProblemError
 from tts.sandbox.completion import completed
+
+
+class SandboxError(ProblemError):
+    """The sandbox itself, and not the code, failed, again and again: this says nothing about the code."""
 
 
 @dataclass(frozen=True)
@@ -24,7 +29,6 @@ class Execution:
         wall_s: Wall-clock seconds.
         cpu_s: CPU seconds of this piece, including the start of its process; 0 if unknown.
         peak_memory: Peak resident bytes of its process so far, including shared pages of loaded packages; 0 if unknown.
-        failure: Why the sandbox itself could not run the code (a lost zygote), None if it could.
         completed: Whether the code is known to have run to its end; only `Sandbox.complete` determines this.
         recorded: Whether it was run earlier, not now; its times and memory are then 0. Ignored in comparisons.
     """
@@ -39,7 +43,6 @@ class Execution:
     wall_s: float = 0.0
     cpu_s: float = 0.0
     peak_memory: int = 0
-    failure: str | None = None
     completed: bool = False
     recorded: bool = field(default=False, compare=False)
 
@@ -56,6 +59,9 @@ class Chain(Protocol):
 
         A piece that raises an exception keeps its definitions up to that point. One that times out or ends the process
         leaves nothing: the chain is rebuilt from the pieces that ended.
+
+        Raises:
+            SandboxError: The sandbox failed.
         """
 
     async def close(self) -> None:
@@ -81,7 +87,11 @@ class Sandbox(Protocol):
         """
 
     async def run(self, code: str) -> Execution:
-        """Runs one piece of code in a new namespace."""
+        """Runs one piece of code in a new namespace.
+
+        Raises:
+            SandboxError: The sandbox failed.
+        """
 
     async def complete(self, code: str) -> Execution:
         """Runs one piece of code in a new namespace, and determines whether it runs to its end (`completed`).

@@ -8,6 +8,7 @@ import contextlib
 import fcntl
 import json
 import os
+import select
 import signal
 import socket
 import time
@@ -21,6 +22,7 @@ from tts.sandbox.zygote.child import MESSAGE_LIMIT
 from tts.sandbox.zygote.messages import End
 
 REPORT_LIMIT = 1 << 16  # bytes of one message from a child or a zygote
+LATE = 1.0  # seconds after which a time limit counts as heard too late to tell anything
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,10 @@ class LostError(Exception):
     """The zygote, and with it the child, is gone."""
 
 
+class ClosedError(LostError):
+    """The user of the child, or of the whole sandbox, has closed it."""
+
+
 class Forker(Protocol):
     """The part of a zygote that a child uses."""
 
@@ -50,6 +56,9 @@ class Forker(Protocol):
 
     def kill(self, number: int) -> None:
         """Kills the child `number`."""
+
+    def hear(self) -> None:
+        """Handles everything that the zygote has reported."""
 
 
 class Child:
@@ -61,8 +70,9 @@ class Child:
         self._number = number
         self._done: asyncio.Future[bytes | None] | None = None
         self._ended: End | None = None
-        self._lost: str | None = None
+        self._lost: LostError | None = None
         self._expired = False
+        self._timer: asyncio.TimerHandle | None = None
         self._watched = False
         self._process: int | None = None  # known after its first message
         self._cpu_before = 0.0
@@ -94,6 +104,9 @@ class Child:
         Args:
             code: The piece.
             keep: Whether the child stays alive afterwards.
+
+        Raises:
+            LostError: The child is lost, and with it how the piece would have ended.
         """
         loop = asyncio.get_running_loop()
         started = time.monotonic()
@@ -101,18 +114,16 @@ class Child:
         if keep and not self._watched:
             self._watched = True
             loop.add_reader(self._jobs, self._reported)
-        timer = loop.call_later(self._settings.timeout, self._expire)
+        self._limit()
         try:
             self._send(code, keep)
             report = await self._done
-        except LostError as lost:
-            self.discard()
-            return Execution(failure=str(lost), exit_status=None, wall_s=time.monotonic() - started)
-        except asyncio.CancelledError:
+        except (LostError, asyncio.CancelledError):
             self.discard()
             raise
         finally:
-            timer.cancel()
+            if self._timer is not None:
+                self._timer.cancel()
             self._done = None
         execution = self._result(report, time.monotonic() - started)
         if not self.alive:
@@ -126,7 +137,7 @@ class Child:
         if self._ended is None and self._lost is None:
             self._zygote.kill(self._number)
         if self._done is not None and not self._done.done():
-            self._done.set_exception(LostError("the code's process was closed"))
+            self._done.set_exception(ClosedError("the code's process was closed"))
         self._unwatch()
         self._jobs.close()
         for reader in self._pipes:
@@ -141,18 +152,18 @@ class Child:
         else:
             self._resolve(None)
 
-    def lose(self, reason: str) -> None:
+    def lose(self, error: LostError) -> None:
         """Handles the loss of the zygote."""
-        self._lost = reason
+        self._lost = error
         self._unwatch()
         if self._done is None:
             self.discard()
         elif not self._done.done():
-            self._done.set_exception(LostError(reason))
+            self._done.set_exception(error)
 
     def _send(self, code: str, keep: bool) -> None:
         if self._lost is not None:
-            raise LostError(self._lost)
+            raise self._lost
         memory = os.memfd_create("code", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
         try:
             with open(memory, "wb", closefd=False) as file:
@@ -200,8 +211,21 @@ class Child:
             asyncio.get_running_loop().remove_reader(self._jobs)
             self._watched = False
 
-    def _expire(self) -> None:
-        if self._done is None or self._done.done():  # it ended at this very moment
+    def _limit(self) -> None:
+        """Gives the piece its time, from now on."""
+        timeout = self._settings.timeout
+        self._timer = asyncio.get_running_loop().call_later(timeout, self._expire, time.monotonic() + timeout)
+
+    def _expire(self, due: float) -> None:
+        # Reports may be waiting behind this call, above all where this process itself was stopped (Ctrl-Z, a frozen
+        # container): the piece then ended in time.
+        self._zygote.hear()
+        if self._watched and _readable(self._jobs):
+            self._reported()
+        if self._done is None or self._done.done():
+            return
+        if time.monotonic() - due > LATE:  # whoever stopped this process may have stopped the piece too
+            self._limit()
             return
         self._expired = True
         self._zygote.kill(self._number)
@@ -252,3 +276,9 @@ def _understand(report: bytes) -> tuple[str | None, str, bool]:
         return name, _text(fields.get("message", "")), bool(fields["lost"])
     except (ValueError, KeyError, AttributeError, RecursionError):
         return None, "", False
+
+
+def _readable(connection: socket.socket) -> bool:
+    poller = select.poll()
+    poller.register(connection, select.POLLIN)
+    return bool(poller.poll(0))

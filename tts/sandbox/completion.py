@@ -20,12 +20,12 @@ async def completed(chain: Chain, code: str) -> Execution:
     word = secrets.token_hex(16)
     try:
         execution = await chain.run(f"{code}\n{_MARK} = True\n")
-        if execution.error_type is not None or execution.failure is not None or execution.timed_out:
+        if execution.error_type is not None or execution.timed_out:
             return execution
         # A separate piece: code can read the program that it is part of.
         check = await chain.run(f"import sys\n{_MARK}\nsys.stderr.write('{word}\\n')\n")
     finally:
         await chain.close()
-    if check.failure is not None or check.timed_out:
+    if check.timed_out:
         return check
     return replace(execution, completed=word in check.stderr)

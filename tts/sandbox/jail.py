@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Annotated
 
 from annotated_types import Interval
@@ -13,14 +13,15 @@ from annotated_types import Interval
 from tts.concurrency.virtual_clock import real_work
 from tts.core.errors import UserError
 from tts.core.settings import OneOf, PositiveFloat, PositiveInt, Processes, settings
-from tts.sandbox.base import Chain, Execution, IdentifiedSandbox
-from tts.sandbox.child import Child, LostError, Settings
+from tts.sandbox.base import Chain, Execution, IdentifiedSandbox, SandboxError
+from tts.sandbox.child import Child, ClosedError, LostError, Settings
 from tts.sandbox.software import versions
 from tts.sandbox.supervisor import Zygote
 from tts.sandbox.zygote.lockdown import MODES
 from tts.sandbox.zygote.syscalls import unsupported
 
 _VERSION = 1  # of the environment in the jail; raise it if the same code comes to print something else
+_ATTEMPTS = 3  # times that a piece is run before the jail's own failures end its problem
 MAX_OUTPUT = 1 << 19  # half of the largest pipe that Linux allows every user
 
 
@@ -115,13 +116,18 @@ class Jail(IdentifiedSandbox):
         }
 
     async def run(self, code: str) -> Execution:
-        """Runs one piece of code in a fresh process. Cancelling kills it."""
+        """Runs one piece of code in a fresh process. Cancelling kills it.
+
+        Raises:
+            SandboxError: The zygotes failed, again and again.
+        """
+        self._check_loop()
+
+        async def once() -> Execution:
+            return await (await self._take()).execute(code, keep=False)
+
         async with real_work(), self._slots:
-            try:
-                child = await self._take()
-            except (LostError, UserError) as error:
-                return Execution(failure=str(error), exit_status=None)
-            return await child.execute(code, keep=False)
+            return await _persistently(once)
 
     def chain(self, history: tuple[str, ...] = ()) -> Chain:
         """Returns a chain that starts with the definitions of `history`."""
@@ -149,7 +155,6 @@ class Jail(IdentifiedSandbox):
             raise UserError("this sandbox belongs to another event loop: start and use it inside one asyncio.run(...)")
 
     async def _take(self) -> Child:
-        self._check_loop()
         zygote = min(self._zygotes, key=lambda zygote: zygote.load)
         await zygote.ready()
         return zygote.take()
@@ -188,6 +193,23 @@ class Jail(IdentifiedSandbox):
         self._chains.pop(chain, None)
 
 
+async def _persistently(run: Callable[[], Awaitable[Execution]]) -> Execution:
+    """Runs a piece again, with another zygote, if it was the jail that failed.
+
+    Raises:
+        SandboxError: The jail failed each time, or was closed.
+    """
+    for left in reversed(range(_ATTEMPTS)):
+        try:
+            return await run()
+        except ClosedError as closed:
+            raise SandboxError(str(closed)) from None
+        except (LostError, UserError, OSError) as error:  # lost; cannot be locked down any more; cannot be started
+            if not left:
+                raise SandboxError(f"the sandbox failed {_ATTEMPTS} times, at last: {error}") from None
+    raise AssertionError  # the last attempt returns or raises
+
+
 class JailChain(Chain):
     """A chain of a `Jail`: its process stays alive between pieces; if lost, it is rebuilt from the pieces that ended."""
 
@@ -208,17 +230,23 @@ class JailChain(Chain):
         return self._turn.locked()
 
     async def run(self, code: str) -> Execution:
-        """Runs `code` in the chain's namespace. Cancelling kills the process; the next piece rebuilds it."""
-        async with real_work(), self._turn, self._jail._slots:
-            try:
-                child = await self._living_child()
-            except (LostError, UserError) as error:
-                return Execution(failure=str(error), exit_status=None)
+        """Runs `code` in the chain's namespace. Cancelling kills the process; the next piece rebuilds it.
+
+        Raises:
+            SandboxError: The zygotes failed, again and again.
+        """
+        self._jail._check_loop()
+
+        async def once() -> Execution:
+            child = await self._living_child()
             self._jail._touch(self)
             execution = await child.execute(code, keep=True)
             if child.alive:
                 self._history.append(code)
             return execution
+
+        async with real_work(), self._turn, self._jail._slots:
+            return await _persistently(once)
 
     async def close(self) -> None:
         """Releases the chain's process. Closing twice does nothing."""

@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 from tts.core.errors import UserError
-from tts.sandbox.child import REPORT_LIMIT, Child, LostError, Settings
+from tts.sandbox.child import REPORT_LIMIT, Child, ClosedError, LostError, Settings
 from tts.sandbox.refusal import refusal
 from tts.sandbox.zygote import messages
 
@@ -65,7 +65,7 @@ class Zygote:
             LostError: It was closed.
         """
         if self._closed:
-            raise LostError("the sandbox is closed")
+            raise ClosedError("the sandbox is closed")
         if self._control is not None:
             return
         if self._starting is None or self._starting.done():
@@ -94,8 +94,9 @@ class Zygote:
             child = self._spare or self._fork()
             self._spare = self._fork()
         except OSError as error:
-            self.lose(f"the sandbox's zygote does not accept requests: {error}")
-            raise LostError(f"the sandbox's zygote does not accept requests: {error}") from error
+            lost = LostError(f"the sandbox's zygote does not accept requests: {error}")
+            self.lose(lost)
+            raise lost from error
         return child
 
     def request(self, what: int, number: int, descriptors: list[int] | None = None) -> None:
@@ -114,13 +115,13 @@ class Zygote:
         if number not in self._children or number in self._dying:
             return
         loop = asyncio.get_running_loop()
-        self._dying[number] = loop.call_later(GRACE, self.lose, "the sandbox's zygote hangs")
+        self._dying[number] = loop.call_later(GRACE, self.lose, LostError("the sandbox's zygote hangs"))
         try:
             self.request(messages.KILL, number)
         except OSError as error:
-            loop.call_soon(self.lose, f"the sandbox's zygote does not accept requests: {error}")
+            loop.call_soon(self.lose, LostError(f"the sandbox's zygote does not accept requests: {error}"))
 
-    def lose(self, reason: str) -> None:
+    def lose(self, error: LostError) -> None:
         """Gives up the zygote and all its children."""
         if self._control is None or self._process is None:
             return
@@ -134,7 +135,7 @@ class Zygote:
         self._dying.clear()
         children, self._children = self._children, {}
         for child in children.values():
-            child.lose(reason)
+            child.lose(error)
 
     async def close(self) -> None:
         """Ends it and its children permanently."""
@@ -143,7 +144,7 @@ class Zygote:
             self._starting.cancel()
             await asyncio.gather(self._starting, return_exceptions=True)
             self._starting = None
-        self.lose("the sandbox was closed")
+        self.lose(ClosedError("the sandbox was closed"))
 
     def _fork(self) -> Child:
         self._count += 1
@@ -161,7 +162,7 @@ class Zygote:
             process.wait()
             raise
         self._process, self._control = process, control
-        asyncio.get_running_loop().add_reader(control, self._readable)
+        asyncio.get_running_loop().add_reader(control, self.hear)
         self._spare = self._fork()
 
     async def _launch(self, probe: bool) -> tuple[subprocess.Popen[bytes], socket.socket, bytes]:
@@ -201,7 +202,8 @@ class Zygote:
             raise refusal(self._settings.mode, message["missing"])
         return tuple(message["layers"])
 
-    def _readable(self) -> None:
+    def hear(self) -> None:
+        """Handles everything that the zygote has reported."""
         while self._control is not None:
             try:
                 message = self._control.recv(REPORT_LIMIT)
@@ -210,7 +212,7 @@ class Zygote:
             except OSError:
                 message = b""
             if not message:
-                self.lose("the sandbox's zygote died")
+                self.lose(LostError("the sandbox's zygote died"))
                 return
             end = messages.read_report(message)
             timer = self._dying.pop(end.number, None)

@@ -121,7 +121,7 @@ class Unsafe(IdentifiedSandbox):
         try:
             await asyncio.wait_for(process.wait(), limit)
         except TimeoutError:
-            timed_out = True
+            timed_out = not _ended(process.pid)  # as it may have, where this process itself was stopped
         finally:
             with contextlib.suppress(ProcessLookupError):  # including its own child processes
                 os.killpg(process.pid, signal.SIGKILL)
@@ -158,6 +158,14 @@ class Unsafe(IdentifiedSandbox):
             return {str(key): str(value) for key, value in fields.items()}
         except (BlockingIOError, ValueError, AttributeError):
             return {}
+
+
+def _ended(process: int) -> bool:
+    """Whether a child process has ended, whoever has been told so far."""
+    try:
+        return os.waitid(os.P_PID, process, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+    except ChildProcessError:
+        return True
 
 
 class UnsafeChain(Chain):

@@ -16,6 +16,7 @@ from tts.core.errors import UserError, missing_extra
 from tts.core.problem import read_attachments, read_conversation
 from tts.core.settings import NonNegativeInt, PositiveInt, SettingError, refused, settings
 from tts.files.hub import needed, unreachable
+from tts.files.paths import expanded
 from tts.files.rows import read_rows
 from tts.tasks.answers import normalize
 
@@ -70,7 +71,7 @@ class DatasetTask:
         if answer_pattern is not None:
             _check_pattern(answer_pattern)
         self.name = name
-        self._path = None if path is None else Path(path).expanduser()
+        self._path = None if path is None else expanded(path)
         self._hub = hub
         self._config = config
         self._split = split

@@ -13,17 +13,18 @@ from tts.core import Problem, Solution
 from tts.core.errors import UserError
 from tts.core.settings import NonNegativeInt, OneOf, PositiveInt, SettingError, refused, settings
 from tts.core.task import Task
+from tts.files.paths import expanded
 from tts.tasks.dataset import DatasetTask, Field, Names, RepeatedIds
 from tts.tasks.step_labels import READERS, Labels
 
 _log = logging.getLogger(__name__)
 
-LabelledField = Literal["id", "question", "messages", "attachments", "steps", "label", "subset"]
+LabelledField = Literal["id", "question", "messages", "attachments", "steps", "label", "subset", "correct"]
 ProblemField = Literal["id", "question", "messages", "attachments"]
 _PROBLEM_FIELDS: tuple[ProblemField, ...] = ("id", "question", "messages", "attachments")
 
 _ENDINGS = (".jsonl", ".jsonl.gz", ".json", ".json.gz")
-_OWN_FIELDS: tuple[LabelledField, ...] = ("steps", "label", "subset")
+_OWN_FIELDS: tuple[LabelledField, ...] = ("steps", "label", "subset", "correct")
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,20 @@ class LabelledSource(Task, Protocol):
         """Yields them in their order; every call starts anew."""
 
 
+def labelled_source(task: Task) -> LabelledSource:
+    """Returns a task as one that gives labelled solutions.
+
+    Raises:
+        UserError: It does not.
+    """
+    if isinstance(task, LabelledSource):
+        return task
+    raise UserError(
+        f"task={task.name}: its problems are not labelled solutions; choose processbench, prmbench or labelled, which "
+        "reads your own"
+    )
+
+
 @settings
 class LabelledTask:
     """Solutions with labelled steps, from one file or several.
@@ -63,9 +78,9 @@ class LabelledTask:
         hub: A data set of the Hugging Face hub.
         config: Its configuration, where it has several.
         split: Its split, or several.
-        fields: Which field holds the `id`, the `question` (or `messages`), the `attachments`, the `steps`, the `label` and
-            the `subset`, as in `DatasetTask`. Without a `subset` it is the file's name without its ending (`math.json`:
-            math), or the split.
+        fields: Which field holds the `id`, the `question` (or `messages`), the `attachments`, the `steps`, the `label`,
+            the `subset` and whether the answer is `correct`, as in `DatasetTask`. Without a `subset` it is the file's name
+            without its ending (`math.json`: math), or the split.
         labels: What the label's field holds: a key of `tts.tasks.step_labels.READERS`.
         keep: Fields to keep as the problem's metadata.
         repeated_ids: What to do with rows whose id was used before, in any of the files.
@@ -89,7 +104,7 @@ class LabelledTask:
         limit: PositiveInt | None = None,
     ) -> None:
         self.name = name
-        self._paths = None if path is None else [Path(each).expanduser() for each in _several(path)]
+        self._paths = None if path is None else [expanded(each) for each in _several(path)]
         self._hub, self._config, self._splits = hub, config, _several(split)
         self._fields = {role: tuple(_several(names)) for role, names in fields.items()}
         self._labels = READERS[labels]
@@ -153,7 +168,7 @@ class LabelledTask:
         kept = {key: problem.metadata[key] for key in self._keep if key in problem.metadata}
         labelled = LabelledSolution(
             replace(problem, answer=None, metadata=kept),
-            Solution("\n\n".join(steps), steps, "stop"),
+            Solution("\n\n".join(steps), steps, "stop", correct=self._correct(place, problem)),
             subset if given is None else str(given),
             labels,
             self._labels.complete,
@@ -204,6 +219,12 @@ class LabelledTask:
                 f"{place}: the steps must be a list of texts that is not empty, but are {str(steps)[:40]!r}"
             )
         return tuple(steps)
+
+    def _correct(self, place: str, problem: Problem) -> bool | None:
+        value = self._value("correct", problem)
+        if value is None or isinstance(value, bool):
+            return value
+        raise UserError(f"{place}: whether the answer is correct must be true, false or null, but is {value!r:.40}")
 
     def _read_labels(self, place: str, problem: Problem, steps: int) -> tuple[Labels, int]:
         label = self._value("label", problem)

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
 
 Labels = tuple[bool | None, ...]
 """One per step: whether it is right; None where that is not labelled, or labelled as neutral."""
+
+SIGNS: Final = {True: 1, False: -1, None: 0}
+"""How this project writes them: the form that the reader `signs` reads."""
 
 
 @dataclass(frozen=True)

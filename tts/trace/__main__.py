@@ -16,6 +16,7 @@ from rich.tree import Tree
 
 from tts.cli.failures import print_error
 from tts.core.errors import UserError
+from tts.core.terminal import Terminal
 from tts.core.tree import ROOT, Node, choose, load_tree, tree_path
 from tts.core.tree import Tree as SearchTree
 
@@ -65,7 +66,7 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: list[str] | None = None, console: Console | None = None) -> int:
     """Runs the command and returns its exit status."""
     given = parser().parse_args(arguments)
-    console = console or Console()
+    console = console or Terminal()
     try:
         folder = given.folder / "trees"
         if not folder.is_dir():
@@ -97,4 +98,6 @@ def _verify(folder: Path, console: Console) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    from tts.cli.main import main as tts
+
+    sys.exit(tts(["trace", *sys.argv[1:]]))

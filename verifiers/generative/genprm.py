@@ -14,7 +14,7 @@ from functools import partial
 from typing import Annotated, Literal, cast
 
 from tts.budget import Judgements
-from tts.core import Problem, Solution, Verdict, Vote
+from tts.core import Message, Problem, Solution, Verdict, Vote
 from tts.core.settings import (
     NonNegativeFloat,
     NonNegativeInt,
@@ -134,6 +134,11 @@ class GenPRM(VotingVerifier):
         self._judgements: Judgements[Judgement] = Judgements()
         self._warned = False
 
+    @property
+    def engine(self) -> Engine:
+        """The model."""
+        return self._client.engine
+
     def check(self) -> None:
         """Raises UserError if the model lacks the requested chat template, or does not continue a begun turn."""
         self._prompt(Problem("", ""), [""], ())
@@ -179,15 +184,14 @@ class GenPRM(VotingVerifier):
         key = vote, tuple(steps), tuple(judgement.text for judgement in history)
         return await self._judgements.get(problem, key, partial(self._judge, problem, steps, history, vote))
 
+    def conversation(self, problem: Problem, steps: Sequence[str], judgements: Sequence[str]) -> list[Message]:
+        """Returns a conversation about steps, with the judgements of the first of them as the assistant's turns."""
+        direct = not self._analyze and not self._writes_code
+        return wire.conversation(self._first_turn, problem.text, steps, judgements, direct=direct)
+
     def _prompt(self, problem: Problem, steps: Sequence[str], history: JudgedChain) -> str:
         """Renders the conversation up to the beginning of the judgement of the last step."""
-        direct = not self._analyze and not self._writes_code
-        messages = [{"role": "system", "content": wire.SYSTEM_DIRECT if direct else wire.SYSTEM_CRITIQUE}]
-        for number, step in enumerate(steps):
-            turn = step if number else wire.first_turn(self._first_turn, problem.text, step)
-            messages.append({"role": "user", "content": turn})
-            if number < len(history):
-                messages.append({"role": "assistant", "content": history[number].text})
+        messages = self.conversation(problem, steps, [judgement.text for judgement in history])
         return render(self._chat, messages, self._client.engine, answer=self._assistant_tag)
 
     async def _judge(self, problem: Problem, steps: Sequence[str], history: JudgedChain, vote: int) -> Judgement:
@@ -250,7 +254,7 @@ class GenPRM(VotingVerifier):
         if code is None:
             return wire.execution_result(None)
         execution = await namespace.run(code)
-        if not execution.timed_out and execution.failure is None:
+        if not execution.timed_out:
             ran.append(code)
         return wire.execution_result(execution)
 

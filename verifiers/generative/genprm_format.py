@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from math import exp
 from typing import Literal
 
+from tts.core import Message
 from tts.engines.generating import Token
 from tts.sandbox.base import Execution
 
@@ -52,6 +53,26 @@ def first_turn(form: str, problem: str, step: str) -> str:
     return head + problem + middle.replace("{step}", step)
 
 
+def conversation(
+    form: str, problem: str, steps: Sequence[str], judgements: Sequence[str], *, direct: bool = False
+) -> list[Message]:
+    """Returns a conversation about steps: a user's turn for each, followed by its judgement as far as there are any.
+
+    Args:
+        form: A key of `FIRST_TURN`.
+        problem: The problem.
+        steps: The steps.
+        judgements: The assistant's turns about the first of them.
+        direct: Whether the model judges without reasoning.
+    """
+    messages: list[Message] = [{"role": "system", "content": SYSTEM_DIRECT if direct else SYSTEM_CRITIQUE}]
+    for number, step in enumerate(steps):
+        messages.append({"role": "user", "content": step if number else first_turn(form, problem, step)})
+        if number < len(judgements):
+            messages.append({"role": "assistant", "content": judgements[number]})
+    return messages
+
+
 def last_code(text: str) -> str | None:
     """Returns the last closed python block of `text`, None if there is none."""
     blocks = _CODE.findall(text)
@@ -72,9 +93,6 @@ def execution_result(execution: Execution | None) -> str:
         return "Code execute time out: Code execution timed out"
     if execution.error_type is not None:
         return f"Code execute Error: {execution.error_type}: {execution.error_message}"
-    if execution.failure is not None:
-        # The code raised no exception: its process was killed (memory) or lost.
-        return f"Code execute Error: RuntimeError: {execution.failure}"
     return execution.stdout.strip()
 
 

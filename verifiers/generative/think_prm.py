@@ -59,10 +59,13 @@ class ThinkPRM(Grammar):
         self.slot = Slot(positive, negative)
 
     def conversation(self, problem: Problem, steps: Sequence[str]) -> Conversation:
-        """Asks for a review of all steps, numbered from 1; step numbers written by the policy are removed."""
+        """Asks for a review of all steps."""
+        return [{"role": "user", "content": PROMPT.format(problem=problem.text, solution=self.numbered(steps))}]
+
+    def numbered(self, steps: Sequence[str]) -> str:
+        """Returns the steps as one text, numbered from 1; step numbers written by the policy are removed."""
         bare = [_NUMBER.sub("", step.replace("## Step", "Step")).strip() for step in steps]
-        solution = "\n".join(f"Step {number}: {step}" for number, step in enumerate(bare, 1))
-        return [{"role": "user", "content": PROMPT.format(problem=problem.text, solution=solution)}]
+        return "\n".join(f"Step {number}: {step}" for number, step in enumerate(bare, 1))
 
     def stops(self, steps: Sequence[str]) -> tuple[str, ...]:
         """Ends a round at the decision, the end of thinking, or a nonexistent step."""

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from tts.core import Vote
 from verifiers.generative.think_prm import ThinkPRM
 
-_DECISION = re.compile(r"\\boxed\{(?:\\text\{)?\s*(correct|incorrect)\s*\}")
+DECISION = re.compile(r"\\boxed\{(?:\\text\{)?\s*(correct|incorrect)\s*\}")
 
 
 class ThinkPRMSteps(ThinkPRM):
@@ -35,7 +35,7 @@ class ThinkPRMSteps(ThinkPRM):
 
     def read(self, text: str, steps: Sequence[str]) -> Vote:
         """Reads the verdicts in order."""
-        said = tuple(float(word == "correct") for word in _DECISION.findall(text))
+        said = tuple(float(word == "correct") for word in DECISION.findall(text))
         until_error = len(said) < len(steps) and 0.0 in said and said.index(0.0) == len(said) - 1
         scores = said if until_error or len(said) == len(steps) else (None,) * len(steps)
         return Vote(scores, (*("",) * (len(scores) - 1), text))

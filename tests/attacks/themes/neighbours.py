@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from tests.attacks.attack import nuisance
+import platform
+
+from tests.attacks.attack import attempt, nuisance
+
+_FUTEX = 202 if platform.machine() == "x86_64" else 98
 
 ATTACKS = {
     "poison the built-in functions": nuisance(
@@ -38,6 +42,18 @@ ATTACKS = {
     "lower the limits of what follows": nuisance(
         "try: block = bytearray(1 << 24)\nexcept MemoryError: print('BREACH')",
         before="import resource\nresource.setrlimit(resource.RLIMIT_AS, (1 << 20, 1 << 20))",
+    ),
+    "leave flags on the shared input": nuisance(
+        "import fcntl, os\nprint('BREACH' if fcntl.fcntl(0, fcntl.F_GETFL) & os.O_NONBLOCK else 'held')",
+        before="import fcntl, os\nfcntl.fcntl(0, fcntl.F_SETFL, os.O_NONBLOCK)",
+    ),
+    "wake others by way of a library's page": attempt(
+        f"""
+        import ctypes
+        libc = ctypes.CDLL(None, use_errno=True)
+        page = ctypes.cast(libc.getpid, ctypes.c_void_p)
+        assert libc.syscall({_FUTEX}, ctypes.c_void_p(page.value & -4), 1, 1, None, None, 0) >= 0
+        """
     ),
     "shorten the stack": nuisance("import sys\nsys.setrecursionlimit(30)"),
     "redirect the output": nuisance(

@@ -81,6 +81,23 @@ for descriptor in range(1024):
 print("BREACH" if count > 4 else "held", count)
 """
     ),
+    "see the host's name": attempt(
+        "import os\nassert os.uname().nodename == '@NODE@'",
+        excused={"host": "printed"},  # only a namespace can hide it
+    ),
+    "see the host's group of processes": attempt("import os\nos.getpgid(@HOST@)"),
+    "see the parent's session": attempt("import os\nos.getsid(os.getppid())"),
+    "see the host's processors": attempt("import os\nos.sched_getaffinity(@HOST@)"),
+    "see the host's CPU time": attempt("import time\ntime.clock_gettime(~@HOST@ << 3 | 2)"),
+    "see the parent's CPU time": attempt("import os, time\ntime.clock_gettime(~os.getppid() << 3 | 2)"),
+    "count the machine's processes": attempt(
+        """
+        import ctypes
+        assert ctypes.CDLL(None).sysinfo(ctypes.create_string_buffer(256)) == 0
+        """
+    ),
+    "see the load of the machine": attempt("import os\nos.getloadavg()"),
+    "follow a link": attempt("import os\nos.readlink('/proc/self/exe')"),
     "read the user's name": attempt("import pwd, os\npwd.getpwuid(0)"),
     "find objects of earlier code": nuisance(_OBJECTS, before=_KEEP),
     "find memory of earlier code": nuisance(_MEMORY, before=_KEEP),

@@ -12,6 +12,7 @@ from tts.core.errors import UserError
 from tts.core.settings import SettingError, refused
 from tts.engines.local import gguf
 from tts.files import hub
+from tts.files.paths import expanded
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -36,7 +37,7 @@ def check_path(model: str, setting: str = "model") -> str:
     """
     if model == "???":
         raise SettingError(setting, "no model is named; give a directory with a checkpoint, a GGUF file or a hub id")
-    path = Path(model).expanduser()
+    path = expanded(model)
     if gguf.is_gguf(model):
         gguf.check(path, setting)
         return str(path)

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from omegaconf import OmegaConf
-from rich.console import Console
 from rich.markup import escape
 from rich.measure import Measurement
 from rich.table import Table
@@ -19,6 +18,7 @@ from rich.table import Table
 from tts.cli.failures import print_error
 from tts.core.errors import UserError
 from tts.core.json import Summary
+from tts.core.terminal import Terminal
 from tts.judge.tables import FIGURES, amounts, defined, headed, interval, per_cent
 
 _COSTS = ("tokens in", "tokens out", "code runs", "TFLOP", "wall s")
@@ -80,7 +80,7 @@ def parser() -> argparse.ArgumentParser:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Prints the table of a folder; returns the exit status."""
-    console = Console()
+    console = Terminal()
     try:
         table = curve(runs_below(parser().parse_args(arguments).folder))
     except UserError as error:
@@ -88,9 +88,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     # At its full width: the settings that distinguish the runs must not be cut.
     wide = Measurement.get(console, console.options.update(max_width=_WIDEST), table).maximum
-    Console(width=wide).print(table)
+    Terminal(width=wide).print(table)
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    from tts.cli.main import main as tts
+
+    sys.exit(tts(["judge", "curve", *sys.argv[1:]]))

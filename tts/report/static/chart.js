@@ -1,6 +1,6 @@
 // A chart of accuracy: lines with bands and points with intervals.
-// series: [{name, line, points: [{x, y, low, high, note}]}]
-const HEIGHT = 380, LEFT = 56, RIGHT = 16, TOP = 14, BOTTOM = 44;
+// series: [{name, line, points: [{x, y, low, high, note, mark}]}]; a mark stands beside its point.
+const HEIGHT = 380, LEFT = 68, RIGHT = 16, TOP = 14, BOTTOM = 44;
 const DASHES = ["", "7 4", "2 3", "9 3 2 3"];
 
 const colour = (number) => "var(--c" + (number % 8) + ")";
@@ -56,7 +56,8 @@ function chart(title, xName, series) {
       s("text", { x: LEFT - 8, y: py(tick) + 4, "text-anchor": "end" }, String(tick)));
     for (const tick of ticks(low, high, log).filter((each) => !whole || Number.isInteger(each))) svg.append(s("line", { class: "grid", x1: px(tick), x2: px(tick), y1: TOP, y2: HEIGHT - BOTTOM }),
       s("text", { x: px(tick), y: HEIGHT - BOTTOM + 16, "text-anchor": "middle" }, amount(tick)));
-    svg.append(s("text", { x: (LEFT + width) / 2, y: HEIGHT - 8, "text-anchor": "middle" }, xName), plot);
+    svg.append(s("text", { x: (LEFT + width) / 2, y: HEIGHT - 8, "text-anchor": "middle" }, xName),
+      s("text", { x: 14, y: (TOP + HEIGHT - BOTTOM) / 2, "text-anchor": "middle", transform: `rotate(-90 14 ${(TOP + HEIGHT - BOTTOM) / 2})` }, "accuracy"), plot);
     series.forEach((line, number) => {
       if (hidden.has(number)) return;
       const own = line.points.filter((point) => !log || point.x > 0).sort((a, b) => a.x - b.x);
@@ -70,6 +71,7 @@ function chart(title, xName, series) {
       for (const p of own) {
         if (!line.line && known(p.low)) plot.append(s("line", { x1: px(p.x), x2: px(p.x), y1: py(p.low), y2: py(p.high), stroke: colour(number), opacity: 0.5 }));
         plot.append(s("circle", { cx: px(p.x), cy: py(p.y), r: line.line ? 2.5 : 4.5, fill: colour(number) }));
+        if (p.mark) plot.append(s("text", { class: "mark", x: px(p.x) + 7, y: py(p.y) - 6 }, p.mark));
       }
     });
     tip.hidden = true;

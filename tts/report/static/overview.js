@@ -4,6 +4,7 @@ const OTHERS = [["majority", "majority", "accuracy of the most frequent answer"]
 function overview(set, number) {
   const runs = set.runs.map((run, place) => ({ ...run, place }));
   const parts = [h("h1", { tabindex: -1 }, `${runs.length} run${runs.length === 1 ? "" : "s"} over ${set.problems.toLocaleString("en")} problems`)];
+  parts.push(h("ul", { class: "notes", "aria-label": "What the runs are of" }, ...set.about.map((text) => h("li", null, text))));
   if (figures.warnings.length) parts.push(h("div", { class: "warning", role: "note" }, h("strong", null, "Left out or odd"), h("ul", null, ...figures.warnings.map((text) => h("li", null, text)))));
   if (figures.sets.length > 1) parts.push(h("p", { class: "dim" }, `${figures.sets.length} different sets of problems were found. Runs are compared only within a set; choose it above.`));
   parts.push(h("h2", null, "Runs"), runTable(set, runs));
@@ -20,7 +21,7 @@ function overview(set, number) {
 
 function runTable(set, runs) {
   const columns = [
-    { name: "run", text: true, value: (run) => run.label, show: (run) => h("span", { title: [...run.folders, ...run.overrides].join("\n") }, `${run.place + 1}. ${run.label}`) },
+    { name: "run", text: true, value: (run) => run.label, show: (run) => h("span", { title: [...run.folders, ...run.overrides].join("\n") }, `${run.place + 1}. ${run.label}${run.there < set.problems ? ` [${run.there} of ${set.problems} problems]` : ""}`) },
     { name: "N", value: (run) => run.n }, { name: "K", value: (run) => run.k },
     { name: "accuracy", value: (run) => run.accuracy[0], show: (run) => rate(run.accuracy[0]) },
     { name: "95 %", value: (run) => run.accuracy[1], show: (run) => interval(run.accuracy), title: "Wilson's interval; over several seeds a bootstrap over problems" },
@@ -34,17 +35,20 @@ function runTable(set, runs) {
   ];
   if (runs.some((run) => run.there < set.problems)) columns.push({ name: "problems", value: (run) => run.there });
   if (runs.some((run) => run.errors)) columns.push({ name: "failed", value: (run) => run.errors }, { name: "failed as wrong", value: (run) => run.errors_wrong, show: (run) => rate(run.errors_wrong) });
-  return sortable("Runs; costs are of one problem, ◆ marks the Pareto front", columns, runs, [3, false]);
+  return sortable("Runs; costs are of one problem, ◆ marks the Pareto front; runs that lack problems come last", columns, runs, [3, false], () => null, (run) => run.there < set.problems);
 }
+
+// The N and K of a run, as they stand beside its point.
+const size = (run) => [known(run.n) ? "N" + run.n : null, known(run.k) && run.k > 1 ? "K" + run.k : null].filter(Boolean).join(" ");
 
 function costChart(set, runs) {
   let unit = set.units[0].key;
   return part((again) => {
     const name = set.units.find((each) => each.key === unit).name + " a problem";
-    const point = (run) => ({ x: run.costs[unit], y: run.accuracy[0], low: run.accuracy[1], high: run.accuracy[2], note: run.label });
+    const point = (run) => ({ x: run.costs[unit], y: run.accuracy[0], low: run.accuracy[1], high: run.accuracy[2], note: run.label, mark: size(run) });
     const usable = runs.filter((run) => known(run.costs[unit]) && known(run.accuracy[0]));
     const kind = (run) => run.strategy + (run.marks.length ? ` [${run.marks.join(", ")}]` : "");
-    const strategies = [...new Set(usable.map(kind))];
+    const strategies = [...new Set(runs.map(kind))]; // of all runs, so that each keeps its colour with every cost
     const front = set.fronts[unit].map((place) => runs[place]);
     const series = strategies.map((strategy) => ({ name: strategy, points: usable.filter((run) => kind(run) === strategy).map(point) }));
     if (front.length > 1) series.push({ name: "Pareto front", line: true, points: front.map((run) => ({ ...point(run), low: null, high: null })) });
@@ -66,7 +70,7 @@ function curveChart(set, runs) {
     const series = shown === "all"
       ? families.slice(0, 24).map((family) => lineOf(family.lines.find((line) => line.rule === family.selection || (family.selection === "argmax" && line.rule === "best of n")) || family.lines[0], family.label))
       : families[shown].lines.map((line) => lineOf(line, line.rule));
-    const measured = (shown === "all" ? families : [families[shown]]).flatMap((family) => family.measured).map(([n, k, place]) => ({ x: n, y: runs[place].accuracy[0], low: runs[place].accuracy[1], high: runs[place].accuracy[2], note: runs[place].label })).filter((p) => known(p.y));
+    const measured = (shown === "all" ? families : [families[shown]]).flatMap((family) => family.measured).map(([n, k, place]) => ({ x: n, y: runs[place].accuracy[0], low: runs[place].accuracy[1], high: runs[place].accuracy[2], note: runs[place].label, mark: size(runs[place]) })).filter((p) => known(p.y));
     if (measured.length) series.push({ name: "as runs measured it", points: measured });
     return [
       h("p", { class: "dim" }, "Expected accuracy of n of the recorded candidates, over all draws of n without replacement. Bands are 95 % bootstrap intervals over problems; dots are whole runs."),
@@ -115,7 +119,7 @@ function choicePart(set, runs) {
       { name: "best run", text: true, value: (row) => name(row.run) },
       { name: "accuracy", value: (row) => runs[row.run].accuracy[0], show: (row) => rate(runs[row.run].accuracy[0]) },
       { name: "held out", value: (row) => row.fixed, show: (row) => rate(row.fixed), title: "chosen on half of the problems, evaluated on the other half" },
-      ...set.bins.map((bin, i) => ({ name: bin, value: (row) => row.bins[i], show: (row) => (known(row.bins[i]) ? h("span", { title: name(row.bins[i]) }, row.bins[i] + 1 + ".") : "–") })),
+      ...set.bins.map((bin, i) => ({ name: bin, value: (row) => row.bins[i], text: true, show: (row) => name(row.bins[i]) })),
       { name: "held out, a run for each bin", value: (row) => row.adaptive, show: (row) => rate(row.adaptive) },
     ];
     return [

@@ -1,5 +1,6 @@
 // A table with sortable columns: [{name, value(row), show(row), text, title}], of which the first names the row.
-function sortable(caption, columns, rows, sorted = null, rowAttributes = () => null) {
+// Rows for which last(row) holds come last in every order.
+function sortable(caption, columns, rows, sorted = null, rowAttributes = () => null, last = () => false) {
   let order = sorted; // [column, ascending]
   const body = h("tbody");
   const heads = columns.map((column, number) => {
@@ -22,7 +23,7 @@ function sortable(caption, columns, rows, sorted = null, rowAttributes = () => n
       const sign = ascending ? 1 : -1;
       const compare = (a, b) => (typeof a === "string" ? a.localeCompare(b, "en", { numeric: true }) : a - b);
       // Unknown values come last in both orders.
-      shown = [...rows].sort((a, b) => known(value(b)) - known(value(a)) || (known(value(a)) ? sign * compare(value(a), value(b)) : 0));
+      shown = [...rows].sort((a, b) => last(a) - last(b) || known(value(b)) - known(value(a)) || (known(value(a)) ? sign * compare(value(a), value(b)) : 0));
     }
     heads.forEach((head, number) => {
       if (order && order[0] === number) head.setAttribute("aria-sort", order[1] ? "ascending" : "descending");

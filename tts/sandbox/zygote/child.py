@@ -166,6 +166,14 @@ def _run_piece(source: bytes, namespace: dict[str, object], streams: Streams) ->
     return json.dumps(error | {"lost": lost}, ensure_ascii=False).encode("utf-8", "backslashreplace"), status
 
 
+def _close_input() -> None:
+    """Gives this process an input of its own, which has ended: flags and position of the zygote's are shared."""
+    reader, writer = os.pipe()
+    os.dup2(reader, 0)
+    os.close(reader)
+    os.close(writer)
+
+
 def _allow_cpu(seconds: float) -> None:
     """Sets the soft limit to the used time plus `seconds`: a fallback for the supervisor's clock."""
     used = resource.getrusage(resource.RUSAGE_SELF)
@@ -202,6 +210,7 @@ def main(jobs: int, stdout: int, stderr: int, kit: Kit) -> NoReturn:
         os.dup2(stderr, 2)
         if jobs != JOBS:
             os.dup2(jobs, JOBS)
+        _close_input()
         os.closerange(JOBS + 1, 1024)
         _set(resource.RLIMIT_NPROC, 0, 0)
         kit.calls.install()

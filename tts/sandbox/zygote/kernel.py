@@ -77,6 +77,15 @@ def unshare(flags: int) -> None:
     _checked(_libc.unshare(ctypes.c_int(flags)), "unshare")
 
 
+def set_host_name(name: bytes) -> None:
+    """Sets the host's name in this process's namespace.
+
+    Raises:
+        OSError: The kernel refused it.
+    """
+    _checked(_libc.sethostname(name, ctypes.c_size_t(len(name))), "sethostname")
+
+
 def mount(source: str | None, target: str, kind: str | None, flags: int, options: str | None = None) -> None:
     """Mounts or remounts a file system.
 

@@ -126,7 +126,7 @@ def probe(paths: list[str]) -> dict[str, str]:
     failed = {
         "namespaces": kernel.attempt(lambda: _try_namespaces(paths)),
         "landlock": kernel.attempt(lambda: landlock.restrict(paths, DEVICES)),
-        "seccomp": kernel.attempt(seccomp.Filter(seccomp.program(files=True)).install),
+        "seccomp": kernel.attempt(seccomp.Filter(seccomp.program(files=True, links=True)).install),
     }
     return {layer: reason for layer, reason in failed.items() if reason is not None}
 

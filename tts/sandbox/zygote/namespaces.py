@@ -21,6 +21,7 @@ _READ_ONLY, _NO_SUID, _NO_DEVICES, _NO_EXEC, _REMOUNT = 1, 2, 4, 8, 32
 _BIND, _RECURSIVE, _PRIVATE = 1 << 12, 1 << 14, 1 << 18
 # Flags that a user namespace may not clear: from statvfs's to mount's.
 _LOCKED = {1: 1, 2: 2, 4: 4, 8: 8, 1024: 1024, 2048: 2048, 4096: 1 << 21}
+_HOST = b"jail"
 _ROOT = "/tmp"  # any directory that always exists; covered only in this mount namespace
 
 
@@ -49,8 +50,10 @@ def unshare() -> None:
     user, group = os.getuid(), os.getgid()
     if user == 0:
         kernel.unshare(sum(_NEW.values()) & ~_NEW["user"])
+        kernel.set_host_name(_HOST)
         return
     kernel.unshare(sum(_NEW.values()))
+    kernel.set_host_name(_HOST)
     for name, text in (
         ("setgroups", "deny"),
         ("uid_map", f"{kernel.NOBODY} {user} 1"),

@@ -112,7 +112,7 @@ def _prepare(config: Config) -> tuple[list[str], child.Kit]:
     limits = child.Limits(config["timeout"], memory.virtual() + config["memory"])
     memory.close()
     child.prepare(limits)
-    return layers, child.Kit(limits, seccomp.Filter(seccomp.program(plan.files)))
+    return layers, child.Kit(limits, seccomp.Filter(seccomp.program(plan.files, links=plan.namespaces)))
 
 
 def main() -> NoReturn:

@@ -1,0 +1,1 @@
+"""Writes training data as the programs that train with it read it: `tts export`."""

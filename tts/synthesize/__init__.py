@@ -1,0 +1,1 @@
+"""Has verifications of labelled solutions written, as conversations to train a verifier on: `tts synthesize`."""

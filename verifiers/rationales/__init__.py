@@ -1,0 +1,1 @@
+"""Writers of rationales, in the formats of the generative verifiers: `tts synthesize`."""
