@@ -136,9 +136,9 @@ def build_role(
     config: Config, role: Role, engines: Mapping[str, MeteredEngine], sandbox: Sandbox, **provided: object
 ) -> Built:
     """Returns the policy or the verifier; it also receives those of `provided` that it takes."""
-    metered = MeteredSandbox(sandbox, role)
-    given = {"seed": config["seed"], "sandbox": metered, **provided}
-    return build(with_engines(config[role], role, engines), role, given, role=_INTERFACES.get(role, object))
+    known = {"seed": config["seed"], "sandbox": MeteredSandbox(sandbox, role), "role": role}
+    node = with_engines(config[role], role, engines)
+    return build(node, role, {**known, **provided}, role=_INTERFACES.get(role, object))
 
 
 def with_engines(config: Config, place: str, engines: Mapping[str, MeteredEngine]) -> dict[str, object]:
