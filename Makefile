@@ -83,6 +83,8 @@ benchmark: setup
 	$(RUN) -m benchmarks.cells
 	$(RUN) -m benchmarks.report
 	$(RUN) -m benchmarks.plumbing
+	$(RUN) -m benchmarks.recorded
+	$(RUN) -m benchmarks.killed
 
 clean:
 	rm -rf $(VENV) $(VENV_VLLM) outputs multirun

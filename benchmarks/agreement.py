@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -53,10 +54,17 @@ def main() -> None:
     equal = [(mine.scores, theirs.scores) for mine, theirs in votes if mine.critiques == theirs.critiques]
     print(f"of these, votes with the same texts: {len(equal)}")
     scores = [both for mine, theirs in equal for both in zip(mine, theirs, strict=True)]
-    gaps = [abs(mine - theirs) for mine, theirs in scores if mine is not None and theirs is not None]
-    print(
-        f"of these votes' {len(scores)} scores, given by both: {len(gaps)}, largest difference {max(gaps, default=0):.2g}"
-    )
+    given_both = [(mine, theirs) for mine, theirs in scores if mine is not None and theirs is not None]
+    apart = max((abs(mine - theirs) for mine, theirs in given_both), default=0)
+    odds = max((abs(log_odds(mine) - log_odds(theirs)) for mine, theirs in given_both), default=0)
+    print(f"of these votes' {len(scores)} scores, given by both: {len(given_both)}")
+    print(f"largest difference: {apart:.2g}, of log-odds {odds:.2g}")
+
+
+def log_odds(score: float) -> float:
+    """Returns the log-odds of a probability, of 1e-12 or 1 - 1e-12 at most."""
+    score = min(max(score, 1e-12), 1 - 1e-12)
+    return math.log(score / (1 - score))
 
 
 async def solved(problems: int, *overrides: str) -> Sequence[Candidate]:

@@ -1,7 +1,8 @@
-"""How good step labels are, and what they cost: `python -m benchmarks.labels`.
+"""How good step labels are, and what they cost: `python -m benchmarks.labels [--policy checking_student]`.
 
-The embedded policy's solutions of arithmetic problems, whose steps have a known truth. Every rule reads the same counts
-(K completions of each prefix). Below: adaptive completions beside all K, on the same samples. Last: how busy labelling
+Solutions of arithmetic problems, whose steps have a known truth: of the embedded policy, whose errors are never repaired,
+or of a simulated student who checks his sums and repairs some. Every rule reads the same counts (K completions of each
+prefix). Below: adaptive completions beside all K, on the same samples. Last: how busy labelling
 keeps a simulated GPU, in virtual time; 1 is a batch that is always full, prefill left out.
 
 Counting takes most of the time: about four minutes for 25 problems and a seed on two busy cores.
@@ -35,7 +36,12 @@ RULES: Mapping[str, Sequence[str]] = {
     "difference 0.1": ["rule=difference"],
     "soft 0.5": ["rule=soft"],
 }
-TRUTH = ("rule=judge", "completions=none", "verifier=arithmetic_truth")
+TRUTH = ("rule=judge", "completions=none")
+POLICIES: Mapping[str, tuple[Sequence[str], str]] = {
+    "embedded": ((), "arithmetic_truth"),
+    "checking_student": (("policy=checking_student", "policy@completer=checking_student"), "checking_truth"),
+}
+"""What chooses each policy, and the verifier that knows the truth of its steps."""
 MAX_SEQUENCES = 64
 SIMULATED = (
     *("engine@policy.engine=simulated", "policy=simulated", "engine@completer.engine=simulated"),
@@ -57,10 +63,14 @@ async def labelled(folder: Path, *overrides: str) -> Summary:
         return (await job.run(runtime.resources, folder)).summary
 
 
-async def of_seed(seed: int, problems: int, k: int, base: Path) -> dict[str, tuple[Agreement, float, float]]:
+async def of_seed(
+    policy: str, seed: int, problems: int, k: int, base: Path
+) -> dict[str, tuple[Agreement, float, float]]:
     """Returns for each rule its agreement with the truth, and adaptive completions' share of equal labels and of K."""
-    common = (f"seed={seed}", f"task.seed={seed}", f"task.limit={problems}", f"bank.path={base / f'{seed}.sqlite'}")
-    await labelled(base / f"truth{seed}", *common, *TRUTH)
+    chosen, truthful = POLICIES[policy]
+    bank = base / f"{seed}.sqlite"
+    common = (*chosen, f"seed={seed}", f"task.seed={seed}", f"task.limit={problems}", f"bank.path={bank}")
+    await labelled(base / f"truth{seed}", *common, *TRUTH, f"verifier={truthful}")
     truth = read_labels(base / f"truth{seed}/labels.jsonl")
     found = {}
     for name, rule in RULES.items():
@@ -92,12 +102,13 @@ def busy(base: Path) -> None:
         print(f"{name:<14} {summary['completions']:>11,} {work:8.1f} {wall:8.1f}  {work / wall:.3f}")
 
 
-def main(seeds: int, problems: int, k: int) -> None:
+def main(policy: str, seeds: int, problems: int, k: int) -> None:
     """Prints the tables."""
     with tempfile.TemporaryDirectory() as folder:
         base = Path(folder)
-        runs = [asyncio.run(of_seed(seed, problems, k, base)) for seed in range(seeds)]
-        print(f"{seeds} seeds, {problems} problems each, K = {k}; mean over seeds, in brackets lowest and highest")
+        runs = [asyncio.run(of_seed(policy, seed, problems, k, base)) for seed in range(seeds)]
+        print(f"policy={policy}, {seeds} seeds, {problems} problems each, K = {k}")
+        print("mean over seeds, in brackets lowest and highest")
         print(
             f"{'rule':<15} {'precision':<20} {'recall':<20} {'first-error F1':<20} {'adaptive: same':<20} completions"
         )
@@ -117,8 +128,9 @@ def main(seeds: int, problems: int, k: int) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--policy", choices=POLICIES, default="embedded")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--problems", type=int, default=25)
     parser.add_argument("--k", type=int, default=32, help="completions of each prefix")
     given = parser.parse_args()
-    main(given.seeds, given.problems, given.k)
+    main(given.policy, given.seeds, given.problems, given.k)

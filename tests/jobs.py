@@ -15,6 +15,7 @@ from tts.cli.judge_command import run_judge
 from tts.cli.label_command import run_label
 from tts.cli.search_command import run_search
 from tts.cli.synthesize_command import run_synthesize
+from tts.cli.train_command import run_train
 from tts.evaluation.job import SearchJob, compose_job
 from tts.runtime.composition import Composition
 from tts.runtime.resources import Resources
@@ -58,6 +59,11 @@ def filter_job(config: dict[str, Any], identity: str, folder: Path, console: Con
 def export_job(config: dict[str, Any], identity: str, folder: Path, console: Console) -> int:
     """Writes training data in another format and returns the exit status."""
     return _run(run_export, config, identity, folder, console)
+
+
+def train_job(config: dict[str, Any], identity: str, folder: Path, console: Console) -> int:
+    """Trains a verifier and returns the exit status."""
+    return _run(run_train, config, identity, folder, console)
 
 
 def _run(job: Callable[[Host, dict[str, Any], str, Path, Console], int], *arguments: Any) -> int:

@@ -22,7 +22,7 @@ def main(arguments: Sequence[str]) -> int:
     # Only after the import order is fixed: `python -m` puts the current directory first.
     from tts.cli.command import command
 
-    return command(CONFIG, run_job, arguments)
+    return command(CONFIG, run_job, arguments, overwrites=True)
 
 
 def run_job(host: Host, config: Config, identity: str, folder: Path, console: Console) -> int:

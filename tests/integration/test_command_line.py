@@ -214,12 +214,12 @@ def test_a_recorded_run_replays_byte_for_byte(tmp_path: Path, recorded: list[str
     results = tmp_path / "run/results.jsonl"
     before = [json.loads(line) for line in results.read_text("utf-8").split("\n")[:-1]]
     replay = ["policy=qwen2.5", "engine@policy.engine=replay", f"policy.engine.path={requests}", "search=majority"]
-    again = tts(tmp_path, *recorded[:2], *replay, "search.n=3")
+    again = tts(tmp_path, *recorded[:2], *replay, "search.n=3", "resume=false")
     assert again.returncode == 0, said(again)
     after = [json.loads(line) for line in results.read_text("utf-8").split("\n")[:-1]]
     for row in (*before, *after):
         del row["wall_s"]
     assert after == before
-    refused = tts(tmp_path, *recorded[:2], *replay, "search.n=3", "policy.user='Now {question}'")
+    refused = tts(tmp_path, *recorded[:2], *replay, "search.n=3", "policy.user='Now {question}'", "resume=false")
     assert "first differs from the nearest one" in said(refused)
     assert refused.returncode == 1

@@ -17,6 +17,7 @@ from hydra.types import TaskFunction
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from omegaconf._utils import get_omega_conf_dumper
 
+from tts.cli.jobs import Jobs
 from tts.config.build import Config
 from tts.files.writing import check_folder, writing
 
@@ -33,11 +34,8 @@ def run_cell(number: int, config: DictConfig, callbacks: Callbacks, task_functio
     hydra, state = config.hydra, HydraConfig.instance()
     before, state.cfg = state.cfg, cast(HydraConf, config)
     try:
-        with read_write(hydra), open_dict(hydra):
-            hydra.job.id = hydra.job.num = number
-            hydra.runtime.output_dir = os.path.abspath(os.path.join(hydra.sweep.dir, hydra.sweep.subdir))
+        folder = _numbered(number, config)
         OmegaConf.set_readonly(hydra, True)
-        folder = Path(hydra.runtime.output_dir)
         with writing(folder):
             folder.mkdir(parents=True, exist_ok=True)
             if hydra.output_subdir is not None:
@@ -60,6 +58,36 @@ def run_cell(number: int, config: DictConfig, callbacks: Callbacks, task_functio
         return done
     finally:
         state.cfg = before
+
+
+def refusal(number: int, config: DictConfig, jobs: Jobs) -> str:
+    """Returns why a cell cannot run, as far as that can be told without running it; an empty text if it can.
+
+    One that was begun before was checked then.
+
+    Args:
+        number: The cell's number in the sweep.
+        config: Its configuration, including Hydra's.
+        jobs: Runs the cells.
+    """
+    state = HydraConfig.instance()
+    before, state.cfg = state.cfg, cast(HydraConf, config)
+    try:
+        folder = _numbered(number, config)
+        if (folder / "status.json").exists():
+            return ""
+        return jobs.refusal(OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"]))
+    finally:
+        state.cfg = before
+
+
+def _numbered(number: int, config: DictConfig) -> Path:
+    """Numbers a cell's configuration, and returns its directory."""
+    hydra = config.hydra
+    with read_write(hydra), open_dict(hydra):
+        hydra.job.id = hydra.job.num = number
+        hydra.runtime.output_dir = os.path.abspath(os.path.join(hydra.sweep.dir, hydra.sweep.subdir))
+    return Path(hydra.runtime.output_dir)
 
 
 def _save(config: DictConfig, folder: Path) -> None:

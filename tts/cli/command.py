@@ -17,6 +17,7 @@ from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 
 from tts.cli.failures import print_error
+from tts.cli.footprint import Footprint
 from tts.cli.jobs import Jobs, RunJob
 from tts.cli.sweep import Sweep, expected
 from tts.config.keys import top_level
@@ -29,15 +30,23 @@ from tts.files.writing import of_files, refused
 CONF = Path(__file__).resolve().parents[2] / "conf"
 
 
-def command(config_name: str, run_job: RunJob, arguments: Sequence[str]) -> int:
+def command(config_name: str, run_job: RunJob, arguments: Sequence[str], *, overwrites: bool = False) -> int:
     """Runs the job, or the jobs of a sweep, and returns the highest exit status among them.
 
     Args:
         config_name: The primary configuration in `conf`.
         run_job: Runs one job.
         arguments: Hydra's: overrides and options.
+        overwrites: Whether a job that does not resume overwrites results; it is then refused unless it is told to.
     """
-    jobs = Jobs(run_job, top_level(CONF / f"{config_name}.yaml"))
+    jobs, footprint = Jobs(run_job, top_level(CONF / f"{config_name}.yaml"), overwrites), Footprint()
+    try:
+        return _run(config_name, jobs, footprint, arguments)
+    finally:
+        footprint.clear()
+
+
+def _run(config_name: str, jobs: Jobs, footprint: Footprint, arguments: Sequence[str]) -> int:
     _register()
     # Lets Hydra's own errors propagate to here, where they become one message.
     os.environ["HYDRA_FULL_ERROR"] = "1"
@@ -47,7 +56,7 @@ def command(config_name: str, run_job: RunJob, arguments: Sequence[str]) -> int:
     interruption = jobs.host.interruption
     try:
         check_options(CONF / f"{config_name}.yaml", arguments)
-        with interruption.heard(), expected(jobs.sweep):
+        with interruption.heard(), expected(jobs.sweep, footprint):
             _rounds(hydra.main(version_base="1.3", config_path=str(CONF), config_name=config_name)(jobs), jobs.sweep)
     except (UserError, HydraException, OmegaConfBaseException) as error:
         print_error(Terminal(stderr=True), refusal(error))

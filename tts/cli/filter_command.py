@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from rich.console import Console
@@ -10,7 +11,6 @@ from rich.table import Table
 from tts.cli.job_command import JobCommand, nothing, plan_table, print_path
 from tts.filter.job import Filtered, FilterJob, compose_filter
 from tts.filter.reasons import IN_WORDS
-from tts.filter.statistics import Histogram
 
 
 def table(done: Filtered) -> Table:
@@ -20,15 +20,15 @@ def table(done: Filtered) -> Table:
     for reason, number in done.dropped.most_common():
         result.add_row("dropped", f"{number:,}: {IN_WORDS.get(reason, reason)}")
     result.add_row("rows", f"{len(done.picks):,} of {len(done.after.solutions):,} solutions")
-    result.add_row("before", _labels(done.before))
-    result.add_row("after", _labels(done.after))
+    for name, found in (("before", done.before), ("after", done.after)):
+        result.add_row(name, f"verdicts: {_counts(found.verdicts)}; labels of steps: {_counts(found.steps)}")
+        places = {f"at {index}" if index >= 0 else "none": n for index, n in sorted(found.first_errors.items())}
+        result.add_row("", f"first wrong steps: {_counts(places)}")
     return result
 
 
-def _labels(found: Histogram) -> str:
-    verdicts = ", ".join(f"{number:,} {name}" for name, number in found.verdicts.items() if number)
-    steps = ", ".join(f"{number:,} {name}" for name, number in found.steps.items() if number)
-    return f"verdicts {verdicts or 'none'}; labels of steps {steps or 'none'}"
+def _counts(numbers: Mapping[str, int]) -> str:
+    return ", ".join(f"{name} {number:,}" for name, number in numbers.items()) or "none"
 
 
 def _plan(job: FilterJob, console: Console) -> None:

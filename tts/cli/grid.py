@@ -18,29 +18,47 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from tts.cli.cells import run_cell
+from tts.cli.cells import refusal, run_cell
 from tts.cli.composition import Composer
 from tts.cli.jobs import Jobs
 from tts.core.errors import UserError
 
+_TOLD = 5
+"""Cells that cannot run, of which the reason is told beforehand."""
 _log = logging.getLogger(__name__)
 
 
 class Grid(BasicSweeper):
-    """Runs the product of the overrides' values; the names in them are checked before the first cell is run."""
+    """Runs the product of the overrides' values; all cells are checked before the first is run."""
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         """Prepares the sweep."""
         super().setup(hydra_context=hydra_context, task_function=task_function, config=config)
         assert isinstance(task_function, Jobs)  # the command's, which registered these classes
-        self._check = task_function.check
+        self._jobs = task_function
 
     def validate_batch_is_legal(self, batch: Sequence[Sequence[str]]) -> None:
-        """Raises UserError or HydraException if an override names something unknown."""
+        """Tells, before the first cell is run, which cells cannot run; the others are run nevertheless.
+
+        Raises:
+            UserError: An override names something unknown, or no cell can run.
+            HydraException: Likewise.
+        """
         assert self.config is not None  # set by `setup`, like the rest
         assert self.hydra_context is not None
-        for config in Composer(self.hydra_context, self.config).samples(batch):
-            self._check({str(key): config[key] for key in config if key != "hydra"})
+        composer = Composer(self.hydra_context, self.config)
+        for config in composer.samples(batch):
+            self._jobs.check({str(key): config[key] for key in config if key != "hydra"})
+        reasons = (refusal(number, composer.compose(cell), self._jobs) for number, cell in enumerate(batch))
+        refused = [
+            (" ".join(filter_overrides(cell)), reason) for cell, reason in zip(batch, reasons, strict=True) if reason
+        ]
+        if len(batch) > 1 and len(refused) == len(batch):
+            raise UserError(f"none of the {len(batch)} cells can run; {refused[0][0]}: {refused[0][1]}")
+        for cell, reason in refused[:_TOLD]:
+            _log.warning("cannot run, unlike the others: %s: %s", cell, reason)
+        if len(refused) > _TOLD:
+            _log.warning("%d of %d cells cannot run", len(refused), len(batch))
 
 
 class InTurn(BasicLauncher):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -34,9 +35,10 @@ class Jobs:
     Args:
         run_job: Runs one job.
         settings: The valid settings and groups.
+        overwrites: Whether a job that does not resume overwrites the results in its directory.
     """
 
-    def __init__(self, run_job: RunJob, settings: Sequence[str]) -> None:
+    def __init__(self, run_job: RunJob, settings: Sequence[str], overwrites: bool) -> None:
         self.host = Host()
         self.sweep = Sweep()
         self.statuses: list[int] = []
@@ -45,6 +47,7 @@ class Jobs:
         """The directory of the last of them."""
         self._run_job = run_job
         self._settings = settings
+        self._overwrites = overwrites
 
     def __call__(self, config: DictConfig) -> float | None:
         """Runs a job; returns the objective for an optimising sweeper."""
@@ -55,6 +58,17 @@ class Jobs:
     def check(self, config: Mapping[str, object]) -> None:
         """Raises UserError if a configuration sets an unknown setting."""
         check_top_level(config, self._settings)
+
+    def refusal(self, config: DictConfig) -> str:
+        """Returns why a cell cannot run, as far as a dry run tells; an empty text if nothing speaks against it."""
+        console, errors = Terminal(file=io.StringIO()), ErrorLog()
+        console.push_render_hook(errors)
+        plain: Config = OmegaConf.to_container(config, resolve=True, throw_on_missing=False)  # type: ignore[assignment]
+        try:
+            self._run_job(self.host, {**plain, "dry_run": True}, "", Path(), console)
+        except Exception:  # a bug: its cell reports it, with a traceback
+            return ""
+        return "; ".join(errors.messages)
 
     def _run(self, config: DictConfig) -> tuple[int, float | None]:
         """Runs a job unless it was finished before; returns its exit status and its objective for a sweeper."""
@@ -80,6 +94,8 @@ class Jobs:
                     if cell.finished:
                         console.print(f"[dim]finished before: {folder}[/dim]", soft_wrap=True)
                         return 0, cell.objective(objective)
+                elif self._overwrites and not _told_to("resume"):
+                    cell.check_empty()
                 cell.begin()
                 with self.host.interruption.leaving(cell.interrupt):
                     status = self._guarded(plain, identity, folder, console, errors)
@@ -108,6 +124,11 @@ class Jobs:
             _log.exception("%s", folder)
             errors.messages.append(f"{type(error).__name__}: {error}")
             return 1
+
+
+def _told_to(setting: str) -> bool:
+    """Whether the command line sets a setting."""
+    return any(override.partition("=")[0] == setting for override in HydraConfig.get().overrides.task)
 
 
 def _told(error: OSError, console: Console) -> int:

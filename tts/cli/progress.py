@@ -1,50 +1,86 @@
-"""The progress line of a run: a listener of its events."""
+"""The progress of a run: a line that changes in a terminal, a line now and then elsewhere; a listener of its events."""
 
 from __future__ import annotations
 
+import time
 from contextlib import ExitStack
+from datetime import timedelta
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 
 from tts.core.events import Event, Progressed, listening
 
+_EVERY = 30.0
+"""Seconds between two lines where there is no terminal."""
+
 
 class ProgressBar:
-    """Shows finished problems, tokens per second and the main figure.
+    """Shows finished problems, how long the others will take, tokens per second and the main figure.
 
     Args:
-        console: The console; if it is not a terminal, nothing is shown and events are ignored.
+        console: The console.
         total: Number of problems, None if unknown.
+        every: Seconds between two lines if it is no terminal.
     """
 
-    def __init__(self, console: Console, total: int | None) -> None:
-        self._shows = console.is_terminal
+    def __init__(self, console: Console, total: int | None, every: float = _EVERY) -> None:
+        self._console = console
+        self._total = total
+        self._every = every
+        self._told = time.monotonic()
+        self._done = 0
         self._bar = Progress(
             SpinnerColumn(),
             MofNCompleteColumn(),
             BarColumn(24),
             TimeElapsedColumn(),
-            TextColumn("{task.fields[state]}"),
+            TextColumn("left"),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[state]}", markup=False),
             console=console,
             transient=True,
-            disable=not self._shows,
+            disable=not console.is_terminal,
         )
         self._task = self._bar.add_task("", total=total, state="starting")
         self._listening = ExitStack()
 
     def __enter__(self) -> ProgressBar:
         self._bar.start()
-        if self._shows:
-            self._listening.enter_context(listening(self._hear))
+        self._listening.enter_context(listening(self._show if self._console.is_terminal else self._tell))
         return self
 
     def __exit__(self, *_: object) -> None:
         self._listening.close()
         self._bar.stop()
 
-    def _hear(self, event: Event) -> None:
+    def _show(self, event: Event) -> None:
         if isinstance(event, Progressed):
-            errors = f"  errors {event.errors}" if event.errors else ""
-            speed = event.generated_tokens / max(event.at_s, 1e-9)
-            self._bar.update(self._task, completed=event.done, state=f"{speed:,.0f} tokens/s  {event.headline}{errors}")
+            self._bar.update(self._task, completed=event.done, state=_state(event))
+
+    def _tell(self, event: Event) -> None:
+        if not isinstance(event, Progressed):
+            return
+        passed, done = time.monotonic() - self._told, event.done - self._done
+        if passed < self._every:
+            return
+        of = left = ""
+        if self._total is not None:
+            seconds = round((self._total - event.done) * passed / max(1, done))
+            of, left = f" of {self._total:,}", f"  about {timedelta(seconds=seconds)} left"
+        text = f"{event.done:,}{of} done{left}  {_state(event)}"
+        self._console.print(text, markup=False, highlight=False, soft_wrap=True)
+        self._told, self._done = time.monotonic(), event.done
+
+
+def _state(event: Progressed) -> str:
+    errors = f"  errors {event.errors}" if event.errors else ""
+    return f"{event.generated_tokens / max(event.at_s, 1e-9):,.0f} tokens/s  {event.headline}{errors}"

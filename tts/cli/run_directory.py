@@ -135,6 +135,18 @@ class RunDirectory:
                 "own directory (hydra.run.dir, hydra.sweep.dir) or set resume=false to overwrite them"
             )
 
+    def check_empty(self) -> None:
+        """Raises UserError if the directory holds a record of a problem that did not fail, which a run would overwrite."""
+        results = self.folder / "results.jsonl"
+        if not results.exists():
+            return
+        with results.open("rb") as lines:
+            if any(b'"error": null' in line for line in lines):
+                raise UserError(
+                    f"{self.folder}: holds the results of a run; go on with it by resume=true, overwrite it by "
+                    "resume=false, or name another directory (hydra.run.dir)"
+                )
+
     def begin(self) -> None:
         """Records that the run has begun."""
         self._write({"state": "running", "errors": []})

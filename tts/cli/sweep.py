@@ -11,6 +11,7 @@ from uuid import uuid4
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
+from tts.cli.footprint import Footprint
 from tts.cli.run_directory import RunDirectory
 from tts.core.well_formed import well_formed
 
@@ -98,13 +99,13 @@ class Sweep:
         return self._list
 
 
-_expected: ContextVar[Sweep] = ContextVar("expected")
+_expected: ContextVar[tuple[Sweep, Footprint]] = ContextVar("expected")
 
 
 @contextmanager
-def expected(sweep: Sweep) -> Iterator[None]:
-    """Lets Hydra begin this sweep, if any: only Hydra's callbacks learn a sweep's directory."""
-    token = _expected.set(sweep)
+def expected(sweep: Sweep, footprint: Footprint) -> Iterator[None]:
+    """Lets Hydra begin this sweep, if any, and name its directory: only Hydra's callbacks learn it beforehand."""
+    token = _expected.set((sweep, footprint))
     try:
         yield
     finally:
@@ -112,8 +113,14 @@ def expected(sweep: Sweep) -> Iterator[None]:
 
 
 class Begin(Callback):
-    """Hydra's callback that begins the sweep."""
+    """Hydra's callback before it makes the directory of a run or a sweep."""
+
+    def on_run_start(self, config: DictConfig, **_: object) -> None:
+        """Notes the run's directory."""
+        _expected.get()[1].expect(Path(config.hydra.run.dir))
 
     def on_multirun_start(self, config: DictConfig, **_: object) -> None:
-        """Begins the sweep that the command expects."""
-        _expected.get().begin(Path(config.hydra.sweep.dir))
+        """Notes the sweep's directory, and begins the sweep that the command expects."""
+        sweep, footprint = _expected.get()
+        footprint.expect(Path(config.hydra.sweep.dir))
+        sweep.begin(Path(config.hydra.sweep.dir))

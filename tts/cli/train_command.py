@@ -14,6 +14,7 @@ from rich.table import Table
 
 from tts.cli.failures import print_error
 from tts.cli.host import Host
+from tts.cli.job_command import plan_table
 from tts.cli.progress import ProgressBar
 from tts.config.build import Config, config_hash
 from tts.config.compose import configuration
@@ -30,7 +31,7 @@ def run_train(host: Host, config: Config, identity: str, folder: Path, console: 
     """Composes, checks and runs one job, reports to the user, and returns the exit status.
 
     Returns:
-        0; 1 if a held-out solution ended with an error; 2 if the user made a mistake; 130 if the user interrupted it.
+        0; 1 if a held-out solution ended with an error; 2 if the user made a mistake.
     """
     try:
         job = compose_train(config, identity)
@@ -41,15 +42,12 @@ def run_train(host: Host, config: Config, identity: str, folder: Path, console: 
     except UserError as error:
         print_error(console, str(error))
         return 2
-    except KeyboardInterrupt:
-        print_error(console, "interrupted; the same command goes on from the last checkpoint")
-        return 130
 
 
 def plan(job: TrainJob) -> Table:
     """Returns a table of what is trained, on what, and for how long."""
     rows, data = len(job.data.examples), job.data
-    result = Table(title="plan", title_justify="left", box=None, show_header=False, pad_edge=False)
+    result = plan_table()
     result.add_row("method", type(job.method).__name__)
     result.add_row("base", f"{escape(job.base.checkpoint or 'random weights')}, {job.base.parameters:,} parameters")
     result.add_row("data", escape(str(job.config["data"]["path"])))

@@ -27,12 +27,14 @@ class PolicyTraits:
         attachments: Whether it reads a problem's attachments; if not, problems with attachments are refused.
         because: Why it lacks them, if that is not its nature.
         holds: Returns how many solutions of a problem it has, for a policy that samples none; None for any number.
+        simulated: Whether no model writes its solutions; summary and console then mark the run.
     """
 
     lacks: tuple[PolicyAbility, ...] = ()
     attachments: bool = False
     because: str = ""
     holds: Callable[[Problem], int] | None = None
+    simulated: bool = False
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NotRequired, TypedDict, cast
+from typing import Final, NotRequired, TypedDict, cast
 
 from tts.budget import ROLES, Scope, Usage
 from tts.core import Candidate, Problem, SearchResult
@@ -13,6 +13,7 @@ from tts.core.solution import FinishReason
 
 # Engines' floating-point noise is far below the ninth digit; written files must not depend on it.
 _DIGITS = 9
+_SUMMED: Final = ("samples", "verifications", "prompt_tokens", "completion_tokens", "flops", "dollars")
 
 
 class UsageRow(TypedDict):
@@ -161,6 +162,11 @@ def _usage(spent: Usage) -> UsageRow:
         "flops": spent.flops,
         "dollars": spent.dollars,
     }
+
+
+def amounts(usage: UsageRow) -> dict[str, int]:
+    """Returns the amounts of a role's usage that summaries add up over records."""
+    return {name: usage[name] for name in _SUMMED}  # type: ignore[misc]  # flops and dollars are floats
 
 
 def rounded(score: float | None) -> float | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 from tts.core.json import JsonObject
@@ -13,7 +14,7 @@ def read_object(path: Path) -> JsonObject:
 
     A file that was being written when the power failed may be empty or hold anything.
     """
-    if not path.is_file():  # a pipe would never end
+    if not os.path.isfile(path):  # a pipe would never end
         return {}
     try:
         value = json.loads(path.read_text("utf-8"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,7 +30,7 @@ _SETTINGS: Mapping[str, object] = {
     "rationales": Text | list[Text] | None,
     "labels": Text | None,
     "test_sets": list[Text],
-    "ngram": PositiveInt,
+    "ngram": PositiveInt | None,
     "max_tokens": PositiveInt | None,
     "balance": bool,
 }
@@ -126,20 +126,24 @@ class FilterJob:
         """Yields what can be used, whatever the rule is; counts the rest."""
         seen: set[bytes] = set()
         for entry in everything:
-            reason = entry.dropped
-            if reason is None and entry.verdict is None:
-                reason = "undecided"
-            elif reason is None and self.max_tokens is not None and entry.tokens > self.max_tokens:
-                reason = "long"
-            elif reason is None and entry.problem in self.overlap:
-                reason = "test_set"
-            elif reason is None and entry.digest in seen:
-                reason = "duplicate"
-            if reason is not None:
+            reason = self._unusable(entry, seen)
+            if reason is None:
+                seen.add(entry.digest)
+                yield entry
+            else:
                 dropped[reason] += 1
-                continue
-            seen.add(entry.digest)
-            yield entry
+
+    def _unusable(self, entry: Entry, seen: Collection[bytes]) -> str | None:
+        """Returns why a rationale cannot be used, None if it can."""
+        if entry.dropped is not None:
+            return entry.dropped
+        if entry.verdict is None:
+            return "undecided"
+        if self.max_tokens is not None and entry.tokens > self.max_tokens:
+            return "long"
+        if entry.problem in self.overlap:
+            return "test_set"
+        return "duplicate" if entry.digest in seen else None
 
     def _summary(self, done: Filtered) -> Summary:
         total = done.before.rationales

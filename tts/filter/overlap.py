@@ -15,8 +15,10 @@ def words(text: str) -> Words:
     return tuple(_WORD.findall(text.casefold()))
 
 
-def grams(sequence: Sequence[str], n: int) -> Iterator[Words]:
-    """Yields the n-grams of a sequence; none if it is shorter."""
+def grams(sequence: Sequence[str], n: int | None) -> Iterator[Words]:
+    """Yields the n-grams of a sequence; none if it is shorter, or n is None."""
+    if n is None:
+        return
     for start in range(len(sequence) - n + 1):
         yield tuple(sequence[start : start + n])
 
@@ -29,10 +31,10 @@ class Overlap:
 
     Args:
         problems: The texts of the test sets' problems.
-        n: Number of words.
+        n: Number of words, None if only equal problems count.
     """
 
-    def __init__(self, problems: Iterable[str], n: int) -> None:
+    def __init__(self, problems: Iterable[str], n: int | None) -> None:
         self._n = n
         self._whole: set[Words] = set()
         self._grams: set[Words] = set()

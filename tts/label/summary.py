@@ -9,11 +9,10 @@ from typing import Final
 
 from tts.budget import Scope
 from tts.core.json import JsonObject, Summary
-from tts.evaluation.record import UsageRow
+from tts.evaluation.record import amounts
 from tts.label.record import ProblemRow
 from tts.label.rules import Labelled
 
-_AMOUNTS: Final = ("samples", "verifications", "prompt_tokens", "completion_tokens", "flops", "dollars")
 _STEPS: Final = {True: "right", False: "wrong", None: "unlabelled"}
 
 
@@ -71,7 +70,7 @@ class Tally:
             self.first_errors[one.first_error] += 1
             self.steps.update(_STEPS[label] for label in one.labels)
         for role, usage in row["usage"].items():
-            self.usage.setdefault(role, Counter()).update(_amounts(usage))
+            self.usage.setdefault(role, Counter()).update(amounts(usage))
             self.code_executions += usage["code_executions"]
         self.limits_hit |= set(row["limits_hit"])
 
@@ -112,7 +111,3 @@ def summarize(tally: Tally, meter: Scope, resumed: int, extra: JsonObject) -> Su
         "limits_hit": sorted(tally.limits_hit),
         **extra,
     }
-
-
-def _amounts(usage: UsageRow) -> dict[str, int]:
-    return {name: usage[name] for name in _AMOUNTS}  # type: ignore[misc]  # flops and dollars are floats

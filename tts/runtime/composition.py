@@ -87,7 +87,7 @@ class Composition:
     @property
     def simulated(self) -> tuple[Simulation, ...]:
         """What of the search is not real, so that its figures are no results."""
-        return simulations(self.config, self.used_engines)
+        return simulations(self.config, self.used_engines, self.policy)
 
     @property
     def in_flight(self) -> int:

@@ -131,10 +131,8 @@ def build_role(
     config: Config, role: Role, engines: Mapping[str, MeteredEngine], sandbox: Sandbox, **provided: object
 ) -> Built:
     """Returns the policy or the verifier; it also receives those of `provided` that it takes."""
-    metered = MeteredSandbox(sandbox, role)
-    return build(
-        with_engines(config[role], role, engines), role, {"seed": config["seed"], "sandbox": metered, **provided}
-    )
+    known = {"seed": config["seed"], "sandbox": MeteredSandbox(sandbox, role), "role": role}
+    return build(with_engines(config[role], role, engines), role, {**known, **provided})
 
 
 def with_engines(config: Config, place: str, engines: Mapping[str, MeteredEngine]) -> dict[str, object]:

@@ -8,10 +8,9 @@ from typing import Final
 
 from tts.budget import Scope
 from tts.core.json import JsonObject, Summary
-from tts.evaluation.record import UsageRow
+from tts.evaluation.record import amounts
 from tts.synthesize.record import RationaleRow
 
-_AMOUNTS: Final = ("samples", "verifications", "prompt_tokens", "completion_tokens", "flops", "dollars")
 _VERDICTS: Final = {True: "right", False: "wrong", None: "open"}
 
 
@@ -47,7 +46,7 @@ class Tally:
         """Adds a record."""
         self.rationales += 1
         for role, usage in row["usage"].items():
-            self.usage.setdefault(role, Counter()).update(_amounts(usage))
+            self.usage.setdefault(role, Counter()).update(amounts(usage))
             self.code_executions += usage["code_executions"]
         self.limits_hit |= set(row["limits_hit"])
         if row["error"] is not None:
@@ -93,7 +92,3 @@ def summarize(tally: Tally, meter: Scope, resumed: int, extra: JsonObject) -> Su
         "limits_hit": sorted(tally.limits_hit),
         **extra,
     }
-
-
-def _amounts(usage: UsageRow) -> dict[str, int]:
-    return {name: usage[name] for name in _AMOUNTS}  # type: ignore[misc]  # flops and dollars are floats

@@ -160,6 +160,7 @@ class Recipe:
         Raises:
             SettingError: One of `arguments` is unknown or wrong.
         """
+        import torch
         from transformers import TrainingArguments
 
         share = self._batch // self.devices
@@ -175,6 +176,7 @@ class Recipe:
             "weight_decay": self._decay,
             "max_grad_norm": self._clip,
             "bf16": self.precision != "float32",
+            "use_cpu": not torch.cuda.is_available(),
             "logging_steps": self._log_every,
             "save_steps": self._save_every,
             "save_total_limit": 2,
@@ -184,6 +186,7 @@ class Recipe:
             "disable_tqdm": True,
             "remove_unused_columns": False,
             "dataloader_pin_memory": False,
+            "ddp_find_unused_parameters": False,
             "label_names": ["labels"],
         }
         try:

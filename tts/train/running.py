@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from functools import partial
+from multiprocessing import get_context
+from multiprocessing.queues import SimpleQueue
 from pathlib import Path
 
 import torch
-from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
-from torch.distributed.launcher.api import LaunchConfig, elastic_launch
+from torch.multiprocessing.spawn import ProcessExitedException, ProcessRaisedException, start_processes
 from transformers import PreTrainedModel, set_seed
 from transformers.utils.logging import disable_progress_bar
 
@@ -104,30 +107,31 @@ def _save(job: TrainJob, trainer: MethodTrainer, folder: Path) -> None:
 
 def _launched(job: TrainJob, folder: Path) -> Figures:
     """Trains in several processes on this machine, each with its device."""
-    launch = LaunchConfig(
-        min_nodes=1,
-        max_nodes=1,
-        nproc_per_node=job.recipe.devices,
-        rdzv_backend="c10d",
-        rdzv_endpoint="localhost:0",
-        run_id=job.key,
-        max_restarts=0,
-        monitor_interval=0.2,
-    )
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    queue: SimpleQueue[Figures] = get_context("spawn").SimpleQueue()
+    variables = {"WORLD_SIZE": str(job.recipe.devices), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+    arguments = (variables, job.config, job.identity, str(folder), queue)
     try:
-        figures: Figures = elastic_launch(launch, _process)(job.config, job.identity, str(folder))[0]
-    except ChildFailedError as error:
-        _, first = error.get_first_failure()
+        start_processes(_process, arguments, job.recipe.devices, start_method="spawn")  # type: ignore[no-untyped-call]
+    except (ProcessRaisedException, ProcessExitedException) as error:
         raise RunError(
-            f"process {first.local_rank} of {job.recipe.devices} failed ({first.message}); the same command goes on "
-            "from the last checkpoint"
+            f"process {error.error_index} of {job.recipe.devices} failed: {str(error).strip().splitlines()[-1]}; the same "
+            "command goes on from the last checkpoint"
         ) from None
-    return figures
+    return queue.get()
 
 
-def _process(config: Config, identity: str, folder: str) -> Figures:
-    """One of several processes: composes the job anew."""
-    return train(compose_train(config, identity), Path(folder))
+def _process(
+    rank: int, variables: dict[str, str], config: Config, identity: str, folder: str, queue: SimpleQueue[Figures]
+) -> None:
+    """One of several processes: composes the job anew. accelerate reads its place from the environment."""
+    os.environ.update(variables, RANK=str(rank), LOCAL_RANK=str(rank))
+    figures = train(compose_train(config, identity), Path(folder))
+    if rank == 0:
+        queue.put(figures)
+    torch.distributed.destroy_process_group()
 
 
 @contextmanager

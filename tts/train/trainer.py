@@ -139,8 +139,8 @@ class Metrics(TrainerCallback):  # type: ignore[misc]
     def on_step_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **others: object
     ) -> None:
-        """Has the last update written as well."""
-        control.should_log |= state.global_step >= state.max_steps
+        """Has the last update written as well, and those of checkpoints: a run that goes on writes the same lines."""
+        control.should_log |= control.should_save or state.global_step >= state.max_steps
 
     def on_log(
         self,
