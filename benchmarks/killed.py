@@ -31,6 +31,9 @@ COMMANDS = {
 TIMES = ("wall_s", "ended_at", "resumed", "generated", "landed_s", "judged_s")
 """What differs between two runs, and whether it was killed."""
 
+DIGITS = 9
+"""Of records (`tts/evaluation/record.py`)."""
+
 
 def start(command: Sequence[str], place: Path) -> subprocess.Popen[bytes]:
     """Starts a command that works in a directory."""
@@ -55,7 +58,10 @@ def left(place: Path) -> dict[str, object]:
 def _timeless(value: object) -> object:
     if isinstance(value, dict):
         return {key: _timeless(part) for key, part in value.items() if key not in TIMES}
-    return [_timeless(part) for part in value] if isinstance(value, list) else value
+    if isinstance(value, list):
+        return [_timeless(part) for part in value]
+    # Trees are not rounded as records are: how requests were batched shows in their last digits.
+    return round(value, DIGITS) if isinstance(value, float) else value
 
 
 def label(run: Path, labelled: Path) -> None:

@@ -60,7 +60,7 @@ class RecordedPolicy(BasePolicy):
         solutions: dict[str, tuple[Solution, ...]] = {}
         for place, row in read_lines(self._path):
             try:
-                key, rows = str(row["id"]), row["solutions"]  # type: ignore[index]
+                key, rows = _id(row["id"]), row["solutions"]  # type: ignore[index]
                 if key in solutions:
                     raise UserError(f"{place}: duplicate id '{key}': put all solutions of a problem in one row")
                 solutions[key] = tuple(self._read(entry, index) for index, entry in enumerate(rows))
@@ -125,6 +125,12 @@ class RecordedPolicy(BasePolicy):
     ) -> AsyncGenerator[Solution, None]:
         """Raises UserError: recorded solutions cannot be revised."""
         raise UserError("recorded solutions cannot be revised: choose a strategy that works on whole solutions")
+
+
+def _id(value: object) -> str:
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        raise TypeError(f"the id is {value!r}, and a text or a whole number is needed")
+    return str(value)
 
 
 def _text(value: object, index: int) -> str:

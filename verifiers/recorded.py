@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
-import math
+from typing import Annotated, TypedDict, cast
+
+from annotated_types import Ge
 
 from tts.core import Problem, Solution, Verdict, Vote
 from tts.core.aggregate import Aggregator
 from tts.core.errors import UserError
+from tts.core.policy import GREEDY
 from tts.core.settings import refused, settings
 from tts.core.traits import VerifierTraits
 from tts.files.paths import expanded
 from tts.files.rows import read_lines
+from tts.files.shapes import RecordError, check_record
 from verifiers.base import BaseVerifier
+
+
+class _Row(TypedDict):
+    """A line of the file."""
+
+    id: str | int
+    index: Annotated[int, Ge(GREEDY)]
+    scores: list[float | None]
 
 
 @settings
@@ -41,17 +53,22 @@ class RecordedVerifier(BaseVerifier):
         Raises:
             UserError: It is missing, or a row is invalid; the message names the line.
         """
+        read: dict[tuple[str, int], tuple[float | None, ...]] = {}
         for place, row in read_lines(self._path):
             try:
-                scores = tuple(None if score is None else float(score) for score in row["scores"])  # type: ignore[index]
-                if not all(score is None or math.isfinite(score) for score in scores):
-                    raise ValueError("a score is not finite")
-                self._scores[str(row["id"]), int(row["index"])] = scores  # type: ignore[index]
-            except (ValueError, LookupError, TypeError) as error:
+                check_record(row, _Row, ("id", "index", "scores"))
+            except RecordError as error:
                 raise UserError(
-                    f"{place}: not a row of recorded scores ({error!r}); "
-                    'expected {"id": ..., "index": ..., "scores": [...]}'
+                    f'{place}: not a row of recorded scores ({error}); expected {{"id": ..., "index": ..., "scores": [...]}}'
                 ) from None
+            found = cast(_Row, row)
+            key = str(found["id"]), found["index"]
+            if key in read:
+                raise UserError(
+                    f"{place}: the scores of problem {key[0]}, solution {key[1]} are given twice; keep one row"
+                )
+            read[key] = tuple(None if score is None else float(score) for score in found["scores"])
+        self._scores = read
 
     async def verify(self, problem: Problem, solution: Solution, prior: Verdict | None = None) -> Verdict:
         """Returns the recorded scores.

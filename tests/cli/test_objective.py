@@ -51,6 +51,12 @@ def test_beyond_the_budget_the_cheaper_run_is_better(a: float, b: float, budget:
     assert dearer < cheaper < 0
 
 
+def test_the_tokens_of_every_role_count() -> None:
+    objective, found = Objective("accuracy", 10), summary(0.5, 50, 50)
+    assert objective.of(found) == 0.5
+    assert objective.of({**found, "completer": {"completion_tokens": 100}}) == pytest.approx(10 / 20 - 1)
+
+
 def test_a_rate_that_is_undefined_is_none_and_one_that_is_not_there_a_mistake() -> None:
     assert Objective("accuracy", 5).of(summary(None, 1, 1)) is None
     with pytest.raises(UserError, match=r"^metric=acuracy: .* it has accuracy"):

@@ -202,17 +202,13 @@ def told_by_one(data: Path) -> list[str]:
     return [f"task.path={data}", *TOLD, "in_flight.problems=1"]
 
 
-def test_results_of_something_else_are_not_touched(tmp_path: Path, data: Path) -> None:
+def test_lines_that_are_no_records_are_put_aside_and_their_solutions_judged_again(tmp_path: Path, data: Path) -> None:
     (tmp_path / "run").mkdir()
     other = write(tmp_path / "run/results.jsonl", [{"id": "p0", "solutions": []}])
     before = other.read_bytes()
-    status, said = judge(tmp_path / "run", f"task.path={data}", *TOLD)
-    assert (status, other.read_bytes()) == (2, before)
-    assert "results.jsonl:1: not a record of python -m tts.judge" in said
-    other.write_text("broken\n")
-    status, said = judge(tmp_path / "run", f"task.path={data}", *TOLD)
-    assert (status, other.read_text()) == (2, "broken\n")
-    assert "results.jsonl:1: not a record" in said
+    status, _ = judge(tmp_path / "run", f"task.path={data}", *TOLD)
+    assert status == 0
+    assert (tmp_path / "run/results.rejected.jsonl").read_bytes() == before
 
 
 def test_greedy_asks_no_further_than_the_first_wrong_step(tmp_path: Path, data: Path) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from tts.bank.codec import unpack
 from tts.bank.store import Store, explaining_errors
 from tts.core.errors import UserError, missing_extra
+from tts.core.secrets import Secrets
 from tts.engines.generating import Completion
 from tts.engines.replay import completion_row
 
@@ -64,7 +65,7 @@ def _samples(store: Store, model: str, damaged: list[int]) -> Samples:
 
 
 def _jsonl(found: Samples, path: Path) -> int:
-    count = 0
+    count, secrets = 0, Secrets()
     with path.open("w", encoding="ascii") as file:
         for _, group in groupby(found, key=lambda sample: sample[0]["key"]):
             samples = list(group)
@@ -72,7 +73,7 @@ def _jsonl(found: Samples, path: Path) -> int:
             sampling = json.loads(samples[0][0]["sampling"])
             completions = [completion_row(completion, seed) for _, seed, completion in samples]
             row = {**request, "sampling": sampling, "completions": completions}
-            file.write(json.dumps(row) + "\n")
+            file.write(secrets.hide(json.dumps(row)) + "\n")
             count += len(samples)
     return count
 

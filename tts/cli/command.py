@@ -12,17 +12,22 @@ from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
 import hydra
+import hydra._internal.hydra
 from hydra.core.plugins import Plugins
 from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 
 from tts.cli.failures import print_error
 from tts.cli.footprint import Footprint
+from tts.cli.hiding import without_secrets
 from tts.cli.jobs import Jobs, RunJob
 from tts.cli.sweep import Sweep, expected
 from tts.config.keys import top_level
+from tts.config.loader import Loader
 from tts.config.refusals import check_options, flags_first, quoted, refusal
+from tts.config.targets import given
 from tts.core.errors import UserError
+from tts.core.secrets import Secrets
 from tts.core.terminal import Terminal
 from tts.files.writing import of_files, refused
 
@@ -41,7 +46,8 @@ def command(config_name: str, run_job: RunJob, arguments: Sequence[str], *, over
     """
     jobs, footprint = Jobs(run_job, top_level(CONF / f"{config_name}.yaml"), overwrites), Footprint()
     try:
-        return _run(config_name, jobs, footprint, arguments)
+        with without_secrets(Secrets(given(arguments))):
+            return _run(config_name, jobs, footprint, arguments)
     finally:
         footprint.clear()
 
@@ -73,9 +79,10 @@ def _run(config_name: str, jobs: Jobs, footprint: Footprint, arguments: Sequence
             jobs.sweep.end()
             return 2
         # No cell raises in a sweep: the error is the launcher's or the sweeper's, for example a dead process.
-        if not jobs.sweep.on:
-            raise
-        _report_stop(jobs.sweep, error)
+        if jobs.sweep.on:
+            _report_stop(jobs.sweep, error)
+        else:
+            traceback.print_exc()  # here, where secrets are hidden
         jobs.statuses.append(1)
     finally:
         jobs.host.close()
@@ -106,7 +113,8 @@ def _system_error(error: BaseException | None) -> OSError | None:
 
 
 def _register() -> None:
-    """Replaces Hydra's basic sweeper and launcher by ours; configurations keep the basic names."""
+    """Replaces Hydra's loader, basic sweeper and launcher by ours; configurations keep the basic names."""
+    hydra._internal.hydra.ConfigLoaderImpl = Loader  # type: ignore[attr-defined]
     known = Plugins.instance().class_name_to_class
     # Hydra executes its plug-ins' modules when it searches for them: a class derived earlier has another base.
     from tts.cli.grid import PLUG_INS

@@ -12,6 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
 from tts.cli.failures import ErrorLog, print_error
+from tts.cli.hiding import clean, without_secrets
 from tts.cli.host import Host
 from tts.cli.objective import Objective
 from tts.cli.run_directory import RunDirectory
@@ -19,7 +20,9 @@ from tts.cli.sweep import Sweep
 from tts.config.build import Config, build, config_hash
 from tts.config.keys import check_top_level
 from tts.config.resolvers import sweeping
+from tts.config.targets import check_targets, named
 from tts.core.errors import RunError, UserError
+from tts.core.secrets import Secrets
 from tts.core.terminal import Terminal
 from tts.files.writing import of_files, refused
 
@@ -71,20 +74,32 @@ class Jobs:
         return "; ".join(errors.messages)
 
     def _run(self, config: DictConfig) -> tuple[int, float | None]:
-        """Runs a job unless it was finished before; returns its exit status and its objective for a sweeper."""
-        console, errors = Terminal(), ErrorLog()
-        console.push_render_hook(errors)
+        """Runs a job; returns its exit status and its objective for a sweeper."""
         plain: Config = OmegaConf.to_container(config, resolve=True, throw_on_missing=False)  # type: ignore[assignment]
         folder = self.folder = Path(HydraConfig.get().runtime.output_dir)
+        secrets = Secrets(plain)
+        with without_secrets(secrets):
+            for place in (folder / ".hydra", *([Path(HydraConfig.get().sweep.dir)] if sweeping() else ())):
+                clean(place, secrets)
+            return self._unless_finished(config, plain, folder, secrets)
+
+    def _unless_finished(
+        self, config: DictConfig, plain: Config, folder: Path, secrets: Secrets
+    ) -> tuple[int, float | None]:
+        console, errors = Terminal(), ErrorLog()
+        console.push_render_hook(errors)
         try:
             if self.sweep.on and not plain["dry_run"]:  # a dry run leaves no status
                 self.sweep.add(folder)
             identity = config_hash(OmegaConf.to_container(config, resolve=False))  # type: ignore[arg-type]
             cell = RunDirectory(folder, identity)
             self.check(plain)
+            check_targets(plain, named(HydraConfig.get().overrides.task))
             if plain["dry_run"]:
                 return self._run_job(self.host, plain, identity, folder, console), None
-            objective: Objective | None = None if plain["objective"] is None else build(plain["objective"], "objective")
+            objective: Objective | None = (
+                None if plain["objective"] is None else build(plain["objective"], "objective", role=Objective)
+            )
             if self.sweep.leaves(folder):
                 failure = cell.failure()
                 return (0, cell.objective(objective)) if failure is None else (failure[0], None)
@@ -100,7 +115,7 @@ class Jobs:
                 with self.host.interruption.leaving(cell.interrupt):
                     status = self._guarded(plain, identity, folder, console, errors)
                 try:
-                    cell.end(status, errors.messages)
+                    cell.end(status, [secrets.hide(message) for message in errors.messages])
                 except RunError:
                     if not status:  # otherwise the reason was told
                         raise

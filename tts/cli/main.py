@@ -9,9 +9,11 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 
+from tts.cli.hiding import without_secrets
 from tts.cli.output import lasting_output
 from tts.config.packages import order
 from tts.core.errors import UserError
+from tts.core.secrets import Secrets
 from tts.core.well_formed import well_formed
 
 COMMANDS = {
@@ -77,7 +79,8 @@ def _run(given: list[str]) -> int:
         raise UserError(_unknown(given[0]))
     _check_names(given)
     order()
-    status: int = import_module(COMMANDS[name][0]).main(given[len(name.split()) :])
+    with without_secrets(Secrets()):
+        status: int = import_module(COMMANDS[name][0]).main(given[len(name.split()) :])
     return status
 
 

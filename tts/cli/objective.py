@@ -5,7 +5,6 @@ from __future__ import annotations
 from tts.core.json import Summary
 from tts.core.settings import PositiveInt, refused, settings
 
-_ROLES = ("policy", "verifier")
 _AMOUNTS = ("dollars", "wall_s")  # floats in `summary.json` that are not rates
 
 
@@ -19,7 +18,7 @@ class Objective:
 
     Args:
         metric: A rate in `summary.json`, such as `accuracy`, `rules_mean`, `f1`.
-        tokens: Maximum mean completion tokens of policy and verifier per problem; None for no limit.
+        tokens: Maximum mean completion tokens of all roles together per problem; None for no limit.
     """
 
     def __init__(self, metric: str, tokens: PositiveInt | None = None) -> None:
@@ -45,6 +44,7 @@ class Objective:
             raise refused("metric", self._metric, f"summary.json has no such rate; it has {', '.join(rates)}")
         if rate is None or self._tokens is None:
             return rate
-        tokens = sum(summary[role]["completion_tokens"] for role in _ROLES if role in summary)
+        costs = (cost for cost in summary.values() if isinstance(cost, dict))
+        tokens = sum(cost.get("completion_tokens", 0) for cost in costs)
         mean = tokens / max(1, summary["n_problems"])
         return rate if mean <= self._tokens else self._tokens / mean - 1

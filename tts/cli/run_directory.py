@@ -21,7 +21,9 @@ from omegaconf import DictConfig, OmegaConf
 from tts.cli.objective import Objective
 from tts.config.build import NOT_SHAPING, Config, config_hash
 from tts.core.errors import UserError
+from tts.core.secrets import Secrets
 from tts.core.settings import inside
+from tts.core.userinfo import without_userinfo
 from tts.files.objects import read_object
 from tts.files.writing import check_folder, write_whole, writing
 
@@ -55,7 +57,8 @@ def cell_name(overrides: Sequence[str], identity: str) -> str:
         (override.partition("=") for override in overrides), key=lambda parts: (len(parts[0]), parts)
     ):
         if re.split(r"[.@]", key.lstrip("+~"))[0] not in NOT_SHAPING:
-            name = value.rsplit("/", 1)[-1].strip("'\"")  # for a path, the file name is enough
+            public = Secrets({key: value}).hide(without_userinfo(value))
+            name = public.rsplit("/", 1)[-1].strip("'\"")  # for a path, the file name is enough
             shown.append(f"{key.lstrip('+')}={name}")
     text = re.sub(r"[^\w.,=@~-]+", "_", ",".join(shown), flags=re.ASCII)[:_LONGEST]
     return f"{text}-{identity}" if text else identity

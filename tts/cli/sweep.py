@@ -13,7 +13,7 @@ from omegaconf import DictConfig
 
 from tts.cli.footprint import Footprint
 from tts.cli.run_directory import RunDirectory
-from tts.core.well_formed import well_formed
+from tts.files.writing import write_whole
 
 
 class Sweep:
@@ -76,7 +76,7 @@ class Sweep:
     def note(self, text: str) -> Path:
         """Writes the error that ended the sweep or a round, rather than a cell, to a file and returns its path."""
         path = self._file.with_name("stopped.txt")
-        path.write_text(well_formed(text), "utf-8")
+        write_whole(path, text)
         return path
 
     def end(self) -> dict[Path, tuple[int, str]]:

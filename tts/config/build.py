@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-import importlib
-import inspect
 import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import tts.config.resolvers  # noqa: F401  configurations use them
-from tts.config.earlier import first_form, present_name
-from tts.config.packages import theirs
+from tts.config.earlier import first_form
+from tts.config.targets import located, of_parts
 from tts.core.annotations import fit
 from tts.core.errors import UserError
 from tts.core.setting_error import SettingError, nearest
@@ -35,7 +33,14 @@ PRICES = ("prompt_price", "completion_price")
 """Keys of an engine's node besides the arguments of its class: dollars per million tokens."""
 
 
-def build(config: Config, where: str, provided: Config | None = None, engines: MakeEngine | None = None) -> Built:
+def build(
+    config: Config,
+    where: str,
+    provided: Config | None = None,
+    engines: MakeEngine | None = None,
+    *,
+    role: object = object,
+) -> Built:
     """Creates the object that a configuration node describes.
 
     Nested nodes with a `_target_` are created first, including those in a mapping without one.
@@ -47,17 +52,19 @@ def build(config: Config, where: str, provided: Config | None = None, engines: M
             those of nested nodes.
         engines: Creates the engines of nested nodes called `engine` from their configuration and path; None creates
             them like all other objects.
+        role: What the object is for: a class or a protocol of this project. Its class is checked before it is called, and
+            those of nested nodes by the parameters that take them.
 
     Raises:
         SettingError: A setting is unknown, missing, of the wrong type, or refused by its class; names its full path.
     """
-    target = _target(config, where)
+    target = _target(config, where, role)
     takes = accepted(target)
     # A group keeps an engine that was set for another class, which this one does not use.
     own = {key: value for key, value in config.items() if key != "_target_" and (key in takes or key != "engine")}
     _check_keys(own, takes, where)
     parts = _Parts(provided or {}, engines)
-    given = {key: parts.made(key, value, f"{where}.{key}") for key, value in own.items()}
+    given = {key: parts.made(key, value, f"{where}.{key}", takes[key].annotation) for key, value in own.items()}
     injected = {key: value for key, value in parts.provided.items() if key in takes and key not in given}
     missing = [key for key, parameter in takes.items() if parameter.required and key not in {*given, *injected}]
     if missing:
@@ -78,7 +85,7 @@ def takes(config: Config, key: str, where: str) -> bool:
     Raises:
         SettingError: There is no such class.
     """
-    return key in accepted(_target(config, where))
+    return key in accepted(_target(config, where, object))
 
 
 @dataclass(frozen=True)
@@ -93,15 +100,16 @@ class _Parts:
     provided: Config
     engines: MakeEngine | None
 
-    def made(self, key: str, value: object, place: str) -> object:
+    def made(self, key: str, value: object, place: str, role: object) -> object:
         """Returns the value with every nested node created."""
         if not isinstance(value, Mapping):
             return value
         if "_target_" not in value:
-            return {name: self.made(name, part, f"{place}.{name}") for name, part in value.items()}
+            part_role = of_parts(role)
+            return {name: self.made(name, part, f"{place}.{name}", part_role) for name, part in value.items()}
         if key == "engine" and self.engines is not None:
             return self.engines(value, place)
-        return build(value, place, self.provided, self.engines)
+        return build(value, place, self.provided, self.engines, role=role)
 
 
 def config_hash(config: Config) -> str:
@@ -114,48 +122,11 @@ def config_hash(config: Config) -> str:
     return hashlib.sha256(json.dumps(first_form(shaping), sort_keys=True).encode()).hexdigest()[:16]
 
 
-def _target(config: Config, where: str) -> Callable[..., object]:
+def _target(config: Config, where: str, role: object) -> type:
     path = config.get("_target_")
     if path is None:
         raise SettingError(where, "no _target_ says which class this configures")
-    try:
-        target = _located(present_name(str(path)))
-    except Exception as error:
-        why = f"cannot be imported ({' '.join(str(error).split())}{theirs(str(path))}){_meant(str(path))}"
-        raise SettingError(f"{where}._target_", why, str(path)) from None
-    return target
-
-
-def _located(path: str) -> Callable[..., object]:
-    """Returns the class that a dotted path names. Hydra's `get_object` does it too, and logs what it cannot import."""
-    *_, last = parts = path.split(".")
-    if len(parts) < 2 or not all(map(str.isidentifier, parts)):
-        raise ImportError(f"{last!r} is no name of a class in a module")
-    for end in range(len(parts) - 1, 0, -1):
-        module = ".".join(parts[:end])
-        try:
-            found: object = importlib.import_module(module)
-        except ModuleNotFoundError as error:
-            if end > 1 and error.name == module:  # perhaps a class with a class inside
-                continue
-            raise
-        for name in parts[end:]:
-            found = getattr(found, name)
-        if not callable(found):
-            raise TypeError(f"{last} is no class")
-        return found
-    raise ImportError(path)
-
-
-def _meant(path: str) -> str:
-    """Returns a hint at the class of the same module that is probably meant; empty if none is similar."""
-    module, _, name = path.rpartition(".")
-    try:
-        held = vars(importlib.import_module(module))
-    except Exception:  # any error of a foreign module; the caller has reported it
-        return ""
-    near = nearest(name, (key for key, value in held.items() if inspect.isclass(value)))
-    return "" if near is None else f"; did you mean '{module}.{near}'?"
+    return located(str(path), f"{where}._target_", role)
 
 
 def _check_keys(given: Iterable[str], known: Iterable[str], where: str) -> None:

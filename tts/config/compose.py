@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.utils import create_config_search_path
+from hydra.core.config_search_path import SearchPathElement
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 from hydra.types import RunMode
@@ -17,7 +17,9 @@ import tts.config.resolvers  # noqa: F401  configurations are written with them
 from tts.config import packages
 from tts.config.build import Config, config_hash
 from tts.config.keys import check_top_level, top_level
+from tts.config.loader import Loader
 from tts.config.refusals import check_options, refusal
+from tts.config.targets import check_targets, named
 from tts.core.errors import UserError
 
 CONF = Path(__file__).resolve().parents[2] / "conf"
@@ -36,8 +38,8 @@ def configuration(name: str, overrides: Sequence[str], folder: str | Path | None
         The resolved configuration, and its hash.
 
     Raises:
-        UserError: An override names something unknown or only for the command line; a value is invalid; or another
-            package shadows one of this project's.
+        UserError: An override names something unknown or only for the command line; a value is invalid; a file names code
+            that is not the user's; or another package shadows one of this project's.
     """
     packages.check()
     for override in overrides:
@@ -47,9 +49,9 @@ def configuration(name: str, overrides: Sequence[str], folder: str | Path | None
     if folder is not None:
         if not Path(folder).is_dir():
             raise UserError(f"config_dir={folder}: no such folder")
-        path.append("user", str(Path(folder).resolve()))
+        path.get_path().insert(-1, SearchPathElement("user", str(Path(folder).resolve())))  # the last is Hydra's schema
     try:
-        config = ConfigLoaderImpl(path).load_configuration(name, list(overrides), run_mode=RunMode.RUN)
+        config = Loader(path).load_configuration(name, list(overrides), run_mode=RunMode.RUN)
         with open_dict(config):
             del config["hydra"]
         plain: Config = OmegaConf.to_container(config, resolve=True)  # type: ignore[assignment]
@@ -57,6 +59,7 @@ def configuration(name: str, overrides: Sequence[str], folder: str | Path | None
     except (HydraException, OmegaConfBaseException) as error:
         raise UserError(refusal(error)) from None
     check_top_level(plain, top_level(CONF / f"{name}.yaml"))
+    check_targets(plain, named(overrides))
     if plain.get("dry_run"):
         raise UserError("dry_run=true: only for the command line; a program checks with Runtime.composed(...)")
     return plain, identity

@@ -50,7 +50,7 @@ def first_form(config: object) -> object:
         kept = {name: value for name, value in config.items() if name not in added or value != added[name]}
         first = {"_target_": (target, _FIRST.get(target, target)), **changed}
         return {
-            name: first[name][1] if name in first and value == first[name][0] else first_form(value)
+            str(name): first[name][1] if name in first and value == first[name][0] else first_form(value)
             for name, value in kept.items()
         }
     if isinstance(config, list):

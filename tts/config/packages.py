@@ -9,6 +9,9 @@ from pathlib import Path
 from tts.core.errors import UserError
 
 NAMES = ("search", "policies", "verifiers")
+OURS = ("tts", *NAMES)
+"""This project's packages."""
+
 _ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -27,7 +30,7 @@ def order() -> None:
 def check() -> None:
     """Raises UserError if another package of one of these names shadows this project's."""
     for name in NAMES:
-        found = _place(name)
+        found = place_of(name)
         if found != _ROOT / name:
             raise UserError(_message(name, found))
 
@@ -41,10 +44,13 @@ def theirs(target: str) -> str:
     return f"; {name} is a package of this project, so {mine[0]} is not imported: give it another name"
 
 
-def _place(name: str) -> Path | None:
-    """Returns the file or folder that a name imports."""
-    spec = util.find_spec(name)
-    if spec is None:
+def place_of(name: str) -> Path | None:
+    """Returns the file or folder that a name imports, without importing it; None if there is none."""
+    try:
+        spec = util.find_spec(name) if name.isidentifier() else None
+    except ValueError:  # made by a program, not found in a file
+        spec = None
+    if spec is None or not (spec.has_location or spec.submodule_search_locations):  # built into the interpreter
         return None
     places = list(spec.submodule_search_locations or ()) or [spec.origin or ""]
     return Path(places[0]).resolve()

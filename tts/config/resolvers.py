@@ -11,9 +11,18 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import OmegaConf
 
+from tts.config.packages import OURS
+from tts.core.errors import UserError
+
 
 def package(name: str) -> str:
-    """Returns the folder of a package, wherever the project is installed: `${package:policies.embedded}`."""
+    """Returns the folder of a package of this project, wherever that is installed: `${package:policies.embedded}`.
+
+    Raises:
+        UserError: It is another's: its code would be executed to find it.
+    """
+    if name.partition(".")[0] not in OURS:
+        raise UserError(f"${{package:{name}}}: only packages of this project can be named, {', '.join(OURS)}")
     return str(resources.files(name))
 
 

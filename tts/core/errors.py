@@ -2,8 +2,18 @@
 
 from __future__ import annotations
 
+from tts.core.userinfo import without_userinfo
 
-class UserError(Exception):
+
+class _ShownError(Exception):
+    """An error whose message is printed and recorded, without the passwords of URLs in it."""
+
+    def __str__(self) -> str:
+        """Returns the message."""
+        return without_userinfo(super().__str__())
+
+
+class UserError(_ShownError):
     """A mistake that the user can fix: the message names the thing, the place and the remedy.
 
     The command line prints it without a traceback and exits with status 2. Raise it before any compute is spent, if
@@ -18,7 +28,7 @@ class RunError(UserError):
     """
 
 
-class ProblemError(Exception):
+class ProblemError(_ShownError):
     """An error that ends only the current problem; its message is recorded and the run continues."""
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from numbers import Real
 
 from tts.core.errors import UserError
+from tts.core.userinfo import without_userinfo
 
 _LONG = 60
 
@@ -30,7 +31,8 @@ class SettingError(UserError):
     def __str__(self) -> str:
         """Returns `search.n=0: at least 1 is needed`."""
         given = self.setting if self.value is None else f"{self.setting}={self.value}"
-        return (f"{given}: " if given else "") + self.problem + (f" ({self.owner})" if self.owner else "")
+        message = (f"{given}: " if given else "") + self.problem + (f" ({self.owner})" if self.owner else "")
+        return without_userinfo(message)
 
     def inside(self, place: str) -> SettingError:
         """Returns the error with `place`, the object's path, in front of the setting's path."""

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Literal
 
 from tts.core.aggregate import aggregate
 from tts.core.errors import UserError
+from tts.core.secrets import Secrets
 from tts.core.selection import SELECTIONS
 from tts.core.verdict import Vote
 from tts.core.well_formed import well_formed
@@ -163,7 +164,7 @@ def tree_path(folder: Path, problem: str) -> Path:
 
 def save_tree(tree: Tree, folder: Path) -> None:
     """Writes a tree as node-link JSON."""
-    text = well_formed(json.dumps(_node_link(tree), ensure_ascii=False))
+    text = well_formed(Secrets().hide(json.dumps(_node_link(tree), ensure_ascii=False)))
     tree_path(folder, tree.problem).write_text(text + "\n", "utf-8")
 
 

@@ -95,7 +95,7 @@ def compose_job(config: Config, identity: str, resources: Resources, own: Choice
     """
     own = own or Choices()
     check_groups(config, [group for group in ("task", *GROUPS) if group not in own.own()])
-    task = own.task or TASK.checked(build(config["task"], "task"))
+    task = own.task or TASK.checked(build(config["task"], "task", role=Task))
     with inside("task"):
         task.check()
     search = compose(config, identity, resources, own)

@@ -9,7 +9,9 @@ from tts.core import Candidate, Problem, SearchResult
 from tts.core.grader import Grader
 from tts.core.plurality import plurality
 from tts.core.selection import right_answer, right_choice
+from tts.core.settings import NonNegativeFloat, NonNegativeInt
 from tts.core.solution import FinishReason
+from tts.files.shapes import RecordError, check_record
 
 # Engines' floating-point noise is far below the ninth digit; written files must not depend on it.
 _DIGITS = 9
@@ -19,14 +21,14 @@ _SUMMED: Final = ("samples", "verifications", "prompt_tokens", "completion_token
 class UsageRow(TypedDict):
     """A role's usage on a problem; as in `tts.budget.Usage`."""
 
-    calls: int
-    samples: int
-    prompt_tokens: int
-    completion_tokens: int
-    verifications: int
-    code_executions: int
-    flops: float
-    dollars: float
+    calls: NonNegativeInt
+    samples: NonNegativeInt
+    prompt_tokens: NonNegativeInt
+    completion_tokens: NonNegativeInt
+    verifications: NonNegativeInt
+    code_executions: NonNegativeInt
+    flops: NonNegativeFloat
+    dollars: NonNegativeFloat
 
 
 class SolutionRow(TypedDict):
@@ -36,7 +38,7 @@ class SolutionRow(TypedDict):
     text: str
     steps: list[str]
     finish_reason: FinishReason
-    tokens: int
+    tokens: NonNegativeInt
     answer: str | None
     group: int | None
     correct: bool
@@ -72,7 +74,7 @@ class Record(_ProblemRow, _Cost):
     majority_correct: bool | None
     solutions: list[SolutionRow]
     error: str | None
-    wall_s: float
+    wall_s: NonNegativeFloat
 
 
 async def solved(problem: Problem, result: SearchResult, meter: Scope, grader: Grader) -> Record:
@@ -98,6 +100,28 @@ async def solved(problem: Problem, result: SearchResult, meter: Scope, grader: G
         "error": None,
         "wall_s": round(meter.wall_s, 3),
     }
+
+
+_NEEDED = (
+    *("id", "question", "answer", "prediction", "chosen", "correct", "majority_correct", "solutions", "usage"),
+    *("limits_hit", "error", "wall_s"),
+)
+
+
+def checked(value: object) -> Record:
+    """Returns a record that was read from a file.
+
+    Raises:
+        RecordError: It is none.
+    """
+    check_record(value, Record, _NEEDED)
+    record = cast(Record, value)
+    if record["chosen"] is not None and not 0 <= record["chosen"] < len(record["solutions"]):
+        raise RecordError(f"chosen={record['chosen']}: it has {len(record['solutions'])} solutions")
+    for role, usage in record["usage"].items():
+        if unknown := usage.keys() - UsageRow.__annotations__.keys():
+            raise RecordError(f"usage.{role}: no such figure: {', '.join(sorted(unknown))}")
+    return record
 
 
 def failed(problem: Problem, error: str, meter: Scope) -> Record:

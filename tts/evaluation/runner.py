@@ -15,7 +15,7 @@ from tts.core.grader import Grader
 from tts.core.json import JsonObject, Summary
 from tts.core.tree import save_tree
 from tts.evaluation.doubts import Doubts
-from tts.evaluation.record import Record, failed, solved
+from tts.evaluation.record import Record, checked, failed, solved
 from tts.evaluation.summary import Tally, summarize
 from tts.files.jsonl_log import JsonlLog, MemoryLog
 from tts.files.writing import write_whole, writing
@@ -135,11 +135,15 @@ def _content(row: Mapping[str, object]) -> str:
     return json.dumps([row.get(name) for name in ("id", "question", "answer", "messages", "attachments")])
 
 
-def _kept_key(_: str, record: Record) -> Hashable | None:
+def _kept_key(_: str, read: Record) -> Hashable | None:
     """Returns the key of an earlier run's record: it is valid for the problem with the same content.
 
     Records with an error, or cut short by a limit of the whole run, have none and are recreated.
+
+    Raises:
+        RecordError: It is none.
     """
+    record = checked(read)
     if record["error"] is not None or any(limit.startswith("run.") for limit in record["limits_hit"]):
         return None
     return _content(record)

@@ -58,7 +58,7 @@ def compose_export(config: Config, identity: str, resources: Resources) -> Expor
     if config["data"] is None:
         raise UserError("data: name the file: tts export data=RUN/train.jsonl format=trl")
     data = read_data(_file(config["data"]))
-    form: Format = build(config["format"], "format")
+    form: Format = build(config["format"], "format", role=Format)
     form.check(data)
     return ExportJob(identity, data, form)
 

@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections import defaultdict, deque
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from io import FileIO
 from itertools import chain
 from pathlib import Path
 from typing import Generic, Literal, TypeVar
 
-from tts.core.errors import RunError, UserError
+from tts.core.errors import RunError
+from tts.core.secrets import Secrets
 from tts.core.well_formed import well_formed
 from tts.files.writing import replaced, writing
 
+_log = logging.getLogger(__name__)
+
 Record = TypeVar("Record")
 RecordKey = Callable[[str, Record], Hashable | None]
-"""From an existing record's place and the record to its key; None if the record must be recreated."""
+"""From an existing record's place and the record to its key; None if the record must be recreated.
+
+It raises ValueError for a value that is not such a record, which is then put aside.
+"""
 
 
 class JsonlLog(Generic[Record]):
@@ -34,12 +41,13 @@ class JsonlLog(Generic[Record]):
         self._places: dict[int, tuple[int, int]] = {}  # offset and size in bytes by number
         self._left: defaultdict[Hashable, deque[tuple[int, int]]] = defaultdict(deque)
         self._end = 0
+        self._secrets = Secrets()
 
     def __enter__(self) -> JsonlLog[Record]:
         """Opens the file.
 
         Raises:
-            UserError: A complete line is not a record; nothing was changed.
+            UserError: The file holds the records of another task or configuration; nothing was changed.
             RunError: It cannot be written.
         """
         self._file: FileIO
@@ -88,7 +96,7 @@ class JsonlLog(Generic[Record]):
         Raises:
             RunError: The disk is full, or the file cannot be written for another reason.
         """
-        data = _line(record)
+        data = self._line(record)
         with writing(self._path.parent):
             # A record that could not be written completely does not count, and the next one overwrites it.
             self._file.seek(self._end)
@@ -117,40 +125,53 @@ class JsonlLog(Generic[Record]):
                 old.seek(offset)
                 line = old.read(size)
                 if edit is not None:
-                    line = _line(edit(number, json.loads(line)))
+                    line = self._line(edit(number, json.loads(line)))
                 new.write(line)
             for offset, size in chain.from_iterable(self._left.values()):
                 old.seek(offset)
                 new.write(old.read(size))
 
     def _continue(self, key: RecordKey[Record]) -> None:
-        end = 0
+        end, rejected = 0, []
         with self._path.open("rb") as file:
             for count, line in enumerate(file, 1):
                 if not line.endswith(b"\n"):
                     break
                 place = f"{self._path}:{count}"
                 try:
-                    record = json.loads(line)
-                except ValueError as error:
-                    raise UserError(
-                        f"{place}: not a record ({error}); remove the line, or use another folder"
-                    ) from None
-                known = key(place, record)
-                if known is not None:
-                    self._left[known].append((end, len(line)))
+                    known = key(place, json.loads(line))
+                except (ValueError, RecursionError) as error:  # not JSON, or no record of this command
+                    rejected.append((f"{place}: {error}", line))
+                else:
+                    if known is not None:
+                        self._left[known].append((end, len(line)))
                 end += len(line)
+        self._put_aside(rejected)
         self._open("r+b")
         self._file.truncate(end)
         self._end = end
+
+    def _put_aside(self, rejected: Sequence[tuple[str, bytes]]) -> None:
+        """Keeps the lines that are no records in a file of their own, and says so once."""
+        if not rejected:
+            return
+        aside = self._path.with_suffix(f".rejected{self._path.suffix}")
+        before = set(aside.read_bytes().splitlines(keepends=True)) if aside.is_file() else set()
+        with aside.open("ab") as file:
+            file.writelines(line for _, line in rejected if line not in before)
+        _log.warning(
+            "%s; lines that do not hold: %d, put aside in %s; their problems are done again",
+            rejected[0][0],
+            len(rejected),
+            aside.name,
+        )
 
     def _open(self, mode: Literal["w+b", "r+b"]) -> None:
         # Unbuffered: closing the file does not retry failed writes.
         self._file = self._path.open(mode, buffering=0)
 
-
-def _line(record: object) -> bytes:
-    return well_formed(json.dumps(record, ensure_ascii=False)).encode() + b"\n"
+    def _line(self, record: object) -> bytes:
+        return well_formed(self._secrets.hide(json.dumps(record, ensure_ascii=False))).encode() + b"\n"
 
 
 class MemoryLog(Generic[Record]):

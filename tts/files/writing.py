@@ -11,6 +11,7 @@ from pathlib import Path
 
 from tts.core.errors import RunError, UserError
 from tts.core.json import JsonObject
+from tts.core.secrets import Secrets
 from tts.core.well_formed import well_formed
 
 _WRITTEN = (".json", ".jsonl", ".log", ".lock", ".tmp")
@@ -69,7 +70,7 @@ def writing(folder: Path) -> Iterator[None]:
 def write_whole(path: Path, text: str) -> None:
     """Writes a file atomically: completely or not at all, even if the process is killed or the power fails."""
     with replaced(path) as part:
-        part.write_text(well_formed(text), "utf-8")
+        part.write_text(well_formed(Secrets().hide(text)), "utf-8")
 
 
 @contextmanager
@@ -90,10 +91,10 @@ def replaced(path: Path) -> Iterator[Path]:
 
 def write_lines(path: Path, rows: Iterable[JsonObject]) -> int:
     """Writes rows as JSON lines, each as it comes, but the file completely or not at all; returns their number."""
-    count = 0
+    count, secrets = 0, Secrets()
     with replaced(path) as part, part.open("w", encoding="utf-8") as file:
         for row in rows:
-            file.write(well_formed(json.dumps(row, ensure_ascii=False)) + "\n")
+            file.write(well_formed(secrets.hide(json.dumps(row, ensure_ascii=False))) + "\n")
             count += 1
     return count
 

@@ -12,6 +12,7 @@ from tts.core import Verdict
 from tts.core.errors import ProblemError, UserError
 from tts.core.json import JsonObject, Summary
 from tts.core.settings import inside
+from tts.core.task import Task
 from tts.core.verifier import Verifier
 from tts.engines.base import asks_server, report_of
 from tts.engines.metered import MeteredEngine
@@ -155,8 +156,8 @@ def compose_judge(config: Config, identity: str, resources: Resources, own: Choi
         config = {**config, "verifier": None}
     sandbox = resources.sandbox(config["sandbox"], bank_of(config.get("bank"), resources))
     engines = engines_of(config, _ROLES, resources, own.engines)
-    task = labelled_source(build(config["task"], "task"))
-    threshold: Threshold = build(config["threshold"], "threshold")
+    task = labelled_source(build(config["task"], "task", role=Task))
+    threshold: Threshold = build(config["threshold"], "threshold", role=Threshold)
     verifier = own.verifier or VERIFIER.checked(build_role(config, "verifier", engines, sandbox))
     _check_verifier(verifier, threshold)
     with inside("task"):
@@ -168,9 +169,9 @@ def compose_judge(config: Config, identity: str, resources: Resources, own: Choi
         items=list(task.solutions()),
         verifier=verifier,
         threshold=threshold,
-        bootstrap=build(config["bootstrap"], "bootstrap"),
+        bootstrap=build(config["bootstrap"], "bootstrap", role=Bootstrap),
         sandbox=sandbox,
-        budget=build(config["budget"], "budget"),
+        budget=build(config["budget"], "budget", role=Budget),
         engines=engines,
     )
     subsets: dict[str, list[Judged]] = {}

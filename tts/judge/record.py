@@ -11,6 +11,7 @@ from tts.budget import Scope
 from tts.config.build import Config, config_hash
 from tts.config.contents import with_contents
 from tts.core import Verdict
+from tts.core.settings import NonNegativeFloat, NonNegativeInt
 from tts.evaluation.record import UsageRow, cost, rounded
 from tts.judge.judged import Judged
 from tts.runtime.keyed_records import KeyedRecords
@@ -34,13 +35,13 @@ class VerdictRow(TypedDict):
     subset: str
     label: int
     prediction: int | None
-    steps: int
+    steps: NonNegativeInt
     scores: list[float | None]
     votes: list[list[float | None]]
     usage: UsageRow
     limits_hit: list[str]
     error: str | None
-    wall_s: float
+    wall_s: NonNegativeFloat
     ended_at: float
     key: str
 
@@ -117,7 +118,7 @@ class Resume(KeyedRecords):
         super().__init__(
             {item.problem.id: key_of(item, configuration) for item in items},
             ("id", "key", "scores", "usage", "error", "limits_hit"),
-            "python -m tts.judge",
+            VerdictRow,
             "judged with another configuration (verifier, the files that it reads, sandbox, seed, budget.problem)",
         )
 

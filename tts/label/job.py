@@ -171,14 +171,14 @@ def compose_label(config: Config, identity: str, resources: Resources) -> LabelJ
         config = {**config, "verifier": None}
     check_groups(config, _GROUPS)
     check_engine(config["verifier"])
-    completions: Completions = build(config["completions"], "completions")
+    completions: Completions = build(config["completions"], "completions", role=Completions)
     if not completions.most:
         # Nothing is completed: whatever completes by default takes no part, and needs no engine.
         config = {**config, "completer": config["policy"]}
     sandbox = resources.sandbox(config["sandbox"], bank_of(config.get("bank"), resources))
     engines = engines_of(config, _ROLES, resources)
     grader: Grader = GRADER.checked(resources.grader(config["grading"], sandbox))
-    task: Task = TASK.checked(build(config["task"], "task"))
+    task: Task = TASK.checked(build(config["task"], "task", role=Task))
     with inside("task"):
         task.check()
     judged = config["verifier"] is not None
@@ -190,12 +190,12 @@ def compose_label(config: Config, identity: str, resources: Resources) -> LabelJ
         policy=POLICY.checked(build_role(config, "policy", engines, sandbox)),
         completer=POLICY.checked(build_role(config, "completer", engines, sandbox)),
         verifier=VERIFIER.checked(build_role(config, "verifier", engines, sandbox, grader=grader)) if judged else None,
-        rule=build(config["rule"], "rule"),
-        sampling=build(config["sampling"], "sampling"),
+        rule=build(config["rule"], "rule", role=Rule),
+        sampling=build(config["sampling"], "sampling", role=Sampling),
         completions=completions,
         grader=grader,
         sandbox=sandbox,
-        budget=build(config["budget"], "budget"),
+        budget=build(config["budget"], "budget", role=Budget),
         engines={place: engine for place, engine in engines.items() if completions.most or place != "completer"},
     )
     check_engines(config, job.engines, job.budget)

@@ -13,6 +13,7 @@ from tts.config.contents import with_contents
 from tts.core import Problem, Solution
 from tts.core.grader import Grader
 from tts.core.json import JsonObject
+from tts.core.settings import NonNegativeFloat, NonNegativeInt
 from tts.core.solution import FinishReason
 from tts.evaluation.record import UsageRow, cost, rounded
 from tts.label.evidence import Count, Evidence
@@ -37,10 +38,10 @@ class SolutionRow(TypedDict):
     text: str
     steps: list[str]
     finish_reason: FinishReason
-    tokens: int
+    tokens: NonNegativeInt
     answer: str | None
     correct: bool | None
-    counts: list[list[int]]
+    counts: list[list[NonNegativeInt]]
     scores: NotRequired[list[float | None]]
 
 
@@ -59,14 +60,14 @@ class ProblemRow(TypedDict):
     answer: str | None
     messages: NotRequired[list[dict[str, str]]]
     attachments: NotRequired[list[dict[str, str]]]
-    samples: dict[str, int]
-    pass_at_1: list[int]
+    samples: dict[str, NonNegativeInt]
+    pass_at_1: list[NonNegativeInt]
     skipped: str | None
     solutions: list[SolutionRow]
     usage: dict[str, UsageRow]
     limits_hit: list[str]
     error: str | None
-    wall_s: float
+    wall_s: NonNegativeFloat
     key: str
 
 
@@ -148,7 +149,7 @@ class Resume(KeyedRecords):
         super().__init__(
             {problem.id: _key(problem.to_json(), problem.metadata, configuration) for problem in problems},
             ("id", "key", "samples", "solutions", "error", "limits_hit"),
-            "tts label",
+            ProblemRow,
             f"sampled with another configuration ({', '.join(_SHAPE_EVIDENCE)}, budget.problem; the rule only if "
             "completions=adaptive)",
         )

@@ -9,9 +9,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import yaml
-
 from tts.config.build import NOT_SHAPING
+from tts.config.yaml_files import read_yaml
 from tts.core.errors import UserError
 from tts.files.objects import read_object
 from tts.runtime.simulations import SAID
@@ -216,6 +215,6 @@ def _sum(values: Iterable[object]) -> float:
 
 def _yaml(path: Path) -> object:
     try:
-        return yaml.load(path.read_bytes(), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-    except (OSError, yaml.YAMLError):
+        return read_yaml(path)
+    except UserError:
         return None

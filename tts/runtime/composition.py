@@ -158,15 +158,16 @@ def compose(config: Config, identity: str, resources: Resources, own: Choices | 
     sandbox = resources.sandbox(config["sandbox"], bank_of(config.get("bank"), resources))
     engines = engines_of(config, _ROLES, resources, own.engines)
     grader = own.grader or GRADER.checked(resources.grader(config["grading"], sandbox))
+    seed = {"seed": config["seed"]}
     made = Composition(
         config=config,
         identity=identity,
         policy=own.policy or POLICY.checked(build_role(config, "policy", engines, sandbox)),
         verifier=own.verifier or VERIFIER.checked(build_role(config, "verifier", engines, sandbox, grader=grader)),
-        strategy=own.strategy or STRATEGY.checked(build(config["search"], "search", {"seed": config["seed"]})),
+        strategy=own.strategy or STRATEGY.checked(build(config["search"], "search", seed, role=SearchStrategy)),
         sandbox=sandbox,
         grader=grader,
-        budget=build(config["budget"], "budget"),
+        budget=build(config["budget"], "budget", role=Budget),
         engines=engines,
     )
     check_needs(made.strategy, made.policy, made.verifier)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 
 from tts.core.errors import UserError
+from tts.files.shapes import check_record
 
 
 class KeyedRecords:
@@ -15,14 +16,14 @@ class KeyedRecords:
     Args:
         keys: The key of each item's record, by the item's id.
         fields: The fields that every record has.
-        command: What writes such records, for messages.
+        shape: The `TypedDict` of a record.
         differs: What can be different if the key is, for messages.
     """
 
-    def __init__(self, keys: Mapping[str, str], fields: Collection[str], command: str, differs: str) -> None:
+    def __init__(self, keys: Mapping[str, str], fields: Collection[str], shape: type, differs: str) -> None:
         self._keys = keys
-        self._fields = frozenset(fields)
-        self._command, self._differs = command, differs
+        self._fields = tuple(fields)
+        self._shape, self._differs = shape, differs
         self._held: set[str] = set()
 
     @property
@@ -38,11 +39,12 @@ class KeyedRecords:
         """Returns the id of a record's item, None if the record must be recreated.
 
         Raises:
-            UserError: The record is of another task or configuration, or not a record of this command.
+            RecordError: It is not a record of this command.
+            UserError: The record is of another task or configuration.
         """
         elsewhere = "give this run its own folder (hydra.run.dir=...), or delete the file to start over"
-        if not isinstance(row, dict) or not self._fields <= row.keys():
-            raise UserError(f"{place}: not a record of {self._command}; {elsewhere}")
+        check_record(row, self._shape, self._fields)
+        assert isinstance(row, dict)
         name = str(row["id"])
         if name not in self._keys:
             raise UserError(f"{place}: '{name}' is not in this task (other data, or a smaller task.limit); {elsewhere}")

@@ -11,8 +11,10 @@ from tts.budget import Budget, Role
 from tts.config.build import Built, Config, build, takes
 from tts.core.annotations import fit
 from tts.core.errors import UserError
+from tts.core.policy import Policy
 from tts.core.setting_error import nearest, refused
 from tts.core.settings import OneOf, PositiveInt, Text, inside
+from tts.core.verifier import Verifier
 from tts.engines.base import BaseEngine
 from tts.engines.metered import MeteredEngine, metered
 from tts.runtime.clocks import CLOCKS
@@ -21,6 +23,9 @@ from tts.sandbox.base import Sandbox
 from tts.sandbox.metered import MeteredSandbox
 
 _LEAST_PROBLEMS = 64
+
+_INTERFACES: Mapping[Role, object] = {"policy": Policy, "completer": Policy, "verifier": Verifier}
+"""What the parts of each role implement; other commands have roles of their own, whose contract is checked after."""
 
 _SETTINGS: Mapping[str, object] = {
     "clock": Annotated[str, OneOf(CLOCKS)],
@@ -132,7 +137,8 @@ def build_role(
 ) -> Built:
     """Returns the policy or the verifier; it also receives those of `provided` that it takes."""
     known = {"seed": config["seed"], "sandbox": MeteredSandbox(sandbox, role), "role": role}
-    return build(with_engines(config[role], role, engines), role, {**known, **provided})
+    node = with_engines(config[role], role, engines)
+    return build(node, role, {**known, **provided}, role=_INTERFACES.get(role, object))
 
 
 def with_engines(config: Config, place: str, engines: Mapping[str, MeteredEngine]) -> dict[str, object]:

@@ -54,7 +54,9 @@ class Resources:
             bank: Stores its samples if it is `Identified`; None for no bank.
         """
         arguments = {key: value for key, value in config.items() if key not in ("record", *PRICES)}
-        engine = self.banked(self._once(self._engines, arguments, lambda: build(arguments, where)), bank)
+        engine = self.banked(
+            self._once(self._engines, arguments, lambda: build(arguments, where, role=BaseEngine)), bank
+        )
         record = fit(config.get("record"), Text | None, f"{where}.record")
         return engine if record is None else Recorder(generating(engine), str(record))
 
@@ -67,7 +69,7 @@ class Resources:
 
     def sandbox(self, config: Config, bank: Bank | None = None) -> Sandbox:
         """Returns the sandbox that a node describes, not started yet; code whose outcome is in the bank is not run."""
-        sandbox = self._once(self._sandboxes, config, lambda: build(config, "sandbox"))
+        sandbox = self._once(self._sandboxes, config, lambda: build(config, "sandbox", role=Sandbox))
         if bank is None or not isinstance(sandbox, IdentifiedSandbox):
             return sandbox
         return self._banked_sandboxes.setdefault((id(sandbox), bank.path), BankedSandbox(sandbox, bank))
@@ -75,7 +77,7 @@ class Resources:
     def grader(self, config: Config, sandbox: Sandbox) -> Grader:
         """Returns the grader that a node describes; it runs code in `sandbox`."""
         key = {**config, "sandbox": id(sandbox)}
-        return self._once(self._graders, key, lambda: build(config, "grading", {"sandbox": sandbox}))
+        return self._once(self._graders, key, lambda: build(config, "grading", {"sandbox": sandbox}, role=Grader))
 
     def bank(self, path: str | Path) -> Bank:
         """Returns the bank at a path.

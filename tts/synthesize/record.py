@@ -11,6 +11,7 @@ from tts.budget import Scope
 from tts.config.build import Config, config_hash
 from tts.config.contents import with_contents
 from tts.core.rationale import Judged, Rationale, Reason
+from tts.core.settings import NonNegativeFloat, NonNegativeInt
 from tts.evaluation.record import UsageRow, cost
 from tts.runtime.keyed_records import KeyedRecords
 from tts.synthesize.items import Item
@@ -60,13 +61,13 @@ class RationaleRow(LabelColumns):
     judged: list[int]
     index: int | None
     verdict: bool | None
-    tokens: int
+    tokens: NonNegativeInt
     messages: list[dict[str, str]]
     dropped: Reason | None
     usage: dict[str, UsageRow]
     limits_hit: list[str]
     error: str | None
-    wall_s: float
+    wall_s: NonNegativeFloat
     key: str
 
 
@@ -138,7 +139,7 @@ class Resume(KeyedRecords):
         super().__init__(
             {item.id: _key(item, configuration) for item in items},
             ("id", "key", "judged", "messages", "error", "limits_hit"),
-            "tts synthesize",
+            RationaleRow,
             f"written with another configuration ({', '.join(_SHAPE_RATIONALES)}, budget.problem)",
         )
 

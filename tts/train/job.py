@@ -103,11 +103,11 @@ def compose_train(config: Config, identity: str) -> TrainJob:
     path = config["data"].get("path", "???")
     if path == "???":
         raise UserError("data.path: no file is named; give the one that tts label, tts synthesize or tts filter wrote")
-    recipe: Recipe = build(config["trainer"], "trainer")
+    recipe: Recipe = build(config["trainer"], "trainer", role=Recipe)
     with inside("trainer"):
         recipe.check()
-    base: Base = build(config["base"], "base")
-    method: Method[Sized] = build(config["method"], "method", _provided(config))
+    base: Base = build(config["base"], "base", role=Base)
+    method: Method[Sized] = build(config["method"], "method", _provided(config), role=Method)
     if method.compares and base.checkpoint is None and "scoring" in _parameters(config):
         raise UserError(
             "base: an implicit PRM is read beside the model that it was trained from, and that one is random here; train "

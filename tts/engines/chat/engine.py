@@ -6,6 +6,7 @@ the start (`tts.engines.chat.probe`), and what it cannot do is said, and done he
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
@@ -16,6 +17,7 @@ import httpx
 
 from tts.core.errors import EngineError, UserError
 from tts.core.json import JsonObject
+from tts.core.secrets import Secrets, key_of
 from tts.core.setting_error import nearest
 from tts.core.settings import (
     NonNegativeFloat,
@@ -28,6 +30,7 @@ from tts.core.settings import (
     refused,
     settings,
 )
+from tts.core.userinfo import without_userinfo
 from tts.engines.base import Identity
 from tts.engines.chat.continuation import STYLES, StyleName, opened
 from tts.engines.chat.fields import LIMITS, OPTIONAL, HostFields, LimitName, room
@@ -39,7 +42,6 @@ from tts.engines.generating import Completion, Request
 from tts.engines.http.client import Http
 from tts.engines.http.endpoints import Endpoints
 from tts.engines.http.failures import RefusedError, explain
-from tts.engines.http.keys import key_of
 from tts.engines.http.parts import Parts
 from tts.engines.http.urls import BaseUrls, base_urls
 from tts.engines.logprobs import Wire
@@ -116,16 +118,17 @@ class ChatEngine:
         self.parameters = parameters
         urls = base_urls(base_url)
         self.capacity = in_flight * len(urls)
-        self._url = ", ".join(urls)
+        self._url = without_userinfo(", ".join(urls))
         self._endpoints = Endpoints(urls, in_flight)
         self._key_env = api_key_env
         pace = HostLimits(requests_per_minute, tokens_per_minute, patience)
-        self._http = Http(api_key_env, timeout, retries, patience, pace)
+        self._http = Http(api_key_env, timeout, retries, patience, pace, {"urls": urls, "extra_body": extra_body})
         self._samples_per_request = samples_per_request
         self._continuation = continuation
         self._room_to_think = reasoning_tokens
         effort: dict[str, object] = {} if reasoning_effort is None else {"reasoning_effort": reasoning_effort}
         self._extra = {**effort, **(extra_body or {})}
+        self._public_extra: JsonObject = json.loads(Secrets(self._extra).hide(json.dumps(self._extra)))
         self.fields = HostFields(f"'{model}' at {self._url}", _limit(token_limit), omit)
         self._revision = revision
         self._parts = Parts()
@@ -231,7 +234,11 @@ class ChatEngine:
         where = {"url": self._url} if self._revision is None else {"revision": self._revision}
         can = self._can
         turns = {"continuation": can.continuation, "keeps_blanks": can.keeps_blanks}
-        sent = {"omitted": list(self.fields.omitted), "reasoning_tokens": self._room_to_think, "extra": self._extra}
+        sent = {
+            "omitted": list(self.fields.omitted),
+            "reasoning_tokens": self._room_to_think,
+            "extra": self._public_extra,
+        }
         return {"engine": "chat", "model": self.name, **where, **turns, **sent}
 
     async def close(self) -> None:

@@ -15,10 +15,10 @@ import httpx
 
 from tts.budget import current
 from tts.core.errors import EngineError
+from tts.core.secrets import Secrets, key_of
 from tts.engines.http.connections import Connections, TooLargeError, raise_file_limit
 from tts.engines.http.endpoints import Endpoint, Endpoints
 from tts.engines.http.failures import Failure, RefusedError, explain, failure_of
-from tts.engines.http.keys import key_of, without_key
 from tts.engines.http.pace import AtOnce, Pace
 from tts.engines.logprobs import Wire
 
@@ -49,14 +49,24 @@ class Http:
         retries: How often a failed request is retried.
         patience: Seconds to wait for servers that are unavailable.
         pace: Decides when attempts are made; None for at once.
+        settings: What else may hold secrets that servers repeat: URLs with passwords, fields of requests.
     """
 
-    def __init__(self, key_env: str, timeout: float, retries: int, patience: float, pace: Pace | None = None) -> None:
+    def __init__(
+        self,
+        key_env: str,
+        timeout: float,
+        retries: int,
+        patience: float,
+        pace: Pace | None = None,
+        settings: object = None,
+    ) -> None:
         self._key_env = key_env
         self._timeout = timeout
         self._retries = retries
         self._patience = patience
         self._pace = pace or AtOnce()
+        self._settings = {"key_env": key_env, "settings": settings}
         self._clients: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, httpx.AsyncClient]]
         self._clients = WeakKeyDictionary()
 
@@ -142,7 +152,7 @@ class Http:
             clients[server] = httpx.AsyncClient(
                 headers={"Authorization": f"Bearer {key}"} if key else {},
                 # httpx's own holds at most 100 connections, a hidden cap on the requests in flight.
-                transport=Connections(),
+                transport=Connections(Secrets(self._settings)),
                 # `_attempt` limits an attempt's total time; httpx would restart its time-out with every byte received.
                 timeout=httpx.Timeout(None, connect=_CONNECT_SECONDS),
             )
@@ -187,5 +197,5 @@ class Http:
         raise RefusedError(status, f"{url}: {reason}")
 
     def _shown(self, response: httpx.Response, length: int) -> str:
-        """Returns the beginning of a response as it may be printed: some servers repeat the key that they refuse."""
-        return without_key(response.text, self._key_env)[:length]
+        """Returns the beginning of a response for a message, without even the shortest key."""
+        return Secrets(self._settings, shortest=1).hide(response.text)[:length]

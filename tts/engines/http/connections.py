@@ -9,6 +9,7 @@ from urllib.request import getproxies, proxy_bypass
 import httpx
 
 from tts.core.errors import UserError
+from tts.core.secrets import Secrets
 
 _MOST_BYTES = 256 * 2**20
 """Bytes of a response, unpacked: several times those of 64 samples of 8192 tokens with 20 alternatives each."""
@@ -27,11 +28,15 @@ class Connections(httpx.AsyncBaseTransport):
     httpcore's pool (1.0) scans all connections and polls the idle ones twice per request: with hundreds in flight that
     takes longer than everything else.
 
+    Args:
+        secrets: What is taken out of each response: some servers repeat the key, and it would be stored as a model's text.
+
     Raises:
         UserError: The certificates that the environment names cannot be read.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, secrets: Secrets) -> None:
+        self._secrets = secrets
         try:
             self._context = httpx.create_ssl_context()  # shared: creating one takes 10 to 20 ms
         except (OSError, ssl.SSLError) as error:
@@ -48,7 +53,9 @@ class Connections(httpx.AsyncBaseTransport):
         """
         connection = self._free.pop() if self._free else self._add(request.url)
         try:
-            response = await _whole(await connection.handle_async_request(request))  # the connection is free after that
+            response = await _whole(
+                await connection.handle_async_request(request), self._secrets
+            )  # the connection is free after that
         except BaseException:
             # A cancelled request's connection may count as taken forever (httpcore 1.0), blocking the next request.
             self._all.remove(connection)
@@ -75,7 +82,7 @@ class Connections(httpx.AsyncBaseTransport):
         return connection
 
 
-async def _whole(response: httpx.Response) -> httpx.Response:
+async def _whole(response: httpx.Response, secrets: Secrets) -> httpx.Response:
     parts, size = [], 0
     async for part in response.aiter_bytes():
         parts.append(part)
@@ -83,7 +90,7 @@ async def _whole(response: httpx.Response) -> httpx.Response:
         if size > _MOST_BYTES:
             raise TooLargeError
     headers = [(name, value) for name, value in response.headers.multi_items() if name.lower() != "content-encoding"]
-    return httpx.Response(response.status_code, headers=headers, content=b"".join(parts))
+    return httpx.Response(response.status_code, headers=headers, content=secrets.hide_in(b"".join(parts)))
 
 
 def raise_file_limit() -> None:

@@ -24,6 +24,7 @@ from tts.core.settings import (
     refused,
     settings,
 )
+from tts.core.userinfo import without_userinfo
 from tts.engines.base import Identity
 from tts.engines.generating import Completion, Request
 from tts.engines.http.client import Http
@@ -104,9 +105,9 @@ class OpenAIEngine:
         self._urls = base_urls(base_url)
         self.capacity = in_flight * len(self._urls)
         self.found: Findings | None = None
-        self._url = ", ".join(self._urls)
+        self._url = without_userinfo(", ".join(self._urls))
         self._key_env = api_key_env
-        self._http = Http(api_key_env, timeout, retries, patience)
+        self._http = Http(api_key_env, timeout, retries, patience, settings=self._urls)
         self._server = Server(self._http, Endpoints(self._urls, in_flight), model)
         self._dialect_name: DialectName = dialect
         self._tokenizer = NamedTokenizer(tokenizer, model)

@@ -1,0 +1,80 @@
+"""Secrets are hidden by value, whatever they are written as."""
+
+from __future__ import annotations
+
+import base64
+import html
+import json
+from urllib.parse import quote
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tts.core.errors import EngineError, UserError
+from tts.core.secrets import Secrets
+from tts.core.setting_error import SettingError
+
+PRINTABLE = st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=12, max_size=40)
+
+
+@given(PRINTABLE, st.text(max_size=20), st.text(max_size=20))
+def test_a_secret_is_hidden_in_every_form(secret: str, before: str, after: str) -> None:
+    secrets = Secrets({"extra_body": {"api_key": secret}})
+    shown = secrets.hide(before + secret + after)
+    assert secret not in shown or secret in "(hidden)"
+    for form in (json.dumps(secret)[1:-1], quote(secret, safe=""), html.escape(secret), secret.encode().hex()):
+        assert form not in secrets.hide(f"x {form} y")
+    for header in (f"Bearer {secret}", f"user:{secret}", f"a:{secret}", secret):
+        code = base64.b64encode(header.encode()).decode()
+        shown = secrets.hide(code)
+        # What is left of it tells at most the parts of characters at its ends.
+        assert max((len(part) for part in shown.split("(hidden)") if part in code[-4:]), default=0) <= 4
+        assert "(hidden)" in shown
+
+
+@given(PRINTABLE)
+def test_the_body_of_an_answer_is_cleaned_whatever_it_escapes(secret: str) -> None:
+    secrets = Secrets({"headers": {"Authorization": f"Bearer {secret}"}})
+    escaped = "".join(f"\\u{ord(character):04x}" for character in secret)
+    body = json.dumps({"text": "\\"}).encode() + f' "{escaped}" {json.dumps(secret)}'.encode()
+    shown = secrets.hide_in(body).decode()
+    assert secret not in shown
+    assert escaped not in shown
+
+
+@given(st.binary(max_size=300))
+def test_a_body_without_secrets_stays_as_it_is(body: bytes) -> None:
+    assert Secrets({"api_key": "sk-0123456789abcdef"}).hide_in(body) == body
+
+
+@given(st.text())
+def test_a_text_without_secrets_stays_as_it_is(text: str) -> None:
+    assert Secrets({"api_key": "sk-0123456789abcdef"}).hide(text) == text
+
+
+@pytest.mark.parametrize("name", ["MY_API_KEY", "HF_TOKEN", "AWS_SECRET_ACCESS_KEY", "DB_PASSWORD", "OPENAI_API_KEY"])
+def test_variables_that_hold_secrets_are_known_by_their_names(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(name, " value-of-it\n")
+    assert Secrets().hide("the value-of-it") == f"the (${name})"
+
+
+@pytest.mark.parametrize("name", ["TOKENIZERS_PARALLELISM", "KEYBOARD", "HOME2", "MONKEY"])
+def test_other_variables_are_no_secrets(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(name, "value-of-it")
+    assert Secrets().hide("the value-of-it") == "the value-of-it"
+
+
+def test_a_variable_that_a_setting_names_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MINE", "value-of-it")
+    assert Secrets({"policy": {"engine": {"api_key_env": "MINE"}}}).hide("value-of-it") == "($MINE)"
+
+
+def test_what_is_too_short_is_no_secret() -> None:
+    assert Secrets({"api_key": "EMPTY"}).hide("EMPTY") == "EMPTY"
+
+
+@pytest.mark.parametrize("kind", [UserError, EngineError, lambda said: SettingError("base_url", said)])
+def test_errors_show_no_passwords_of_urls(kind: type[Exception]) -> None:
+    said = str(kind("http://me:pass@host:1/v1 and https://me@host do not answer; a@b, http://host/@x do"))
+    assert said.endswith("http://(hidden)@host:1/v1 and https://(hidden)@host do not answer; a@b, http://host/@x do")

@@ -1,0 +1,143 @@
+"""Secrets: API keys, tokens and passwords, read in one place, and kept by value out of whatever is shown or stored."""
+
+from __future__ import annotations
+
+import base64
+import html
+import json
+import math
+import os
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from urllib.parse import quote, unquote
+
+from tts.core.errors import UserError
+from tts.core.userinfo import USERINFO
+
+_NAMES = re.compile(
+    r"(^|[_.-])(api[_-]?key|key|token|secret|password|passwd|passphrase|credentials?|authorization)([_.-]|$)",
+    re.IGNORECASE,
+)
+"""Names of environment variables and settings that hold secrets."""
+_SHORTEST = 6
+"""Characters of a secret; shorter values (`EMPTY`, `none`) are no secrets, and would be found in ordinary text."""
+_ESCAPED = re.compile(r"(?<!\\)((?:\\\\)*)\\u00([2-7][0-9a-fA-F])")
+"""A printable ASCII character that JSON did not have to escape."""
+
+
+def key_of(variable: str) -> str | None:
+    """Returns the key that an environment variable holds, without the blanks and line ends around it; None for none.
+
+    Raises:
+        UserError: It holds characters that no key has and no HTTP header can. The message does not show them.
+    """
+    key = os.environ.get(variable, "").strip()
+    if not (key.isascii() and key.isprintable()) or " " in key:
+        raise UserError(f"${variable}: it holds blanks or characters that a key cannot have; set it to the key alone")
+    return key or None
+
+
+class Secrets:
+    """Values that nobody may see.
+
+    Those of the environment: all variables whose names say so (`OPENAI_API_KEY`, `HF_TOKEN`), and those that settings
+    name (`api_key_env`). Those of a configuration: settings whose names say so, also inside of `extra_body`, and
+    passwords in URLs, which are hidden wherever they stand.
+
+    Args:
+        config: The settings, or a part of them.
+        shortest: Characters that the variables named by settings hold at least; 1 for messages, where a word too many may
+            be hidden.
+    """
+
+    def __init__(self, config: object = None, *, shortest: int = _SHORTEST) -> None:
+        found = {**dict(_of_environment(_variables(config), shortest)), **dict(_of_settings(config))}
+        masks: dict[str, str] = {}
+        # The longest first, since one may be part of another.
+        for value in sorted(found, key=len, reverse=True):
+            for form in _forms(value):
+                masks.setdefault(form, found[value])
+        self._masks = tuple(masks.items())
+
+    def hide(self, text: str) -> str:
+        """Returns a text with a mask in place of each secret, as it is or as JSON, HTML, URLs and Basic headers write it."""
+        for form, mask in self._masks:
+            if form in text:
+                text = text.replace(form, mask)
+        return text
+
+    def hide_in(self, content: bytes) -> bytes:
+        """Returns the body of a server's answer without the secrets in it, which some servers repeat."""
+        if not self._masks:
+            return content
+        text = content.decode("utf-8", "surrogateescape")
+        shown = self.hide(text)
+        if "\\u00" in shown:
+            plain = _ESCAPED.sub(_unescaped, shown)
+            hidden = self.hide(plain)
+            shown = shown if hidden == plain else hidden
+        return content if shown == text else shown.encode("utf-8", "surrogateescape")
+
+
+def _of_environment(named: Iterable[str], shortest: int) -> Iterator[tuple[str, str]]:
+    """Yields the secrets of the environment with their masks."""
+    for variable, given in os.environ.items():
+        value = given.strip()
+        if len(value) >= (shortest if variable in named else _SHORTEST if _NAMES.search(variable) else math.inf):
+            yield value, f"(${variable})"
+        for user in USERINFO.findall(value):  # of a proxy
+            yield from _of_userinfo(user)
+
+
+def _variables(config: object) -> set[str]:
+    """Returns the environment variables that settings name."""
+    return {value for name, value in _leaves(config, "") if name.endswith("_env")}
+
+
+def _of_settings(config: object) -> Iterator[tuple[str, str]]:
+    """Yields the secrets of a configuration with their masks."""
+    for name, value in _leaves(config, ""):
+        for user in USERINFO.findall(value):
+            yield from _of_userinfo(user)
+        if _NAMES.search(name) and not name.endswith("_env"):
+            secret = re.sub(r"^(Bearer|Basic)\s+", "", value.strip())
+            if len(secret) >= _SHORTEST:
+                yield secret, "(hidden)"
+
+
+def _of_userinfo(user: str) -> Iterator[tuple[str, str]]:
+    password = user.partition(":")[2]
+    for value in {password, unquote(password)}:
+        if len(value) >= _SHORTEST:
+            yield value, "(hidden)"
+
+
+def _leaves(config: object, name: str) -> Iterator[tuple[str, str]]:
+    """Yields the texts of a configuration with their settings' names."""
+    if isinstance(config, Mapping):
+        for key, value in config.items():
+            yield from _leaves(value, str(key))
+    elif isinstance(config, list | tuple):
+        for value in config:
+            yield from _leaves(value, name)
+    elif isinstance(config, str):
+        yield name, config
+
+
+def _forms(value: str) -> Iterator[str]:
+    """Yields what a secret looks like: as it is, in JSON, in HTML, in URLs, in Base64 wherever it begins, in hexadecimal."""
+    data = value.encode()
+    escaped = json.dumps(value)[1:-1]
+    yield from (value, escaped, escaped.replace("/", "\\/"), html.escape(value), quote(value, safe=""), quote(value))
+    yield quote(value, safe="").lower()
+    for before in range(3):
+        # Only whole characters of the code that do not depend on what is around the secret.
+        first, last = -(-before * 8 // 6), (before + len(data)) * 8 // 6
+        code = base64.b64encode(bytes(before) + data)[first:last].decode()
+        if len(code) >= _SHORTEST:
+            yield from (code, code.replace("+", "-").replace("/", "_"))
+    yield data.hex()
+
+
+def _unescaped(found: re.Match[str]) -> str:
+    return found[1] + json.dumps(chr(int(found[2], 16)))[1:-1]
