@@ -26,6 +26,8 @@ COMMANDS = {
     "filter": ("tts.filter.__main__", "keeps what agrees with the labels, as training data"),
     "export": ("tts.export.__main__", "writes training data as other programs read it"),
     "train": ("tts.train.__main__", "trains the model of a verifier on labels or conversations"),
+    "recipe": ("tts.recipe.__main__", "runs all stages from problems to a trained verifier"),
+    "recipe iterate": ("tts.recipe.iterate", "the same in rounds, each with the verifier of the one before"),
     "report": ("tts.report.__main__", "compares finished runs: tables and a page"),
     "trace": ("tts.trace.__main__", "shows how a search made its choice"),
     "probe": ("tts.cli.probe_command", "shows what a server can do, and what its gaps mean"),
@@ -67,7 +69,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(given: list[str]) -> int:
     if not given or given[0] in ("-h", "--help", "help"):
-        print(_HELP.format(commands="\n".join(f"    {name:12} {text}" for name, (_, text) in COMMANDS.items())))
+        print(_HELP.format(commands="\n".join(f"    {name:14} {text}" for name, (_, text) in COMMANDS.items())))
         return 0
     if given[0] == "--version":
         print(f"tts {_version()}")

@@ -104,6 +104,11 @@ class RunDirectory:
             yield
 
     @property
+    def begun(self) -> bool:
+        """Whether a run, of any configuration, has begun here; a plan does not."""
+        return self._status.exists()
+
+    @property
     def finished(self) -> bool:
         """Whether this configuration was run here to its end, without an error in any problem."""
         status = self._read()
