@@ -233,7 +233,7 @@ def _option(group: str, name: str) -> str:
 
 def _quoted(text: str) -> str:
     """Returns a text quoted for an override."""
-    escaped = re.sub(r"(\\*)('|$)", lambda found: found[1] * 2 + found[2].replace("'", "\\'"), text)
+    escaped = re.sub(r"(?<!\\)(\\*)('|$)", lambda found: found[1] * 2 + found[2].replace("'", "\\'"), text)
     return f"'{escaped}'"
 
 

@@ -123,10 +123,10 @@ def _names(field: str, refusal: str) -> bool:
 
 def room(refusal: str) -> int | None:
     """Returns the most completion tokens that a host names in refusing more, None if it does not."""
-    if most := re.search(r"at most (\d+) (?:completion|output) tokens", refusal):
+    if most := re.search(r"at most (\d{1,12}) (?:completion|output) tokens", refusal):
         return int(most[1])
-    context = re.search(r"maximum context length (?:is|of) (\d+)", refusal)
-    used = re.search(r"(\d+)(?: tokens)? (?:(?:in|from) the )?(?:messages|input|prompt)\b", refusal)
+    context = re.search(r"maximum context length (?:is|of) (\d{1,12})", refusal)
+    used = re.search(r"(?<!\d)(\d{1,12})(?: tokens)? (?:(?:in|from) the )?(?:messages|input|prompt)\b", refusal)
     if context is None or used is None or int(context[1]) <= int(used[1]):
         return None
     return int(context[1]) - int(used[1])

@@ -89,7 +89,7 @@ def reset_after(headers: Mapping[str, str]) -> float:
 
 def _seconds(duration: str) -> float:
     """Returns the seconds of `6m0s`, `1.5s` or `20ms`."""
-    return sum(float(value) * _UNITS[unit] for value, unit in re.findall(r"(\d+(?:\.\d+)?)(ms|h|m|s)", duration))
+    return sum(float(value) * _UNITS[unit] for value, unit in re.findall(r"(?<!\d)(\d+(?:\.\d+)?)(ms|h|m|s)", duration))
 
 
 def explain(error: httpx.HTTPError) -> str:

@@ -46,7 +46,7 @@ _SUPERSCRIPTS = "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁼⁽⁾ⁿⁱᵃᵇᶜᵈᵉ
 _SUBSCRIPTS = "₀₁₂₃₄₅₆₇₈₉₊₋₌₍₎ₐₑₕᵢⱼₖₗₘₙₒₚᵣₛₜᵤᵥₓ"
 _SUPERSCRIPT_RUN = re.compile(f"[{_SUPERSCRIPTS}]+")
 _SUBSCRIPT_RUN = re.compile(f"[{_SUBSCRIPTS}]+")
-_FRACTION = re.compile("[¼½¾⅐-⅞↉]|[⁰¹²³⁴-⁹]+[⁄/][₀-₉]+")
+_FRACTION = re.compile("[¼½¾⅐-⅞↉]|(?<![⁰¹²³⁴-⁹])[⁰¹²³⁴-⁹]+[⁄/][₀-₉]+")
 _TIMES_TEN = re.compile(rf"(?<=\d)\s*[xX]\s*(?=10\s*(?:\^|\*\*|[{_SUPERSCRIPTS}]))")
 _UNEQUAL = re.compile(r"(?<=\w )!=")
 _TO = re.compile(r"(?<=\d)\s*比\s*(?=\d)")

@@ -35,11 +35,11 @@ _STATEMENTS = (
     rf"(?:{_VERBS}){_EMPHASIS}(?:[ \t]*+[:：])?(?:[ \t]++(?:therefore|thus|then|hence|simply|just)\b,?)?"
     rf"(?:,|\.\.\.|…)?{_OPENING}",
     # A heading of its own: ### Answer.
-    rf"^[ \t#*_>]*(?:{_NAMES}|results?|solution){_EMPHASIS}[ \t]*+[:：]?{_EMPHASIS}[ \t]*\n{_OPENING}",
+    rf"^[ \t#*_>]*(?:{_NAMES}|results?|solution){_EMPHASIS}+[ \t]*+[:：]?{_EMPHASIS}[ \t]*\n{_OPENING}",
     r"^[ \t*_]*(?:results?|ans)\.?[ \t]*[:：=]" + _OPENING,
     rf"【(?:{_NAMES})】[:：]?" + _OPENING,
-    r"故选[ \t]*[:：]?" + _OPENING,
-    r"选(?:择|项)?[ \t]*[:：]?[ \t]*(?=[（(]?[A-H](?![a-zA-Z]))",
+    r"故选[ \t]*+[:：]?" + _OPENING,
+    r"选(?:择|项)?[ \t]*(?:[:：][ \t]*)?(?=[（(]?[A-H](?![a-zA-Z]))",
 )
 _STATEMENT = re.compile("|".join(f"(?:{statement})" for statement in _STATEMENTS), re.IGNORECASE | re.MULTILINE)
 _END_OF_STATEMENT = re.compile(
