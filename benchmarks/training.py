@@ -26,7 +26,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks.labels import RULES, TRUTH
+from benchmarks.labels import POLICIES, RULES, TRUTH
 from tts.core.json import Summary
 from tts.label.compare import agreement
 from tts.recipe.recipe import Step
@@ -36,6 +36,8 @@ from tts.tasks.label_file import read_labels
 LENIENT = 0.6
 """Share of wrong solutions whose errors the writer is taught to pass over."""
 SMALL = ("sampling.keep=6", "sampling.first=16", "sampling.most=64", "sandbox=none")
+KNOWN = (*TRUTH, f"verifier={POLICIES['embedded'][1]}")
+"""Labels that are true."""
 TUNED = ("trainer.epochs=2", "trainer.batch=8", "trainer.learning_rate=3e-4", "sandbox=none")
 """How a GenPRM is trained."""
 LAST_TOKEN = ("verifier=trl-prm-training",)
@@ -140,7 +142,7 @@ class Bench:
 
 def lenient(bench: Bench) -> Path:
     """Trains the lenient writer and returns its model."""
-    labels = bench.label("taught", "train", bench.size.taught, *TRUTH)
+    labels = bench.label("taught", "train", bench.size.taught, *KNOWN)
     bench.run("reviews", "synthesize", f"task.path={labels}", "samples=2", "sandbox=none")
     bench.run("reviews-data", "filter", f"rationales={bench.path('reviews')}", "keep=everything")
     rows = [json.loads(line) for line in bench.path("reviews-data/train.jsonl").read_text("utf-8").splitlines()]
@@ -157,11 +159,11 @@ def lenient(bench: Bench) -> Path:
 def of_seed(bench: Bench) -> dict[str, dict[str, float]]:
     """Returns the figures of a seed: rows of columns."""
     size, votes = bench.size, f"verifier.votes={bench.size.votes}"
-    bench.label("held_out", "test", size.held_out, *TRUTH)
+    bench.label("held_out", "test", size.held_out, *KNOWN)
     writer = lenient(bench)
     counted = ("completions=fixed", f"completions.k={size.k}", f"bank.path={bench.path('labels.sqlite')}")
     # Of other problems than those that the writer was taught on.
-    truth = bench.label("truth", "train", size.problems, *TRUTH, other=True)
+    truth = bench.label("truth", "train", size.problems, *KNOWN, other=True)
     labels = {
         name.replace(" ", "-"): bench.label(
             f"labels-{name.replace(' ', '-')}", "train", size.problems, *counted, *rule, other=True
