@@ -72,7 +72,7 @@ class Size:
 
 RULED = ("hard", "rpe 0.8", "rpe 0.5", "rpe 1", "difference 0.3", "difference 0.1")
 FULL = Size(problems=150, taught=60, held_out=60, searched=60, k=32, samples=4, votes=8, rules=RULED)
-QUICK = Size(problems=40, taught=24, held_out=16, searched=8, k=8, samples=3, votes=8, rules=RULED[:3])
+QUICK = Size(problems=40, taught=24, held_out=16, searched=6, k=8, samples=3, votes=8, rules=RULED[:2])
 
 
 class Bench:
