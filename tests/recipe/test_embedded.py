@@ -29,7 +29,7 @@ def started(folder: Path, *arguments: str) -> subprocess.Popen[str]:
         cwd=folder,
         env={
             **os.environ,
-            "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]),
+            "PYTHONPATH": path,
             "OMP_NUM_THREADS": "1",
         },
         stdout=subprocess.PIPE,
