@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from tts.core.errors import UserError
 from tts.engines.local.checkpoint import load_tokenizer
+from tts.engines.local.template import ChatTemplate
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -31,6 +32,7 @@ class LocalTokenizer:
         # Also held during use: transformers' fast tokenizers refuse to be used by two threads at a time.
         self._lock = threading.RLock()
         self._tokenizer: PreTrainedTokenizerBase | None = None
+        self._template: ChatTemplate | None = None
         # A verifier counts tokens before each of its requests, and several votes often begin with the same text.
         self.count = lru_cache(maxsize=_COUNTED)(lambda text: len(self.split(text)))
         """Returns the number of tokens of a text, without special tokens added."""
@@ -62,22 +64,15 @@ class LocalTokenizer:
         """Renders a conversation with the tokenizer's chat template.
 
         Raises:
-            UserError: There is no template, or it refuses the conversation.
+            UserError: There is no template, or it refuses the conversation, fails, or takes too much time or memory.
         """
-        from jinja2 import TemplateError
-
         with self._lock:
-            tokenizer = self.load()
-            if not tokenizer.chat_template:
-                raise UserError(
-                    f"model: the tokenizer of '{self._model}' has no chat template; "
-                    "choose a chat format in the policy's or verifier's config"
-                )
-            try:
-                text: str = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=answer)
-            except TemplateError as error:
-                raise UserError(
-                    f"model: the chat template of '{self._model}' refuses the conversation: {error}; "
-                    "choose a chat format in the policy's or verifier's config"
-                ) from error
-        return text
+            if self._template is None:
+                tokenizer = self.load()
+                if not tokenizer.chat_template:
+                    raise UserError(
+                        f"model: the tokenizer of '{self._model}' has no chat template; "
+                        "choose a chat format in the policy's or verifier's config"
+                    )
+                self._template = ChatTemplate(tokenizer, self._model)
+            return self._template.render(messages, answer=answer)

@@ -120,7 +120,7 @@ class Pretrained:
             setattr(config, name, value)
         try:
             with opened(self._path, self._revision) as (place, located):
-                module = kind.from_pretrained(place, config=config, dtype=dtype, **located)
+                module = kind.from_pretrained(place, config=config, dtype=dtype, use_safetensors=True, **located)
         except (OSError, ValueError, RuntimeError) as error:
             raise not_found("model", self._path, error) from error
         if self._added:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -11,13 +10,15 @@ from typing import TYPE_CHECKING, Literal
 from tts.core.errors import UserError
 from tts.core.settings import SettingError, refused
 from tts.engines.local import gguf
+from tts.engines.local.config_file import check_config
 from tts.files import hub
 from tts.files.paths import expanded
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-_WEIGHTS = ("*.safetensors", "*.bin")
+_WEIGHTS = ("*.safetensors",)
+_PICKLES = ("*.bin", "*.pt", "*.pth", "*.pkl")
 _TOKENIZERS = ("tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt", "spiece.model", "tekken.json")
 
 
@@ -45,6 +46,13 @@ def check_path(model: str, setting: str = "model") -> str:
         return model
     if not path.is_dir():
         raise refused(setting, model, f"no checkpoint directory at {path}")
+    pickles = sorted(each.name for pattern in _PICKLES for each in path.glob(pattern))
+    if pickles and not any(any(path.glob(pattern)) for pattern in _WEIGHTS):
+        raise SettingError(
+            setting,
+            f"{path} holds its weights as pickles ({pickles[0]}), which can execute code when they are loaded; "
+            f"write them as safetensors with `python -m tts.engines.local.unpickle {path}`, or take another checkpoint",
+        )
     missing = [
         what
         for what, patterns in (
@@ -84,19 +92,27 @@ def opened(model: str, revision: str | None) -> Iterator[tuple[str, dict[str, ob
         revision: The hub revision.
 
     Raises:
-        UserError: It would have to be downloaded, and the hub cannot be reached.
+        UserError: It would have to be downloaded, and the hub cannot be reached; or its config is of no usable model.
     """
+    # Without this, transformers would ask on the terminal whether to execute a checkpoint's own code.
+    safe: dict[str, object] = {"trust_remote_code": False}
     if gguf.is_gguf(model):
         with gguf.fast_reading():
-            yield str(Path(model).parent), {"gguf_file": Path(model).name}
+            yield str(Path(model).parent), {"gguf_file": Path(model).name, **safe}
     elif Path(model).is_dir():
-        yield model, {}
+        check_config(Path(model) / "config.json", Path(model))
+        yield model, safe
     else:
         reason = hub.unreachable()
         if reason is None:
-            yield model, {"revision": revision}
+            options: dict[str, object] = {"revision": revision}
+            if (config := _config(model, options)) is not None:
+                check_config(config, None)
+            yield model, {**options, **safe}
         else:
-            yield str(_downloaded(model, revision, reason)), {}
+            folder = _downloaded(model, revision, reason)
+            check_config(folder / "config.json", folder)
+            yield str(folder), safe
 
 
 def _downloaded(model: str, revision: str | None, reason: str) -> Path:
@@ -105,6 +121,15 @@ def _downloaded(model: str, revision: str | None, reason: str) -> Path:
     if not isinstance(config, str):
         raise hub.needed("model", model, reason, "give a directory or a GGUF file")
     return Path(config).parent
+
+
+def _config(model: str, options: Mapping[str, object]) -> Path | None:
+    """Returns the config of a hub's checkpoint, downloaded if necessary; None if there is none."""
+    from transformers.utils.hub import cached_file
+
+    missing = ("missing_entries", "gated_repo", "connection_errors")
+    found = cached_file(model, "config.json", **options, **{f"_raise_exceptions_for_{each}": False for each in missing})
+    return None if found is None else Path(found)
 
 
 def _cached(model: str, revision: str | None) -> object:
@@ -135,7 +160,21 @@ def load_tokenizer(model: str, revision: str | None) -> PreTrainedTokenizerBase:
 
 def not_found(what: str, model: str, error: Exception) -> SettingError:
     """Returns the error for a part of a checkpoint that cannot be loaded; `what` names the part."""
-    reason = next(itertools.chain(filter(None, map(str.strip, str(error).splitlines())), [type(error).__name__]))
+    if "trust_remote_code" in str(error):
+        return SettingError(
+            "model",
+            f"'{model}' needs code of its own (auto_map in its config.json), which is never executed here; "
+            "take a checkpoint of an architecture that transformers has",
+        )
+    if "use_safetensors" in str(error):
+        return SettingError(
+            "model",
+            f"'{model}' has no weights as safetensors, and pickles can execute code when they are loaded; "
+            "download it and write them as safetensors with `python -m tts.engines.local.unpickle DIRECTORY`",
+        )
+    lines = [*filter(None, map(str.strip, str(error).splitlines())), type(error).__name__]
+    # Some begin with where they were found.
+    reason = " ".join(lines[: 2 if lines[0].endswith(":") else 1])
     remedy = (
         "the file is broken, incomplete or of a kind that transformers cannot read; download it again or take another one"
         if gguf.is_gguf(model)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from tts.core.errors import UserError
 from tts.core.settings import refused
+from tts.engines.local.template import ChatTemplate
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -23,6 +24,7 @@ class NamedTokenizer:
         self._name = name
         self._model = model
         self._loaded: PreTrainedTokenizerBase | None = None
+        self._template: ChatTemplate | None = None
 
     def load(self) -> None:
         """Loads it.
@@ -35,9 +37,9 @@ class NamedTokenizer:
         from transformers import AutoTokenizer
 
         try:
-            self._loaded = AutoTokenizer.from_pretrained(self._name)
-        except (OSError, ValueError) as error:
-            reason = str(error).splitlines()[0]
+            self._loaded = AutoTokenizer.from_pretrained(self._name, trust_remote_code=False)
+        except Exception as error:  # whatever a broken file leads to
+            reason = next(iter(str(error).splitlines()), type(error).__name__)
             raise refused("tokenizer", self._name, f"cannot be loaded ({reason})") from None
 
     @property
@@ -61,7 +63,7 @@ class NamedTokenizer:
         """Renders a conversation with its chat template, `answer` opening the assistant's turn at the end.
 
         Raises:
-            UserError: There is no chat template.
+            UserError: There is no chat template, or it refuses the conversation, fails, or takes too much time or memory.
         """
         self.load()
         if self._loaded is None or not self._loaded.chat_template:
@@ -69,5 +71,6 @@ class NamedTokenizer:
                 f"no chat template is known for '{self._model}': name a chat format (chat=chatml, llama-3, ...) "
                 "or set the engine's tokenizer=PATH_OR_HUB_ID"
             )
-        text: str = self._loaded.apply_chat_template(messages, add_generation_prompt=answer, tokenize=False)
-        return text
+        if self._template is None:
+            self._template = ChatTemplate(self._loaded, self._model)
+        return self._template.render(messages, answer=answer)

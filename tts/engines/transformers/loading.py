@@ -10,6 +10,7 @@ from tts.core.errors import UserError
 from tts.core.settings import SettingError, refused
 from tts.engines.local import gguf, processor
 from tts.engines.local.checkpoint import not_found, opened
+from tts.engines.local.config_file import check_size
 
 if TYPE_CHECKING:
     import torch
@@ -66,10 +67,13 @@ def load_module(
     unpacked = gguf.weight_options() if gguf.is_gguf(model) else {}
     try:
         with _ALONE, opened(model, revision) as (place, located):
+            if Path(place).is_dir() and not unpacked:
+                _check_defaults(place, options.get("config"))
             module, info = kind.from_pretrained(
                 place,
                 dtype=_while_loading(model, dtype, where),
                 output_loading_info=True,
+                **({} if gguf.is_gguf(model) else {"use_safetensors": True}),
                 **located,
                 **unpacked,
                 **options,
@@ -82,6 +86,16 @@ def load_module(
         raise
     except Exception as error:
         raise not_found("model", model, error) from error
+
+
+def _check_defaults(folder: str, given: object) -> None:
+    """Checks a model's size with what its config leaves to transformers' defaults."""
+    from transformers import AutoConfig, PretrainedConfig
+
+    config = (
+        given if isinstance(given, PretrainedConfig) else AutoConfig.from_pretrained(folder, trust_remote_code=False)
+    )
+    check_size(config.get_text_config(decoder=True).to_dict(), Path(folder))
 
 
 def _while_loading(model: str, dtype: str, where: str) -> torch.dtype | Literal["auto"]:

@@ -12,8 +12,8 @@ from tts.core.settings import SettingError
 if TYPE_CHECKING:
     from torch import Tensor
 
-_INDEXES = ("model.safetensors.index.json", "pytorch_model.bin.index.json")
-_WHOLE = ("model.safetensors", "pytorch_model.bin")
+_INDEX = "model.safetensors.index.json"
+_WHOLE = "model.safetensors"
 _BACKBONE = ("model.", "transformer.", "lm_head.")
 
 
@@ -58,14 +58,12 @@ class Checkpoint:
         """Returns the file that each tensor is in."""
         if file is not None:
             return dict.fromkeys(_keys(self._path(file)), file)
-        for index in _INDEXES:
-            if path := self._find(index):
-                weight_map: dict[str, str] = json.loads(path.read_text())["weight_map"]
-                return weight_map
-        for whole in _WHOLE:
-            if path := self._find(whole):
-                return dict.fromkeys(_keys(path), whole)
-        raise SettingError("model", f"'{self.model}' holds none of {', '.join((*_INDEXES, *_WHOLE))}")
+        if path := self._find(_INDEX):
+            weight_map: dict[str, str] = json.loads(path.read_text())["weight_map"]
+            return weight_map
+        if path := self._find(_WHOLE):
+            return dict.fromkeys(_keys(path), _WHOLE)
+        raise SettingError("model", f"'{self.model}' holds neither {_INDEX} nor {_WHOLE}")
 
     def _path(self, file: str) -> Path:
         path = self._find(file)
@@ -112,6 +110,7 @@ def _load(path: Path, wanted: Mapping[str, str]) -> Iterator[tuple[str, Tensor]]
 
 
 def _pickled(path: Path) -> Mapping[str, Tensor]:
+    """Reads a head's file that the settings name; of all that pickles can do, torch does only what makes tensors."""
     import torch
 
     state: Mapping[str, Tensor] = torch.load(path, map_location="cpu", weights_only=True)

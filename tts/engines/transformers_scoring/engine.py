@@ -133,7 +133,7 @@ class TransformersScorer(LocalEngine[ScoreRequest, ScoreRows]):
         from tts.engines.transformers_scoring.scorer import Bounds, Scorer, examine
 
         kind = AutoModelForCausalLM if self._head.over_vocabulary else AutoModel
-        options = {"trust_remote_code": False, **self._config(path, revision)}
+        options = self._config(path, revision)
         with _without_reports():
             module = load_module(kind, path, revision, self._dtype, self._device, **options)
         tokens = self._batch_tokens or (16384 if module.device.type == "cuda" else 2048)

@@ -196,7 +196,7 @@ def count_parameters(kind: type[AutoModel | AutoModelForCausalLM], model: str, r
     from transformers import AutoConfig
 
     try:
-        config = AutoConfig.from_pretrained(model, revision=revision)
+        config = AutoConfig.from_pretrained(model, revision=revision, trust_remote_code=False)
         with torch.device("meta"):
             module = kind.from_config(config)
     # Any error is acceptable: the number is only used for accounting.

@@ -98,7 +98,7 @@ _READERS: tuple[tuple[str, _Reader], ...] = (
     (r"\d+\{,\}\d+", _european),
     (r"(?!\d{1,3},0\d\d(?!\d))\d+,0\d+(?![\d,.])", _european),
     (rf"\d{{1,3}}(?:{_BLANK}+\d{{3}})+(?:\.\d+)?(?!\d|\.\d|{_BLANK}*/)", _english),
-    (r"(?:\d+\.?\d*|\.\d+)[eE][+-]?\d+(?![\w.{])", _plain),
+    (r"(?:\d+(?:\.\d*)?|\.\d+)[eE][+-]?\d+(?![\w.{])", _plain),
     (r"\d+\.\d+|\.\d+|\d+", _plain),
 )
 _THOUSANDS: tuple[str, _Reader] = (r"[1-9]\d{0,2}(?:,\d{3})+(?:\.\d+)?(?!,?\d)", _english)
