@@ -108,7 +108,8 @@ def test_what_is_not_asked_is_not_started() -> None:
     [
         (["verifier=adaptive_votes", "verifier@verifier.of=recorded", "verifier.of.path=x"],
          "verifiers.recorded.RecordedVerifier: a class of this kind is no use here: VotingVerifier is needed"),
-        (["verifier=adaptive_votes", "verifier@verifier.of=voting"], "verifiers.vote_rule.VoteRule: a class of this kind is no use here: VotingVerifier is needed"),
+        (["verifier=adaptive_votes", "verifier@verifier.of=voting"],
+         "verifiers.vote_rule.VoteRule: a class of this kind is no use here: VotingVerifier is needed"),
         (["verifier=voting", "verifier.of.votes=0"], "verifier.of.votes=0: at least 1 is needed"),
         (["verifier=ensemble", "verifier.weights={a: 1.0}"], "verifier.weights.b: set the weight of that member"),
         (["verifier=ensemble", "+verifier.members.b.vote=1"], "verifier.members.b.vote: no such setting; did you mean"),
