@@ -80,6 +80,7 @@ class Host:
         refuses: Fields that it refuses, and the message.
         continues: What a request must say to have its last message continued: `flag` (continue_final_message), `prefix`,
             `always`; None if it never does.
+        echoes: Whether it repeats the begun turn in its answer.
         trims: Whether its template trims messages.
         refuses_blanks: Whether it refuses a message of the assistant that ends with white space.
         names_stops: Whether it says which stop string ended a text.
@@ -96,6 +97,7 @@ class Host:
     name: str = "m"
     refuses: dict[str, str] = field(default_factory=dict)
     continues: str | None = None
+    echoes: bool = False
     trims: bool = False
     refuses_blanks: bool = False
     names_stops: bool = False
@@ -137,7 +139,18 @@ def ollama(**changes: Any) -> Host:
     return Host(**{"continues": "always", "trims": True, "in_text": True, **changes})
 
 
-HOSTS = {"openai": openai, "deepseek": deepseek, "anthropic": anthropic, "vllm": vllm, "ollama": ollama}
+def llama_cpp(**changes: Any) -> Host:
+    return Host(**{"continues": "always", "echoes": True, "logprobs": True, **changes})
+
+
+HOSTS = {
+    "openai": openai,
+    "deepseek": deepseek,
+    "anthropic": anthropic,
+    "vllm": vllm,
+    "ollama": ollama,
+    "llama.cpp": llama_cpp,
+}
 
 
 @dataclass
@@ -189,6 +202,8 @@ class ChatServer:
             return 400, {"error": {"message": said}}, {}
         thought = "" if begun else host.thinks
         choices = [self.choice(body, text, thought, most, index) for index in range(body.get("n", 1))]
+        for choice in choices if host.echoes else ():
+            choice["message"]["content"] = prefix + choice["message"]["content"]
         sampled = sum(choice.pop("count") for choice in choices)
         usage = {
             "prompt_tokens": count,

@@ -55,6 +55,7 @@ def test_no_other_text_is_taken_for_messages(prompt: str) -> None:
         ("anthropic", "continue_final_message", False),
         ("vllm", "continue_final_message", True),
         ("ollama", "continue_final_message", False),
+        ("llama.cpp", "continue_final_message", True),
     ],
 )
 async def test_what_a_host_can_do_is_found_out(name: str, continuation: str | None, keeps_blanks: bool) -> None:
@@ -68,7 +69,7 @@ async def test_what_a_host_can_do_is_found_out(name: str, continuation: str | No
     found = chat.report()
     assert (found["continuation"], found["keeps_blanks"]) == (continuation, keeps_blanks)
     assert found["names_stops"] is (name == "vllm")
-    assert found["logprobs"] is (name in ("openai", "vllm"))
+    assert found["logprobs"] is (name in ("openai", "vllm", "llama.cpp"))
     assert chat.continues is (continuation is not None)
     assert len(server.bodies) == asked < 12
 

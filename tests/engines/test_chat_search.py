@@ -210,17 +210,17 @@ def test_the_command_line_on_a_hosted_model(tmp_path: Path) -> None:
         limits = [f"{role}.engine.requests_per_minute=3000" for role in ("policy", "verifier")]
         prices = ["policy.engine.prompt_price=1", "policy.engine.completion_price=2"]
 
-        def run_with(key: str, *overrides: str) -> subprocess.CompletedProcess[str]:
+        def run_with(name: str, key: str, *overrides: str) -> subprocess.CompletedProcess[str]:
             return program.run(
-                *("-m", "tts", f"hydra.run.dir={tmp_path / 'run'}", "task.limit=2"),
+                *("-m", "tts", f"hydra.run.dir={tmp_path / name}", "task.limit=2"),
                 *both(server.url, *limits, *prices, *overrides),
                 folder=ROOT,
                 environment={**os.environ, "TTS_TEST_KEY": key},
             )
 
-        run = run_with("sk-right")
-        beam = run_with("sk-right", "search=beam", "search.n=4")
-        wrong = run_with("sk-wrong")
+        run = run_with("run", "sk-right")
+        beam = run_with("beam", "sk-right", "search=beam", "search.n=4")
+        wrong = run_with("wrong", "sk-wrong")
     assert run.returncode == 0, run.stdout + run.stderr
     summary = json.loads((tmp_path / "run/summary.json").read_text())
     assert summary["n_errors"] == 0

@@ -1,4 +1,7 @@
-"""llama.cpp's own server with the embedded models, held to the contract: `make test-llamacpp`."""
+"""llama.cpp's own server with the embedded models, held to the contract: `make test-llamacpp`.
+
+With LLAMA_MODEL=FILE.gguf, an instruction-tuned model of any size, also what only a real one can show.
+"""
 
 from __future__ import annotations
 
@@ -19,11 +22,13 @@ import pytest
 from tests.engines import gguf_file
 from tests.engines.conformance import EMBEDDED_POLICY, PROMPTS, EngineConformance, Subject, complete
 from tests.engines.test_servers import CHECKPOINT, judged
+from tts.engines.chat import ChatEngine
 from tts.engines.generating import Request, Sampling
 from tts.engines.openai import OpenAIEngine
 from tts.engines.transformers import TransformersEngine
 
 SERVER = os.environ.get("LLAMA_SERVER", "llama-server")
+MODEL = os.environ.get("LLAMA_MODEL", "")
 
 pytestmark = [
     pytest.mark.llamacpp,
@@ -40,17 +45,20 @@ CONTEXT = 2048
 def serve(checkpoint: str, folder: Path) -> Iterator[str]:
     """Serves a checkpoint as `m` with a float32 cache, so that nothing but rounding differs, and yields the base URL."""
     gguf_file.write(Path(checkpoint), folder / "model.gguf")
+    with serve_file(folder / "model.gguf", folder, "-fa off -ctk f32 -ctv f32") as url:
+        yield url
+
+
+@contextmanager
+def serve_file(model: Path, folder: Path, more: str = "") -> Iterator[str]:
+    """Serves a file as `m`, and yields the base URL."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    options = (
-        f"--alias m --host 127.0.0.1 --port {port} -t 1 -np {SLOTS} -c {SLOTS * CONTEXT} -fa off -ctk f32 -ctv f32"
-    )
+    options = f"--alias m --host 127.0.0.1 --port {port} -t 1 -np {SLOTS} -c {SLOTS * CONTEXT} {more}"
     with (
         (folder / "log.txt").open("w") as log,
-        subprocess.Popen(
-            [SERVER, "-m", str(folder / "model.gguf"), *options.split()], stdout=log, stderr=log
-        ) as process,
+        subprocess.Popen([SERVER, "-m", str(model), *options.split()], stdout=log, stderr=log) as process,
     ):
         try:
             for _ in range(300):
@@ -116,3 +124,38 @@ async def test_genprm_scores_as_in_this_process(tmp_path: Path) -> None:
     for (scores, written), (right, wrote) in zip(results, expected, strict=True):
         assert written == wrote
         assert scores == pytest.approx(right, abs=1e-4)
+
+
+@pytest.mark.skipif(not MODEL, reason="LLAMA_MODEL names no file")
+class TestRealModel:
+    """An instruction-tuned model, as completions and as chat."""
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def url(cls, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+        with serve_file(Path(MODEL), tmp_path_factory.mktemp("real")) as url:
+            yield url
+
+    async def test_it_is_found_out_and_completes(self, url: str) -> None:
+        engine = OpenAIEngine("m", url)
+        await engine.start()
+        found = engine.report()
+        (said,) = await complete(
+            engine, Request("One, two, three, four,", Sampling(8, temperature=0.0, stop=(" six",)))
+        )
+        await engine.close()
+        assert (found["kind"], found["stop_named"], found["adds_begin"]) == ("llama.cpp", True, False)
+        assert (said.text, said.stop) == (" five,", " six")
+
+    async def test_a_chat_is_answered_and_a_begun_answer_continued(self, url: str) -> None:
+        engine = ChatEngine("m", url)
+        await engine.start()
+        assert engine.continues
+        question = [{"role": "user", "content": "What is 2 + 3? Answer with one number."}]
+        prompt = engine.render(question)
+        (whole,) = await complete(engine, Request(prompt, Sampling(16, temperature=0.0)))
+        (rest,) = await complete(engine, Request(prompt + "2 + 3 =", Sampling(8, temperature=0.0)))
+        await engine.close()
+        assert "5" in whole.text
+        assert rest.text.strip().startswith("5")
+        assert 0 < whole.prompt_tokens < 100

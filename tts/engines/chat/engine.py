@@ -195,7 +195,8 @@ class ChatEngine:
             del fields["stop"]
             self.fields.tell("stop", None, "does not say which stop string ended an answer")
         estimate = self._estimate(asked.text)
-        expected = Expected(sampling, chunk, estimate, bool(shown.prefix), blank)
+        echoed = shown.prefix if can.echoes else ""
+        expected = Expected(sampling, chunk, estimate, bool(shown.prefix), blank, echoed)
         most = estimate + len(chunk) * sampling.max_tokens
         return await self._send(fields, lambda answer: read_answer(answer, expected), most)
 

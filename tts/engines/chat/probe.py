@@ -55,6 +55,7 @@ class Findings:
         continuation: How it continues a turn, None if it does not.
         seen_continuing: Whether it did; the user may know better.
         names_stops: Whether it says which stop string ended a text; otherwise that cannot be told from a model's own end.
+        echoes: Whether it repeats the begun turn before the rest (llama.cpp).
         keeps_blanks: Whether it shows the model white space at the end of a turn that is to be continued.
         logprobs: Whether it reports log-probabilities.
         counts: Whether it reports how many tokens a request took.
@@ -62,6 +63,7 @@ class Findings:
 
     continuation: StyleName | None = None
     seen_continuing: bool = False
+    echoes: bool = False
     names_stops: bool = False
     keeps_blanks: bool = False
     logprobs: bool = False
@@ -103,14 +105,16 @@ async def probe(ask: Ask, wanted: StyleName | None, *, continues: bool) -> Findi
 
     unbegun, found = await ask({**opened(Asked(_QUESTION)), **write_sampling(stopping, 0, 1)}, read)
     tried = (STYLES if wanted is None else (wanted,)) if continues else ()
-    seen = await _style(ask, tried, unbegun)
+    seen, echoes = await _style(ask, tried, unbegun)
     style = seen or wanted
     keeps = style is not None and await _keeps_blanks(ask, STYLES[style])
-    return replace(found, continuation=style, seen_continuing=seen is not None, keeps_blanks=keeps)
+    return replace(found, continuation=style, seen_continuing=seen is not None, echoes=echoes, keeps_blanks=keeps)
 
 
-async def _style(ask: Ask, tried: Iterable[StyleName], unbegun: int) -> StyleName | None:
-    """Returns the first way in which the server continues a turn.
+async def _style(ask: Ask, tried: Iterable[StyleName], unbegun: int) -> tuple[StyleName | None, bool]:
+    """Returns the first way in which the server continues a turn, and whether it then repeats what was begun.
+
+    Only a server that counts can be seen to repeat: a new turn begins in the same way.
 
     Args:
         ask: Sends a request.
@@ -126,9 +130,11 @@ async def _style(ask: Ask, tried: Iterable[StyleName], unbegun: int) -> StyleNam
             counted = begun > 0 and completion.prompt_tokens > 0
             if counted and not begun - _UNOPENED <= added <= begun:
                 continue
-            if completion.text.startswith(_REST) or (counted and completion.text.strip().startswith(_NEXT)):
-                return name
-    return None
+            echoes = counted and completion.text.startswith(_BEGUN)
+            rest = completion.text.removeprefix(_BEGUN) if echoes else completion.text
+            if rest.startswith(_REST) or (counted and rest.strip().startswith(_NEXT)):
+                return name, echoes
+    return None, False
 
 
 async def _tokens_begun(ask: Ask, unbegun: int) -> int:

@@ -28,6 +28,7 @@ class Expected:
         prompt_tokens: Estimate for a server that does not count them.
         begun: Whether the model continues a turn; its text then begins with no reasoning of its own.
         blank: White space at the end of the prefix that was not sent.
+        echoed: The prefix that was sent, if the server repeats it before the rest.
     """
 
     sampling: Sampling
@@ -35,6 +36,7 @@ class Expected:
     prompt_tokens: int
     begun: bool = False
     blank: str = ""
+    echoed: str = ""
 
 
 def write_sampling(sampling: Sampling, seed: int, samples: int) -> JsonObject:
@@ -126,6 +128,7 @@ def _written(choice: Wire, expected: Expected) -> Written:
         content = "".join(_part(part.get("text")) for part in content)
     if not isinstance(content, str):
         raise TypeError(f"content is {type(content).__name__}")
+    content = content.removeprefix(expected.echoed)
     logprobs = choice.get("logprobs") or {}
     reported = expected.sampling.top_logprobs and logprobs.get("content")
     tokens = read_tokens(logprobs, expected.sampling) if reported else None

@@ -92,17 +92,19 @@ def opened(model: str, revision: str | None) -> Iterator[tuple[str, dict[str, ob
     elif Path(model).is_dir():
         yield model, {}
     else:
-        yield model, {"revision": revision, **_reached(model, revision)}
+        reason = hub.unreachable()
+        if reason is None:
+            yield model, {"revision": revision}
+        else:
+            yield str(_downloaded(model, revision, reason)), {}
 
 
-def _reached(model: str, revision: str | None) -> dict[str, object]:
-    """Returns arguments that keep transformers from asking a hub that cannot be reached."""
-    reason = hub.unreachable()
-    if reason is None:
-        return {}
-    if not isinstance(_cached(model, revision), str):
+def _downloaded(model: str, revision: str | None, reason: str) -> Path:
+    """Returns the directory of a model that was downloaded before; with it, nothing asks a hub that cannot be reached."""
+    config = _cached(model, revision)
+    if not isinstance(config, str):
         raise hub.needed("model", model, reason, "give a directory or a GGUF file")
-    return {"local_files_only": True}
+    return Path(config).parent
 
 
 def _cached(model: str, revision: str | None) -> object:

@@ -24,7 +24,7 @@ _NAMES = (
     r"|最终结果|उत्तर|الجواب|الإجابة|đáp án|jawaban|cevap|odpowiedź|odpověď|antwoord|svar|vastaus"
 )
 _VERBS = (
-    r"(?:is|are|est|es|è|é|ist|lautet|应?为|為|应?该?是|等于|は|은|는)?[ \t]*(?:[:：=—–]|-(?=[ \t]))"
+    r"(?:(?:is|are|est|es|è|é|ist|lautet|应?为|為|应?该?是|等于|は|은|는)[ \t]*+)?(?:[:：=—–]|-(?=[ \t]))"
     r"|is\b|are\b|(?:should|would|will|must|has to)[ \t]+be\b|equals\b|est\b|es\b|ist\b|lautet\b"
     r"|应为|应该?是|等于|[为為是は은는èé]|选(?:择|项)?(?:为|是)?"
 )
@@ -32,9 +32,10 @@ _STATEMENTS = (
     # The answer is 7; **Final Answer**: 7; 答案：7.
     rf"(?<![a-zA-Z])(?:{_NAMES}){_EMPHASIS}(?:[ \t]*\([^()\n]{{1,40}}\))?"
     r"(?:[ \t]+(?:to|for|of)[ \t][^.:=\n]{1,80}?)?[ \t]*"
-    rf"(?:{_VERBS}){_EMPHASIS}[ \t]*[:：]?(?:[ \t]+(?:therefore|thus|then|hence|simply|just)\b,?)?(?:,|\.\.\.|…)?{_OPENING}",
+    rf"(?:{_VERBS}){_EMPHASIS}(?:[ \t]*+[:：])?(?:[ \t]++(?:therefore|thus|then|hence|simply|just)\b,?)?"
+    rf"(?:,|\.\.\.|…)?{_OPENING}",
     # A heading of its own: ### Answer.
-    rf"^[ \t#*_>]*(?:{_NAMES}|results?|solution){_EMPHASIS}[ \t]*[:：]?{_EMPHASIS}[ \t]*\n{_OPENING}",
+    rf"^[ \t#*_>]*(?:{_NAMES}|results?|solution){_EMPHASIS}[ \t]*+[:：]?{_EMPHASIS}[ \t]*\n{_OPENING}",
     r"^[ \t*_]*(?:results?|ans)\.?[ \t]*[:：=]" + _OPENING,
     rf"【(?:{_NAMES})】[:：]?" + _OPENING,
     r"故选[ \t]*[:：]?" + _OPENING,

@@ -82,6 +82,14 @@ def read(answer: str) -> Answer:
     if len(plain) > LONGEST:
         words = " ".join(plain.split())
         return Answer(Opaque(words, formula=False), words)
+    try:
+        return _understood(plain)
+    except RecursionError:  # hundreds of signs or brackets in each other
+        words = " ".join(plain.split())
+        return Answer(Opaque(words, formula=False), words)
+
+
+def _understood(plain: str) -> Answer:
     contents = unboxed(plain)
     node = _read(", ".join(contents))
     other = contents[-1] if len(contents) > 1 else plain.replace(",", ", ") if _THOUSANDS.fullmatch(plain) else None
