@@ -27,11 +27,7 @@ def started(folder: Path, *arguments: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-m", "tts.recipe", *arguments],
         cwd=folder,
-        env={
-            **os.environ,
-            "PYTHONPATH": path,
-            "OMP_NUM_THREADS": "1",
-        },
+        env={**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1"},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -90,17 +86,20 @@ def test_rounds_learn_from_the_verifier_of_the_round_before(tmp_path: Path) -> N
 
 @pytest.mark.slow
 def test_killed_at_any_stage_it_goes_on_to_the_same_files(tmp_path: Path) -> None:
-    whole, killed = ("dir=whole", *SMALL), ("dir=killed", *SMALL)
-    recipe(tmp_path, "genprm", *whole)
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    whole.mkdir()
+    killed.mkdir()
+    given = ("genprm", "dir=run", *SMALL)
+    recipe(whole, *given)
     for stage in ("labels", "rationales", "train"):
-        process = started(tmp_path, "genprm", *killed)
-        while not (tmp_path / "killed" / stage / "status.json").exists():
+        process = started(killed, *given)
+        while not (killed / "run" / stage / "status.json").exists():
             assert process.poll() is None
             time.sleep(0.05)
         time.sleep(1.0)
         os.killpg(process.pid, signal.SIGKILL)
         process.communicate()
-    recipe(tmp_path, "genprm", *killed)
-    before, after = (files(tmp_path / name) for name in ("whole", "killed"))
+    recipe(killed, *given)
+    before, after = files(whole / "run"), files(killed / "run")
     assert before.keys() == after.keys()
     assert [name for name in before if before[name] != after[name]] == []
