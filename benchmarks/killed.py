@@ -25,7 +25,7 @@ SINGLE = ("hydra.run.dir={place}", "bank.path={place}/bank.sqlite", "resume=true
 COMMANDS = {
     "single run": ("tts", *SMALL, "verifier.votes=2", *SINGLE),
     "sweep": ("tts", *SMALL, "-m", "verifier.votes=1,2", "search=best_of_n,beam", "hydra.sweep.dir={place}"),
-    "judge": ("tts.judge", "task=labelled", "task.path={place}/../../labelled.jsonl", "verifier=embedded", *SINGLE),
+    "judge": ("tts.judge", "task=labelled", "task.path={data}", "verifier=embedded", *SINGLE),
 }
 """Modules and their arguments. The judge judges the solutions of the single run."""
 TIMES = ("wall_s", "ended_at", "resumed", "generated", "landed_s", "judged_s")
@@ -37,7 +37,7 @@ DIGITS = 9
 
 def start(command: Sequence[str], place: Path) -> subprocess.Popen[bytes]:
     """Starts a command that works in a directory."""
-    module, *arguments = (each.format(place=place) for each in command)
+    module, *arguments = (each.format(place=place, data=place.parents[1] / "labelled.jsonl") for each in command)
     line = [sys.executable, "-m", module, *arguments]
     return subprocess.Popen(line, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
 
@@ -100,7 +100,7 @@ def main() -> int:
             while kills < given.kills:
                 process = start(COMMANDS[title], place)
                 try:
-                    process.wait(moments.uniform(0, lasts[title]))
+                    process.wait(moments.uniform(0, lasts[title] / 2))
                     break
                 except subprocess.TimeoutExpired:
                     os.kill(process.pid, signal.SIGKILL)

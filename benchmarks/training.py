@@ -26,7 +26,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks.labels import RULES, TRUTH
+from benchmarks.labels import POLICIES, RULES, TRUTH
 from tts.core.json import Summary
 from tts.label.compare import agreement
 from tts.recipe.recipe import Step
@@ -36,14 +36,13 @@ from tts.tasks.label_file import read_labels
 LENIENT = 0.6
 """Share of wrong solutions whose errors the writer is taught to pass over."""
 SMALL = ("sampling.keep=6", "sampling.first=16", "sampling.most=64", "sandbox=none")
-TUNED = ("trainer.epochs=2", "trainer.batch=8", "trainer.learning_rate=3e-4", "sandbox=none")
+KNOWN = (*TRUTH, f"verifier={POLICIES['embedded'][1]}")
+"""Labels that are true."""
+TUNED = ("trainer.epochs=3", "trainer.batch=8", "trainer.learning_rate=5e-4")
 """How a GenPRM is trained."""
 LAST_TOKEN = ("verifier=trl-prm-training",)
 HEAD = (*LAST_TOKEN, "method=head", "trainer.epochs=4", "trainer.learning_rate=1e-3")
 """How a head is trained."""
-
-_LEFT_OUT = ("qwen", "soft 0.5")
-"""Rules that teach what others do: hard labels up to the first error, and shares, which no paper makes classes of."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +57,7 @@ class Size:
         k: Completions of a prefix.
         samples: Rationales about a solution.
         votes: Votes of a GenPRM.
+        rules: The rules of labels; those after `hard` and `rpe 0.8` are only for the first table.
     """
 
     problems: int
@@ -67,10 +67,12 @@ class Size:
     k: int
     samples: int
     votes: int
+    rules: tuple[str, ...]
 
 
-FULL = Size(problems=150, taught=60, held_out=60, searched=60, k=32, samples=4, votes=8)
-QUICK = Size(problems=40, taught=24, held_out=16, searched=12, k=8, samples=3, votes=8)
+RULED = ("hard", "rpe 0.8", "rpe 0.5", "rpe 1", "difference 0.3", "difference 0.1")
+FULL = Size(problems=150, taught=60, held_out=60, searched=60, k=32, samples=4, votes=8, rules=RULED)
+QUICK = Size(problems=40, taught=24, held_out=16, searched=6, k=8, samples=3, votes=8, rules=RULED[:2])
 
 
 class Bench:
@@ -127,21 +129,21 @@ class Bench:
     def f1(self, name: str, model: Path | None, *verifier: str) -> float:
         """Returns the first-error F1 of a model on the held-out solutions; None is the verifier's own."""
         of = () if model is None else (f"verifier.engine.model={model}",)
-        held_out = ("task=labels", f"task.path={self.path('held_out/labels.jsonl')}", "sandbox=none")
+        held_out = ("task=labels", f"task.path={self.path('held_out/labels.jsonl')}")
         return float(self.run(f"{name}-judge", "judge", *held_out, *verifier, *of)["f1"])
 
     def best_of_16(self, name: str, model: Path | None, *verifier: str) -> float:
         """Returns the accuracy of best-of-16, selected by the model."""
         of = () if model is None else (f"verifier.engine.model={model}",)
-        task = ("task.split=validation", f"task.seed={self.seed}", f"task.limit={self.size.searched}", "sandbox=none")
+        task = ("task.split=validation", f"task.seed={self.seed}", f"task.limit={self.size.searched}")
         bank = f"bank.path={self.path('bank.sqlite')}"  # the same candidates for all
         return float(self.run(f"{name}-search", "search", *task, *verifier, *of, bank, "search.n=16")["accuracy"])
 
 
 def lenient(bench: Bench) -> Path:
     """Trains the lenient writer and returns its model."""
-    labels = bench.label("taught", "train", bench.size.taught, *TRUTH)
-    bench.run("reviews", "synthesize", f"task.path={labels}", "samples=2", "sandbox=none")
+    labels = bench.label("taught", "train", bench.size.taught, *KNOWN)
+    bench.run("reviews", "synthesize", f"task.path={labels}", "samples=2")
     bench.run("reviews-data", "filter", f"rationales={bench.path('reviews')}", "keep=everything")
     rows = [json.loads(line) for line in bench.path("reviews-data/train.jsonl").read_text("utf-8").splitlines()]
     wrong = [row for row in rows if any("boxed{No}" in turn["content"] for turn in row["messages"])]
@@ -157,20 +159,17 @@ def lenient(bench: Bench) -> Path:
 def of_seed(bench: Bench) -> dict[str, dict[str, float]]:
     """Returns the figures of a seed: rows of columns."""
     size, votes = bench.size, f"verifier.votes={bench.size.votes}"
-    bench.label("held_out", "test", size.held_out, *TRUTH)
+    bench.label("held_out", "test", size.held_out, *KNOWN)
     writer = lenient(bench)
     counted = ("completions=fixed", f"completions.k={size.k}", f"bank.path={bench.path('labels.sqlite')}")
     # Of other problems than those that the writer was taught on.
-    truth = bench.label("truth", "train", size.problems, *TRUTH, other=True)
-    labels = {
-        name.replace(" ", "-"): bench.label(
-            f"labels-{name.replace(' ', '-')}", "train", size.problems, *counted, *rule, other=True
-        )
-        for name, rule in RULES.items()
-        if name not in _LEFT_OUT
-    }
+    truth = bench.label("truth", "train", size.problems, *KNOWN, other=True)
+    labels = {}
+    for rule in size.rules:
+        name = rule.replace(" ", "-")
+        labels[name] = bench.label(f"labels-{name}", "train", size.problems, *counted, *RULES[rule], other=True)
     first = f"task.path={labels['rpe-0.8']}"
-    written = (f"samples={size.samples}", f"writer.of.engine.model={writer}", "sandbox=none")
+    written = (f"samples={size.samples}", f"writer.of.engine.model={writer}")
     bench.run("rationales", "synthesize", first, *written)
     rationales = bench.path("rationales")
     found: dict[str, dict[str, float]] = {}

@@ -107,8 +107,9 @@ def test_what_is_not_asked_is_not_started() -> None:
     ("overrides", "says"),
     [
         (["verifier=adaptive_votes", "verifier@verifier.of=recorded", "verifier.of.path=x"],
-         "verifier.of=RecordedVerifier: a VotingVerifier is needed"),
-        (["verifier=adaptive_votes", "verifier@verifier.of=voting"], "verifier.of=VoteRule: a VotingVerifier is needed"),
+         "verifiers.recorded.RecordedVerifier: a class of this kind is no use here: VotingVerifier is needed"),
+        (["verifier=adaptive_votes", "verifier@verifier.of=voting"],
+         "verifiers.vote_rule.VoteRule: a class of this kind is no use here: VotingVerifier is needed"),
         (["verifier=voting", "verifier.of.votes=0"], "verifier.of.votes=0: at least 1 is needed"),
         (["verifier=ensemble", "verifier.weights={a: 1.0}"], "verifier.weights.b: set the weight of that member"),
         (["verifier=ensemble", "+verifier.members.b.vote=1"], "verifier.members.b.vote: no such setting; did you mean"),

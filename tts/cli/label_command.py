@@ -29,15 +29,13 @@ _EXAMPLE = 10
 
 def plan(job: LabelJob, console: Console) -> None:
     """Prints what the run would do, with upper bounds."""
-    problems, holds = len(job.problems), job.policy.traits.holds
-    samples = [min(job.sampling.most, holds(problem)) if holds else job.sampling.most for problem in job.problems]
-    kept = sum(min(job.sampling.kept, most) for most in samples)
+    problems, kept, samples = len(job.problems), job.most_solutions, sum(job.most_samples)
     result = plan_table()
     result.add_row("task", f"{escape(job.task.name)}, {problems:,} problems")
     for place, engine in job.engines.items():
         result.add_row(f"{place}.engine", escape(engine.name))
     result.add_row("rule", type(job.rule).__name__)
-    result.add_row("at most", f"{sum(samples):,} samples{_tokens(job.policy.token_bound(sum(samples)), 1, 'policy')}")
+    result.add_row("at most", f"{samples:,} samples{_tokens(job.policy.token_bound(samples), 1, 'policy')}")
     result.add_row("", f"{kept:,} solutions to label")
     if k := job.completions.most:
         # Of the problem itself, and of every step but the last.

@@ -95,6 +95,17 @@ class LabelJob:
         return f"{parts[0]}: {', '.join(parts[1:])}"
 
     @cached_property
+    def most_samples(self) -> Sequence[int]:
+        """The most samples of each problem."""
+        holds = self.policy.traits.holds
+        return [min(self.sampling.most, holds(problem)) if holds else self.sampling.most for problem in self.problems]
+
+    @property
+    def most_solutions(self) -> int:
+        """The most solutions that are labelled."""
+        return sum(min(self.sampling.kept, most) for most in self.most_samples)
+
+    @cached_property
     def resume(self) -> Resume:
         """Which records of an earlier run are valid."""
         return Resume(self.problems, self.config)

@@ -103,20 +103,24 @@ def opened(model: str, revision: str | None) -> Iterator[tuple[str, dict[str, ob
         check_config(Path(model) / "config.json", Path(model))
         yield model, safe
     else:
-        options = {"revision": revision, **_reached(model, revision)}
-        if (config := _config(model, options)) is not None:
-            check_config(config, None)
-        yield model, {**options, **safe}
+        reason = hub.unreachable()
+        if reason is None:
+            options: dict[str, object] = {"revision": revision}
+            if (config := _config(model, options)) is not None:
+                check_config(config, None)
+            yield model, {**options, **safe}
+        else:
+            folder = _downloaded(model, revision, reason)
+            check_config(folder / "config.json", folder)
+            yield str(folder), safe
 
 
-def _reached(model: str, revision: str | None) -> dict[str, object]:
-    """Returns arguments that keep transformers from asking a hub that cannot be reached."""
-    reason = hub.unreachable()
-    if reason is None:
-        return {}
-    if not isinstance(_cached(model, revision), str):
+def _downloaded(model: str, revision: str | None, reason: str) -> Path:
+    """Returns the directory of a model that was downloaded before; with it, nothing asks a hub that cannot be reached."""
+    config = _cached(model, revision)
+    if not isinstance(config, str):
         raise hub.needed("model", model, reason, "give a directory or a GGUF file")
-    return {"local_files_only": True}
+    return Path(config).parent
 
 
 def _config(model: str, options: Mapping[str, object]) -> Path | None:

@@ -66,6 +66,8 @@ def check_config(path: Path, folder: Path | None) -> None:
 def check_size(held: Mapping[str, Json], folder: Path) -> None:
     """Checks that weights are enough for a model of these figures: those that lack would be made up, in memory.
 
+    A folder without any is that of a tokenizer; a model is not loaded from it.
+
     The number of parameters is estimated from below: one matrix for the vocabulary, and in every layer two for attention and
     two for what follows.
 
@@ -86,7 +88,7 @@ def check_size(held: Mapping[str, Json], folder: Path) -> None:
     layer = 2 * width * (heads + (inner or figure("intermediate_size")))
     parameters = width * figure("vocab_size") + figure("num_hidden_layers", "n_layer") * layer
     weights = sum(path.stat().st_size for path in folder.glob("*.safetensors"))
-    if parameters > max(_SMALL, _PARAMETERS_PER_BYTE * weights):
+    if weights and parameters > max(_SMALL, _PARAMETERS_PER_BYTE * weights):
         raise _error(
             folder / "config.json",
             f"its figures ({_named(held)}) are those of a model of {parameters:,} parameters, and the weights there have "
