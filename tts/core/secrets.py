@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import html
 import json
-import math
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -21,6 +20,9 @@ _NAMES = re.compile(
 """Names of environment variables and settings that hold secrets."""
 _SHORTEST = 6
 """Characters of a secret; shorter values (`EMPTY`, `none`) are no secrets, and would be found in ordinary text."""
+_WORD = re.compile(r"[A-Za-z]{1,15}|[0-9]{1,15}")
+"""A word or a number, such as the `ollama` or `123456` that people give to servers that want no key: no secret either. It
+would be taken out of what models write and out of the numbers of results."""
 _ESCAPED = re.compile(r"(?<!\\)((?:\\\\)*)\\u00([2-7][0-9a-fA-F])")
 """A printable ASCII character that JSON did not have to escape."""
 
@@ -83,7 +85,11 @@ def _of_environment(named: Iterable[str], shortest: int) -> Iterator[tuple[str, 
     """Yields the secrets of the environment with their masks."""
     for variable, given in os.environ.items():
         value = given.strip()
-        if len(value) >= (shortest if variable in named else _SHORTEST if _NAMES.search(variable) else math.inf):
+        if variable in named and shortest < _SHORTEST:
+            hidden = len(value) >= shortest
+        else:
+            hidden = (variable in named or _NAMES.search(variable) is not None) and _is_secret(value)
+        if hidden:
             yield value, f"(${variable})"
         for user in USERINFO.findall(value):  # of a proxy
             yield from _of_userinfo(user)
@@ -101,14 +107,18 @@ def _of_settings(config: object) -> Iterator[tuple[str, str]]:
             yield from _of_userinfo(user)
         if _NAMES.search(name) and not name.endswith("_env"):
             secret = re.sub(r"^(Bearer|Basic)\s+", "", value.strip())
-            if len(secret) >= _SHORTEST:
+            if _is_secret(secret):
                 yield secret, "(hidden)"
+
+
+def _is_secret(value: str) -> bool:
+    return len(value) >= _SHORTEST and _WORD.fullmatch(value) is None
 
 
 def _of_userinfo(user: str) -> Iterator[tuple[str, str]]:
     password = user.partition(":")[2]
     for value in {password, unquote(password)}:
-        if len(value) >= _SHORTEST:
+        if _is_secret(value):
             yield value, "(hidden)"
 
 
