@@ -123,7 +123,7 @@ def test_what_a_server_repeats_is_nowhere(fault: str, engine: str, tmp_path: Pat
         status, said = run(here, *settings(url, engine))
     assert status in (0, 1, 2), said
     assert "Traceback" not in said
-    assert (here / "run" / "status.json").is_file()
+    assert status == 2 or (here / "run" / "status.json").is_file()  # what is refused before compute leaves nothing
     assert leaks(said, here) == []
 
 

@@ -63,7 +63,7 @@ def test_it_judges_and_searches(folder: Path) -> None:
     done = python(folder, *COMMANDS[1])
     assert done.returncode == 0, done.stdout + done.stderr
     assert (folder / "run" / "summary.json").is_file()
-    done = python(folder, *COMMANDS[2])
+    done = python(folder, *COMMANDS[2], "resume=false")
     assert done.returncode == 0, done.stdout + done.stderr
     rows = [json.loads(line) for line in (folder / "run" / "results.jsonl").read_text("utf-8").split("\n")[:-1]]
     solutions = [solution for row in rows for solution in row["solutions"]]

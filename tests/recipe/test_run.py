@@ -124,7 +124,7 @@ def test_a_dry_run_plans_what_can_be_planned_and_writes_nothing(
     assert main(["recipe", *recipe, "dry_run=true"]) == 0
     text = said(capsys)
     assert "2 solutions to label" in text
-    assert "run/labels/labels.jsonl is not there yet" in text
+    assert "for one solution of 10 steps; there are at most 2:" in text
     assert not Path("run/labels/labels.jsonl").exists()
     assert main(["recipe", *recipe]) == 0
     assert main(["recipe", *recipe, "dry_run=true"]) == 0

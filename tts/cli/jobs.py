@@ -66,10 +66,10 @@ class Jobs:
         """Returns why a cell cannot run, as far as a dry run tells; an empty text if nothing speaks against it."""
         console, errors = Terminal(file=io.StringIO()), ErrorLog()
         console.push_render_hook(errors)
-        plain: Config = OmegaConf.to_container(config, resolve=True, throw_on_missing=False)  # type: ignore[assignment]
         try:
+            plain: Config = OmegaConf.to_container(config, resolve=True, throw_on_missing=False)  # type: ignore[assignment]
             self._run_job(self.host, {**plain, "dry_run": True}, "", Path(), console)
-        except Exception:  # a bug: its cell reports it, with a traceback
+        except Exception:  # a bug, or nothing that can be composed: its cell reports it
             return ""
         return "; ".join(errors.messages)
 
