@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import json
 import os
-import resource
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.files.limits import largest_file
 from tts.core.errors import RunError, UserError
 from tts.core.tree import Node, Tree, load_tree, save_tree, tree_path
 from tts.files.jsonl_log import JsonlLog
@@ -22,21 +22,10 @@ from tts.files.paths import expanded
 from tts.files.writing import append_line, check_folder, write_whole, writing
 
 
-@contextmanager
-def largest(size: int) -> Iterator[None]:
-    """Lets this process write no file of more than some bytes, as on a disk that fills up."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
-
-
 def test_a_file_that_does_not_fit_leaves_the_old_one(tmp_path: Path) -> None:
     path = tmp_path / "summary.json"
     write_whole(path, "old")
-    with largest(1000), pytest.raises(OSError, match="File too large"):
+    with largest_file(1000), pytest.raises(OSError, match="File too large"):
         write_whole(path, "new" * 1000)
     assert path.read_text() == "old"
     assert [each.name for each in tmp_path.iterdir()] == ["summary.json"]
@@ -45,7 +34,7 @@ def test_a_file_that_does_not_fit_leaves_the_old_one(tmp_path: Path) -> None:
 def test_a_line_that_does_not_fit_leaves_whole_lines(tmp_path: Path) -> None:
     path = tmp_path / "recording.jsonl"
     append_line(path, "a" * 600)
-    with largest(1000), pytest.raises(OSError, match="File too large"):
+    with largest_file(1000), pytest.raises(OSError, match="File too large"):
         append_line(path, "b" * 600)
     append_line(path, "c")
     assert path.read_text().split() == ["a" * 600, "c"]
@@ -57,7 +46,7 @@ def test_a_sort_that_does_not_fit_keeps_every_record(tmp_path: Path) -> None:
     with JsonlLog[dict[str, object]](path) as log:
         for row in rows:
             log.append(int(str(row["id"])), row)
-        with largest(200), pytest.raises(RunError, match=r"File too large.*records are kept"):
+        with largest_file(200), pytest.raises(RunError, match=r"File too large.*records are kept"):
             log.sort()
     assert [json.loads(line) for line in path.read_text().splitlines()] == rows
     assert [each.name for each in tmp_path.iterdir()] == ["results.jsonl"]

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import os
-import resource
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from tests.files.limits import largest_file
 from tests.train.helpers import TINY, labelled, lines, needs_train, train, trained, weights, written
 
 pytestmark = [pytest.mark.integration, needs_train]
@@ -57,19 +55,9 @@ def test_a_killed_run_goes_on_to_the_same_weights(tmp_path: Path, rows: Path) ->
     assert not (folder / "checkpoints").exists()
 
 
-@contextmanager
-def _largest_file(size: int) -> Iterator[None]:
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
-
-
 def test_a_full_disk_ends_a_run_cleanly_and_it_goes_on(tmp_path: Path, rows: Path) -> None:
     folder = tmp_path / "run"
-    with _largest_file(20_000):
+    with largest_file(20_000):
         status, output = train(folder, *LONG, f"data.path={rows}")
     assert status == 2
     assert "the last complete checkpoint is kept" in output

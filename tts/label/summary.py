@@ -9,7 +9,7 @@ from typing import Final
 
 from tts.budget import Scope
 from tts.core.json import JsonObject, Summary
-from tts.evaluation.record import amounts
+from tts.evaluation.costs import Costs
 from tts.label.record import ProblemRow
 from tts.label.rules import Labelled
 
@@ -31,9 +31,7 @@ class Tally:
         dropped: Solutions that the rule gave no labels, by reason.
         first_errors: Number of labelled solutions by the index of their first wrong step, -1 for none.
         steps: Number of steps by label.
-        usage: By role.
-        code_executions: Pieces of model-written code that were run.
-        limits_hit: The limits that were reached.
+        costs: What they cost.
     """
 
     problems: int = 0
@@ -46,9 +44,7 @@ class Tally:
     dropped: Counter[str] = field(default_factory=Counter)
     first_errors: Counter[int] = field(default_factory=Counter)
     steps: Counter[str] = field(default_factory=Counter)
-    usage: dict[str, Counter[str]] = field(default_factory=dict)
-    code_executions: int = 0
-    limits_hit: set[str] = field(default_factory=set)
+    costs: Costs = field(default_factory=Costs)
 
     def add(self, row: ProblemRow, labels: Sequence[Labelled | str]) -> None:
         """Adds a problem and the labels of its solutions, or why they have none."""
@@ -69,10 +65,7 @@ class Tally:
                 continue
             self.first_errors[one.first_error] += 1
             self.steps.update(_STEPS[label] for label in one.labels)
-        for role, usage in row["usage"].items():
-            self.usage.setdefault(role, Counter()).update(amounts(usage))
-            self.code_executions += usage["code_executions"]
-        self.limits_hit |= set(row["limits_hit"])
+        self.costs.add(row["usage"], row["limits_hit"])
 
     @property
     def labelled(self) -> int:
@@ -103,11 +96,7 @@ def summarize(tally: Tally, meter: Scope, resumed: int, extra: JsonObject) -> Su
         "dropped": dict(sorted(tally.dropped.items())),
         "steps": {name: tally.steps[name] for name in _STEPS.values()},
         "first_errors": {str(index): number for index, number in sorted(tally.first_errors.items())},
-        "completions": tally.usage.get("completer", Counter())["samples"],
-        **{role: dict(usage) for role, usage in tally.usage.items()},
-        "generated": {f"{role}_tokens": usage.generated_tokens for role, usage in meter.usage.items()},
-        "code_executions": tally.code_executions,
-        "wall_s": round(meter.wall_s, 3),
-        "limits_hit": sorted(tally.limits_hit),
+        "completions": tally.costs.usage.get("completer", Counter())["samples"],
+        **tally.costs.entries(meter),
         **extra,
     }

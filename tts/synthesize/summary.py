@@ -8,7 +8,7 @@ from typing import Final
 
 from tts.budget import Scope
 from tts.core.json import JsonObject, Summary
-from tts.evaluation.record import amounts
+from tts.evaluation.costs import Costs
 from tts.synthesize.record import RationaleRow
 
 _VERDICTS: Final = {True: "right", False: "wrong", None: "open"}
@@ -25,9 +25,7 @@ class Tally:
         verdicts: The others, by what they say of the solution or the step.
         first_errors: Those that judge every step, by the index of the first step that they find wrong, -1 for none.
         tokens: Tokens of the rationales of use.
-        usage: By role.
-        code_executions: Pieces of model-written code that were run.
-        limits_hit: The limits that were reached.
+        costs: What they cost.
         failures: The first errors: the id and the message.
     """
 
@@ -37,18 +35,13 @@ class Tally:
     verdicts: Counter[str] = field(default_factory=Counter)
     first_errors: Counter[int] = field(default_factory=Counter)
     tokens: int = 0
-    usage: dict[str, Counter[str]] = field(default_factory=dict)
-    code_executions: int = 0
-    limits_hit: set[str] = field(default_factory=set)
+    costs: Costs = field(default_factory=Costs)
     failures: list[tuple[str, str]] = field(default_factory=list)
 
     def add(self, row: RationaleRow) -> None:
         """Adds a record."""
         self.rationales += 1
-        for role, usage in row["usage"].items():
-            self.usage.setdefault(role, Counter()).update(amounts(usage))
-            self.code_executions += usage["code_executions"]
-        self.limits_hit |= set(row["limits_hit"])
+        self.costs.add(row["usage"], row["limits_hit"])
         if row["error"] is not None:
             self.errors += 1
             self.failures = [*self.failures, (row["id"], row["error"])][:3]
@@ -85,10 +78,6 @@ def summarize(tally: Tally, meter: Scope, resumed: int, extra: JsonObject) -> Su
         "verdicts": {name: tally.verdicts[name] for name in _VERDICTS.values()},
         "first_errors": {str(index): number for index, number in sorted(tally.first_errors.items())},
         "mean_tokens": tally.tokens / tally.of_use if tally.of_use else None,
-        **{role: dict(usage) for role, usage in tally.usage.items()},
-        "generated": {f"{role}_tokens": usage.generated_tokens for role, usage in meter.usage.items()},
-        "code_executions": tally.code_executions,
-        "wall_s": round(meter.wall_s, 3),
-        "limits_hit": sorted(tally.limits_hit),
+        **tally.costs.entries(meter),
         **extra,
     }
