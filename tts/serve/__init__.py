@@ -1,0 +1,1 @@
+"""Searches as models behind an OpenAI-compatible endpoint: `tts serve`."""
