@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
+import shlex
 import tempfile
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -25,29 +26,14 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from benchmarks.ladders import CONTROLS, LADDERS
 from benchmarks.setup import FASTER
 from tts.evaluation.calls import aevaluate
+from tts.evaluation.record import UsageRow
 from tts.runtime.runtime import Runtime
 
-LADDERS: dict[str, list[str]] = {
-    "best_of_n": [f"search.n={n}" for n in (1, 2, 4, 8, 16)],
-    "majority": [f"search.n={n}" for n in (2, 4, 8, 16)],
-    "adaptive_consistency": [f"search.n={n}" for n in (4, 8, 16, 32)],
-    "beam": [f"search.n={n} search.width={width}" for n, width in ((2, 1), (4, 1), (8, 2), (16, 4))],
-    "dvts": [f"search.n={n} search.width={width}" for n, width in ((2, 2), (4, 4), (8, 4), (16, 4))],
-    "tree_of_thought": [f"search.n={n} search.width=2" for n in (4, 8, 16, 32)],
-    "rebase": [f"search.n={n}" for n in (2, 4, 8, 16)],
-    "mcts": [f"search.simulations={n}" for n in (1, 2, 4, 8, 16, 32)],
-    "ab_mcts": [f"search.n={n}" for n in (2, 4, 8, 16)],
-    "particle_filter": [f"search.n={n}" for n in (2, 4, 8, 16)],
-    "particle_gibbs": [f"search.n={n} search.iterations={times}" for n, times in ((2, 2), (4, 2), (4, 4), (8, 3))],
-    "critique_refine": [f"search.n={n} search.turns={turns}" for n, turns in ((1, 1), (1, 3), (2, 3), (4, 3), (8, 3))],
-    "resample": [f"search.n={n} search.turns={turns}" for n, turns in ((1, 1), (1, 3), (2, 3), (4, 3), (8, 3))],
-    "self_refine": [f"search.n={n} search.turns=1" for n in (1, 2, 4)],
-}
-"""Settings of each strategy, cheapest first."""
-
 BASELINE = "best_of_n"
+USUAL_VERIFIER = (FASTER[1], "verifier.votes=1")
 _RESAMPLES = 2000
 
 Figures = npt.NDArray[np.float64]
@@ -59,26 +45,32 @@ class Runs:
 
     Attributes:
         correct: Whether the chosen answer is right.
-        policy: Completion tokens of the policy.
-        verifier: Completion tokens of the verifier.
+        policy: Completion tokens of the policy, and of a draft policy.
+        verifier: Completion tokens of the verifier, and of a ranking one.
         samples: Samples of the policy.
+        flops: FLOPs of everything.
+        writing: FLOPs of the policy and a draft policy.
+        decoding: Those of the tokens that they wrote: what is left where an engine keeps the prefixes that it has read.
     """
 
     correct: Figures
     policy: Figures
     verifier: Figures
     samples: Figures
+    flops: Figures
+    writing: Figures
+    decoding: Figures
 
     @property
     def total(self) -> Figures:
         """Completion tokens of both."""
         return self.policy + self.verifier
 
-    def at(self, budget: float, cost: Figures, columns: npt.NDArray[np.intp]) -> Figures:
+    def at(self, budget: float | Figures, cost: Figures, columns: npt.NDArray[np.intp]) -> Figures:
         """Returns the accuracy at a mean cost over the problems in `columns`; nan if it is outside the settings' range.
 
         Args:
-            budget: The mean cost.
+            budget: The mean cost; one per figure if resampled problems change it.
             cost: `total`, `policy` or another cost.
             columns: The problems; one row per figure to return.
         """
@@ -92,9 +84,20 @@ class Runs:
             figures[inside] = mixed[inside]
         return figures
 
+    def cost_at(self, accuracy: float, cost: Figures, columns: npt.NDArray[np.intp]) -> Figures:
+        """Returns the mean cost at which an accuracy is reached first; nan if it is not; arguments as for `at`."""
+        costs, accuracies = cost[:, columns].mean(-1), self.correct[:, columns].mean(-1)
+        figures = np.where(accuracies[0] >= accuracy, costs[0], np.nan)
+        for low in range(len(costs) - 1):
+            below, above = accuracies[low], accuracies[low + 1]
+            crossed = np.isnan(figures) & (below < accuracy) & (accuracy <= above)
+            share = (accuracy - below) / np.maximum(above - below, 1e-9)
+            figures[crossed] = (costs[low] + share * (costs[low + 1] - costs[low]))[crossed]
+        return figures
 
-Row = tuple[float, float, float, float]
-"""For a problem: whether the answer is right, policy tokens, verifier tokens, policy samples."""
+
+Row = tuple[float, ...]
+"""For a problem: the fields of `Runs`, in order."""
 
 
 def measure(
@@ -122,7 +125,7 @@ def _seed(
     with tempfile.TemporaryDirectory() as folder:
         bank = f"bank.path={banks or folder}/bank-{seed}.sqlite"
         chosen = [bank, f"task.size={problems}", f"task.split={split}", f"task.seed={seed}", f"seed={seed}", *overrides]
-        return asyncio.run(_runs(strategies, [*FASTER, "verifier.votes=1", *chosen], seed))
+        return asyncio.run(_runs(strategies, [FASTER[0], *chosen], seed))
 
 
 async def _runs(strategies: list[str], overrides: list[str], seed: int) -> dict[tuple[str, str], list[Row]]:
@@ -130,7 +133,10 @@ async def _runs(strategies: list[str], overrides: list[str], seed: int) -> dict[
     async with Runtime() as runtime:
         for strategy in strategies:
             for setting in LADDERS[strategy]:
-                rows[strategy, setting] = await _run(runtime, [f"search={strategy}", *setting.split(), *overrides])
+                asked = [f"search={strategy.split()[0]}", *shlex.split(setting), *overrides]
+                given = {override.partition("=")[0] for override in asked}
+                usual = [each for each in USUAL_VERIFIER if given.isdisjoint(("verifier", each.partition("=")[0]))]
+                rows[strategy, setting] = await _run(runtime, [*asked, *usual])
             print(f"seed {seed}: {strategy} done", flush=True)
     return rows
 
@@ -140,10 +146,18 @@ async def _run(runtime: Runtime, overrides: list[str]) -> list[Row]:
     for record in (await aevaluate(*overrides, runtime=runtime)).records:
         if record["error"] is not None:
             raise SystemExit(f"{' '.join(overrides)}: problem {record['id']}: {record['error']}")
-        policy, verifier = record["usage"]["policy"], record["usage"]["verifier"]
-        correct = float(bool(record["correct"]))
-        found.append((correct, policy["completion_tokens"], verifier["completion_tokens"], policy["samples"]))
+        usage, correct = record["usage"], float(bool(record["correct"]))
+        writing = [usage[role] for role in ("policy", "draft") if role in usage]
+        judging = [usage[role] for role in ("verifier", "ranker") if role in usage]
+        written, judged = (sum(row["completion_tokens"] for row in rows) for rows in (writing, judging))
+        flops, own = (sum(row["flops"] for row in rows) for rows in ([*writing, *judging], writing))
+        found.append((correct, written, judged, usage["policy"]["samples"], flops, own, sum(map(_decoding, writing))))
     return found
+
+
+def _decoding(usage: UsageRow) -> float:
+    read, written = usage["prompt_tokens"], usage["completion_tokens"]
+    return usage["flops"] * written / max(1, read + written)
 
 
 def interval(draws: Figures) -> str:
@@ -178,12 +192,16 @@ def compare(runs: dict[str, Runs], kind: str, budgets: Sequence[float]) -> None:
 
 def settings(runs: dict[str, Runs]) -> None:
     """Prints the means of every setting."""
-    print(f"\n{'strategy':22s} {'setting':32s} accuracy  policy tokens  verifier tokens  policy samples")
+    costs = "policy tokens  verifier tokens  samples  MFLOPs: writing, decoding, all"
+    print(f"\n{'strategy':22s} {'setting':32s} accuracy  {costs}")
     for name, own in runs.items():
         for row, setting in enumerate(LADDERS[name]):
             means = [part[row].mean() for part in (own.correct, own.policy, own.verifier, own.samples)]
-            short = setting.replace("search.", "")
-            print(f"{name:22s} {short:32s} {means[0]:8.3f}  {means[1]:13.0f}  {means[2]:15.0f}  {means[3]:14.2f}")
+            short = setting.replace("search.", "")[:32]
+            mega = " ".join(f"{each[row].mean() / 1e6:8.0f}" for each in (own.writing, own.decoding, own.flops))
+            print(
+                f"{name:22s} {short:32s} {means[0]:8.3f}  {means[1]:13.0f}  {means[2]:15.0f}  {means[3]:7.2f}  {mega}"
+            )
 
 
 def control(runs: dict[str, Runs]) -> None:
@@ -202,6 +220,33 @@ def control(runs: dict[str, Runs]) -> None:
         ]
         line = f"{setting.replace('search.', ''):20s} {difference.mean():+.3f} {interval(difference[columns].mean(-1))}"
         print(f"{line}   {used:.2f} samples: {equal[0][0]:+.3f} {interval(equal[1])}")
+
+
+def controls(runs: dict[str, Runs]) -> None:
+    """Prints every strategy against its control: accuracy at equal cost, and cost at equal accuracy."""
+    for name, control, kind in CONTROLS:
+        if not {name, control} <= set(runs):
+            continue
+        own, other = runs[name], runs[control]
+        cost, theirs = getattr(own, kind), getattr(other, kind)
+        count = own.correct.shape[1]
+        columns = np.random.default_rng(0).integers(0, count, (_RESAMPLES, count))
+        print(f"\n{name} against {control}, by {kind}")
+        for row, setting in enumerate(LADDERS[name]):
+            accuracy, spent = own.correct[row].mean(), cost[row].mean()
+            line = f"{setting.replace('search.', '')[:40]:40s} {accuracy:.3f} {spent:12.0f}"
+            everything = np.arange(count)[None]
+            (equal,), draws = (
+                own.correct[row][part].mean(-1) - other.at(cost[row][part].mean(-1), theirs, part)
+                for part in (everything, columns)
+            )
+            if not np.isnan(equal):
+                line += f"  at this cost {equal:+.3f} {interval(draws)}"
+            (needed,), draws = (other.cost_at(accuracy, theirs, part) for part in (everything, columns))
+            if not np.isnan(needed):
+                ratios = cost[row][columns].mean(-1) / np.maximum(draws, 1e-9)
+                line += f"  at this accuracy {spent / needed:.2f} of its cost {interval(ratios)}"
+            print(line)
 
 
 def main() -> None:
@@ -226,6 +271,7 @@ def main() -> None:
     compare(runs, "policy", arguments.policy)
     if {"critique_refine", "resample"} <= set(runs):
         control(runs)
+    controls(runs)
 
 
 if __name__ == "__main__":

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterator
 from dataclasses import replace
+from heapq import nlargest
+from math import isfinite
+from statistics import fmean
 from typing import Annotated
 
 from policies.base import BasePolicy
 from policies.steps import step_format
 from tts.core import Conversation, Message, Problem, Solution
+from tts.core.errors import ProblemError
 from tts.core.policy import GREEDY
 from tts.core.settings import (
     Must,
@@ -21,10 +25,11 @@ from tts.core.settings import (
     refused,
     settings,
 )
+from tts.core.solution import Written
 from tts.core.traits import PolicyTraits
 from tts.engines.base import kind_of
 from tts.engines.chat_format import TEMPLATE, ChatName, render
-from tts.engines.generating import Completion, Engine, Sampling, continues
+from tts.engines.generating import Completion, Engine, Sampling, continues, knows_proposals, proposed, reports_logprobs
 from tts.engines.seeded import SeededSampler
 
 _SHOWS_QUESTION = Must(
@@ -52,6 +57,8 @@ class ChatPolicy(BasePolicy):
             where the step format has one (`Step 3: `), as in GenPRM's Monte Carlo completions. Otherwise the model decides
             whether the last step is over.
         revise: The user turn that asks for a revision, with `{critique}` in it (GenPRM, App. A).
+        top_logprobs: k: solutions hold the log-probabilities of their tokens, and each token's confidence from the k
+            likeliest; 0 requests none.
         seed: The run's seed.
     """
 
@@ -72,6 +79,7 @@ class ChatPolicy(BasePolicy):
         max_step_tokens: PositiveInt = 512,
         opens_steps: bool = False,
         revise: str = "{critique}",
+        top_logprobs: NonNegativeInt = 0,
         seed: int = 0,
     ) -> None:
         self._client = SeededSampler(engine, seed)
@@ -79,19 +87,29 @@ class ChatPolicy(BasePolicy):
         self._steps, self._format = steps, step_format(steps)
         self._opens_steps = opens_steps
         self._max_step_tokens = max_step_tokens
-        self._sampling = Sampling(max_tokens, temperature, top_p, top_k, repetition_penalty)
+        self._sampling = Sampling(max_tokens, temperature, top_p, top_k, repetition_penalty, top_logprobs=top_logprobs)
 
     @property
     def traits(self) -> PolicyTraits:  # type: ignore[override]  # a server's abilities are known once it is asked
         """Lacks `steps` if the engine continues no answer."""
-        engine = self._client.engine
+        engine, logprobs = self._client.engine, self._sampling.top_logprobs > 0
+        # The words that open a step are written by nobody.
+        exact = logprobs and knows_proposals(engine, self._sampling) and not self._opens_steps
+        own = PolicyTraits(logprobs=logprobs, proposals=exact)
         if continues(engine):
-            return PolicyTraits()
-        return PolicyTraits(lacks=("steps",), because=f"{kind_of(engine)} does not continue an answer")
+            return own
+        return replace(own, lacks=("steps",), because=f"{kind_of(engine)} does not continue an answer")
 
     def check(self) -> None:
         """Raises UserError if the model lacks the requested chat template, or cannot begin with the format's words."""
         self._prompt(Problem("", ""))
+        if self._sampling.top_logprobs and not reports_logprobs(self._client.engine):
+            raise refused(
+                "top_logprobs",
+                self._sampling.top_logprobs,
+                f"{kind_of(self._client.engine)} reports no log-probabilities; choose an engine that does (transformers, "
+                "openai with vLLM or llama.cpp), or 0 and a search and verifier that need none",
+            )
         opening, engine = self._format.opening("", 0), self._client.engine
         if opening and not continues(engine):
             raise refused(
@@ -159,7 +177,23 @@ class ChatPolicy(BasePolicy):
         # If the prefix's token count is unknown, so is the sum.
         known = prefix.tokens or not prefix.text
         tokens = completion.completion_tokens - completion.unseen_tokens
-        return replace(written, tokens=prefix.tokens + tokens if known else 0)
+        trace = (*prefix.trace, *self._trace(completion)) if prefix.trace or not prefix.text else ()
+        return replace(written, tokens=prefix.tokens + tokens if known else 0, trace=trace)
+
+    def _trace(self, completion: Completion) -> Iterator[Written]:
+        """Yields a completion's tokens, if they were requested.
+
+        Raises:
+            ProblemError: The engine left them out.
+        """
+        most = self._sampling.top_logprobs
+        if most and completion.tokens is None:
+            raise ProblemError(
+                f"{kind_of(self._client.engine)} reports no log-probabilities; set policy.top_logprobs=0"
+            )
+        for token in completion.tokens or ():
+            likeliest = nlargest(most, filter(isfinite, token.top.values()))
+            yield Written(token.text, token.logprob, proposed(token), -fmean(likeliest) if likeliest else 0.0)
 
 
 def _opened(system: str | None, turns: Conversation) -> list[Message]:

@@ -8,7 +8,7 @@ from typing import Final
 
 from policies.base import BasePolicy
 from policies.steps import step_format
-from tts.budget import POLICY, Usage, charge, check
+from tts.budget import POLICY, Usage, admit, charge
 from tts.core import Problem, Solution
 from tts.core.errors import UserError
 from tts.core.settings import Text, refused, settings
@@ -110,7 +110,7 @@ class RecordedPolicy(BasePolicy):
                 "sample fewer or record more"
             )
         for solution in held[first : first + n]:
-            check(POLICY)
+            await admit(POLICY)
             charge(POLICY, Usage(completion_tokens=solution.tokens))
             yield solution
 

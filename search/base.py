@@ -7,17 +7,19 @@ whose constructor checks its arguments against the bounds and choices in their a
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Annotated, ClassVar, dataclass_transform, get_type_hints
 
+from search.dial import dialled
 from search.search_tree import SearchTree
 from tts.core import Problem, SearchResult, Solution, Verdict
 from tts.core.aggregate import AGGREGATORS
 from tts.core.grader import Grader
 from tts.core.policy import Policy
-from tts.core.selection import SELECTIONS
-from tts.core.settings import OneOf, settings
+from tts.core.selection import Selection
+from tts.core.settings import OneOf, PositiveInt, settings
 from tts.core.traits import Needs
 from tts.core.tree import ROOT
 from tts.core.verifier import Verifier
@@ -41,11 +43,22 @@ __all__ = [
 ]
 
 Aggregator = Annotated[str, OneOf(AGGREGATORS)]
-Selection = Annotated[str, OneOf(SELECTIONS)]
+
+
+@dataclass(eq=False)
+class HasDial:
+    """What has the one dial of every strategy.
+
+    Args:
+        compute: In place of the settings that `knobs` names, which get the largest values with which `samples` is at most
+            this. None leaves them as they are given.
+    """
+
+    compute: PositiveInt | None = field(default=None, kw_only=True, repr=False)  # the settings that it sets are shown
 
 
 @dataclass_transform(eq_default=False, field_specifiers=(field,))
-class BaseStrategy:
+class BaseStrategy(HasDial):
     """A strategy over whole solutions that calls the verifier; subclasses define `search` and have a setting `n`."""
 
     n: int
@@ -63,6 +76,11 @@ class BaseStrategy:
                 cls.__init__.__annotations__ = {name: hints.get(name) for name in cls.__init__.__annotations__}
         if "__init__" in vars(cls):
             settings(cls)
+            type.__setattr__(cls, "__init__", dialled(vars(cls)["__init__"]))
+
+    def knobs(self, dial: int) -> Mapping[str, object]:
+        """Returns the settings that `compute` sets, at a position of the dial from 1: by default `n`."""
+        return {"n": dial}
 
     @property
     def needs(self) -> Needs:
@@ -95,7 +113,8 @@ class ScoredStrategy(BaseStrategy):
     Args:
         aggregator: How step scores are combined into a solution's score, a key of `tts.core.aggregate.AGGREGATORS`;
             None for the verifier's published default.
-        selection: How the final answer is selected from the candidates, a key of `tts.core.selection.SELECTIONS`.
+        selection: How the final answer is selected from the candidates, a key of `tts.core.selection.SELECTIONS`, with
+            the value of the rule's parameter if it has one: `pessimistic:0.1`.
     """
 
     aggregator: Aggregator | None = field(default=None, kw_only=True)

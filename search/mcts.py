@@ -11,7 +11,7 @@ completed greedily, so that one simulation is greedy search.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Literal
 
 from search.base import Needs, Policy
@@ -57,6 +57,10 @@ class MCTS(StepSearch):
     def needs(self) -> Needs:
         """Rollouts alone need no verdict on partial solutions."""
         return STEP_SEARCH if self.rollout < 1 else Needs(policy=("steps",))
+
+    def knobs(self, dial: int) -> Mapping[str, object]:
+        """Sets the number of simulations."""
+        return {"simulations": dial}
 
     @property
     def samples(self) -> int:

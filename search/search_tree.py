@@ -82,6 +82,10 @@ class SearchTree:
         """Saves numbers about a node under names chosen by the strategy; `result` can select by them."""
         self._nodes[node].notes.update(notes)
 
+    def notes(self, node: int) -> Mapping[str, float]:
+        """Returns the numbers saved about a node."""
+        return self._nodes[node].notes
+
     def solution(self, node: int) -> Solution:
         """Returns a node's whole solution, including the text of the nodes above."""
         return self._nodes[node].solution

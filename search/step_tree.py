@@ -35,7 +35,14 @@ class StepTree(SearchTree):
         super().__init__(problem, aggregator)
         self._policy, self._verifier = policy, verifier
 
-    async def expand(self, widths: Mapping[int, int], first: int = 0, work: Work | None = None) -> list[int]:
+    async def expand(
+        self,
+        widths: Mapping[int, int],
+        first: int = 0,
+        work: Work | None = None,
+        by: Policy | None = None,
+        kind: str = "",
+    ) -> list[int]:
         """Adds continuations by one step and returns them, ordered by node and by sample index.
 
         Nodes with the same text get different samples, as if drawn independently: each takes the sample indices that follow
@@ -45,25 +52,27 @@ class StepTree(SearchTree):
             widths: How many continuations each node gets, in an order that does not depend on timing.
             first: Index of the first sample of every text.
             work: Called with each continuation as soon as it is sampled; None to judge it.
+            by: Who writes them; None for the policy.
+            kind: See `SearchTree.add`.
         """
         asked: Counter[str] = Counter()
         async with asyncio.TaskGroup() as expanding:
             tasks = []
             for parent, width in widths.items():
                 text = self.solution(parent).text
-                grow = self._grow(parent, width, first + asked[text], work or self.judge_step)
+                grow = self._grow(parent, width, first + asked[text], work or self.judge_step, by or self._policy, kind)
                 tasks.append(expanding.create_task(grow))
                 asked[text] += width
         return [node for task in tasks for node in task.result()]
 
-    async def _grow(self, parent: int, n: int, first: int, work: Work) -> list[int]:
+    async def _grow(self, parent: int, n: int, first: int, work: Work, by: Policy, kind: str) -> list[int]:
         nodes = []
         async with (
             asyncio.TaskGroup() as working,
-            aclosing(self._policy.steps(self.problem, self.solution(parent), n, first)) as solutions,
+            aclosing(by.steps(self.problem, self.solution(parent), n, first)) as solutions,
         ):
             async for solution in solutions:
-                nodes.append(self.add(parent, solution))
+                nodes.append(self.add(parent, solution, kind))
                 working.create_task(work(nodes[-1]))
         return sorted(nodes, key=self.path)
 
@@ -101,6 +110,11 @@ class StepTree(SearchTree):
         """
         finished = [leaf for leaf in self.leaves() if self.solution(leaf).finished]
         return found if any(self.solution(node).finished for node in found) else finished or found
+
+    def step_score(self, node: int) -> float | None:
+        """Returns the score of a node's last judged step, None if it has none."""
+        verdict = self.verdict(node)
+        return verdict.scores[-1] if verdict is not None and verdict.scores else None
 
     def is_open(self, node: int) -> bool:
         """Whether a node can be continued: it is neither finished nor cut at a length limit."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from tts.core import Problem, Solution
+from tts.core import Problem, Solution, Verdict
 from tts.core.traits import VerifierTraits
+from tts.core.verifier import Verifier
 
 
 class BaseVerifier:
@@ -14,6 +15,10 @@ class BaseVerifier:
 
     traits: VerifierTraits = VerifierTraits()
     votes: int = 1
+
+    async def vote(self: Verifier, problem: Problem, solution: Solution, number: int) -> Verdict:
+        """Returns its verdict: it judges a solution always the same way."""
+        return await self.verify(problem, solution)
 
     def token_bound(self, steps: int) -> int | None:
         """Returns 0: nothing is generated."""

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Annotated
 
 from annotated_types import MinLen
 
 from tts.core import Problem, Solution, Verdict
+from tts.core.aggregate import AGGREGATORS
 from tts.core.errors import UserError
 from tts.core.settings import SettingError, settings
 from tts.core.verifier import Verifier
@@ -35,6 +37,10 @@ class ByClass(Combinator):
         otherwise: str,
     ) -> None:
         super().__init__(members, "members")
+        # A problem's verdict is that of one member, as it is: whoever may get it has to suit the aggregator.
+        given = [member.traits.aggregators for member in members.values() if member.traits.aggregators is not None]
+        shared = tuple(name for name in AGGREGATORS if all(name in names for names in given))
+        self.traits = replace(self.traits, aggregators=shared if given else None)
         self._field, self._classes, self._otherwise = field, dict(classes), otherwise
         for name in (*self._classes.values(), otherwise):
             if name not in members:

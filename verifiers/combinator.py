@@ -30,6 +30,7 @@ class Combinator(BaseVerifier):
             lacks=tuple(dict.fromkeys(ability for traits in each for ability in traits.lacks)),
             reads_answers=any(traits.reads_answers for traits in each),
             runs_code=any(traits.runs_code for traits in each),
+            logprobs=any(traits.logprobs for traits in each),
         )
 
     def token_bound(self, steps: int) -> int | None:

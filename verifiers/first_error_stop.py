@@ -54,3 +54,12 @@ class FirstErrorStop(Combinator):
         known = None if prior is None else cast(Verdict, prior.state)
         inner = await until_first_error(self._of.verify, problem, solution, known, self._threshold)
         return Verdict(inner.scores, inner.votes, self._aggregator, inner)
+
+    async def vote(self, problem: Problem, solution: Solution, number: int) -> Verdict:
+        """Returns a vote of the inner verifier up to its first error."""
+
+        async def voted(problem: Problem, beginning: Solution, prior: Verdict | None) -> Verdict:
+            return await self._of.vote(problem, beginning, number)
+
+        inner = await until_first_error(voted, problem, solution, None, self._threshold)
+        return Verdict(inner.scores, inner.votes, self._aggregator, inner)

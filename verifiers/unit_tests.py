@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from tts.budget import Judgements
 from tts.core import Problem, Solution, Verdict, Vote
-from tts.core.errors import UserError
 from tts.core.settings import settings
 from tts.core.traits import VerifierTraits
 from tts.sandbox.base import Sandbox
 from tts.tasks.code import CodeCheck, asked_names, extract_code
 from verifiers.base import BaseVerifier
+from verifiers.code_tests import tests_of
 
 
 @settings
@@ -39,12 +39,7 @@ class UnitTestVerifier(BaseVerifier):
             UserError: The problem has no tests.
             ProblemError: The tests cannot be run.
         """
-        program = problem.answer if self._field is None else problem.metadata.get(self._field)
-        if not isinstance(program, str):
-            where = "no reference answer" if self._field is None else f"no text '{self._field}' in its metadata"
-            raise UserError(
-                f"unit tests: problem {problem.id} has {where}; see the task's `keep` and the verifier's `tests`"
-            )
+        program = tests_of(problem, self._field, "unit tests")
         code = extract_code(solution.text, asked_names(program)) if solution.finished else None
         self._judgements.count()
         return _verdict(0.0 if code is None else float(await self._check.passes(code, program)))

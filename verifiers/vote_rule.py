@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated
 
 from tts.core import Problem, Solution, Verdict
@@ -63,6 +63,8 @@ class VoteRule(Combinator):
         threshold: PositiveProbability = 0.5,
     ) -> None:
         super().__init__({"of": of})
+        # It stops at the first error where all of its votes do.
+        self.traits = replace(self.traits, aggregators=of.traits.aggregators)
         self._of = of
         self.votes = of.votes if votes is None else votes
         self._rule = RULES[rule]
@@ -81,6 +83,10 @@ class VoteRule(Combinator):
         """
         ballots = await self._cast(problem, solution, range(self.votes), parts_of(prior))
         return self._verdict([self._score(said) for said in by_steps(ballots)], ballots)
+
+    async def vote(self, problem: Problem, solution: Solution, number: int) -> Verdict:
+        """Returns a single vote; no rule applies."""
+        return await self._of.vote(problem, solution, number)
 
     async def _cast(
         self, problem: Problem, solution: Solution, numbers: Iterable[int], priors: Sequence[Verdict | None]

@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from itertools import zip_longest
 
 from tts.core import Problem, Solution, Verdict
-from tts.core.aggregate import Aggregator
+from tts.core.aggregate import Aggregator, aggregate
 from tts.core.settings import PositiveInt, settings
+from tts.core.traits import Ratings
 from verifiers.base import BaseVerifier
 from verifiers.parts import parts_of
 from verifiers.within_budget import gather_within_budget, require_any
@@ -50,6 +51,23 @@ class VotingVerifier(BaseVerifier, ABC):
         Returns:
             A verdict with exactly one `Vote`, its scores, and as `state` what this vote needs to continue.
         """
+
+    async def compare(self, problem: Problem, first: Solution, second: Solution, number: int) -> Ratings:
+        """Rates each of two solutions by its own vote `number`, cut to [0, 1]: the control for reading both at once.
+
+        Subclasses declare it in their traits.
+
+        Raises:
+            LimitReached: The budget allowed neither vote.
+        """
+        votes = await gather_within_budget(*(self.vote(problem, each, number) for each in (first, second)))
+        require_any(votes)
+        one, other = (None if vote is None else self._rating(vote) for vote in votes)
+        return one, other
+
+    def _rating(self, vote: Verdict) -> float | None:
+        score = aggregate(vote.scores, self.aggregator)
+        return None if score is None else min(1.0, max(0.0, score))
 
     @abstractmethod
     def token_bound(self, steps: int) -> int | None:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import argparse
 import logging
 import random
+from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
 
-from transformers import AutoTokenizer, PreTrainedTokenizerFast
+import torch
+from transformers import AutoTokenizer, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from policies.revision_prompt import PROMPT
 from tts.embedded.critique import analysis
@@ -98,6 +100,16 @@ def user(content: str) -> dict[str, str]:
     return {"role": "user", "content": content}
 
 
+def copy_layers(source: LlamaForCausalLM, model: LlamaForCausalLM, keep: Sequence[int]) -> None:
+    """Copies embeddings, the last norm and some layers of a model of the same width into a model with so many layers."""
+    own = {f"model.layers.{place}.": f"model.layers.{layer}." for place, layer in enumerate(keep)}
+    weights = source.state_dict()
+    with torch.no_grad():
+        for name, weight in model.state_dict().items():
+            begun = next((name.replace(new, old, 1) for new, old in own.items() if name.startswith(new)), name)
+            weight.copy_(weights[begun])
+
+
 def main() -> None:
     """Reads the command line, trains in two phases and saves.
 
@@ -111,6 +123,11 @@ def main() -> None:
         "--revision-tokens", type=float, default=4e6, help="length of the second phase: revisions as well"
     )
     parser.add_argument("--revisions", type=float, default=0.35, help="share of revisions among non-drills")
+    parser.add_argument("--width", type=int, default=128, help="of the model, a multiple of 32")
+    parser.add_argument("--layers", type=int, default=4)
+    parser.add_argument("--begin", type=Path, help="a checkpoint whose layers the model begins with, instead of none")
+    parser.add_argument("--keep", type=int, nargs="+", default=(0, 3), help="which of them, as many as --layers")
+    parser.add_argument("--float32", action="store_true", help="no bfloat16, which is slower on many CPUs")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--device", default=DEVICE)
     parser.add_argument("--out", type=Path, default=CHECKPOINT)
@@ -120,14 +137,16 @@ def main() -> None:
 
     tokenizer = AutoTokenizer.from_pretrained(arguments.tokenizer)
     problems = list(islice((story for story in stories("train", 1) if story.key // 10 % 2 == 0), 60_000))
-    model = new_model(tokenizer, arguments.seed).to(arguments.device)
+    model = new_model(tokenizer, arguments.seed, arguments.width, arguments.layers).to(arguments.device)
+    if arguments.begin is not None:
+        copy_layers(LlamaForCausalLM.from_pretrained(arguments.begin), model, arguments.keep)
     logging.info("%d parameters, %d ids, %d problems", model.num_parameters(), len(tokenizer), len(problems))
-    early, late = arguments.drills
+    (early, late), half = arguments.drills, not arguments.float32
     phases = (
-        (PolicyExamples(tokenizer, problems, (early, late)), Recipe(int(arguments.tokens))),
+        (PolicyExamples(tokenizer, problems, (early, late)), Recipe(int(arguments.tokens), half=half)),
         (
             PolicyExamples(tokenizer, problems, (late, late), arguments.revisions),
-            Recipe(int(arguments.revision_tokens), muon_lr=0.01, adamw_lr=1.5e-3, constant=0.2),
+            Recipe(int(arguments.revision_tokens), muon_lr=0.01, adamw_lr=1.5e-3, constant=0.2, half=half),
         ),
     )
     for number, (source, recipe) in enumerate(phases):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import pytest
@@ -13,7 +14,8 @@ from policies.chat import ChatPolicy
 from tts.core import Attachment, Problem, Solution
 from tts.core.errors import ProblemError, UserError
 from tts.core.policy import GREEDY
-from tts.engines.generating import Completion
+from tts.core.solution import Written
+from tts.engines.generating import Completion, Token
 from tts.engines.scripted import ScriptedEngine
 from tts.engines.seeded import derive_seed
 
@@ -214,3 +216,74 @@ async def test_what_it_cannot_read_it_does_not_ignore(way: str) -> None:
     with pytest.raises(ProblemError, match=r"problem p comes with image a\.png"):
         await collect(getattr(preset("qwen2.5", engine), way)(problem, Solution(), *more, 1))
     assert not engine.requests
+
+
+def token(text: str, logprobs: dict[str, float], sampled: dict[str, float]) -> Token:
+    return Token(text, logprobs[text or "</s>"], logprobs, sampled)
+
+
+WRITTEN = (
+    token("a", {"a": -1.0, "b": -2.0, "c": -6.0}, {"a": -0.5, "b": -0.9, "c": -math.inf}),
+    token("", {"</s>": -0.25, "b": -1.5}, {"</s>": 0.0, "b": -math.inf}),
+)
+
+
+async def test_a_solution_holds_its_tokens_if_they_are_asked_for() -> None:
+    engine = ScriptedEngine(lambda prompt, seed: Completion("a", "stop", tokens=WRITTEN, completion_tokens=2))
+    policy = preset("embedded", engine, top_logprobs=2)
+    assert policy.traits.logprobs
+    (solution,) = await collect(policy.solutions(PROBLEM, Solution(), 1))
+    assert engine.requests[0].sampling.top_logprobs == 2
+    # The two likeliest tokens make the confidence; the end of the text has another name among the alternatives.
+    assert solution.trace == (Written("a", -1.0, -0.5, 1.5), Written("", -0.25, 0.0, 0.875))
+    # What continues a prefix goes on with its trace; of a prefix of unknown tokens it would not be whole.
+    (longer,) = await collect(policy.solutions(PROBLEM, replace(solution, finish_reason="step"), 1))
+    assert longer.trace == (*solution.trace, *solution.trace)
+    (unknown,) = await collect(policy.solutions(PROBLEM, Solution("a", ("a",)), 1))
+    assert unknown.trace == ()
+    # Whether two solutions are equal does not depend on it.
+    assert solution == replace(solution, trace=())
+    assert solution.prefix(0).trace == ()
+
+
+async def test_nothing_is_asked_for_by_default() -> None:
+    engine = ScriptedEngine(lambda prompt, seed: Completion("a", "stop", tokens=WRITTEN))
+    policy = preset("embedded", engine)
+    assert not policy.traits.logprobs
+    await collect(policy.solutions(PROBLEM, Solution(), 1))
+    assert engine.requests[0].sampling.top_logprobs == 0
+
+
+@pytest.mark.parametrize(
+    ("exact", "changes"),
+    [
+        (True, {"top_k": 20, "top_logprobs": 20}),
+        (False, {"top_k": 20, "top_logprobs": 1}),
+        (False, {"top_k": 0, "top_logprobs": 20}),
+        (False, {"top_k": 20, "top_logprobs": 20, "repetition_penalty": 1.1}),
+        (False, {"top_k": 20, "top_logprobs": 20, "opens_steps": True}),
+    ],
+)
+def test_proposals_of_a_server_are_known_where_only_reported_tokens_can_be_sampled(exact: bool, changes: dict) -> None:
+    engine = ScriptedEngine(lambda prompt, seed: "a")
+    assert preset("embedded", engine, **changes).traits.proposals == exact
+    engine.knows_proposals = True  # type: ignore[attr-defined]
+    assert preset("embedded", engine, **changes).traits.proposals == (not changes.get("opens_steps"))
+
+
+async def test_an_engine_without_log_probabilities_is_refused() -> None:
+    engine = ScriptedEngine(lambda prompt, seed: "a")
+    policy = preset("embedded", engine, top_logprobs=1)
+    with pytest.raises(
+        ProblemError, match=r"'scripted' \(ScriptedEngine\) reports no log-probabilities; set policy.top"
+    ):
+        await collect(policy.solutions(PROBLEM, Solution(), 1))
+    # A server is known to report none before anything is sampled.
+    engine.reports_logprobs = False  # type: ignore[attr-defined]
+    with pytest.raises(UserError, match=r"^top_logprobs=1: 'scripted' \(ScriptedEngine\) reports no log-probabilities"):
+        policy.check()
+
+
+def test_a_negative_number_of_log_probabilities_is_refused() -> None:
+    with pytest.raises(UserError, match=r"^policy\.top_logprobs=-1: at least 0"):
+        preset("embedded", ScriptedEngine(lambda prompt, seed: "a"), top_logprobs=-1)

@@ -98,6 +98,16 @@ def test_drawing_comes_near_the_mean_over_all_draws(rule: str, problem: list[Can
         assert variance[0, n - 1] == pytest.approx(mean[0, n - 1] * (1 - mean[0, n - 1]) / 3999)
 
 
+@pytest.mark.parametrize("rule", ["cluster_mean", "pessimistic", "pessimistic:0.1", "borda", "top:0.5"])
+@settings(max_examples=10, deadline=None)
+@given(problem=candidates(4, whole_groups=True))
+def test_a_rule_without_a_formula_is_evaluated_itself(rule: str, problem: list[Candidate]) -> None:
+    found = curve(pool(problem), rule, numbers(problem), draws=2400)
+    for n in numbers(problem):
+        # Five and a half standard errors of a rate of 600 draws, at its widest.
+        assert abs(found.values[0, n - 1] - enumerated(problem, rule, n)) < 0.113
+
+
 @settings(deadline=None, max_examples=40)
 @given(st.lists(candidates(4).filter(lambda problem: len(problem) == 4), min_size=1, max_size=5))
 def test_all_candidates_give_what_a_run_of_them_gives_where_nothing_is_tied(problems: list[list[Candidate]]) -> None:

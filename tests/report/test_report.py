@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.report import write_run
 from tests.report.conftest import Report, change, records, rewrite
 from tts.report.curves import RULE_NAMES
 from tts.report.runs import read
@@ -19,6 +20,23 @@ from tts.report.sources import Source, find
 def table(folder: Path) -> list[dict[str, str]]:
     with (folder / "report.csv").open(newline="") as file:
         return list(csv.DictReader(file))
+
+
+def test_a_run_pays_for_all_that_its_search_used(grid: Path, tmp_path: Path, report: Report) -> None:
+    for name in ("n2k1", "drafted"):
+        shutil.copytree(grid / "n2k1", tmp_path / name)
+    spent = {"calls": 1, "samples": 1, "verifications": 1, "prompt_tokens": 30, "completion_tokens": 500}
+    spent |= {"code_executions": 7, "flops": 1e12, "dollars": 0.25}
+    rows = records(tmp_path / "n2k1")
+    rewrite(tmp_path / "drafted", [{**row, "usage": {**row["usage"], "draft": spent, "grader": spent}} for row in rows])
+    report(tmp_path)
+    runs = {row["run"]: row for row in table(tmp_path) if row["kind"] == "run" and row["bin"] == "all"}
+    more = {"all_tokens": 530, "tokens": 500, "prompt_tokens": 30, "flops": 1e12, "dollars": 0.25, "code_executions": 7}
+    for unit, amount in more.items():
+        plain = float(runs["n2k1"][unit] or 0)  # without prices the dollars are unknown
+        assert float(runs["drafted"][unit]) == pytest.approx(plain + amount, rel=1e-4)
+    for unit in ("policy_tokens", "verifier_tokens", "samples", "verifications"):
+        assert runs["drafted"][unit] == runs["n2k1"][unit]
 
 
 def test_the_csv_has_what_the_records_say(grid: Path, tmp_path: Path, report: Report) -> None:
@@ -42,12 +60,12 @@ def test_the_csv_has_what_the_records_say(grid: Path, tmp_path: Path, report: Re
     assert float(largest["value"]) == pytest.approx(float(runs["n4k2"]["value"]))
 
 
-@pytest.mark.parametrize("selection", ["borda", None])
+@pytest.mark.parametrize("selection", ["loudest", None])
 def test_a_strategy_with_a_rule_of_its_own_has_no_surface_from_its_pool(
     grid: Path, tmp_path: Path, report: Report, selection: str | None
 ) -> None:
     shutil.copytree(grid / "n4k2", tmp_path / "run")
-    search = {"_target_": "mine.Borda", "n": 4, "selection": selection}
+    search = {"_target_": "mine.Loudest", "n": 4, "selection": selection}
     change(tmp_path / "run" / ".hydra" / "config.yaml", search=search)
     status, printed = report(tmp_path)
     assert (status, "N x K" in printed) == (0, False)
@@ -200,3 +218,17 @@ def test_runs_that_compute_the_same_are_one_family(tmp_path: Path) -> None:
     assert cell.family == alone.family
     other = {**shared, "search": {**shared["search"], "selection": "weighted_vote"}}
     assert Source(tmp_path, "c", {}, other, ()).family != alone.family
+
+
+def test_a_table_says_how_many_lines_it_leaves_out(tmp_path: Path, report: Report) -> None:
+    for number in range(12):
+        run = tmp_path / f"run{number}"
+        write_run(run, 0, 2, 2, 3, trees=False)
+        config = json.loads((run / ".hydra" / "config.yaml").read_text())
+        change(run / ".hydra" / "config.yaml", policy={**config["policy"], "temperature": number / 10})
+    _, text = report(tmp_path, "--out", tmp_path / "out")
+    lines = {
+        (row["label"], row["rule"]) for row in table(tmp_path / "out") if row["kind"] == "estimate" and not row["k"]
+    }
+    assert len(lines) > 40
+    assert f"... and {len(lines) - 40} more in report.csv" in text.partition("expected accuracy of n")[2]

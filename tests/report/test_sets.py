@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -138,6 +139,11 @@ def test_few_common_problems_make_no_comparison(grid: Path, tmp_path: Path) -> N
             "verifier": {"completion_tokens": 50},
             "generated": {"policy_tokens": 100, "verifier_tokens": 49},
         },
+        {
+            "policy": {"completion_tokens": 100},
+            "draft": {"completion_tokens": 50, "generated_tokens": 49},
+            "generated": {"policy_tokens": 100, "verifier_tokens": 0},
+        },
     ],
 )
 def test_seconds_that_are_not_of_all_the_work_are_not_told(
@@ -271,6 +277,16 @@ def test_a_run_that_was_interrupted_says_so(grid: Path, tmp_path: Path, report: 
     shutil.copytree(grid / "n1k1", tmp_path / "run")
     (tmp_path / "run" / "status.json").write_text('{"state": "running"}')
     assert "its run did not finish" in report(tmp_path)[1]
+
+
+def test_results_that_are_a_pipe_are_not_waited_for(grid: Path, tmp_path: Path, report: Report) -> None:
+    shutil.copytree(grid / "n1k1", tmp_path / "n1k1")
+    shutil.copytree(grid / "n1k1", tmp_path / "pipe")
+    (tmp_path / "pipe" / "results.jsonl").unlink()
+    os.mkfifo(tmp_path / "pipe" / "results.jsonl")
+    status, printed = report(tmp_path)
+    assert status == 0
+    assert "pipe: left out" in printed
 
 
 def test_a_cell_without_results_is_named_with_its_error(grid: Path, tmp_path: Path, report: Report) -> None:

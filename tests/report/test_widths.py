@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import io
 import os
 import pty
 import re
@@ -13,6 +14,9 @@ import termios
 from pathlib import Path
 
 import pytest
+from rich.console import Console
+
+from tts.report.fitting import Column, fitted
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -40,6 +44,21 @@ def seen(width: int, *arguments: object) -> list[str]:
     assert process.wait() == 0, data.decode()
     os.close(controller)
     return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", data.decode()).splitlines()
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 200])
+def test_columns_that_stay_are_continued_below_and_no_word_is_lost(width: int) -> None:
+    words = [f"word{number}" for number in range(12)]
+    columns = [Column(name, [" ".join(words)], names=True) for name in ("run", "control", "verdict")]
+    console = Console(file=io.StringIO(), width=width)
+    console.print(
+        fitted(console, "", [*columns, Column("difference", ["+0.123456789"]), Column("x", ["1" * 30], goes=1)])
+    )
+    lines = console.file.getvalue().splitlines()  # type: ignore[attr-defined]
+    assert max(map(len, lines)) <= width
+    shown = " ".join(lines)
+    assert all(shown.count(f"{word} ") + shown.count(f"{word}\n") >= 3 for word in words[:-1])
+    assert "+0.123456789" in shown
 
 
 @pytest.mark.integration

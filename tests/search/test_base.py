@@ -68,7 +68,7 @@ def test_inherited_settings_are_checked_too(strategy: Any, wrong: dict[str, Any]
 
 
 def test_settings_that_all_scored_strategies_have_are_given_by_name() -> None:
-    assert {item.name for item in fields(ScoredStrategy) if item.kw_only} == {"aggregator", "selection"}
+    assert {item.name for item in fields(ScoredStrategy) if item.kw_only} == {"aggregator", "selection", "compute"}
     with pytest.raises(TypeError):
         BestOfN(4, "min")  # type: ignore[misc]
 

@@ -3,106 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import inspect
-import math
-import random
-import typing
-from collections.abc import AsyncGenerator, Mapping
-from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import pytest
-import yaml
-from hydra.utils import get_class
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.search.toy import Steps, Toy, shape
+from tests.search.every import EVERY, NODES, own_parts, parameters, strategy, world
+from tests.search.toy import shape
 from tts.budget import scope
 from tts.config.build import build
-from tts.core import FinishReason, Problem, Solution, Verdict, Vote
-from tts.core.errors import EngineError, UserError
+from tts.core.errors import EngineError
 from tts.core.events import Chosen, Event, Expanded, Judged, Sampled, listening
-from tts.core.settings import OneOf
-
-CONF = Path(__file__).resolve().parents[2] / "conf" / "search"
-NODES: dict[str, dict[str, Any]] = {path.stem: yaml.safe_load(path.read_text()) for path in sorted(CONF.glob("*.yaml"))}
-EVERY = pytest.mark.parametrize("name", NODES)
-
-
-def strategy(name: str, **changes: Any) -> Any:
-    return build({**NODES[name], **changes}, "search", {"seed": 0})
-
-
-def parameters(name: str) -> Mapping[str, inspect.Parameter]:
-    return inspect.signature(get_class(NODES[name]["_target_"])).parameters
-
-
-class World(Toy):
-    """A toy that does all that any strategy asks for: whole solutions, revisions, critiques.
-
-    Attributes:
-        flat: Whether every score is the same.
-        fails_after: Samples and verdicts after which the engine fails for good; None: it never does.
-    """
-
-    flat: bool = False
-    fails_after: int | None = None
-    calls: int = 0
-
-    def score(self, node: Steps) -> float | None:
-        return 0.4 if self.flat else super().score(node)
-
-    def _called(self) -> None:
-        self.calls += 1
-        if self.fails_after is not None and self.calls > self.fails_after:
-            raise EngineError("the server is gone")
-
-    async def steps(self, problem: Problem, prefix: Solution, n: int, first: int = 0) -> AsyncGenerator[Solution, None]:
-        async for solution in super().steps(problem, prefix, n, first):
-            self._called()
-            yield solution
-
-    async def solutions(
-        self, problem: Problem, prefix: Solution, n: int, first: int = 0
-    ) -> AsyncGenerator[Solution, None]:
-        async for solution in self._shuffled(prefix, f"{prefix.text}", n, first):
-            yield solution
-
-    async def revisions(
-        self, problem: Problem, solution: Solution, critique: str, n: int, first: int = 0
-    ) -> AsyncGenerator[Solution, None]:
-        async for revised in self._shuffled(Solution(), f"{solution.text} {critique}", n, first):
-            yield revised
-
-    async def _shuffled(self, prefix: Solution, read: str, n: int, first: int) -> AsyncGenerator[Solution, None]:
-        order = list(range(first, first + n))
-        self._delays.shuffle(order)
-        for index in order:
-            await self._wait()
-            self._called()
-            yield self._whole(prefix.steps, random.Random(f"{self.seed} {read} {index}"), index)
-
-    def _whole(self, steps: Steps, dice: random.Random, index: int) -> Solution:
-        end: FinishReason = self.end(steps)
-        while end == "step":
-            child = self.child(steps, dice.randrange(self.width(steps)))
-            assert child is not None
-            steps, end = child, self.end(child)
-        return Solution("\n\n".join(steps), steps, end, index, len(steps))
-
-    async def verify(self, problem: Problem, solution: Solution, prior: Verdict | None = None) -> Verdict:
-        verdict = await super().verify(problem, solution, prior)
-        self._called()
-        critiques = tuple(f"{step}: {score}" for step, score in zip(solution.steps, verdict.scores, strict=True))
-        return Verdict(verdict.scores, (Vote(verdict.scores, critiques),), "last")
-
-
-def world(seed: int, latency: int = 0, **changes: Any) -> World:
-    made = World(seed, branching=4, depth=5, repeats=True, cut=0.15, latency=latency)
-    for key, value in changes.items():
-        setattr(made, key, value)
-    return made
 
 
 @EVERY
@@ -199,64 +111,8 @@ async def test_problems_that_one_strategy_works_on_at_once_do_not_mix(name: str,
 @pytest.mark.parametrize("name", [name for name in NODES if "seed" in parameters(name)])
 async def test_the_seed_is_what_chance_comes_from(name: str) -> None:
     def seeded(seed: int) -> Any:
-        return build(NODES[name], "search", {"seed": seed})
+        return build(NODES[name], "search", {"seed": seed, **own_parts()})
 
     results = [shape(await world(7).search(seeded(seed))) for seed in range(8)]
     assert any(result != results[0] for result in results)
     assert shape(await world(7).search(seeded(3))) == results[3]
-
-
-def parts(annotation: object) -> set[object]:
-    """Returns an annotation with all that stands in it."""
-    inside = typing.get_args(annotation)
-    return {typing.get_origin(annotation) or annotation}.union(*map(parts, inside)) if inside else {annotation}
-
-
-def settings_of(name: str, *kinds: object) -> list[tuple[str, str]]:
-    """Returns the strategy with each of its settings that are of one of these types."""
-    found = {key: parts(p.annotation) for key, p in parameters(name).items() if key != "seed"}
-    return [(name, key) for key, own in found.items() if any(part in kinds or type(part) in kinds for part in own)]
-
-
-NUMBERS = [pair for name in NODES for pair in settings_of(name, int)]
-SHARES = [pair for name in NODES for pair in settings_of(name, float)]
-CHOICES = [pair for name in NODES for pair in settings_of(name, Literal, OneOf)]
-ALLOWED = r"(at least|more than) 0?\.?\d+"
-
-
-def test_there_is_something_to_check() -> None:
-    assert {name for name, _ in NUMBERS} == set(NODES)
-    assert {key for _, key in NUMBERS} >= {"n", "width", "simulations", "turns", "depth", "iterations", "parallel"}
-    assert {key for _, key in SHARES} >= {"threshold", "temperature", "rollout", "exploration"}
-    assert {key for _, key in CHOICES} >= {"aggregator", "selection", "rule", "order", "keep", "posterior", "potential"}
-
-
-@pytest.mark.parametrize(("name", "key"), NUMBERS)
-@pytest.mark.parametrize("number", [0, -1])
-def test_no_count_is_below_one(name: str, key: str, number: int) -> None:
-    if (key, number) == ("lookahead", 0):  # none
-        strategy(name, **{key: number})
-        return
-    with pytest.raises(UserError, match=rf"^search\.{key}={number}: .*({ALLOWED})"):
-        strategy(name, **{key: number})
-
-
-@pytest.mark.parametrize(("name", "key"), SHARES)
-@pytest.mark.parametrize("number", [math.nan, -0.5, math.inf])
-def test_no_number_is_out_of_range(name: str, key: str, number: float) -> None:
-    with pytest.raises(UserError, match=rf"^search\.{key}={number}: .*({ALLOWED})"):
-        strategy(name, **{key: number})
-
-
-@pytest.mark.parametrize(("name", "key"), CHOICES)
-def test_a_rule_that_nobody_knows_is_named_with_those_that_there_are(name: str, key: str) -> None:
-    with pytest.raises(UserError, match=rf"^search\.{key}=loudest: .*choose one of \w+, \w+"):
-        strategy(name, **{key: "loudest"})
-
-
-@pytest.mark.parametrize("name", [name for name in NODES if {"n", "width"} <= set(NODES[name])])
-@pytest.mark.parametrize(("n", "width"), [(6, 4), (2, 4), (1, 2)])
-def test_n_is_a_multiple_of_the_width(name: str, n: int, width: int) -> None:
-    """Also where n is less than the width, which other programs take for "keep all"."""
-    with pytest.raises(UserError, match=rf"^search\.n={n}: n must be a multiple of width={width}, such as"):
-        strategy(name, n=n, width=width)

@@ -70,7 +70,16 @@ def test_rows_without_an_id_are_numbered(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("value", "answer"),
-    [(27.0, "27"), (25, "25"), (0.5, "0.5"), (-3, "-3"), (1e22, "1" + "0" * 22), (" 27.0 ", "27.0"), (r"\pi", r"\pi")],
+    [
+        (27.0, "27"),
+        (25, "25"),
+        (0.5, "0.5"),
+        (-3, "-3"),
+        (1e22, "1" + "0" * 22),
+        (10**400, "1" + "0" * 400),
+        (" 27.0 ", "27.0"),
+        (r"\pi", r"\pi"),
+    ],
 )
 def test_numbers_become_texts(tmp_path: Path, value: object, answer: str) -> None:
     task = dataset(lines(tmp_path / "a.jsonl", [{"question": "?", "answer": value}]))
@@ -147,7 +156,7 @@ def test_files_that_hold_no_problems(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert "cut.jsonl.gz" in message(dataset(Path("cut.jsonl.gz")))
     (tmp_path / "plain.json.gz").write_text("[]")
     assert "plain.json.gz" in message(dataset(Path("plain.json.gz")))
-    assert ".jsonl" in message(dataset(Path("sums.csv")))
+    assert ".jsonl" in message(dataset(Path("sums.tsv")))
     assert "task.path=null: the file" in message(lambda: dataset(None))
 
 

@@ -103,6 +103,18 @@ def test_what_is_not_asked_is_not_started() -> None:
     assert list(made.used_engines) == ["policy"]
 
 
+def test_a_plan_bounds_what_each_part_of_a_strategy_writes() -> None:
+    drafted = told(
+        "search=speculative", "search.n=3", "search.depth=5", "search.draft.max_step_tokens=20", "task.size=2"
+    )
+    assert "search.draft  ChatPolicy" in drafted
+    assert f"{2 * 3 * 5 * 48:,} policy tokens, {2 * 3 * 5 * 20:,} draft tokens" in drafted
+    ranked = told("search=rank_verify", "verifier@search.ranker=embedded", "search.ranker.votes=2", "verifier.votes=1")
+    assert "1 votes a step, 180 verifier tokens" in ranked
+    assert "2 votes a step, 360 ranker tokens" in ranked
+    assert "tokens a step" not in told("search=majority")
+
+
 @pytest.mark.parametrize(
     ("overrides", "says"),
     [

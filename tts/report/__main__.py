@@ -5,13 +5,13 @@ Every directory below a DIR that holds results.jsonl and summary.json is a run.
 
 from __future__ import annotations
 
-import argparse
 import os
 import sys
 from pathlib import Path
 
 from rich.console import Console
 
+from tts.core.arguments import Parser
 from tts.core.errors import UserError
 from tts.core.terminal import Terminal
 from tts.report import page, table, terminal
@@ -23,9 +23,9 @@ from tts.report.sources import find
 _FEW = 8  # number of runs for which starting further processes is not worthwhile
 
 
-def parser() -> argparse.ArgumentParser:
+def parser() -> Parser:
     """Returns the command's parser."""
-    parser = argparse.ArgumentParser(prog="tts report", description=__doc__)
+    parser = Parser(prog="tts report", description=__doc__)
     parser.add_argument("folders", type=Path, nargs="+", metavar="DIR")
     parser.add_argument("--out", type=Path, help="directory of report.csv and report.html; the first DIR by default")
     parser.add_argument(

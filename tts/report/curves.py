@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
+from tts.core.selection import SELECTIONS, Rule
 from tts.report.exact import EXACT_MAJORITY, best_of, majority, pass_at
 from tts.report.orderings import Draws
-from tts.report.pools import Floats, Pool, sizes, vote_scores
+from tts.report.pools import Floats, Pool, doublings, sizes, vote_scores
 
 DRAWS = 100
 """Number of random orders of a problem's candidates, for rules without a formula."""
 
 SPLITS = 4
 """Number of random choices of k of the K votes on each candidate."""
+
+_SPARED = 4  # rules that are evaluated one draw at a time get this fraction of the draws
 
 _BLOCK = 256  # problems computed at a time, to limit memory
 
@@ -24,7 +29,12 @@ RULE_NAMES = {
     "argmax": "best of n",
     "weighted_vote": "weighted vote",
     "majority": "majority",
+    "cluster_mean": "best mean of an answer",
+    "pessimistic": "pessimistic mean",
+    "borda": "Borda vote",
+    "top": "vote of the top 10 %",
 }
+"""The rules of `tts.core.selection.SELECTIONS`, with the parameters that they have by default, and `pass_at`."""
 
 
 @dataclass(frozen=True)
@@ -42,9 +52,25 @@ class Curve:
     error: Floats
 
 
-def rules_of(pool: Pool) -> tuple[str, ...]:
-    """Returns the rules that a pool has curves for: score-based ones only if it has scores."""
-    return tuple(RULE_NAMES) if pool.verified else ("pass_at", "majority")
+def rule_name(rule: str) -> str:
+    """Returns a rule's name as shown, with its parameter's value if it has one; for an unknown rule the text itself."""
+    name, colon, value = rule.partition(":")
+    return f"{RULE_NAMES[name]} ({value})" if colon and name in RULE_NAMES else RULE_NAMES.get(rule, rule)
+
+
+def rules_of(pool: Pool, own: str) -> tuple[str, ...]:
+    """Returns the rules that a pool has curves for: score-based ones only if it has scores.
+
+    Args:
+        pool: The candidates.
+        own: The run's own rule, which may have another parameter than by default.
+    """
+    return tuple(dict.fromkeys([*RULE_NAMES, *known(own)])) if pool.verified else ("pass_at", "majority")
+
+
+def known(rule: str) -> tuple[str, ...]:
+    """Returns the rule, if it is one; a user's strategy may have its own, which is unknown here."""
+    return (rule,) if rule in SELECTIONS else ()
 
 
 def curve(pool: Pool, rule: str, at: Sequence[int] = (), draws: int = DRAWS, seed: int = 0) -> Curve:
@@ -52,17 +78,18 @@ def curve(pool: Pool, rule: str, at: Sequence[int] = (), draws: int = DRAWS, see
 
     Args:
         pool: The candidates.
-        rule: A key of `RULE_NAMES`.
-        at: The numbers of candidates; all of `sizes` by default.
+        rule: `pass_at` or a key of `tts.core.selection.SELECTIONS`.
+        at: The numbers of candidates; all of `sizes` by default, or powers of two where the rule itself is evaluated.
         draws: Number of random orders, if there is no formula.
         seed: Seed of the random orders.
     """
-    at = tuple(at) or sizes(pool.n)
+    evaluate = _CURVES.get(rule) or _evaluated(SELECTIONS[rule])
+    at = tuple(at) or (sizes(pool.n) if rule in _CURVES else doublings(pool.n))
     values, variances = [], []
     for begin in range(0, len(pool.groups), _BLOCK):
         rows = np.zeros(len(pool.groups), bool)
         rows[begin : begin + _BLOCK] = True
-        block = _CURVES[rule](pool.of(rows), at, draws, seed + begin)
+        block = evaluate(pool.of(rows), at, draws, seed + begin)
         values.append(block[0])
         variances.append(block[1])
     value, variance = np.concatenate(values), np.concatenate(variances)
@@ -126,6 +153,34 @@ def _drawn(rule: str) -> Callable[[Pool, Sequence[int], int, int], _Block]:
         return values, variances
 
     return block
+
+
+def _evaluated(rule: Rule) -> Callable[[Pool, Sequence[int], int, int], _Block]:
+    """Returns the estimate of a rule without a formula: the mean of its own choices in random draws."""
+
+    def block(pool: Pool, at: Sequence[int], draws: int, seed: int) -> _Block:
+        pool, draws = pool.voted if rule.elects else pool, max(2, draws // _SPARED)
+        rng = np.random.default_rng(seed)
+        values = np.repeat(pool.right.mean(1)[:, None], len(at), 1)  # all there is to know with one candidate
+        variances = np.zeros(values.shape)
+        drawn = [column for column, n in enumerate(at) if n > 1]
+        for row in np.flatnonzero(pool.right.any(1) & ~pool.right.all(1)).tolist():
+            orders = [rng.permutation(pool.n) for _ in range(draws)]
+            for column in drawn:
+                chosen = [_choice(rule, pool, row, order[: at[column]]) for order in orders]
+                values[row, column], variances[row, column] = np.mean(chosen), np.var(chosen, ddof=1) / draws
+        return values, variances
+
+    return block
+
+
+def _choice(rule: Rule, pool: Pool, row: int, drawn: NDArray[np.int64]) -> bool:
+    """Returns whether a rule's choice among some candidates of a problem is right."""
+    seen: dict[int, int] = {}
+    groups = [None if group < 0 else seen.setdefault(group, len(seen)) for group in pool.groups[row, drawn].tolist()]
+    scores = [None if math.isnan(score) else score for score in pool.scores[row, drawn].tolist()]
+    chosen = rule(scores, groups)
+    return chosen is not None and bool(pool.right[row, drawn[chosen]])
 
 
 _CURVES: dict[str, Callable[[Pool, Sequence[int], int, int], _Block]] = {

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from tts.report.comparison import Comparison
-from tts.report.curves import RULE_NAMES, Curve, curve, rules_of, surface
-from tts.report.pools import Pool
+from tts.report.curves import Curve, curve, known, rules_of, surface
+from tts.report.pools import Floats, Pool
 from tts.report.runs import Run, mean_of
+from tts.report.scaling import Scaling, scaling
 from tts.report.statistics import Estimate, means
 
 
@@ -20,16 +21,18 @@ class Line:
     """An estimated curve.
 
     Attributes:
-        rule: A key of `tts.report.curves.RULE_NAMES`.
+        rule: `pass_at` or a key of `tts.core.selection.SELECTIONS`.
         at: Numbers of candidates.
         estimates: The accuracy at each, with its bootstrap interval over problems.
         error: The standard error due to drawing, which the interval does not include; 0 where exact.
+        values: (P, len(at)) the accuracy on each problem; NaN where unknown.
     """
 
     rule: str
     at: tuple[int, ...]
     estimates: tuple[Estimate, ...]
     error: tuple[float, ...]
+    values: Floats = field(repr=False, compare=False)
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,7 @@ class Surface:
         error: [votes][candidates] standard error due to drawing.
         tokens: Completion tokens of one candidate, and of one vote on it; NaN if unknown.
         estimated: Whether it is estimated from a pool rather than measured by runs.
+        scaling: The best division of budgets between candidates and votes; None if votes have no tokens.
     """
 
     at: tuple[int, ...]
@@ -51,6 +55,7 @@ class Surface:
     error: tuple[tuple[float, ...], ...]
     tokens: tuple[float, float]
     estimated: bool
+    scaling: Scaling | None
 
     def gains(self, row: int, column: int) -> tuple[float, float]:
         """Returns a cell's gain from one more candidate, and from one more vote on each; NaN at the last."""
@@ -81,13 +86,15 @@ class Family:
 
     Attributes:
         label: The label of its largest run.
-        selection: The strategy's rule, a key of `tts.report.curves.RULE_NAMES` or its own rule.
+        run: The number of that run.
+        selection: The strategy's rule, a key of `tts.core.selection.SELECTIONS` or its own rule.
         lines: Curves from the pool at all votes; () if there is no pool.
         surface: The surface; None if there is only one N or one K.
         measured: (N, K, run) of the runs.
     """
 
     label: str
+    run: int
     selection: str
     lines: tuple[Line, ...]
     surface: Surface | None
@@ -111,9 +118,9 @@ def _family(comparison: Comparison, numbers: list[int]) -> Family:
     cells = sorted((source.n, source.k or 0, i) for i in numbers if (source := runs[i].source).n is not None)
     measured = tuple(cells)
     pools = _pools(run)
-    rules = rules_of(pools[0][0]) if pools else ()
+    rules = rules_of(pools[0][0], selection) if pools else ()
     lines = tuple(_line(comparison, rule, [(curve(pool, rule), of) for pool, of in pools]) for rule in rules)
-    return Family(run.label, selection, lines, _surface(comparison, run, selection, measured), measured)
+    return Family(run.label, largest, selection, lines, _surface(comparison, run, selection, measured), measured)
 
 
 def _pools(run: Run) -> list[tuple[Pool, Sequence[int]]]:
@@ -129,40 +136,47 @@ def _line(comparison: Comparison, rule: str, curves: Sequence[tuple[Curve, Seque
     for values, (found, of) in zip(placed, curves, strict=True):
         values[list(of)] = found.values
     error = np.sqrt(sum(found.error**2 for found, _ in curves)) / len(curves)
-    estimates = means(mean_of(list(placed)), comparison.weights)
-    return Line(rule, at, tuple(estimates), tuple(map(float, error)))
+    values = mean_of(list(placed))
+    return Line(rule, at, tuple(means(values, comparison.weights)), tuple(map(float, error)), values)
 
 
 def _surface(
     comparison: Comparison, run: Run, selection: str, measured: Sequence[tuple[int, int, int]]
 ) -> Surface | None:
-    # A user's strategy may have its own selection rule, which is unknown here.
-    pools = _pools(run) if selection in RULE_NAMES else []
+    pools = _pools(run) if known(selection) else []
     found = [(surface(pool, selection), of) for pool, of in pools if pool.verified]
     shared = set.intersection(*(set(curves) for curves, _ in found)) if found else set()
     if len(shared) > 1:
         votes = tuple(sorted(shared))
         lines = [_line(comparison, selection, [(curves[k], of) for curves, of in found]) for k in votes]
+        tokens = _tokens(run, lines[0].at[-1], votes[-1])
+        values = np.stack([line.values.T for line in lines])
         return Surface(
             at=lines[0].at,
             votes=votes,
             estimates=tuple(line.estimates for line in lines),
             error=tuple(line.error for line in lines),
-            tokens=_tokens(run, lines[0].at[-1], votes[-1]),
+            tokens=tokens,
             estimated=True,
+            scaling=scaling(values, lines[0].at, votes, tokens, comparison.weights),
         )
     at, votes = sorted({n for n, _, _ in measured}), tuple(sorted({k for _, k, _ in measured if k}))
     if len(at) < 2 or len(votes) < 2:
         return None
     cells = {(n, k): comparison.accuracies[i] for n, k, i in measured}
-    largest = comparison.runs[measured[-1][2]]
+    tokens = _tokens(comparison.runs[measured[-1][2]], measured[-1][0], measured[-1][1])
+    values = np.full((len(votes), len(at), len(comparison.problems)), np.nan)
+    for n, k, i in measured:
+        if k:
+            values[votes.index(k), at.index(n)] = comparison.runs[i].correct
     return Surface(
         at=tuple(at),
         votes=votes,
         estimates=tuple(tuple(cells.get((n, k)) for n in at) for k in votes),
         error=tuple((0.0,) * len(at) for _ in votes),
-        tokens=_tokens(largest, measured[-1][0], measured[-1][1]),
+        tokens=tokens,
         estimated=False,
+        scaling=scaling(values, at, votes, tokens, comparison.weights),
     )
 
 

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import asdict
 
+from tts.core.selection import SELECTIONS
 from tts.report.comparison import Comparison
-from tts.report.curves import RULE_NAMES
+from tts.report.curves import rule_name
+from tts.report.equal_cost import equal_costs
 from tts.report.estimates import Family, Surface
 from tts.report.notes import about, notes
+from tts.report.rules import RuleTable
 from tts.report.runs import UNITS
-from tts.report.statistics import Estimate
+from tts.report.scaling import Scaling, exponents
+from tts.report.statistics import Difference, Estimate
 
 Plain = dict[str, object]
 
@@ -60,6 +65,8 @@ def figures(comparison: Comparison, families: Sequence[Family]) -> Plain:
             [i, j, _number(d.mean), _number(d.low), _number(d.high), d.won, d.lost, _number(d.p), d.count]
             for (i, j), d in comparison.differences.items()
         ],
+        "equal_costs": [{**asdict(each), "verdict": each.verdict} for each in equal_costs(comparison, families)],
+        "rules": _rules(comparison),
         "choices": {
             unit: [
                 {
@@ -77,13 +84,36 @@ def figures(comparison: Comparison, families: Sequence[Family]) -> Plain:
     }
 
 
+def _rules(comparison: Comparison) -> Plain:
+    found = RuleTable(comparison)
+    return {
+        "names": [rule_name(rule) for rule in SELECTIONS],
+        "runs": [
+            {
+                "run": number,
+                "accuracies": [_estimate(found.accuracies[number][rule]) for rule in SELECTIONS],
+                "gains": [_gain(found.gains[number].get(rule)) for rule in SELECTIONS],
+            }
+            for number in found.runs
+        ],
+    }
+
+
+def _gain(found: Difference | None) -> list[float | None]:
+    return [None] * 3 if found is None else [_number(found.mean), _number(found.low), _number(found.high)]
+
+
+def _scaling(found: Scaling) -> Plain:
+    return {"price": _number(found.price), "laws": exponents(found), "optima": [asdict(best) for best in found.optima]}
+
+
 def _family(family: Family) -> Plain:
     return {
         "label": family.label,
-        "selection": RULE_NAMES.get(family.selection, family.selection),
+        "selection": rule_name(family.selection),
         "lines": [
             {
-                "rule": RULE_NAMES[line.rule],
+                "rule": rule_name(line.rule),
                 "at": line.at,
                 "estimates": [_estimate(estimate) for estimate in line.estimates],
                 "error": [_number(error) for error in line.error],
@@ -100,6 +130,7 @@ def _surface(surface: Surface) -> Plain:
         "at": surface.at,
         "votes": surface.votes,
         "estimated": surface.estimated,
+        "scaling": None if surface.scaling is None else _scaling(surface.scaling),
         "cells": [
             [
                 None

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 _GAP = 2
-"""Characters between columns."""
+"""Characters between columns, and at both edges together."""
 _NAME = 24
 """Characters that a column of names has at least, if its names are as long; longer ones are continued below."""
 
@@ -43,20 +43,25 @@ def fitted(console: Console, title: str, columns: Sequence[Column], caption: str
     """Returns a table with as many of the columns as the console has room for; the caption names the others."""
     shown = [column for column in columns if any(map(str, column.cells)) or not column.goes]
     gone: list[Column] = []
-    while sum(column.width + _GAP for column in shown) - _GAP > console.width:
+    while sum(column.width + _GAP for column in shown) > console.width:
         going = max(shown, key=lambda column: column.goes)
         if not going.goes:
             break
         shown.remove(going)
         gone.append(going)
+    widths = [column.width for column in shown]
+    names = [number for number, column in enumerate(shown) if column.names]
+    while names and sum(widths) + _GAP * len(widths) > console.width and max(widths[i] for i in names) > 1:
+        widths[max(names, key=widths.__getitem__)] -= 1  # what is left has to stay: names are continued below earlier
     table = Table(title=Text(title, "bold"), title_justify="left", box=None, pad_edge=False, header_style="dim")
-    for column in shown:
+    for column, width in zip(shown, widths, strict=True):
         table.add_column(
             Text(column.name),
             justify="left" if column.names else "right",
             overflow="fold",
             no_wrap=not column.names,
-            min_width=column.width,
+            min_width=width,
+            width=width if width < column.width else None,
         )
     for cells in zip(*(column.cells for column in shown), strict=True):
         table.add_row(*(Text(cell) if isinstance(cell, str) else cell for cell in cells))

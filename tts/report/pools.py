@@ -71,6 +71,11 @@ def sizes(n: int) -> tuple[int, ...]:
     return tuple(found)
 
 
+def doublings(n: int) -> tuple[int, ...]:
+    """Returns the powers of two below n, and n."""
+    return (*(2**i for i in range((n - 1).bit_length())), n)
+
+
 def pool_of(problems: Sequence[Sequence[SolutionRow]]) -> Pool | None:
     """Returns the pool of recorded candidates, None if they do not form one.
 

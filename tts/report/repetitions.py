@@ -42,6 +42,10 @@ def _mean(runs: Sequence[Run]) -> Run:
         candidates=np.sum([run.candidates for run in runs], axis=0),
         failed=np.any([run.failed for run in runs], axis=0),
         costs={unit: mean_of([run.costs[unit] for run in runs]) for unit in first.costs},
+        policy_costs={unit: mean_of([run.policy_costs[unit] for run in runs]) for unit in first.policy_costs},
+        rules={
+            rule: mean_of([run.rules[rule] for run in runs]) for rule in first.rules if all(run.rules for run in runs)
+        },
         pool=None,
         pooled=(),
         seeds=tuple(runs),

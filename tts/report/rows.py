@@ -6,7 +6,9 @@ import json
 import math
 from dataclasses import dataclass
 
+from tts.budget import GRADER
 from tts.evaluation.record import Record, SolutionRow
+from tts.report.choosing import by_rule
 
 
 @dataclass(frozen=True)
@@ -26,7 +28,10 @@ class Row:
     count: int
     failed: bool
     costs: dict[str, float]
+    policy_costs: dict[str, float]
     shown: str
+    rules: dict[str, float]
+    scored: bool
     candidates: list[SolutionRow] | None
 
 
@@ -56,7 +61,10 @@ def read_row(line: bytes, keep: bool) -> Row:
         count=len(solutions),
         failed=failed,
         costs=_costs(record),
+        policy_costs=_policy_costs(record),
         shown=_shown(record),
+        rules=by_rule(solutions) if graded else {},
+        scored=any(solution.get("score") is not None for solution in solutions),
         candidates=solutions if keep and graded else None,
     )
 
@@ -68,24 +76,35 @@ def _outcome(right: bool | None) -> float:
 
 
 def _costs(record: Record) -> dict[str, float]:
+    """Returns the costs of the search: over all roles but the grader, whose work is not the search's."""
     usage = record["usage"]
     policy, verifier = usage["policy"], usage["verifier"]
+    searching = [part for role, part in usage.items() if role != GRADER]
+    prompts = sum(part["prompt_tokens"] for part in searching)
+    completions = sum(part["completion_tokens"] for part in searching)
     # A model of unknown size counts no FLOPs: they are unknown, not 0.
-    sized = all(part["flops"] for part in (policy, verifier) if part["prompt_tokens"] + part["completion_tokens"])
+    sized = all(part["flops"] for part in searching if part["prompt_tokens"] + part["completion_tokens"])
     return {
-        "all_tokens": sum(part["prompt_tokens"] + part["completion_tokens"] for part in (policy, verifier)),
-        "tokens": policy["completion_tokens"] + verifier["completion_tokens"],
+        "all_tokens": prompts + completions,
+        "tokens": completions,
         "policy_tokens": policy["completion_tokens"],
         "verifier_tokens": verifier["completion_tokens"],
-        "prompt_tokens": policy["prompt_tokens"] + verifier["prompt_tokens"],
-        "flops": policy["flops"] + verifier["flops"] if sized else math.nan,
+        "prompt_tokens": prompts,
+        "flops": sum(part["flops"] for part in searching) if sized else math.nan,
         "latency_s": record["wall_s"],
-        "dollars": policy["dollars"] + verifier["dollars"],
+        "dollars": sum(part["dollars"] for part in searching),
         # Recorded solutions use no engine.
         "samples": max(policy["samples"], len(record["solutions"])),
         "verifications": verifier["verifications"],
-        "code_executions": policy["code_executions"] + verifier["code_executions"],
+        "code_executions": sum(part["code_executions"] for part in searching),
     }
+
+
+def _policy_costs(record: Record) -> dict[str, float]:
+    """Returns the costs of the policy alone in the units that runs are compared in."""
+    policy = record["usage"]["policy"]
+    tokens = policy["prompt_tokens"] + policy["completion_tokens"]
+    return {"all_tokens": tokens, "flops": policy["flops"] if policy["flops"] or not tokens else math.nan}
 
 
 def _shown(record: Record) -> str:

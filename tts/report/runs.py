@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tts.core.errors import UserError
+from tts.core.selection import SELECTIONS
 from tts.core.tree import ROOT, load_tree
 from tts.report.pools import Pool, pool_of
 from tts.report.rows import Row, read_row
@@ -42,6 +43,10 @@ dollars of a run without prices.
 """
 
 
+COMPARED = ("flops", "all_tokens")
+"""The units in which runs are compared by default: FLOPs where those of all runs are known."""
+
+
 @dataclass(frozen=True)
 class Run:
     """A run that was read, or the mean per problem of several that differ only in their seed.
@@ -61,6 +66,8 @@ class Run:
         right, candidates: Numbers of right and of all candidates.
         failed: Whether the problem ended with an error.
         costs: By the units of `UNITS`; NaN if a cost is unknown or the problem missing.
+        policy_costs: The policy's part of the costs, in the units that runs are compared in.
+        rules: By selection rule, the same for its choice among the candidates; empty without scores.
         rows: This run's data on the report's page of each problem, as JSON.
         pool: The candidates, if they are independent samples and were requested.
         pooled: The problem of each row of the pool.
@@ -80,6 +87,8 @@ class Run:
     candidates: Floats
     failed: Bools
     costs: dict[str, Floats]
+    policy_costs: dict[str, Floats]
+    rules: dict[str, Floats]
     rows: tuple[str, ...]
     pool: Pool | None = None
     pooled: tuple[int, ...] = ()
@@ -147,7 +156,7 @@ def _read(job: tuple[Source, bool]) -> Run:
         for number, line in enumerate(lines, 1):
             try:
                 row = read_row(line, keep)
-            except (ValueError, KeyError, TypeError, AttributeError) as error:
+            except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
                 warnings.append(
                     f"results.jsonl, line {number}: left out, it is not a complete record ({_short(error)})"
                 )
@@ -178,6 +187,7 @@ def _run(source: Source, rows: Sequence[Row]) -> Run:
         costs["latency_s"][:] = math.nan
     if (costs["tokens"] + costs["prompt_tokens"]).any() and not costs["dollars"].any():
         costs["dollars"][:] = math.nan
+    rules = SELECTIONS if any(row.scored for row in rows) else ()
     return Run(
         source=source,
         label=source.name,
@@ -191,6 +201,8 @@ def _run(source: Source, rows: Sequence[Row]) -> Run:
         candidates=column("count"),
         failed=np.array([row.failed for row in rows], bool),
         costs=costs,
+        policy_costs={unit: np.array([row.policy_costs[unit] for row in rows], float) for unit in COMPARED},
+        rules={rule: np.array([row.rules.get(rule, math.nan) for row in rows], float) for rule in rules},
         rows=tuple(row.shown for row in rows),
     )
 

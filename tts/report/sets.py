@@ -55,6 +55,8 @@ def _aligned(run: Run, problems: Problems) -> Run:
         candidates=np.where(there, run.candidates[numbers], 0.0),
         failed=there & run.failed[numbers],
         costs={unit: np.where(there, cost[numbers], np.nan) for unit, cost in run.costs.items()},
+        policy_costs={unit: np.where(there, cost[numbers], np.nan) for unit, cost in run.policy_costs.items()},
+        rules={rule: np.where(there, right[numbers], np.nan) for rule, right in run.rules.items()},
         # Its candidates are a pool only if all are of the set's problems.
         pool=None if beyond else run.pool,
         pooled=() if beyond else tuple(new[run.problems[number]] for number in run.pooled),

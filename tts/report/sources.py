@@ -52,9 +52,9 @@ class Source:
 
     @property
     def n(self) -> int | None:
-        """The configured number of samples (N)."""
+        """The configured number of samples (N); None if it was left to `compute`."""
         value = self._search.get("n")
-        return value if isinstance(value, int) else None
+        return value if isinstance(value, int) and self._search.get("compute") is None else None
 
     @property
     def k(self) -> int | None:
@@ -74,6 +74,11 @@ class Source:
         return " ".join([str(node.get("_target_", "unknown")).rsplit(".", 1)[-1], *places])
 
     @property
+    def policy(self) -> str:
+        """A key shared by runs whose policies write alike: with equal settings, however its log-probabilities are kept."""
+        return json.dumps(_without("top_logprobs", self.config.get("policy")), sort_keys=True, default=str)
+
+    @property
     def seed(self) -> int | None:
         """The run's seed."""
         value = self.summary.get("seed", self.config.get("seed"))
@@ -90,10 +95,10 @@ class Source:
         if not self.config:
             return self.name
         config = self._shaping
-        for group, key in (("search", "n"), ("verifier", "votes")):
+        for group, keys in (("search", ("n", "compute")), ("verifier", ("votes",))):
             node = config.get(group)
             if isinstance(node, dict):
-                config[group] = {name: value for name, value in node.items() if name != key}
+                config[group] = {name: value for name, value in node.items() if name not in keys}
         return json.dumps(config, sort_keys=True, default=str)
 
     @property
@@ -121,9 +126,12 @@ class Source:
     @property
     def timed(self) -> bool:
         """Whether its wall-clock time covers all of its work: it was not resumed and took nothing from a bank."""
-        used = _sum(self._part(role).get("completion_tokens") for role in ("policy", "verifier"))
+        roles = [part for part in self.summary.values() if isinstance(part, dict)]
+        used = _sum(part.get("completion_tokens") for part in roles)
+        # Policy and verifier have theirs in `generated`, further roles beside what they used.
         generated = self._part("generated")
-        return not self.summary.get("resumed") and (not generated or _sum(generated.values()) >= used)
+        own = _sum((*generated.values(), *(part.get("generated_tokens") for part in roles)))
+        return not self.summary.get("resumed") and (not generated or own >= used)
 
     def _part(self, key: str) -> dict[str, object]:
         part = self.summary.get(key)
@@ -172,7 +180,7 @@ def _places(folder: Path) -> Iterator[Path]:
 
 def _source(folder: Path, below: Path, warn: Warn) -> Source | None:
     status = read_object(folder / "status.json")
-    if not (folder / "results.jsonl").exists():
+    if not (folder / "results.jsonl").is_file():  # a pipe would never end
         if "state" in status:
             errors = status.get("errors")
             reasons = "; ".join(map(str, errors if isinstance(errors, list) else ()))
@@ -207,6 +215,13 @@ def _short(place: str) -> str:
     """Returns the last part of a path, of a hub id or of a package's name."""
     package = _PACKAGE.match(place)
     return package[1] if package else place.rstrip("/").rsplit("/", 1)[-1]
+
+
+def _without(name: str, value: object) -> object:
+    """Returns a configuration without the settings of a name, at any depth."""
+    if isinstance(value, dict):
+        return {key: _without(name, part) for key, part in value.items() if key != name}
+    return value
 
 
 def _sum(values: Iterable[object]) -> float:

@@ -13,7 +13,8 @@ from tts.report.pools import Floats
 from tts.statistics.bootstrap import Bootstrap
 from tts.statistics.metrics import ratio, wilson_interval
 
-_NOISE = 1e-9  # rounding error; values that differ by less are equal
+NOISE = 1e-9
+"""Rounding error: values that differ by less are equal."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,7 @@ def bootstrapped(values: Floats, weights: Floats) -> list[Estimate]:
     if not len(used):
         return found
     low, high = np.nanquantile(drawn[1:, used], (0.025, 0.975), axis=0)
-    varied = np.nanmax(values[:, used], 0) > np.nanmin(values[:, used], 0) + _NOISE
+    varied = np.nanmax(values[:, used], 0) > np.nanmin(values[:, used], 0) + NOISE
     for column, a, b, known in zip(used, low, high, varied, strict=True):
         interval = {"low": float(a) if known else None, "high": float(b) if known else None}
         found[column] = Estimate(mean=float(drawn[0, column]), count=int(counts[column]), **interval)

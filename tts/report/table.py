@@ -10,8 +10,11 @@ from pathlib import Path
 
 from tts.core.plain import plain
 from tts.report.comparison import Comparison
+from tts.report.equal_cost import equal_costs
 from tts.report.estimates import Family
+from tts.report.rules import RuleTable
 from tts.report.runs import UNITS, Run
+from tts.report.scaling import Scaling, exponents
 from tts.report.statistics import Estimate, rate
 
 COLUMNS = (
@@ -28,6 +31,10 @@ COLUMNS = (
 - `seed`: the accuracy of one of several seeds of `run`;
 - `estimate`: accuracy by `rule` at `n` candidates (and `k` votes) from the pool of `label`; `draw_error` is the standard
   error of drawing, 0 where exact;
+- `rule`: the accuracy of a selection `rule` on the candidates of `run`; with `other` its advantage over the run's choice;
+- `equal_cost`: the advantage of `run` over a control (`other`) of `n` samples that cost as much; `note` is the verdict;
+- `exponent`: of the best N or K (`rule`) of `label` as a power of the budget; `note` says what it is fitted to;
+- `optimum`: the best `n` and `k` of `label` for a `budget` in completion tokens, with its accuracy;
 - `difference`: the advantage of `run` over `other`, with `p` of McNemar's test;
 - `choice`: the compute-optimal `run` for a `budget` in a `unit`, overall and per bin; `rule` is `held_out_fixed` and
   `held_out_adaptive` for the cross-validated accuracies of one run for all bins, and of one per bin.
@@ -55,6 +62,11 @@ def rows(comparison: Comparison, families: Sequence[Family]) -> Iterator[Row]:
         names = {"run": comparison.runs[i].source.name, "other": comparison.runs[j].source.name}
         interval = {"value": difference.mean, "low": difference.low, "high": difference.high, "p": difference.p}
         yield {"kind": "difference", **names, **interval, "problems": difference.count}
+    for found in equal_costs(comparison, families):
+        about = {"unit": comparison.axis, "run": comparison.runs[found.run].source.name, "other": found.control}
+        interval = {"value": found.mean, "low": found.low, "high": found.high, "problems": found.count}
+        yield {"kind": "equal_cost", **about, "n": found.n, **interval, "note": found.verdict}
+    yield from _rules(comparison)
     yield from _choices(comparison)
 
 
@@ -113,12 +125,35 @@ def _estimates(family: Family) -> Iterator[Row]:
             about = {"kind": "estimate", "label": family.label, "rule": line.rule, "n": n}
             yield {**about, **_estimate(estimate), "draw_error": error}
     surface = family.surface
+    if surface is not None and surface.scaling is not None:
+        yield from _scaling(family.label, surface.scaling)
     if surface is None or not surface.estimated:
         return
     for k, estimates, errors in zip(surface.votes, surface.estimates, surface.error, strict=True):
         for n, cell, error in zip(surface.at, estimates, errors, strict=True):
             about = {"kind": "estimate", "label": family.label, "rule": family.selection, "n": n, "k": k}
             yield {**about, **(_estimate(cell) if cell else {}), "draw_error": error}
+
+
+def _scaling(label: str, found: Scaling) -> Iterator[Row]:
+    for name, law in (("N", found.n), ("K", found.k)):
+        if law is not None:
+            interval = {"value": law.value, "low": law.low, "high": law.high}
+            yield {"kind": "exponent", "label": label, "rule": name, **interval, "note": exponents(found)}
+    for best in found.optima:
+        about = {"n": best.n, "k": best.k, "unit": "tokens", "budget": best.budget}
+        yield {"kind": "optimum", "label": label, **about, "value": best.accuracy}
+
+
+def _rules(comparison: Comparison) -> Iterator[Row]:
+    found = RuleTable(comparison)
+    for number in found.runs:
+        about = {"kind": "rule", "run": comparison.runs[number].source.name}
+        for rule, estimate in found.accuracies[number].items():
+            yield {**about, "rule": rule, **_estimate(estimate)}
+        for rule, gain in found.gains[number].items():
+            interval = {"value": gain.mean, "low": gain.low, "high": gain.high, "p": gain.p}
+            yield {**about, "rule": rule, "other": "own choice", **interval, "problems": gain.count}
 
 
 def _choices(comparison: Comparison) -> Iterator[Row]:

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import groupby
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from tts.core.selection import SELECTIONS
 from tts.report.comparison import Comparison
-from tts.report.curves import RULE_NAMES
+from tts.report.curves import rule_name
+from tts.report.equal_cost import EqualCost, equal_costs
 from tts.report.estimates import Family, Surface
 from tts.report.fitting import Column, fitted
 from tts.report.notes import about, notes
+from tts.report.rules import RuleTable
 from tts.report.runs import UNITS
+from tts.report.scaling import Scaling, exponents
 from tts.report.statistics import Difference, Estimate
 
 _SHOWN = 40  # runs and pairs; report.csv has all
@@ -42,22 +47,17 @@ def show(console: Console, comparisons: Sequence[Comparison], families: Sequence
         console.print(_runs(console, comparison))
         for text in notes(comparison):
             console.print(text, markup=False, highlight=False)
-        tables = (_differences(console, comparison), *_budgets(console, comparison), _curves(console, found))
-        for table in (*tables, *_surfaces(found)):
+        tables = (
+            _differences(console, comparison),
+            *_equal_costs(console, comparison, found),
+            _rules(console, comparison),
+            *_budgets(console, comparison),
+            _curves(console, found),
+        )
+        for table in (*tables, *_surfaces(console, found)):
             if table is not None:
                 console.print()
                 console.print(table)
-
-
-def _table(title: str, *names: str, left: int = 1) -> Table:
-    table = Table(title=Text(title, "bold"), title_justify="left", box=None, pad_edge=False, header_style="dim")
-    for number, name in enumerate(names):
-        table.add_column(Text(name), justify="left" if number < left else "right", no_wrap=number >= left)
-    return table
-
-
-def _add(table: Table, *cells: str | Text) -> None:
-    table.add_row(*(Text(cell) if isinstance(cell, str) else cell for cell in cells))
 
 
 def _runs(console: Console, comparison: Comparison) -> Table:
@@ -88,9 +88,8 @@ def _runs(console: Console, comparison: Comparison) -> Table:
             f"green: on the Pareto front of accuracy against {unit}; x: {unit} relative to the cheapest run as accurate; "
             "policy and verifier tok.: of completions"
         )
-    if len(order) > _SHOWN:
-        caption = f"... and {len(order) - _SHOWN} more in report.csv\n{caption}"
-    return fitted(console, f"{len(comparison.problems)} problems; costs are per problem", columns, caption)
+    below = "\n".join(filter(None, (_more(order), caption)))
+    return fitted(console, f"{len(comparison.problems)} problems; costs are per problem", columns, below)
 
 
 def _name(comparison: Comparison, number: int, style: str = "") -> Text:
@@ -106,7 +105,8 @@ def _differences(console: Console, comparison: Comparison) -> Table | None:
         return None
     title = f"accuracy minus that of {comparison.runs[best].label} (paired, on the problems of both)"
     pairs = [(j if i == best else i, i == best, d) for (i, j), d in comparison.differences.items() if best in (i, j)]
-    pairs = sorted(pairs, key=lambda pair: pair[2].mean * (1 if pair[1] else -1))[:_SHOWN]
+    every = sorted(pairs, key=lambda pair: pair[2].mean * (1 if pair[1] else -1))
+    pairs = every[:_SHOWN]
     found = [difference.reversed if first else difference for _, first, difference in pairs]
     columns = [
         Column("run", [_name(comparison, other) for other, _, _ in pairs], names=True),
@@ -118,10 +118,60 @@ def _differences(console: Console, comparison: Comparison) -> Table | None:
         Column("p (McNemar)", [_p(each.p) for each in found], goes=2),
         Column("problems", [str(each.count) for each in found], goes=3),
     ]
-    return fitted(console, title, columns)
+    return fitted(console, title, columns, _more(every))
 
 
-def _signed_interval(found: Difference) -> str:
+def _equal_costs(console: Console, comparison: Comparison, families: Sequence[Family]) -> Iterator[Table]:
+    """Yields a table for each control."""
+    for control, pairs in groupby(equal_costs(comparison, families), lambda each: each.control):
+        every = list(pairs)
+        found = every[:_SHOWN]
+        less = ["" if each.bought > 0.995 else f"{each.bought:.2f}" for each in found]
+        columns = [
+            Column("run", [_name(comparison, each.run) for each in found], names=True),
+            Column("n", [f"{each.n:.1f}" for each in found]),
+            Column("cost", less),
+            Column("difference", [f"{each.mean:+z.3f}" for each in found]),
+            Column("95 %", [_signed_interval(each) for each in found], goes=1),
+            Column("verdict", [each.verdict for each in found], names=True),
+        ]
+        below = (
+            _more(every),
+            "cost: the control's as a share of the run's, where all of its samples cost less" if any(less) else "",
+            "intervals are not corrected for the number of comparisons",
+        )
+        title = f"accuracy minus that of {control} at equal cost in {UNITS[comparison.axis]} (paired; n: its samples)"
+        yield fitted(console, title, columns, "\n".join(filter(None, below)))
+
+
+def _more(found: Sequence[object]) -> str:
+    """Returns how many of what was found are not shown, nothing if all are."""
+    return f"... and {len(found) - _SHOWN} more in report.csv" if len(found) > _SHOWN else ""
+
+
+def _rules(console: Console, comparison: Comparison) -> Table | None:
+    found = RuleTable(comparison)
+    if not found.runs:
+        return None
+    shown = found.runs[:_SHOWN]
+    columns = [Column("run", [_name(comparison, i) for i in shown], names=True)]
+    for number, rule in enumerate(SELECTIONS):
+        columns.append(
+            Column(rule_name(rule), [_chosen_by(rule, found, i) for i in shown], goes=len(SELECTIONS) - number)
+        )
+    said = "+ or -: better or worse than the run's own choice (paired, 95 % interval without 0)"
+    caption = "\n".join(filter(None, (_more(found.runs), said)))
+    return fitted(console, "accuracy of each selection rule on the run's own candidates", columns, caption)
+
+
+def _chosen_by(rule: str, found: RuleTable, number: int) -> str:
+    gain = found.gains[number].get(rule)
+    told = gain is not None and gain.low is not None and gain.high is not None and not gain.low <= 0 <= gain.high
+    sign = ("+" if gain.mean > 0 else "-") if gain is not None and told else " "
+    return _rate(found.accuracies[number][rule].mean) + sign
+
+
+def _signed_interval(found: Difference | EqualCost) -> str:
     return "-" if found.low is None else f"[{found.low:+z.3f}, {found.high:+z.3f}]"
 
 
@@ -147,16 +197,16 @@ def _budgets(console: Console, comparison: Comparison) -> list[Table]:
 
 
 def _curves(console: Console, families: Sequence[Family]) -> Table | None:
-    lines = [(family, line) for family in families for line in family.lines]
-    if not lines:
+    every = [(family, line) for family in families for line in family.lines]
+    if not every:
         return None
-    at = sorted({2**i for _, line in lines for i in range(10) if 2**i in line.at} | {line.at[-1] for _, line in lines})
+    at = sorted({2**i for _, line in every for i in range(10) if 2**i in line.at} | {line.at[-1] for _, line in every})
     title = "expected accuracy of n of the recorded candidates (+-: standard error of drawing, none where exact)"
-    lines = lines[:_SHOWN]
+    lines = every[:_SHOWN]
     cells = [dict(zip(line.at, zip(line.estimates, line.error, strict=True), strict=True)) for _, line in lines]
     columns = [
         Column("candidates of", [family.label for family, _ in lines], names=True),
-        Column("rule", [RULE_NAMES[line.rule] for _, line in lines], names=True),
+        Column("rule", [rule_name(line.rule) for _, line in lines], names=True),
         # Of the numbers between the smallest and the largest the smaller ones go first.
         *(
             Column(
@@ -167,26 +217,46 @@ def _curves(console: Console, families: Sequence[Family]) -> Table | None:
             for i, n in enumerate(at)
         ),
     ]
-    return fitted(console, title, columns)
+    return fitted(console, title, columns, _more(every))
 
 
-def _surfaces(families: Sequence[Family]) -> list[Table]:
-    return [_surface(family.label, family.surface) for family in families if family.surface]
+def _surfaces(console: Console, families: Sequence[Family]) -> list[Table]:
+    tables = []
+    for family in families:
+        if family.surface:
+            tables.append(_surface(console, family.label, family.surface))
+        if family.surface and family.surface.scaling:
+            tables.append(_scaling(console, family.label, family.surface.scaling))
+    return tables
 
 
-def _surface(label: str, surface: Surface) -> Table:
-    columns = [i for i, n in enumerate(surface.at) if n & (n - 1) == 0 or i == len(surface.at) - 1]
+def _scaling(console: Console, label: str, found: Scaling) -> Table:
+    columns = [
+        Column("completion tokens", [_cost(each.budget) for each in found.optima]),
+        Column("N", [str(each.n) for each in found.optima]),
+        Column("K", [str(each.k) for each in found.optima]),
+        Column("accuracy", [_rate(each.accuracy) for each in found.optima]),
+    ]
+    title = f"the best N x K of {label} for a budget; a vote costs {found.price:.2f} of a candidate"
+    return fitted(console, title, columns, exponents(found))
+
+
+def _surface(console: Console, label: str, surface: Surface) -> Table:
+    shown = [i for i, n in enumerate(surface.at) if n & (n - 1) == 0 or i == len(surface.at) - 1]
+    columns = [Column("votes", [text for k in surface.votes for text in (f"K = {k}", "")], names=True)]
+    for number, i in enumerate(shown):
+        cells: list[str | Text] = []
+        for row in range(len(surface.votes)):
+            cell = surface.estimates[row][i]
+            gains = " | ".join(map(_points, surface.gains_per_token(row, i)))
+            cells += [_rate(cell.mean) if cell else "", Text(gains, "dim")]
+        # As of the curves, the smaller ones go first.
+        columns.append(Column(f"N = {surface.at[i]}", cells, goes=len(shown) - 1 - number))
     source = "estimated from the largest run" if surface.estimated else "measured by the runs"
     title = (
         f"N x K of {label}, {source}; below: points per 1,000 completion tokens from one more candidate | one more vote"
     )
-    table = _table(title, "votes", *(f"N = {surface.at[i]}" for i in columns))
-    for row, k in enumerate(surface.votes):
-        cells = [surface.estimates[row][i] for i in columns]
-        _add(table, f"K = {k}", *(_rate(cell.mean) if cell else "" for cell in cells))
-        gains = [surface.gains_per_token(row, i) for i in columns]
-        _add(table, "", *(Text(" | ".join(map(_points, gain)), "dim") for gain in gains))
-    return table
+    return fitted(console, title, columns)
 
 
 def _rate(value: float | None) -> str:

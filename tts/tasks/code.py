@@ -71,6 +71,18 @@ def same_code(code: str) -> str:
         return code
 
 
+def placed(program: str) -> tuple[str, str]:
+    """Returns what precedes the place of the code in a test program, and what follows it.
+
+    Raises:
+        ProblemError: It has no such place.
+    """
+    place = _PLACE.search(program)
+    if place is None:
+        raise ProblemError(f"the reference answer is no test program: no line of it reads '{PLACE}'")
+    return program[: place.start()], program[place.end() :]
+
+
 class CodeCheck:
     """Runs code with the programs that test it.
 
@@ -97,10 +109,8 @@ class CodeCheck:
             ProblemError: The program has no place for the code, or the sandbox failed.
             LimitReached: The budget allows no further piece of code.
         """
-        place = _PLACE.search(program)
-        if place is None:
-            raise ProblemError(f"the reference answer is no test program: no line of it reads '{PLACE}'")
-        execution = await self._sandbox.complete(assembled(program[: place.start()], code, program[place.end() :]))
+        before, after = placed(program)
+        execution = await self._sandbox.complete(assembled(before, code, after))
         return execution.completed
 
     async def start(self) -> None:

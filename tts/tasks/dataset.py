@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import math
 import re
+import sys
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from itertools import islice
 from pathlib import Path
-from typing import Literal
+from string import Formatter
+from typing import Literal, TypeGuard
 
 from tts.core import Attachment, Conversation, Problem
 from tts.core.errors import UserError, missing_extra
+from tts.core.finite import finite
 from tts.core.problem import read_attachments, read_conversation
 from tts.core.settings import NonNegativeInt, PositiveInt, SettingError, refused, settings
 from tts.files.hub import needed, unreachable
@@ -39,9 +41,10 @@ class DatasetTask:
         config: Its configuration, where it has several.
         split: Its split.
         fields: Which field holds the `id`, the `question` and the `answer`: a name, several (the first that a row has),
-            or None for none. A name with braces, such as `{class}_{idx}`, puts several fields together. Rows without an id
-            get `name-row`, counted from 0. Also `messages`: a conversation whose last turn is the question, in rows of
-            `{"role", "content"}`; and `attachments`: a list of paths of images or of `{"kind", "path"}`.
+            or None for none. A name with braces, such as `{class}_{idx}`, puts several fields together (the texts of a
+            list as lines). Rows without an id get `name-row`, counted from 0. Also `messages`: a conversation whose last
+            turn is the question, in rows of `{"role", "content"}`; and `attachments`: a list of paths of images or of
+            `{"kind", "path"}`.
         answer_pattern: Where the answer is part of its field: a regular expression whose last match's group 1 is it.
         require_answer: Whether every row must have an answer.
         keep: Fields to keep as the problem's metadata.
@@ -95,8 +98,8 @@ class DatasetTask:
 
     def placed_problems(self) -> Iterator[tuple[str, Problem]]:
         """As `problems`, each with its place, by which a message can name its row."""
-        end = None if self._limit is None else self._offset + self._limit
-        return islice(self._all_problems(), self._offset, end)
+        end = sys.maxsize if self._limit is None else self._offset + self._limit
+        return islice(self._all_problems(), min(self._offset, sys.maxsize), min(end, sys.maxsize))
 
     def check(self) -> None:
         """Reads all rows, also those that `offset` and `limit` leave out.
@@ -173,7 +176,7 @@ class DatasetTask:
             if self._require_answer:
                 raise self._missing("answer", place, row)
             return None
-        if isinstance(answer, int | float) and not isinstance(answer, bool) and math.isfinite(answer):
+        if _is_number(answer):
             return normalize(f"{Decimal(str(answer)):f}")
         if not isinstance(answer, str):
             raise UserError(f"{place}: the answer must be a text or a number, but is {str(answer)[:40]!r}")
@@ -231,11 +234,28 @@ def _check_pattern(pattern: str) -> None:
         raise refused("answer_pattern", pattern, "it needs a group around the answer: (...)")
 
 
+class _Template(Formatter):
+    """Puts fields into a text; of a list of texts, each is a line."""
+
+    def format_field(self, value: object, format_spec: str) -> str:
+        if isinstance(value, list) and all(isinstance(part, str) for part in value):
+            value = "\n".join(value)
+        return str(super().format_field(value, format_spec))
+
+
+_TEMPLATE = _Template()
+
+
 def _field(row: Mapping[str, object], name: str) -> object:
     """Returns a field of a row, or the text that a name with braces makes of several; None where there is none."""
     if "{" not in name:
         return row.get(name)
     try:
-        return name.format_map(row)
-    except (LookupError, ValueError, AttributeError):
+        return _TEMPLATE.vformat(name, (), row)
+    except (LookupError, ValueError, AttributeError, TypeError):  # what the name asks for is not in the row's values
         return None
+
+
+def _is_number(value: object) -> TypeGuard[float]:
+    """Whether it is a number that can be an answer; a whole one may have any number of digits."""
+    return (isinstance(value, int) and not isinstance(value, bool)) or (isinstance(value, float) and finite(value))

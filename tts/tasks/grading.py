@@ -15,7 +15,7 @@ from tts.concurrency.virtual_clock import real_work
 from tts.core import Solution
 from tts.core import grader as interface
 from tts.core.errors import UserError
-from tts.core.settings import PositiveFloat, Processes, settings
+from tts.core.settings import Processes, Seconds, settings
 from tts.tasks.answers import Answer, answer_of, read
 from tts.tasks.answers.alternatives import is_list
 from tts.tasks.answers.comparison import Algebra, Comparison
@@ -52,7 +52,7 @@ class MathGrader(interface.Grader):
         timeout: Seconds of processor time for one check: what else the machine does changes no verdict.
     """
 
-    def __init__(self, workers: Processes = 1, timeout: PositiveFloat = 10.0) -> None:
+    def __init__(self, workers: Processes = 1, timeout: Seconds = 10.0) -> None:
         self.failures = self.unsure = 0
         self._lock = threading.Lock()
         self._threads = ThreadPoolExecutor(workers, thread_name_prefix="grader")

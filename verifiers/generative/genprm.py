@@ -121,7 +121,9 @@ class GenPRM(VotingVerifier):
         self._analyze, self._writes_code, self._execute = analyze, verify, verify and execute and sandbox.executes
         self._readout: wire.Readout = readout
         self._shared_history, self._stop_at_first_error = history == "shared", stop_at_first_error
-        self.traits = VerifierTraits(aggregators=FALLING if stop_at_first_error else None, runs_code=self._execute)
+        self.traits = VerifierTraits(
+            aggregators=FALLING if stop_at_first_error else None, runs_code=self._execute, compare=self.compare
+        )
         self._sampling = partial(
             Sampling,
             temperature=temperature,

@@ -15,8 +15,8 @@ _VERIFY_HEAD = wire.VERIFY_START.removesuffix("```python\n")
 _WORDS = {True: "Yes", False: "No"}
 
 _TURN = re.compile(
-    rf"(?:{re.escape(_ANALYZE_HEAD)}(?P<number>\d+){re.escape(_ANALYZE_TAIL)}(?P<analysis>.*?){wire.ANALYZE_STOP})?"
-    rf"(?:{re.escape(_VERIFY_HEAD)}(?P<verification>.*?){wire.VERIFY_STOP})?"
+    rf"(?:{re.escape(_ANALYZE_HEAD)}(?P<number>\d+){re.escape(_ANALYZE_TAIL)}(?P<analysis>(?:(?!</analyze>).)*+){wire.ANALYZE_STOP})?"
+    rf"(?:{re.escape(_VERIFY_HEAD)}(?P<verification>(?:(?!</verify>).)*+){wire.VERIFY_STOP})?"
     rf"{re.escape(wire.OUTPUT_START)}{{(?P<verdict>Yes|No)}}\$\n{wire.OUTPUT_STOP}",
     re.DOTALL,
 )

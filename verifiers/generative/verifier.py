@@ -75,7 +75,7 @@ class GenerativeVerifier(VotingVerifier):
         most = 1 + len(grammar.triggers) * grammar.reasons
         if rounds > most:
             raise refused("rounds", rounds, f"at most {most} with the grammar {type(grammar).__name__}")
-        self.traits = VerifierTraits(lacks=grammar.lacks)
+        self.traits = VerifierTraits(lacks=grammar.lacks, compare=self.compare)
         self.by_step = grammar.per_step
         self._client = SeededSampler(engine, seed)
         self._grammar = grammar

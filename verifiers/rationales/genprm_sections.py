@@ -11,8 +11,11 @@ from collections.abc import Sequence
 from verifiers.generative.genprm_turn import Turn, parse
 from verifiers.rationales.base import Unusable
 
-_HEADING = re.compile(r"^### Paragraph (\d+)[ \t]*:?[ \t]*$", re.MULTILINE)
-_SECTION = re.compile(r"\s*<analyze>(?P<analysis>.*?)</analyze>\s*<verify>(?P<verification>.*?)</verify>.*", re.DOTALL)
+_HEADING = re.compile(r"^### Paragraph (\d+)[ \t]*+:?[ \t]*+$", re.MULTILINE)
+_SECTION = re.compile(
+    r"\s*+<analyze>(?P<analysis>(?:(?!</analyze>).)*+)</analyze>\s*+<verify>(?P<verification>(?:(?!</verify>).)*+)</verify>.*",
+    re.DOTALL,
+)
 _CODE = "```python\n"
 _THINK = "<think>\n"
 

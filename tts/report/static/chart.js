@@ -54,10 +54,30 @@ function chart(title, xName, series) {
       s("clipPath", { id }, s("rect", { x: LEFT, y: 0, width: width - LEFT - RIGHT, height: HEIGHT - BOTTOM + 6 })));
     for (const tick of ticks(bottom, top, false)) svg.append(s("line", { class: "grid", x1: LEFT, x2: width - RIGHT, y1: py(tick), y2: py(tick) }),
       s("text", { x: LEFT - 8, y: py(tick) + 4, "text-anchor": "end" }, String(tick)));
-    for (const tick of ticks(low, high, log).filter((each) => !whole || Number.isInteger(each))) svg.append(s("line", { class: "grid", x1: px(tick), x2: px(tick), y1: TOP, y2: HEIGHT - BOTTOM }),
-      s("text", { x: px(tick), y: HEIGHT - BOTTOM + 16, "text-anchor": "middle" }, amount(tick)));
+    let last = -Infinity; // the end of the tick before, so that none covers another on a narrow page
+    for (const tick of ticks(low, high, log).filter((each) => !whole || Number.isInteger(each))) {
+      svg.append(s("line", { class: "grid", x1: px(tick), x2: px(tick), y1: TOP, y2: HEIGHT - BOTTOM }));
+      const half = 3.5 * amount(tick).length;
+      if (px(tick) - half < last + 4) continue;
+      last = px(tick) + half;
+      svg.append(s("text", { x: px(tick), y: HEIGHT - BOTTOM + 16, "text-anchor": "middle" }, amount(tick)));
+    }
     svg.append(s("text", { x: (LEFT + width) / 2, y: HEIGHT - 8, "text-anchor": "middle" }, xName),
       s("text", { x: 14, y: (TOP + HEIGHT - BOTTOM) / 2, "text-anchor": "middle", transform: `rotate(-90 14 ${(TOP + HEIGHT - BOTTOM) / 2})` }, "accuracy"), plot);
+    const taken = [];
+    // Where a mark beside a point fits and covers no other; none where it fits nowhere, or stands already. The tip has it too.
+    const space = (x, y, text) => {
+      if (taken.some((box) => box.x === x && box.y === y && box.text === text)) return null;
+      for (const [side, down] of [[1, -6], [1, 15], [-1, -6], [-1, 15]]) {
+        const near = x + 7 * side, far = near + (6.5 * text.length + 4) * side;
+        const box = { x, y, text, left: Math.min(near, far), right: Math.max(near, far), base: y + down };
+        if (box.left < LEFT || box.right > width - RIGHT || box.base < 11 || box.base > HEIGHT - BOTTOM) continue;
+        if (taken.some((other) => box.left < other.right && other.left < box.right && Math.abs(box.base - other.base) < 12)) continue;
+        taken.push(box);
+        return { x: near, y: box.base, "text-anchor": side > 0 ? "start" : "end" };
+      }
+      return null;
+    };
     series.forEach((line, number) => {
       if (hidden.has(number)) return;
       const own = line.points.filter((point) => !log || point.x > 0).sort((a, b) => a.x - b.x);
@@ -71,7 +91,8 @@ function chart(title, xName, series) {
       for (const p of own) {
         if (!line.line && known(p.low)) plot.append(s("line", { x1: px(p.x), x2: px(p.x), y1: py(p.low), y2: py(p.high), stroke: colour(number), opacity: 0.5 }));
         plot.append(s("circle", { cx: px(p.x), cy: py(p.y), r: line.line ? 2.5 : 4.5, fill: colour(number) }));
-        if (p.mark) plot.append(s("text", { class: "mark", x: px(p.x) + 7, y: py(p.y) - 6 }, p.mark));
+        const spot = p.mark && space(px(p.x), py(p.y), p.mark);
+        if (spot) plot.append(s("text", { class: "mark", ...spot }, p.mark));
       }
     });
     tip.hidden = true;

@@ -8,6 +8,15 @@ const SHOWN = {
     (value) => (value > 0 ? "candidate " : value < 0 ? "vote " : "") + signed(value, 2)],
 };
 
+function scalingTable(scaling) {
+  const columns = [
+    { name: "completion tokens", value: (row) => row.budget, show: (row) => amount(row.budget) },
+    { name: "N", value: (row) => row.n }, { name: "K", value: (row) => row.k },
+    { name: "accuracy", value: (row) => row.accuracy, show: (row) => rate(row.accuracy) },
+  ];
+  return h("div", null, h("p", { class: "dim" }, `A vote costs ${scaling.price.toFixed(2)} of a candidate. ${scaling.laws}.`), sortable("The best N x K for a budget", columns, scaling.optima));
+}
+
 function heatmap(family) {
   let kind = "accuracy";
   const surface = family.surface;
@@ -31,6 +40,7 @@ function heatmap(family) {
     return [
       h("div", { class: "controls" }, choice("Show", Object.entries(SHOWN).map(([key, [text]]) => [key, text]), kind, (next) => { kind = next; again(); })),
       h("div", { class: "scroll heat", tabindex: 0, role: "region", "aria-label": caption }, h("table", null, h("caption", null, caption), h("thead", null, head), h("tbody", null, ...rows))),
+      ...(surface.scaling ? [scalingTable(surface.scaling)] : []),
     ];
   });
 }

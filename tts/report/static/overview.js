@@ -14,6 +14,8 @@ function overview(set, number) {
   const surfaces = set.families.filter((family) => family.surface);
   if (surfaces.length) parts.push(h("h2", null, "Candidates or votes"), surfacePart(surfaces));
   if (set.pairs.length) parts.push(h("h2", null, "Paired differences"), pairPart(set, runs));
+  if (set.equal_costs.length) parts.push(h("h2", null, "At equal cost"), equalCostTable(set, runs));
+  if (set.rules.runs.length) parts.push(h("h2", null, "Selection rules"), ruleTable(set, runs));
   if (Object.keys(set.choices).length) parts.push(h("h2", null, "The best run for a budget"), choicePart(set, runs));
   if (set.bins.length > 1) parts.push(h("h2", null, "By difficulty"), binTable(set, runs));
   return parts;
@@ -68,7 +70,7 @@ function curveChart(set, runs) {
   });
   return part((again) => {
     const series = shown === "all"
-      ? families.slice(0, 24).map((family) => lineOf(family.lines.find((line) => line.rule === family.selection || (family.selection === "argmax" && line.rule === "best of n")) || family.lines[0], family.label))
+      ? families.slice(0, 24).map((family) => lineOf(family.lines.find((line) => line.rule === family.selection) || family.lines[0], family.label))
       : families[shown].lines.map((line) => lineOf(line, line.rule));
     const measured = (shown === "all" ? families : [families[shown]]).flatMap((family) => family.measured).map(([n, k, place]) => ({ x: n, y: runs[place].accuracy[0], low: runs[place].accuracy[1], high: runs[place].accuracy[2], note: runs[place].label, mark: size(runs[place]) })).filter((p) => known(p.y));
     if (measured.length) series.push({ name: "as runs measured it", points: measured });
@@ -107,6 +109,30 @@ function pairPart(set, runs) {
       sortable("Differences to " + runs[base].label, columns, rows, [1, false]),
     ];
   });
+}
+
+function equalCostTable(set, runs) {
+  const columns = [
+    { name: "run", text: true, value: (row) => runs[row.run].label, show: (row) => `${row.run + 1}. ${runs[row.run].label}` },
+    { name: "control", text: true, value: (row) => row.control },
+    { name: "n", value: (row) => row.n, show: (row) => row.n.toFixed(1), title: "samples of the control that cost as much as the run" },
+    { name: "its cost", value: (row) => row.bought, show: (row) => row.bought.toFixed(2), title: "the control's cost as a share of the run's: less than 1 if all of its recorded samples cost less" },
+    { name: "difference", value: (row) => row.mean, show: (row) => signed(row.mean) },
+    { name: "95 %", value: (row) => row.low, show: (row) => (known(row.low) ? `[${signed(row.low)}, ${signed(row.high)}]` : "–"), title: "paired bootstrap over problems; none if all problems differ by the same; not corrected for the number of comparisons" },
+    { name: "verdict", text: true, value: (row) => row.verdict },
+  ];
+  return sortable(`Accuracy minus that of a control with equal ${set.axis}`, columns, set.equal_costs);
+}
+
+function ruleTable(set, runs) {
+  const columns = [
+    { name: "run", text: true, value: (row) => runs[row.run].label, show: (row) => `${row.run + 1}. ${runs[row.run].label}` },
+    ...set.rules.names.map((name, i) => ({
+      name, value: (row) => row.accuracies[i][0],
+      show: (row) => h("span", { title: known(row.gains[i][0]) ? `${signed(row.gains[i][0])} ${known(row.gains[i][1]) ? `[${signed(row.gains[i][1])}, ${signed(row.gains[i][2])}] ` : ""}than the run's own choice` : interval(row.accuracies[i]) }, rate(row.accuracies[i][0])),
+    })),
+  ];
+  return sortable("Accuracy of each selection rule on the run's own candidates", columns, set.rules.runs);
 }
 
 function choicePart(set, runs) {

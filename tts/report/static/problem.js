@@ -62,7 +62,7 @@ async function searchOf(set, detail, shown) {
   ];
 }
 
-const RULES = { argmax: "the highest", weighted_vote: "the answer with the largest sum of its candidates' values, and of these the highest", majority: "the most frequent answer, and of its candidates the first" };
+const RULES = { argmax: "the highest", weighted_vote: "the answer with the largest sum of its candidates' values, and of these the highest", majority: "the most frequent answer, and of its candidates the first", cluster_mean: "the answer with the best mean of its candidates' values, and of these the highest", pessimistic: "the answer with the best mean, lowered for rare answers, of its candidates' values, and of these the highest", borda: "the answer with most votes, weighted by the ranks of its candidates' values, and of these the highest", top: "the answer with the largest sum among the best candidates' values, and of these the highest" };
 
 // The values that the choice was based on if not the score, by candidate.
 const notedIn = (graph) => new Map(graph.nodes.filter((node) => known(node.candidate)).map((node) => [node.candidate, node[graph.graph.by]]));
@@ -75,7 +75,7 @@ function why(row, graph) {
   if (graph) {
     const by = graph.graph.by || (graph.graph.aggregator ? `score (${graph.graph.aggregator} over the steps)` : "score");
     const rule = graph.graph.selection;
-    parts.push(", by " + (RULES[rule] || rule) + (rule === "majority" ? "." : " " + (graph.graph.by || by) + "."));
+    parts.push(", by " + (RULES[rule.split(":")[0]] || rule) + (rule === "majority" ? "." : " " + (graph.graph.by || by) + "."));
     const values = row.candidates.map(([said, , , own], i) => (known(said) === known(answer) ? (graph.graph.by ? notedIn(graph).get(i) : own) : undefined));
     const equal = values.filter((each) => known(each) && each === values[row.chosen]).length;
     if (rule === "argmax" && equal > 1) parts.push(` ${equal} are equally high; ties go to the most frequent answer, then to the first.`);

@@ -40,7 +40,8 @@ function named(node, chosen) {
   return parts.join(", ");
 }
 
-function drawTree(graph, correct, selected) {
+// `start` is the node that is selected first: the choice, if it is null.
+function drawTree(graph, correct, selected, start = null) {
   const tree = grown(graph);
   const x = (node) => 8 + node.depth * (BOX + GAP);
   const y = (node) => 8 + node.row * ROW;
@@ -88,7 +89,7 @@ function drawTree(graph, correct, selected) {
     event.preventDefault();
     if (next()) select(next(), true);
   });
-  const first = tree.nodes.get(graph.graph.chosen) || tree.order[0];
+  const first = tree.nodes.get(start) || tree.nodes.get(graph.graph.chosen) || tree.order[0];
   const box = h("div", { class: "treebox" }, svg);
   select(first, false);
   requestAnimationFrame(() => box.scrollTo(x(first) + BOX + 8 - box.clientWidth, y(first) - box.clientHeight / 2));

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from tts.core import Solution
 from tts.tasks.answers.boxes import boxed, last_boxes
@@ -15,7 +16,7 @@ _TAGGED = re.compile(
 _THOUGHTS = ("think", "thinking", "thought", "reasoning")
 _HASHES = re.compile(r"^####(?!#)[ \t]*(\S[^\n]*)$", re.MULTILINE)
 
-_EMPHASIS = r"(?:\*|_|`|\"|'|</?(?:b|strong|i|em)>)*"
+_EMPHASIS = r"(?:\*|_|`|\"|'|</?(?:b|strong|i|em)>)*+"
 _OPENING = r"(?:\s|\*|_|`|ˋ|\\\[|\\\(|\$\$|</?(?:b|strong|i|em)>|<br ?/?>)*(?=\S)"
 _NAMES = (
     r"(?:final[ \t]+|correct[ \t]+)?answers?|correct[ \t]+(?:option|choice)|正确(?:答案|选项)"
@@ -35,7 +36,7 @@ _STATEMENTS = (
     rf"(?:{_VERBS}){_EMPHASIS}(?:[ \t]*+[:：])?(?:[ \t]++(?:therefore|thus|then|hence|simply|just)\b,?)?"
     rf"(?:,|\.\.\.|…)?{_OPENING}",
     # A heading of its own: ### Answer.
-    rf"^[ \t#*_>]*(?:{_NAMES}|results?|solution){_EMPHASIS}+[ \t]*+[:：]?{_EMPHASIS}[ \t]*\n{_OPENING}",
+    rf"^[ \t#*_>]*(?:{_NAMES}|results?|solution){_EMPHASIS}[ \t]*+[:：]?{_EMPHASIS}[ \t]*\n{_OPENING}",
     r"^[ \t*_]*(?:results?|ans)\.?[ \t]*[:：=]" + _OPENING,
     rf"【(?:{_NAMES})】[:：]?" + _OPENING,
     r"故选[ \t]*+[:：]?" + _OPENING,
@@ -59,6 +60,8 @@ _QUOTES = (
 )
 
 
+# A solution's answer is asked for by the search, which groups answers, and again when it is graded.
+@lru_cache(maxsize=256)
 def extract_answer(text: str) -> str | None:
     r"""Returns the final answer that a solution states, None where it states none.
 
@@ -88,6 +91,8 @@ def _stated(text: str) -> str | None:
 
 def _without_thoughts(text: str) -> str:
     """Returns what stands behind the last thought: a template may open it, and a cut one never ends."""
+    if "<" not in text:
+        return text
     for tag in _THOUGHTS:
         text = text.rpartition(f"</{tag}>")[2].partition(f"<{tag}>")[0]
     return text

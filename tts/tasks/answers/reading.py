@@ -51,10 +51,10 @@ class Answer:
 _PLAIN = re.compile(r"-?(?:0|[1-9]\d{0,300})(?:\.\d{0,300}[1-9])?", re.ASCII)
 """A number that is its own form."""
 _THOUSANDS = re.compile(r"\d{1,3}(?:,\d{3})+", re.ASCII)
-_MARKED = re.compile(r"^(?P<mark>\*{1,3}|__|`+|ˋ|\"|')(?P<inside>.+)(?P=mark)$", re.DOTALL)
+_MARKED = re.compile(r"^(?P<mark>\*{1,3}|__|`++|ˋ|\"|')(?P<inside>.+)(?P=mark)$", re.DOTALL)
 _FULL_STOP = re.compile(r"(?:(?<![.\\])[.,;]|[。．；，！])\s*$")
 _LABEL = re.compile(
-    r"^\s*(?:\\text(?:bf|rm|it)?\s*\{)?\s*(?:the\s+)?(?:final\s+|correct\s+)?(?:answer|ans|answers|result|答案|答)"
+    r"^\s*+(?:\\text(?:bf|rm|it)?\s*\{)?\s*+(?:the\s+)?(?:final\s+|correct\s+)?(?:answer|ans|answers|result|答案|答)"
     r"\s*(?:is|are|[:：=]|为|是)+\s*\}?",
     re.IGNORECASE,
 )

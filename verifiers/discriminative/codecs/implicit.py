@@ -49,6 +49,8 @@ class ImplicitCodec(Codec):
     def render(self, tokenizer: LocalTokenizer, question: str, solution: Solution) -> Rendering:
         """As `Codec.render`."""
         steps = [numbered(self._step, number, step) for number, step in enumerate(texts(solution), 1)]
+        if not steps:
+            return Rendering((), ())
 
         def text(count: int) -> str:
             turns = [("user", question), ("assistant", "\n\n".join(steps[:count]))]
