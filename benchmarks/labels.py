@@ -64,7 +64,7 @@ async def labelled(folder: Path, *overrides: str) -> Summary:
 
 
 async def of_seed(
-    policy: str, seed: int, problems: int, k: int, base: Path
+    policy: str, seed: int, problems: int, k: int, sparing: Sequence[str], base: Path
 ) -> dict[str, tuple[Agreement, float, float]]:
     """Returns for each rule its agreement with the truth, and adaptive completions' share of equal labels and of K."""
     chosen, truthful = POLICIES[policy]
@@ -77,7 +77,8 @@ async def of_seed(
         full = await labelled(base / f"full{seed}", *common, "completions=fixed", f"completions.k={k}", *rule)
         labels = read_labels(base / f"full{seed}/labels.jsonl")
         few = base / f"adaptive{seed}-{name}"
-        less = await labelled(few, *common, "completions=adaptive", f"completions.prediction.most={k}", *rule)
+        adaptive = ("completions=adaptive", f"completions.prediction.most={k}", *sparing)
+        less = await labelled(few, *common, *adaptive, *rule)
         same = equal(labels, read_labels(few / "labels.jsonl"))
         found[name] = agreement(truth, labels), same, less["completions"] / full["completions"]
     return found
@@ -102,11 +103,11 @@ def busy(base: Path) -> None:
         print(f"{name:<14} {summary['completions']:>11,} {work:8.1f} {wall:8.1f}  {work / wall:.3f}")
 
 
-def main(policy: str, seeds: int, problems: int, k: int) -> None:
+def main(policy: str, seeds: int, problems: int, k: int, sparing: Sequence[str]) -> None:
     """Prints the tables."""
     with tempfile.TemporaryDirectory() as folder:
         base = Path(folder)
-        runs = [asyncio.run(of_seed(policy, seed, problems, k, base)) for seed in range(seeds)]
+        runs = [asyncio.run(of_seed(policy, seed, problems, k, sparing, base)) for seed in range(seeds)]
         print(f"policy={policy}, {seeds} seeds, {problems} problems each, K = {k}")
         print("mean over seeds, in brackets lowest and highest")
         print(
@@ -132,5 +133,6 @@ if __name__ == "__main__":
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--problems", type=int, default=25)
     parser.add_argument("--k", type=int, default=32, help="completions of each prefix")
+    parser.add_argument("overrides", nargs="*", help="of adaptive completions: completions.prediction.error=0.03, ...")
     given = parser.parse_args()
-    main(given.policy, given.seeds, given.problems, given.k)
+    main(given.policy, given.seeds, given.problems, given.k, given.overrides)

@@ -86,19 +86,25 @@ def test_without_error_adaptive_labels_are_those_of_the_full_number(
 
 
 @pytest.mark.parametrize(
-    ("name", "share"), [("hard", 0.7), ("qwen", 0.35), ("soft", 0.35), ("rpe", 0.6), ("difference", 0.65)]
+    ("name", "share"), [("hard", 0.55), ("qwen", 0.3), ("soft", 0.25), ("rpe", 0.5), ("difference", 0.5)]
 )
-def test_with_an_error_nearly_all_labels_are_the_same_and_cost_less(name: str, share: float) -> None:
+def test_nearly_all_labels_are_the_same_and_cost_less(name: str, share: float) -> None:
     rule, same, steps, cost, less = RULES[name], 0, 0, 0, 0
-    plan = Adaptive(rule, Prediction(32, 4, error=0.03))
+    plan = Adaptive(rule, Prediction())
     for world in WORLDS.values():
         for seed in range(8):
             full, all_of_them = labels(Fixed(32), rule, seed, **world)
             some, fewer = labels(plan, rule, seed, **world)
             same += sum(one == other for one, other in zip(full, some, strict=True))
             steps, cost, less = steps + len(full), cost + all_of_them, less + fewer
-    assert same / steps >= 0.97
+    assert same / steps >= 0.96
     assert less / cost <= share
+
+
+@given(st.integers(0, 10_000), st.sampled_from(["hard", "soft", "difference"]), st.sampled_from([(3, 0.2), (0.2, 3)]))
+def test_nothing_is_settled_before_its_first_batch(seed: int, name: str, prior: tuple[float, float]) -> None:
+    tree = draw(seed).counted(Adaptive(RULES[name], Prediction(error=0.4, prior=prior)))
+    assert all(count.total for count in tree.counts[1:])
 
 
 def test_where_nothing_recovers_monotone_completions_cost_hard_labels_less() -> None:

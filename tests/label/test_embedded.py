@@ -18,7 +18,7 @@ from tts.tasks.label_file import read_labels
 pytestmark = pytest.mark.integration
 
 ROOT = Path(__file__).resolve().parents[2]
-SMALL = ("task.limit=3", "sampling.keep=6", "sampling.first=16", "sampling.most=64", "sandbox=none")
+SMALL = ("task.limit=2", "sampling.keep=6", "sampling.first=16", "sampling.most=64", "sandbox=none")
 
 
 def command(folder: Path, *overrides: str) -> list[str]:
@@ -56,6 +56,7 @@ def test_counts_tell_wrong_steps_from_right_ones(tmp_path: Path, counted: Path) 
     assert found.recall > 0.75
 
 
+@pytest.mark.slow
 def test_a_killed_run_is_gone_on_with_and_gives_the_same_files(tmp_path: Path, counted: Path) -> None:
     folder = tmp_path / "run"
     process = subprocess.Popen(

@@ -68,9 +68,8 @@ def test_genprm_goes_from_problems_to_a_model_that_has_judged(tmp_path: Path) ->
     assert again.count("finished before") == 6
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("name", names())
-def test_each_recipe_runs_to_its_end(name: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", [name for name in names() if name != "genprm"])
+def test_every_other_recipe_runs_to_its_end(name: str, tmp_path: Path) -> None:
     recipe(tmp_path, name, "size=embedded", "sandbox=none", "dir=run")
     assert json.loads((tmp_path / "run/judge/summary.json").read_text("utf-8"))["f1"] is not None
 

@@ -31,6 +31,7 @@ def tts(folder: Path, command: str, *arguments: str) -> str:
     return done.stdout
 
 
+@pytest.mark.slow
 def test_the_chain_of_commands_gives_training_data_that_agrees_with_the_truth(tmp_path: Path) -> None:
     small = ["task.limit=6", "sampling.keep=6", "sampling.first=16", "sampling.most=32", "sandbox=none"]
     truth = ["rule=judge", "completions=none", "verifier=arithmetic_truth"]

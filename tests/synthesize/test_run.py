@@ -210,6 +210,7 @@ def test_repetition_is_a_share_that_grows_with_every_repetition(words: list[str]
 
 
 @pytest.mark.integration
+@pytest.mark.slow
 def test_a_run_killed_at_any_moment_is_gone_on_with_and_gives_the_same_file(tmp_path: Path) -> None:
     path = write(tmp_path / "labels.jsonl", label_rows(30))
     command = [sys.executable, "-m", "tts.synthesize", f"task.path={path}", "sandbox=none", "in_flight.problems=1"]

@@ -54,6 +54,8 @@ def refused(folder: Path, *overrides: str) -> str:
         ([ROW], ("verifier.chat=chatml",), "none of the special tokens of the chat format chatml"),
         ([ROW], ("base.context=8",), "tokens, and the context is 8; rows are never cut"),
         ([ROW, {"messages": [USER, SAID, USER, SAID]}], ("base.context=15", "method.too_long=refuse"), ":2: "),
+        ([ROW], ("sandbox=auto", "sandbox.mode=' '"), "sandbox.mode=' ': choose one of auto, namespaces"),
+        ([ROW], ("sandbox=auto", "sandbox.timeout=inf"), "sandbox.timeout=inf: "),
         ([ROW], ("base.width=33",), "base.width=33: it must be a multiple of 32"),
         ([ROW], ("base=pretrained", "base.model=./nowhere"), "no checkpoint directory at nowhere"),
         ([ROW], ("trainer.report_to=[abacus]",), "trainer.report_to=abacus: there are wandb"),

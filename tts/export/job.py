@@ -12,6 +12,7 @@ from tts.core.errors import UserError
 from tts.core.settings import Text
 from tts.export.data import Data, read_data
 from tts.export.format import Format
+from tts.files.paths import expanded
 from tts.files.writing import write_whole, writing
 from tts.runtime.parts import check_groups
 from tts.runtime.resources import Resources
@@ -64,7 +65,7 @@ def compose_export(config: Config, identity: str, resources: Resources) -> Expor
 
 
 def _file(path: str) -> Path:
-    place = Path(path).expanduser()
+    place = expanded(path)
     if not place.is_dir():
         return place
     there = [name for name in _NAMES if (place / name).is_file()]

@@ -13,6 +13,7 @@ from tts.core.annotations import fit
 from tts.core.errors import UserError
 from tts.core.json import Summary
 from tts.core.settings import PositiveInt, Text
+from tts.files.paths import expanded
 from tts.files.writing import write_lines, write_whole, writing
 from tts.filter.classes import balanced, check_classes
 from tts.filter.entries import Entry, entries, relabelled
@@ -195,5 +196,5 @@ def _test_problems(paths: Sequence[str]) -> Iterator[str]:
 
 
 def _file(path: str, name: str) -> Path:
-    place = Path(path).expanduser()
+    place = expanded(path)
     return place / name if place.is_dir() else place

@@ -50,7 +50,9 @@ class Adaptive:
             share = tree.counts[before].share if tree.counts[before].total > self.most else None
             rights = shares[before] @ self._right if share is None else self._right_after(share)
             right = min(alive[before], float(rights @ outcome))
-            if self._prediction.settled(right):
+            # Before the first batch only the prior speaks, whose guess decides nothing.
+            begun = tree.counts[after].total or self._prediction.unlikely(alive[before])
+            if begun and self._prediction.settled(right):
                 continue
             open_end = unsolved[before]
             around = (before, after) if self._rule.relative else (after,)

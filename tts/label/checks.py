@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from tts.config.build import Config
 from tts.core import Problem
@@ -19,7 +19,7 @@ from tts.label.sampling import Sampling
 def check_engine(verifier: Config | None) -> None:
     """Raises UserError if a verifier's model has no engine, which this command chooses for none."""
     engine = None if verifier is None else verifier.get("engine")
-    if engine is not None and "_target_" not in engine:
+    if isinstance(engine, Mapping) and "_target_" not in engine:
         raise UserError(
             "verifier.engine: nothing says how its model runs; add engine@verifier.engine=transformers, openai, chat or vllm"
         )

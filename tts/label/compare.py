@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 from collections.abc import Mapping, Sequence
@@ -11,6 +10,7 @@ from pathlib import Path
 
 from rich.table import Table
 
+from tts.core.arguments import Parser
 from tts.core.errors import UserError
 from tts.core.plain import plain
 from tts.core.terminal import Terminal
@@ -100,7 +100,7 @@ def _first(labels: Labels) -> int | None:
 
 def main(arguments: Sequence[str]) -> int:
     """Runs the command and returns its exit status."""
-    parser = argparse.ArgumentParser(prog="tts label compare", description=__doc__)
+    parser = Parser(prog="tts label compare", description=__doc__)
     parser.add_argument("truth", type=Path, help="a labels.jsonl, or the folder of its run")
     parser.add_argument("labels", type=Path, nargs="+", help="others, of the same samples")
     parser.add_argument("--json", action="store_true", help="one JSON object per file instead of a table")

@@ -23,7 +23,8 @@ class Prediction:
     Args:
         most: The full number of completions.
         batch: Number of completions sampled at a time.
-        error: Highest probability that the full number would have decided otherwise.
+        error: Highest probability that the full number would have decided otherwise. Most decisions are far surer when
+            they are made, so that far fewer differ.
         prior: Parameters of the Beta distribution. Below 1: most prefixes are solved nearly always or nearly never.
     """
 
@@ -31,8 +32,8 @@ class Prediction:
         self,
         most: PositiveInt = 32,
         batch: PositiveInt = 4,
-        error: Probability = 0.03,
-        prior: tuple[PositiveFloat, PositiveFloat] = (0.2, 0.5),
+        error: Probability = 0.1,
+        prior: tuple[PositiveFloat, PositiveFloat] = (0.5, 0.5),
     ) -> None:
         if batch > most:
             raise refused("batch", batch, f"it is more than most={most}")
@@ -56,11 +57,15 @@ class Prediction:
 
     def settled(self, probability: float) -> bool:
         """Whether an outcome of this probability is decided, one way or the other."""
-        return min(probability, 1 - probability) <= self.error + 1e-12
+        return self.unlikely(min(probability, 1 - probability))
+
+    def unlikely(self, probability: float) -> bool:
+        """Whether a probability is no more than the error."""
+        return probability <= self.error + 1e-12
 
     def hopeless(self, count: Count) -> bool:
         """Whether no completion at all will be right, but for the error."""
-        return count.right == 0 and bool(self.distribution(count)[0] >= 1 - self.error - 1e-12)
+        return count.right == 0 and self.unlikely(1 - float(self.distribution(count)[0]))
 
 
 @lru_cache(maxsize=65536)

@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tts.budget import Budget, LimitReached, Scope, Usage, charge, current, scope
+from tts.budget import Budget, Scope, Usage, charge, scope
 from tts.core import Problem
 from tts.core.events import Progressed, emit
-from tts.core.grader import Grader
 from tts.core.json import JsonObject, Summary
 from tts.files.jsonl_log import JsonlLog
 from tts.files.objects import read_object
 from tts.files.writing import replaced, write_whole, writing
-from tts.label.labelling import Found
 from tts.label.labels import labelled, line, rows
-from tts.label.record import LIMIT, ProblemRow, Resume, empty, record
+from tts.label.record import ProblemRow, Resume, empty
 from tts.label.rules import Labelled, Rule
 from tts.label.summary import Tally, summarize
 from tts.runtime.batch import Ended, batch
+from tts.runtime.executor import Work
 
 
 @dataclass(frozen=True)
@@ -44,42 +43,24 @@ class Runner:
     """Labels the solutions of many problems; writes `results.jsonl`, `labels.jsonl` and `summary.json`.
 
     Args:
-        ask: Gathers the evidence on one problem.
+        work: Gathers the evidence on one problem.
         rule: Derives the labels from it.
-        grader: Extracts answers.
         folder: The run directory.
-        in_flight: Number of problems in progress concurrently.
         budget: The limits of each problem and of the run.
     """
 
-    def __init__(
-        self,
-        ask: Callable[[Problem], Awaitable[Found]],
-        rule: Rule,
-        grader: Grader,
-        folder: Path,
-        in_flight: int,
-        budget: Budget,
-    ) -> None:
-        self._ask, self._rule, self._grader = ask, rule, grader
-        self._folder, self._in_flight, self._budget = folder, in_flight, budget
+    def __init__(self, work: Work[Problem, ProblemRow], rule: Rule, folder: Path, budget: Budget) -> None:
+        self._work, self._rule, self._folder, self._budget = work, rule, folder, budget
 
-    async def run(
-        self,
-        problems: Sequence[Problem],
-        start: Callable[[], Awaitable[None]],
-        resume: Resume,
-        extra: Callable[[], JsonObject],
-    ) -> Labelling:
+    async def run(self, problems: Sequence[Problem], resume: Resume, extra: JsonObject) -> Labelling:
         """Labels the problems without a record, and derives all labels anew.
 
         However it ends, the records are kept, and the labels are those of all finished problems, in the task's order.
 
         Args:
             problems: The problems.
-            start: Starts what sampling needs; called only if a problem is left.
             resume: Which records of an earlier run are valid.
-            extra: Returns additional entries of the summary.
+            extra: Additional entries of the summary.
 
         Raises:
             UserError: The existing records have another configuration, or a model cannot be started; or the first
@@ -97,11 +78,7 @@ class Runner:
         tally = Tally()
 
         async def work(problem: Problem) -> ProblemRow:
-            try:
-                found = await self._ask(problem)
-            except LimitReached:
-                return empty(problem, current(), resume.key(problem.id), skipped=LIMIT)
-            return record(problem, found, self._grader, current(), resume.key(problem.id))
+            return {**await self._work.do(problem), "key": resume.key(problem.id)}
 
         def failed(problem: Problem, message: str, meter: Scope) -> ProblemRow:
             return empty(problem, meter, resume.key(problem.id), error=message)
@@ -117,13 +94,14 @@ class Runner:
                 for role, usage in row["usage"].items():
                     charge(role, Usage(**usage))
             tokens = sum(usage.generated_tokens for usage in meter.usage.values())
-            emit(lambda: Progressed(row["id"], meter.wall_s, done, errors, tokens, f"{solutions:,} solutions"))
+            said = f"{solutions:,} solutions{self._work.standing()}"
+            emit(lambda: Progressed(row["id"], meter.wall_s, done, errors, tokens, said))
 
         log = JsonlLog[ProblemRow](self._folder / "results.jsonl", resume.known_by)
         with log, scope("run", self._budget.run) as meter:
             try:
                 if not resume.complete:
-                    await start()
+                    engines = await self._work.start()
                 stopped = await batch(
                     problems,
                     work,
@@ -132,12 +110,14 @@ class Runner:
                     failed=failed,
                     on_record=on_record,
                     limits=self._budget.problem,
-                    in_flight=self._in_flight,
+                    in_flight=self._work.in_flight,
                 )
             finally:
                 log.sort()
                 derive(self._folder, self._rule, tally)
-                summary.update(summarize(tally, meter, kept, {**engines, **extra()}))
+                grading: JsonObject = {"grading": {**self._work.counts()}}
+                more = {**engines, **extra, **grading, **self._work.account()}
+                summary.update(summarize(tally, meter, kept, more))
                 with writing(self._folder):
                     write_whole(summary_path, json.dumps(summary, indent=2) + "\n")
         return Labelling(tally, summary, stopped, tuple(failures[:3]))

@@ -149,7 +149,7 @@ async def gathered(policy: Policy, problem: Problem, prefix: Solution, n: int, f
     async with aclosing(policy.solutions(problem, prefix, n, first)) as arriving:
         found = [solution async for solution in arriving]
     if len(found) < n:
-        current().check()
+        await current().admit()
         if current().hit:
             raise LimitReached(min(current().hit))
         raise ProblemError(f"the policy gave {len(found)} of the {n} solutions that it was asked for")

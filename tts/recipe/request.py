@@ -11,6 +11,7 @@ from pathlib import Path
 import yaml
 
 from tts.core.annotations import fit
+from tts.core.arguments import Parser
 from tts.core.errors import UserError
 from tts.recipe.recipe import SIZE, names, read_recipe
 
@@ -84,7 +85,7 @@ def request(
     return Request(command, name, own, overrides, arguments)
 
 
-def parser(command: str, description: str, settings: str) -> argparse.ArgumentParser:
+def parser(command: str, description: str, settings: str) -> Parser:
     """Returns the parser of a command of recipes, for help and completion.
 
     Args:
@@ -94,7 +95,7 @@ def parser(command: str, description: str, settings: str) -> argparse.ArgumentPa
     """
     width = max(map(len, names()))
     recipes = "\n".join(f"  {name:{width}}  {read_recipe(name).about}" for name in names())
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog=command,
         usage=f"{command} NAME [SETTING=VALUE ...] [STAGE.OVERRIDE ...]",
         formatter_class=argparse.RawDescriptionHelpFormatter,

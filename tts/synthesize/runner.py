@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from tts.budget import Budget, LimitReached, Scope, Usage, charge, current, scope
+from tts.budget import Budget, Scope, Usage, charge, scope
 from tts.core.events import Progressed, emit
 from tts.core.json import JsonObject, Summary
 from tts.core.rationale import Rationale
 from tts.files.jsonl_log import JsonlLog
+from tts.files.objects import read_object
 from tts.files.writing import write_whole, writing
 from tts.runtime.batch import Ended, batch
+from tts.runtime.executor import Work
 from tts.synthesize.items import Item
 from tts.synthesize.patience import Patience
 from tts.synthesize.record import RationaleRow, Resume, label_columns, record
-from tts.synthesize.repetition import repetition
 from tts.synthesize.summary import Tally, summarize
 
 FILE = "rationales.jsonl"
@@ -42,40 +43,23 @@ class Runner:
     """Has rationales written; writes `rationales.jsonl` and `summary.json`.
 
     Args:
-        write: Writes one.
+        work: Has one written.
         folder: The run directory.
-        in_flight: Number of rationales in progress concurrently.
         budget: The limits of each rationale and of the run.
-        most_repetition: The highest repetition of an assistant's turn that is no loop.
     """
 
-    def __init__(
-        self,
-        write: Callable[[Item], Awaitable[Rationale]],
-        folder: Path,
-        in_flight: int,
-        budget: Budget,
-        most_repetition: float,
-    ) -> None:
-        self._write, self._folder, self._in_flight, self._budget = write, folder, in_flight, budget
-        self._most_repetition = most_repetition
+    def __init__(self, work: Work[Item, RationaleRow], folder: Path, budget: Budget) -> None:
+        self._work, self._folder, self._budget = work, folder, budget
 
-    async def run(
-        self,
-        items: Sequence[Item],
-        start: Callable[[], Awaitable[None]],
-        resume: Resume,
-        extra: Callable[[], JsonObject],
-    ) -> Synthesis:
+    async def run(self, items: Sequence[Item], resume: Resume, extra: JsonObject) -> Synthesis:
         """Has the rationales without a record written.
 
         However it ends, the records are kept, with the labels that the task has now, in the task's order.
 
         Args:
             items: The items.
-            start: Starts what the writer needs; called only if an item is left.
             resume: Which records of an earlier run are valid.
-            extra: Returns additional entries of the summary.
+            extra: Additional entries of the summary.
 
         Raises:
             UserError: The existing records have another configuration, or a model cannot be started; or the first items
@@ -84,7 +68,7 @@ class Runner:
                 gone.
         """
         summary_path = self._folder / "summary.json"
-        before: Summary = json.loads(summary_path.read_text("utf-8")) if summary_path.is_file() else {}
+        before: Summary = read_object(summary_path)
         # They are not started if nothing is left to write.
         engines: JsonObject = {"engines": before.get("engines", {})}
         kept = 0
@@ -93,11 +77,7 @@ class Runner:
         tally, patience = Tally(), Patience()
 
         async def work(item: Item) -> RationaleRow:
-            try:
-                rationale = self._checked(await self._write(item))
-            except LimitReached:
-                rationale = Rationale((), dropped="limit")
-            return record(item, rationale, current(), resume.key(item.id))
+            return {**await self._work.do(item), "key": resume.key(item.id)}
 
         def failed(item: Item, message: str, meter: Scope) -> RationaleRow:
             return record(item, Rationale(()), meter, resume.key(item.id), error=message)
@@ -111,7 +91,7 @@ class Runner:
                 for role, usage in row["usage"].items():
                     charge(role, Usage(**usage))
             tokens = sum(usage.generated_tokens for usage in meter.usage.values())
-            said = f"{tally.of_use:,} of use"
+            said = f"{tally.of_use:,} of use{self._work.standing()}"
             emit(lambda: Progressed(row["id"], meter.wall_s, tally.rationales, tally.errors, tokens, said))
             if row["error"] is None:
                 patience.ended(row["dropped"])
@@ -123,7 +103,7 @@ class Runner:
         with log, scope("run", self._budget.run) as meter:
             try:
                 if not resume.complete:
-                    await start()
+                    engines = await self._work.start()
                 stopped = await batch(
                     items,
                     work,
@@ -132,19 +112,12 @@ class Runner:
                     failed=failed,
                     on_record=on_record,
                     limits=self._budget.problem,
-                    in_flight=self._in_flight,
+                    in_flight=self._work.in_flight,
                     name="rationale",
                 )
             finally:
                 log.sort(relabelled)
-                summary.update(summarize(tally, meter, kept, {**engines, **extra()}))
+                summary.update(summarize(tally, meter, kept, {**engines, **extra, **self._work.account()}))
                 with writing(self._folder):
                     write_whole(summary_path, json.dumps(summary, indent=2) + "\n")
         return Synthesis(tally, summary, stopped)
-
-    def _checked(self, rationale: Rationale) -> Rationale:
-        """Returns a rationale, dropped if it loops."""
-        turns = (message["content"] for message in rationale.messages if message["role"] == "assistant")
-        loops = any(repetition(turn) > self._most_repetition for turn in turns)
-        # Said of those as well that are of no use for what follows from it.
-        return replace(rationale, dropped="loop") if loops else rationale

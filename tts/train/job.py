@@ -9,9 +9,12 @@ from typing import cast
 
 from tts.config.build import Config, build, config_hash, takes
 from tts.config.contents import with_contents
+from tts.core.annotations import fit
 from tts.core.errors import UserError
-from tts.core.settings import inside
+from tts.core.settings import Text, inside
+from tts.files.paths import expanded
 from tts.runtime.parts import check_groups
+from tts.sandbox.base import Sandbox
 from tts.train.base import Base
 from tts.train.figures import Figures
 from tts.train.method import Data, Method, Sized
@@ -106,6 +109,8 @@ def compose_train(config: Config, identity: str) -> TrainJob:
     recipe: Recipe = build(config["trainer"], "trainer", role=Recipe)
     with inside("trainer"):
         recipe.check()
+    if config.get("sandbox") is not None:  # the evaluation's; a mistake in it is told before the training
+        build(config["sandbox"], "sandbox", role=Sandbox)
     base: Base = build(config["base"], "base", role=Base)
     method: Method[Sized] = build(config["method"], "method", _provided(config), role=Method)
     if method.compares and base.checkpoint is None and "scoring" in _parameters(config):
@@ -113,7 +118,7 @@ def compose_train(config: Config, identity: str) -> TrainJob:
             "base: an implicit PRM is read beside the model that it was trained from, and that one is random here; train "
             "a generative model first, and give it as base=pretrained base.model=DIR"
         )
-    data = method.prepare(Path(path).expanduser(), base.tokenizer, base.context)
+    data = method.prepare(expanded(str(fit(path, Text, "data.path"))), base.tokenizer, base.context)
     _check_labels(method, data)
     shaping = {
         "trainer": {name: value for name, value in config["trainer"].items() if name not in _NOT_SHAPING},

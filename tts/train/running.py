@@ -22,6 +22,7 @@ from transformers.utils.logging import disable_progress_bar
 from tts.config.build import Config
 from tts.core.errors import RunError, UserError
 from tts.core.json import Summary
+from tts.files.objects import read_object
 from tts.files.writing import write_whole, writing
 from tts.train.figures import Figures
 from tts.train.job import TrainJob, compose_train
@@ -42,8 +43,8 @@ def trained(job: TrainJob, folder: Path) -> Figures:
         RunError: The disk is full, or a process failed.
     """
     record = folder / "training.json"
-    known: Summary = json.loads(record.read_text("utf-8")) if record.is_file() else {"key": job.key}
-    if known["key"] != job.key:
+    known: Summary = read_object(record) or {"key": job.key}
+    if known.get("key") != job.key:
         raise UserError(
             f"{folder}: holds another training (data, base, method, trainer, seed, or what the verifier reads); give this "
             "one its own directory: hydra.run.dir=..."
