@@ -18,81 +18,25 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, replace
-from pathlib import Path
+from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-import policies.embedded
-from tts.core.errors import EngineError
-from tts.engines.generating import Completion, Engine, Request, Sampling
-
-EMBEDDED_POLICY = str(Path(policies.embedded.__file__).parent / "checkpoint")
-
-PROMPTS = tuple(
-    f"<｜begin▁of▁sentence｜><｜User｜>{question}<｜Assistant｜>"
-    for question in (
-        "A shop starts with 18 shirts. In the first week, 11 shirts that left come back. In the second week, 30 shirts "
-        "arrive. In the third week, 16 shirts arrive. How many shirts are in the shop now?",
-        "A library starts with 15 books. On the first day, 14 books are returned. On the second day, 50 books are "
-        "returned. On the third day, 19 books are lent. How many books are in the library now?",
-        "A jar starts with 64 marbles. In the first round, half of the marbles are given away. In the second round, 27 "
-        "marbles are put in. In the third round, 9 marbles are put in. How many marbles are in the jar now?",
-    )
+from tests.engines.subject import (
+    HOT,
+    PROMPTS,
+    RAMBLING,
+    RAMBLING_PROMPT,
+    Subject,
+    bare,
+    complete,
+    complete_all,
+    no_hang,
 )
-
-# Hot enough that samples differ, whatever the model was trained for.
-HOT = Sampling(max_tokens=48, temperature=1.6)
-
-# Goes on for hundreds of tokens: what was said before, the end-of-text token in the prompt included, is not said again.
-RAMBLING_PROMPT = f"{PROMPTS[0]}<｜end▁of▁sentence｜>"
-RAMBLING = Sampling(max_tokens=400, temperature=2.0, repetition_penalty=2.0)
-
-HANG = 120.0
-"""Seconds after which a request that should have ended long ago counts as hanging."""
-
-
-@dataclass(frozen=True)
-class Subject:
-    """An engine and what can be expected of it.
-
-    Attributes:
-        engine: The engine.
-        context: Most tokens of prompt and completion together.
-        logprobs: Whether it reports tokens with their log-probabilities.
-        tolerance: By how much a log-probability may depend on what else runs: rounding.
-        tokens_of_stop: Whether the tokens include those of a stop string that was cut off the text.
-    """
-
-    engine: Engine
-    context: int
-    logprobs: bool = True
-    tolerance: float = 1e-3
-    tokens_of_stop: bool = True
-
-
-async def complete(engine: Engine, request: Request) -> list[Completion]:
-    """Returns the completions in the order of the seeds."""
-    return sorted([c async for c in engine.generate(request)], key=lambda c: c.index)
-
-
-async def complete_all(engine: Engine, *requests: Request) -> list[list[Completion]]:
-    """Sends all requests at once."""
-    return await asyncio.gather(*(complete(engine, request) for request in requests))
-
-
-def bare(completion: Completion) -> Completion:
-    """Returns all of a completion that must be equal to the last character."""
-    return replace(completion, tokens=None, index=0)
-
-
-@asynccontextmanager
-async def no_hang() -> AsyncIterator[None]:
-    async with asyncio.timeout(HANG):
-        yield
+from tts.core.errors import EngineError
+from tts.engines.generating import Completion, Request, Sampling
 
 
 class EngineConformance:

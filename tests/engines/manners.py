@@ -8,16 +8,13 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal, Protocol
 
-from tts.core.errors import EngineError
+from tests.engines.generated import Body, Reply, generated
 from tts.engines.generating import Completion, Engine, Request, Sampling, Token
 from tts.engines.logprobs import write_tokens
-
-Body = dict[str, Any]
-Reply = tuple[int, Body]
 
 NOT_FOUND: Reply = (404, {"error": {"message": "File Not Found", "code": 404}})
 
@@ -242,21 +239,6 @@ class OllamaManner:
         if said.tokens is not None:
             answer["logprobs"] = OpenAIManner(logprobs="chat", tokens_of_stop=False)._logprobs(said)["content"]  # type: ignore[index]
         return 200, answer
-
-
-async def generated(engine: Engine, context: int, request: Request, *, cuts: bool = False) -> list[Completion] | Reply:
-    """Returns the completions; if `cuts`, a text that reaches the context's end is cut there instead of refused."""
-    length = await engine.count_tokens(request.prompt)
-    if length >= context:
-        return 400, {"error": {"message": f"{length} tokens exceed the maximum context length of {context}"}}
-    if request.sampling.max_tokens > context - length:
-        if not cuts:
-            return 400, {"error": {"message": f"max_tokens exceeds the maximum context length of {context}"}}
-        request = replace(request, sampling=replace(request.sampling, max_tokens=context - length))
-    try:
-        return [c async for c in engine.generate(request)]
-    except EngineError as error:
-        return 500, {"error": {"message": str(error)}}
 
 
 def _sampling(body: Body) -> Sampling:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -97,6 +98,10 @@ def listening(handler: type[BaseHTTPRequestHandler], port: int = 0) -> Iterator[
             connection, address = super().get_request()
             connections.append(connection)
             return connection, address
+
+        def handle_error(self, request: Any, client_address: Any) -> None:
+            if not isinstance(sys.exc_info()[1], ConnectionError):  # a client that hangs up is no news
+                super().handle_error(request, client_address)
 
     http = Pool(("127.0.0.1", port), handler)
     thread = threading.Thread(target=http.serve_forever, daemon=True)

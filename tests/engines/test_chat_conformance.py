@@ -8,9 +8,11 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from tests.engines.conformance import EMBEDDED_POLICY, EngineConformance, Subject
-from tests.engines.manners import Body, Manner, OpenAIManner, Reply
+from tests.engines.conformance import EngineConformance
+from tests.engines.generated import Body, Reply
+from tests.engines.manners import Manner, OpenAIManner
 from tests.engines.model_server import serve_model
+from tests.engines.subject import EMBEDDED_POLICY, Subject
 from tts.engines.chat import ChatEngine
 from tts.engines.chat_format import FORMATS
 from tts.engines.generating import Completion, Engine, Request

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.engines.conformance import EMBEDDED_POLICY, HOT, PROMPTS, EngineConformance, Subject, complete_all
+from tests.engines.conformance import EngineConformance
 from tests.engines.manners import LlamaCppManner, Manner, OllamaManner, OpenAIManner
 from tests.engines.model_server import serve_model
+from tests.engines.subject import EMBEDDED_POLICY, HOT, PROMPTS, SIMULATED_CONTEXT, Subject, complete_all, simulated
 from tts.engines.generating import Request, Sampling
 from tts.engines.openai import OpenAIEngine
 from tts.engines.replay import Recorder, ReplayEngine
@@ -34,8 +35,8 @@ class TestRecorder(EngineConformance):
     @classmethod
     def subject(cls, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Subject]:
         path = tmp_path_factory.mktemp("recorded") / "requests.jsonl"
-        engine = Recorder(TransformersEngine(EMBEDDED_POLICY, device="cpu", batch_size=16, context=512), str(path))
-        yield Subject(engine, context=512, tolerance=1e-9)
+        engine = Recorder(simulated(), str(path))
+        yield Subject(engine, context=SIMULATED_CONTEXT, tolerance=1e-6)
         asyncio.run(engine.close())
 
 
@@ -57,10 +58,10 @@ class TestOpenAIWithSharedRequests(EngineConformance):
     @pytest.fixture(scope="class")
     @classmethod
     def subject(cls) -> Iterator[Subject]:
-        engine = TransformersEngine(EMBEDDED_POLICY, device="cpu", batch_size=16, context=512)
-        with serve_model(engine, context=512) as url:
-            client = OpenAIEngine(EMBEDDED_POLICY, url, samples_per_request=4)
-            yield Subject(client, context=512, tolerance=1e-9)
+        engine = simulated()
+        with serve_model(engine, context=SIMULATED_CONTEXT) as url:
+            client = OpenAIEngine(engine.name, url, samples_per_request=4)
+            yield Subject(client, context=SIMULATED_CONTEXT, tolerance=1e-6)
             asyncio.run(client.close())
 
 

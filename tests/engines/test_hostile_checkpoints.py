@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import torch
+from safetensors.torch import load_file, save_file
 
 from tts.core.errors import UserError
 from tts.engines.local import unpickle
@@ -89,6 +92,58 @@ async def test_figures_that_do_not_go_together(folder: Path, heads: int) -> None
     await refusal(folder)
 
 
+async def test_a_number_of_labels_that_would_each_get_a_name(folder: Path) -> None:
+    configure(folder, num_labels=10**9)
+    assert "num_labels" in await refusal(folder)
+
+
+@pytest.mark.parametrize("kind", ["a pipe", "a device"])
+async def test_a_config_that_would_never_end(folder: Path, kind: str) -> None:
+    (folder / "config.json").unlink()
+    if kind == "a pipe":
+        os.mkfifo(folder / "config.json")
+    else:
+        (folder / "config.json").symlink_to("/dev/zero")
+    assert "config.json: it is no file" in await refusal(folder)
+
+
+@pytest.mark.parametrize("value", [1.5, ["a", 2], [[1]], {"a": 1}, "x", True])
+async def test_ends_of_texts_that_are_no_tokens(folder: Path, value: object) -> None:
+    path = folder / "generation_config.json"
+    held = json.loads(path.read_text()) if path.exists() else {}
+    path.write_text(json.dumps(held | {"eos_token_id": value}))
+    assert "eos_token_id" in await refusal(folder)
+
+
+@pytest.mark.parametrize(
+    ("figure", "value", "says"),
+    [("vocab_size", 7, "has the shape"), ("intermediate_size", 24, "has the shape"), ("num_hidden_layers", 40, "lack")],
+)
+async def test_weights_that_do_not_fit_are_one_message(
+    folder: Path, capfd: pytest.CaptureFixture[str], figure: str, value: int, says: str
+) -> None:
+    configure(folder, **{figure: value})
+    assert says in await refusal(folder)
+    assert capfd.readouterr().err == ""
+
+
+async def test_weights_without_a_place_are_named_in_one_line(
+    folder: Path, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    weights = load_file(folder / "model.safetensors")
+    save_file({**weights, "\x1b[31mmore": torch.zeros(1)}, folder / "model.safetensors", {"format": "pt"})
+    engine = TransformersEngine(str(folder))
+    await engine.start()
+    await engine.close()
+    assert capfd.readouterr().err == ""
+    assert [record.getMessage().count("no place for: 1") for record in caplog.records] == [1]
+
+
+async def test_a_device_that_holds_no_values_is_refused(folder: Path) -> None:
+    with pytest.raises(UserError, match="the device meta holds no weights"):
+        await TransformersEngine(str(folder), device="meta").start()
+
+
 @pytest.mark.parametrize("kind", TOKENIZERS)
 async def test_tokenizers_that_do_not_read(folder: Path, kind: str) -> None:
     (folder / "tokenizer.json").write_bytes(TOKENIZERS[kind])
@@ -126,9 +181,6 @@ class Evil:
 
 
 async def test_pickles_are_refused_and_converted_without_what_they_could_do(folder: Path, tmp_path: Path) -> None:
-    import torch
-    from safetensors.torch import load_file
-
     weights = load_file(folder / "model.safetensors")
     (folder / "model.safetensors").unlink()
     torch.save(Evil(tmp_path / "executed"), folder / "pytorch_model.bin")

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import gzip
 import json
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 import pytest
 
-from tests.engines.server import Misbehaviour, completion, misbehave, serve
+from tests.engines.server import Misbehaviour, completion, listening, misbehave, serve
 from tts.core.errors import EngineError, UserError
+from tts.engines.chat import ChatEngine
 from tts.engines.generating import Request
 from tts.engines.http.failures import retry_after
 from tts.engines.openai import OpenAIEngine
@@ -59,6 +61,52 @@ async def test_an_answer_that_is_nested_too_deeply_is_no_json(body: str) -> None
         await ask(server.url)
 
 
+@pytest.mark.parametrize(
+    "header",
+    [
+        "Content-Type: text/html; charset=" + name
+        for name in ("base64", "idna", "undefined", "rot13", "utf-7", "no-such")
+    ]
+    + ["Retry-After: \u0663", "X-RateLimit-Remaining-Requests: \u0663"],
+)
+async def test_headers_are_bytes_and_name_no_codec_of_python(header: str) -> None:
+    head = f"HTTP/1.1 503 Busy\nConnection: close\nContent-Length: 4\n{header}\n\n"
+    with serve(lambda _: misbehave(head, "full")) as server, pytest.raises(EngineError, match="full"):
+        await ask(server.url)
+
+
+async def test_half_a_character_that_a_server_writes_may_be_said_to_it_again() -> None:
+    """What a server can do is found out with stop strings from its own texts."""
+    with serve(lambda body: completion(body, "one \ud800 two \udfff three")) as server:
+        assert await ask(server.url) == "one \ufffd two \ufffd three"
+        assert server.bodies
+
+
+@pytest.mark.parametrize("models", ["[" * 200_000, "null", '{"data": 3}', '{"data": ["m"]}'])
+async def test_a_host_whose_list_of_models_is_none_is_asked_all_the_same(models: str) -> None:
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send(models)
+
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            message = {"role": "assistant", "content": "ok"}
+            self.send(json.dumps({"choices": [{"index": 0, "message": message, "finish_reason": "stop"}]}))
+
+        def send(self, text: str) -> None:
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(text.encode())
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    with listening(Handler) as url:
+        engine = ChatEngine("m", url, retries=0, patience=0.0)
+        await engine.start()
+        await engine.close()
+
+
 @pytest.mark.parametrize("status", [401, 400, 500, 503])
 async def test_a_key_that_the_server_repeats_is_not_shown(status: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", f" {KEY}\n")
@@ -91,6 +139,17 @@ async def test_an_environment_that_cannot_work_is_named(
     if variable == "ALL_PROXY":
         monkeypatch.setenv("HTTP_PROXY", value)
     with pytest.raises(UserError, match=says):
+        await ask("http://192.0.2.1/v1")
+
+
+@pytest.mark.parametrize(
+    "proxy", ["http://h:99999", "http://[::1", "http://h:0", "h:3128", "me:pa5s-of-mine@h:1", "file:///x"]
+)
+async def test_a_proxy_that_is_none_is_named_before_it_is_asked(proxy: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("NO_PROXY", "no_proxy", "http_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HTTP_PROXY", proxy)
+    with pytest.raises(UserError, match="the proxy of the environment is no URL"):
         await ask("http://192.0.2.1/v1")
 
 

@@ -20,7 +20,8 @@ import httpx
 import pytest
 
 from tests.engines import gguf_file
-from tests.engines.conformance import EMBEDDED_POLICY, PROMPTS, EngineConformance, Subject, complete
+from tests.engines.conformance import EngineConformance
+from tests.engines.subject import EMBEDDED_POLICY, PROMPTS, Subject, complete
 from tests.engines.test_servers import CHECKPOINT, judged
 from tts.engines.chat import ChatEngine
 from tts.engines.generating import Request, Sampling

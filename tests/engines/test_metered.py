@@ -11,13 +11,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.engines.conformance import EMBEDDED_POLICY, EngineConformance, Subject
+from tests.engines.conformance import EngineConformance
+from tests.engines.subject import SIMULATED_CONTEXT, Subject, simulated
 from tts.budget import LimitReached, Limits, scope
 from tts.core.errors import EngineError, UserError
 from tts.engines.generating import Completion, Engine, Request, Sampling
 from tts.engines.metered import MeteredGenerator
 from tts.engines.seeded import SeededSampler
-from tts.engines.transformers import TransformersEngine
 
 
 class Slow(Engine):
@@ -205,6 +205,6 @@ class TestConformance(EngineConformance):
     @pytest.fixture(scope="class")
     @classmethod
     def subject(cls) -> Iterator[Subject]:
-        engine = TransformersEngine(EMBEDDED_POLICY, device="cpu", batch_size=16, context=512)
-        yield Subject(MeteredGenerator(engine, "policy", 20), context=512, tolerance=1e-9)
+        engine = simulated()
+        yield Subject(MeteredGenerator(engine, "policy", 20), context=SIMULATED_CONTEXT, tolerance=1e-6)
         asyncio.run(engine.close())

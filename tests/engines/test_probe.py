@@ -12,10 +12,11 @@ from typing import Any
 import pytest
 
 import tts
-from tests.engines.conformance import EMBEDDED_POLICY, HOT, PROMPTS, bare, complete
-from tests.engines.manners import Body, LlamaCppManner, Manner, OllamaManner, OpenAIManner, Reply
+from tests.engines.generated import Body, Reply
+from tests.engines.manners import LlamaCppManner, Manner, OllamaManner, OpenAIManner
 from tests.engines.model_server import serve_model
 from tests.engines.server import completion, serve
+from tests.engines.subject import EMBEDDED_POLICY, HOT, PROMPTS, bare, complete
 from tts.core.errors import EngineError, UserError
 from tts.engines.generating import Completion, Engine, Request, Sampling
 from tts.engines.http.findings import Findings

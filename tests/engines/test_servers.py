@@ -36,14 +36,14 @@ Judged = list[tuple[tuple[float | None, ...], tuple[tuple[str, ...], ...]]]
 
 
 async def judged(engine: Engine, readout: Readout = "soft", temperature: float = 0.6) -> Judged:
-    """Judges three solutions, one of them wrong, with two votes that run code."""
+    """Judges a right solution and a wrong one, with two votes that run code."""
     verifier = GenPRM(engine, InProcessSandbox(), votes=2, readout=readout, temperature=temperature, seed=3)
     results: Judged = []
-    for number, story in enumerate(islice(stories("validation", 3), 3)):
+    for number, story in enumerate(islice(stories("validation", 3), 2)):
         steps = solve(story, random.Random(number))
         if number == 1:
             steps = [steps[0].replace("1", "7"), *steps[1:]]
-        solution = Solution("\n\n".join(steps), tuple(steps[:3]))
+        solution = Solution("\n\n".join(steps), tuple(steps[:2]))
         verdict = await verifier.verify(Problem(str(number), story.question()), solution)
         results.append((verdict.scores, tuple(vote.critiques for vote in verdict.votes)))
     return results

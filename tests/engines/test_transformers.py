@@ -3,10 +3,7 @@ from __future__ import annotations
 import asyncio
 import math
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,63 +12,18 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.engines.conftest import model, tokenizer
+from tests.engines.conftest import tokenizer
+from tests.engines.subject import complete
 from tests.engines.test_sampler import expected_scores
-from tts.core.errors import EngineError, UserError
-from tts.engines.generating import Completion, Engine, Request, Sampling
+from tests.engines.transformers_runs import LONG, Checkpoints, forward_passes, plain, rounded, run
+from tts.core.errors import EngineError
+from tts.engines.generating import Completion, Request, Sampling
 from tts.engines.transformers import TransformersEngine
 
 pytestmark = pytest.mark.integration
 
+
 KINDS = ("llama", "qwen2", "gemma3")
-# Longer than Gemma3's window of 8 tokens.
-LONG = "The sum of 12 and 30 is 42. Yes, it is. No, it is not. ```python\nprint(1)\n```"
-
-Checkpoints = Callable[[str], Path]
-
-
-async def complete(engine: Engine, request: Request) -> list[Completion]:
-    """Returns the completions in the order of the seeds."""
-    return sorted([c async for c in engine.generate(request)], key=lambda c: c.index)
-
-
-def run(engine: Engine, *requests: Request) -> list[list[Completion]]:
-    """Sends all requests at once from an event loop of their own."""
-
-    async def main() -> list[list[Completion]]:
-        return await asyncio.gather(*(complete(engine, request) for request in requests))
-
-    return asyncio.run(main())
-
-
-def rounded(completion: Completion) -> Any:
-    """Returns all of a completion, its numbers rounded to 9 digits."""
-
-    def near(values: Any) -> Any:
-        return pytest.approx(dict(values), abs=1e-9)
-
-    tokens = [
-        (t.text, pytest.approx(t.logprob, abs=1e-9), near(t.top), near(t.sampled)) for t in completion.tokens or ()
-    ]
-    return replace(completion, tokens=None), tokens
-
-
-def plain(completion: Completion) -> Any:
-    tokens = [(t.text, t.logprob, dict(t.top), dict(t.sampled)) for t in completion.tokens or ()]
-    return replace(completion, tokens=None), tokens
-
-
-@contextmanager
-def forward_passes(engine: TransformersEngine) -> Iterator[list[tuple[int, ...]]]:
-    """Collects the shapes `(rows, tokens)` of what the model is run over."""
-    shapes: list[tuple[int, ...]] = []
-    assert engine._worker is not None
-    module = engine._worker._model.module
-    hook = module.register_forward_pre_hook(
-        lambda _, args, kwargs: shapes.append(tuple(kwargs["input_ids"].shape)), with_kwargs=True
-    )
-    yield shapes
-    hook.remove()
 
 
 @pytest.fixture(scope="module")
@@ -341,95 +293,3 @@ async def test_closing_fails_what_is_pending(checkpoint: Checkpoints) -> None:
     # Starting again is possible.
     assert len(await complete(engine, Request("Yes", Sampling(max_tokens=2)))) == 1
     await engine.close()
-
-
-async def test_metadata(checkpoint: Checkpoints) -> None:
-    engine = TransformersEngine(str(checkpoint("llama")), device="cpu")
-    assert isinstance(engine, Engine)
-    assert engine.parameters is None
-    conversation = [{"role": "user", "content": "12?"}]
-    assert engine.render(conversation) == "<|user|>12?\n<|a|>"
-    assert engine.render(conversation, answer=False) == "<|user|>12?\n"
-    assert await engine.count_tokens(LONG) == len(tokenizer()(LONG)["input_ids"])
-    await asyncio.gather(engine.start(), engine.start())
-    assert engine.parameters == sum(weight.numel() for weight in model("llama").parameters())
-    await engine.close()
-
-
-@pytest.mark.parametrize(
-    ("missing", "message"),
-    [("config.json", "config.json"), ("model.safetensors", "weights"), ("tokenizer.json", "tokenizer")],
-)
-def test_an_incomplete_directory_is_refused_at_once(
-    missing: str, message: str, checkpoint: Checkpoints, tmp_path: Path
-) -> None:
-    shutil.copytree(checkpoint("llama"), tmp_path, dirs_exist_ok=True)
-    (tmp_path / missing).unlink()
-    with pytest.raises(UserError, match=message):
-        TransformersEngine(str(tmp_path))
-
-
-@pytest.mark.parametrize(
-    ("settings", "message"),
-    [
-        ({"model": "/no/such/place"}, "/no/such/place"),
-        ({"model": "a/b", "dtype": "int8"}, "dtype=int8"),
-        ({"model": "a/b", "batch_size": 0}, "batch_size=0"),
-        ({"model": "a/b", "context": 1}, "context=1"),
-    ],
-)
-def test_wrong_settings_are_refused_at_once(settings: dict[str, Any], message: str) -> None:
-    with pytest.raises(UserError, match=message):
-        TransformersEngine(**settings)
-
-
-async def test_what_cannot_be_loaded_is_a_user_error(
-    checkpoint: Checkpoints, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
-    with pytest.raises(UserError, match="nobody/nothing"):
-        await TransformersEngine("nobody/nothing").start()
-    with pytest.raises(UserError, match="more than the 256 tokens"):
-        await TransformersEngine(str(checkpoint("llama")), device="cpu", context=1000).start()
-    tokenizer(chat_template=None).save_pretrained(tmp_path)
-    model("llama").save_pretrained(tmp_path)
-    with pytest.raises(UserError, match="no chat template"):
-        TransformersEngine(str(tmp_path)).render([{"role": "user", "content": "12?"}])
-    (tmp_path / "model.safetensors").write_bytes(b"broken")
-    with pytest.raises(UserError, match="model"):
-        await TransformersEngine(str(tmp_path), device="cpu").start()
-
-
-@pytest.mark.parametrize("kind", ["MambaConfig", "Qwen3NextConfig"])
-async def test_models_that_cannot_be_batched_are_refused(kind: str, tmp_path: Path) -> None:
-    import transformers
-
-    config = getattr(transformers, kind)(
-        vocab_size=len(tokenizer()), hidden_size=32, num_hidden_layers=2, num_attention_heads=4
-    )
-    transformers.AutoModelForCausalLM.from_config(config).save_pretrained(tmp_path)
-    tokenizer().save_pretrained(tmp_path)
-    with pytest.raises(UserError, match="cannot batch"):
-        await TransformersEngine(str(tmp_path), device="cpu").start()
-
-
-def test_a_process_may_end_while_an_engine_is_busy(checkpoint: Checkpoints) -> None:
-    program = f"""
-import asyncio
-from tts.engines.generating import Request, Sampling
-from tts.engines.transformers import TransformersEngine
-
-async def main():
-    engine = TransformersEngine({str(checkpoint("llama"))!r}, device="cpu")
-    many = engine.generate(Request("Yes", Sampling(max_tokens=250), tuple(range(500))))
-    await anext(many)
-
-asyncio.run(main())
-"""
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120, check=False)
-    assert done.returncode == 0, done.stderr
-
-
-def test_importing_the_engine_leaves_torch_alone() -> None:
-    program = "import sys, tts.engines.transformers; sys.exit('torch' in sys.modules or 'transformers' in sys.modules)"
-    subprocess.run([sys.executable, "-c", program], check=True)

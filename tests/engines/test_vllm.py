@@ -16,13 +16,13 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.engines.conformance import (
+from tests.engines.conformance import EngineConformance
+from tests.engines.subject import (
     EMBEDDED_POLICY,
     HOT,
     PROMPTS,
     RAMBLING,
     RAMBLING_PROMPT,
-    EngineConformance,
     Subject,
     bare,
     complete,

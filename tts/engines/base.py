@@ -70,6 +70,14 @@ class Reporting(BaseEngine, Protocol):
         """Returns the kind and version of what runs the model, and what else decides whether results repeat."""
 
 
+@runtime_checkable
+class AsksServers(BaseEngine, Protocol):
+    """An engine whose servers may get other URLs while it is used."""
+
+    def moved(self, before: str, now: str) -> None:
+        """Notes that the server at a URL, up to and including `/v1`, has another one now."""
+
+
 def report_of(engine: BaseEngine) -> JsonObject:
     """Returns an engine's report, that of the engine inside for a wrapping engine; empty if it has none."""
     inside: BaseEngine | None = getattr(engine, "inside", None)

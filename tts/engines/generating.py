@@ -161,9 +161,32 @@ class Engine(BaseEngine, Protocol):
         """
 
 
+def proposed(token: Token) -> float:
+    """Returns a token's own log-probability under the distribution that it was sampled from."""
+    # The end of a text and incomplete characters have other names among the alternatives than in the text.
+    names = (name for name, logprob in token.top.items() if logprob == token.logprob)
+    name = token.text if token.top.get(token.text) == token.logprob else next(names, token.text)
+    return token.sampled.get(name, token.logprob)
+
+
 def continues(engine: BaseEngine) -> bool:
     """Returns whether an engine goes on with what a prompt has begun; all that complete text do."""
     return getattr(engine, "continues", True)
+
+
+def reports_logprobs(engine: BaseEngine) -> bool:
+    """Returns whether an engine reports log-probabilities; what a server does is known once it is started."""
+    return getattr(engine, "reports_logprobs", True)
+
+
+def knows_proposals(engine: BaseEngine, sampling: Sampling) -> bool:
+    """Returns whether the log-probabilities that tokens were sampled with are exact.
+
+    They are where the engine samples with them at hand; others report the model's own for the likeliest tokens, from which
+    they follow if nothing else could be sampled (`tts.engines.logprobs.as_sampled`).
+    """
+    followed = 0 < sampling.top_k <= sampling.top_logprobs and sampling.repetition_penalty == 1
+    return followed or getattr(engine, "knows_proposals", False)
 
 
 def sends_messages(engine: BaseEngine) -> bool:

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
+from tts.core.finite import finite
 from tts.engines.generating import Sampling, Token
 
 Wire: TypeAlias = Mapping[str, Any]
@@ -127,7 +128,7 @@ def _alternative(value: float | None, excluded: bool) -> float | None:
 
 
 def _finite(value: float) -> float | None:
-    return value if math.isfinite(value) else None
+    return value if finite(value) else None
 
 
 def _log_softmax(logits: Mapping[str, float]) -> dict[str, float]:

@@ -71,7 +71,7 @@ class MeteredGenerator(Metered[Engine], WrappingGenerator):
                 its time was up.
         """
         scope = current()
-        scope.check()
+        await scope.admit()
         bill = _Bill(self, self._role, len(request.seeds))
         whole = self._slots.take(len(request.seeds))
         slots = _Taken(self._slots, len(request.seeds) if whole else 0)
@@ -95,11 +95,9 @@ class MeteredGenerator(Metered[Engine], WrappingGenerator):
             part = replace(request, seeds=request.seeds[first : first + self._slots.share])
             try:
                 await self._slots.wait(len(part.seeds), scope.order)
-                if scope.reached() is not None:  # the wait may have been long
-                    self._slots.release(len(part.seeds))
-                    scope.check()
                 slots = _Taken(self._slots, len(part.seeds))
                 try:
+                    await scope.admit()  # the wait may have been long
                     async with aclosing(self.inside.generate(part)) as completions:
                         async for completion in completions:
                             bill.add(completion)
@@ -143,11 +141,11 @@ class MeteredScorer(Metered[ScoringEngine], WrappingScorer):
             LimitReached: The budget is used up, or its time was up before the request ended.
         """
         scope = current()
-        scope.check()
+        await scope.admit()
         await self._slots.wait(1, scope.order)
         started = now()
         try:
-            scope.check()  # the wait may have been long
+            await scope.admit()  # the wait may have been long
             (rows,) = [rows async for rows in in_time(_only(self.inside.score(request)), scope)]
         finally:
             self._slots.release()

@@ -7,7 +7,7 @@ from typing import Generic, TypeVar
 
 from tts.core.errors import UserError
 from tts.engines.base import BaseEngine, Identity, asks_server, identified
-from tts.engines.generating import Completion, Engine, Request, continues, sends_messages
+from tts.engines.generating import Completion, Engine, Request, continues, reports_logprobs, sends_messages
 from tts.engines.local_tokenizer import LocalTokenizer
 from tts.engines.scoring import ScoreRequest, ScoreRows, ScoringEngine
 
@@ -41,6 +41,16 @@ class WrappingEngine(BaseEngine, Generic[E]):
     def continues(self) -> bool:
         """Whether the engine goes on with what a prompt has begun."""
         return continues(self.inside)
+
+    @property
+    def reports_logprobs(self) -> bool:
+        """Whether the engine reports log-probabilities."""
+        return reports_logprobs(self.inside)
+
+    @property
+    def knows_proposals(self) -> bool:
+        """Whether the engine reports the distribution that it samples from."""
+        return getattr(self.inside, "knows_proposals", False)
 
     @property
     def sends_messages(self) -> bool:

@@ -39,7 +39,7 @@ from tts.engines.chat.probe import Findings, probe
 from tts.engines.chat.protocol import CHARACTERS_PER_TOKEN, Expected, read_answer, write_sampling
 from tts.engines.conversation import Asked, read_prompt, write_prompt
 from tts.engines.generating import Completion, Request
-from tts.engines.http.client import Http
+from tts.engines.http.client import Http, answer_of
 from tts.engines.http.endpoints import Endpoints
 from tts.engines.http.failures import RefusedError, explain
 from tts.engines.http.parts import Parts
@@ -129,7 +129,8 @@ class ChatEngine:
         effort: dict[str, object] = {} if reasoning_effort is None else {"reasoning_effort": reasoning_effort}
         self._extra = {**effort, **(extra_body or {})}
         self._public_extra: JsonObject = json.loads(Secrets(self._extra).hide(json.dumps(self._extra)))
-        self.fields = HostFields(f"'{model}' at {self._url}", _limit(token_limit), omit)
+        limit: LimitName | None = next((limit for limit in LIMITS if limit == token_limit), None)  # None: to be learned
+        self.fields = HostFields(f"'{model}' at {self._url}", limit, omit)
         self._revision = revision
         self._parts = Parts()
         self.found: Findings | None = None
@@ -138,6 +139,11 @@ class ChatEngine:
     def continues(self) -> bool:
         """Whether it continues a begun answer; with `auto`, assumed until the server has been asked."""
         return self._continuation != "none" if self.found is None else self.found.continuation is not None
+
+    @property
+    def reports_logprobs(self) -> bool:
+        """Whether it reports log-probabilities; assumed until the server has been asked."""
+        return self.found is None or self.found.logprobs
 
     def report(self) -> JsonObject:
         """Returns what the server was found to do; empty before `start`."""
@@ -194,7 +200,7 @@ class ChatEngine:
         if sampling.stop and (blank or not can.names_stops):
             del fields["stop"]
             self.fields.tell("stop", None, "does not say which stop string ended an answer")
-        estimate = self._estimate(asked.text)
+        estimate = await self.count_tokens(asked.text)
         echoed = shown.prefix if can.echoes else ""
         expected = Expected(sampling, chunk, estimate, bool(shown.prefix), blank, echoed)
         most = estimate + len(chunk) * sampling.max_tokens
@@ -210,7 +216,9 @@ class ChatEngine:
         while True:
             sent = self.fields.fitted({"model": self.name, **fields, "max_tokens": most}) | self._extra
             try:
-                return await self._http.post(self._endpoints, _address, sent, read, tokens + self._room_to_think)
+                return await self._http.post(
+                    self._endpoints, "{}/chat/completions".format, sent, read, tokens + self._room_to_think
+                )
             except RefusedError as refusal:
                 if self.fields.learn(str(refusal), sent):
                     continue
@@ -221,9 +229,6 @@ class ChatEngine:
 
     async def count_tokens(self, text: str) -> int:
         """Estimates the number of tokens: chat servers count only what was sent to them."""
-        return self._estimate(text)
-
-    def _estimate(self, text: str) -> int:
         return -(-len(text) // CHARACTERS_PER_TOKEN)
 
     def render(self, messages: list[dict[str, str]], *, answer: bool = True) -> str:
@@ -241,6 +246,10 @@ class ChatEngine:
             "extra": self._public_extra,
         }
         return {"engine": "chat", "model": self.name, **where, **turns, **sent}
+
+    def moved(self, before: str, now: str) -> None:
+        """Notes that a server has another URL now."""
+        self._endpoints.moved(before, now)
 
     async def close(self) -> None:
         """Fails running requests and closes this event loop's connections; `start` and `generate` open new ones."""
@@ -263,7 +272,7 @@ class ChatEngine:
         for endpoint in self._endpoints.all:
             try:
                 response = await self._http.get(f"{endpoint.url}/models")
-                return [str(entry["id"]) for entry in response.json()["data"]]
+                return [str(entry["id"]) for entry in answer_of(response)["data"]]
             except httpx.TransportError as error:
                 said = explain(error)
                 endpoint.failed(0.0)
@@ -288,12 +297,3 @@ class ChatEngine:
                 "base_url", self._url, f"no chat completions there (status {refusal.status}); check the URL, up to /v1"
             )
         return SettingError("", str(refusal))
-
-
-def _address(url: str) -> str:
-    return f"{url}/chat/completions"
-
-
-def _limit(name: str) -> LimitName | None:
-    """Returns the named limit, None for one to be learned."""
-    return next((limit for limit in LIMITS if limit == name), None)

@@ -9,6 +9,7 @@ from typing import TypeVar
 from weakref import WeakKeyDictionary
 
 from tts.engines.chat.rate_limit import RateLimiter
+from tts.engines.http.counts import size
 from tts.engines.http.failures import Failure
 from tts.engines.http.pace import Turn
 from tts.engines.logprobs import Wire
@@ -64,4 +65,5 @@ class _Turn:
                 self._limiter.leave(place, self._took)
 
     def answered(self, answer: Wire) -> None:
-        self._took = (answer.get("usage") or {}).get("total_tokens")
+        usage = answer.get("usage")
+        self._took = size(usage.get("total_tokens")) if isinstance(usage, dict) else None

@@ -9,6 +9,7 @@ from tts.core.errors import EngineError
 from tts.core.json import JsonObject
 from tts.engines.chat.text import Written, cut, joined, spelling, without_reasoning
 from tts.engines.generating import Completion, Sampling
+from tts.engines.http.counts import number
 from tts.engines.logprobs import Wire, read_tokens
 
 CHARACTERS_PER_TOKEN = 4
@@ -96,7 +97,7 @@ def _completion(choice: Wire, written: Written, expected: Expected, index: int, 
         stop=stop,
         tokens=ended.tokens if sampling.top_logprobs else None,
         completion_tokens=count,
-        prompt_tokens=int(usage.get("prompt_tokens") or expected.prompt_tokens),
+        prompt_tokens=number(usage.get("prompt_tokens") or expected.prompt_tokens),
         index=index,
         reasoning=ended.reasoning,
         unseen_tokens=_unseen(written, ended.text, count),
@@ -154,8 +155,8 @@ def _counts(choices: Sequence[Wire], usage: Wire, written: Sequence[Written]) ->
     lengths = [len(each.text) + len(each.reasoning) for each in written]
     if usage.get("completion_tokens") is None:
         return [-(-length // CHARACTERS_PER_TOKEN) for length in lengths]
-    total = int(usage["completion_tokens"])
+    total = number(usage["completion_tokens"])
     # Some hosts count reasoning only in the total.
-    total = max(total, int(usage.get("total_tokens") or 0) - int(usage.get("prompt_tokens") or 0))
+    total = max(total, number(usage.get("total_tokens") or 0) - number(usage.get("prompt_tokens") or 0))
     shares = [total * length // max(1, sum(lengths)) for length in lengths]
     return [shares[0] + total - sum(shares), *shares[1:]]

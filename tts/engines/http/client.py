@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import random
 import time
 from collections.abc import Callable, Mapping
@@ -16,6 +17,7 @@ import httpx
 from tts.budget import current
 from tts.core.errors import EngineError
 from tts.core.secrets import Secrets, key_of
+from tts.core.well_formed import well_formed
 from tts.engines.http.connections import Connections, TooLargeError, raise_file_limit
 from tts.engines.http.endpoints import Endpoint, Endpoints
 from tts.engines.http.failures import Failure, RefusedError, explain, failure_of
@@ -30,6 +32,27 @@ Address: TypeAlias = Callable[[str], str]
 _FIRST_PAUSE = 0.25
 _LONGEST_PAUSE = 15.0
 _CONNECT_SECONDS = 20.0
+_JSON = {"Content-Type": "application/json"}
+
+
+def answer_of(response: httpx.Response) -> Wire:
+    """Returns the JSON object that a server answers.
+
+    Raises:
+        ValueError: It is none; the message says what it is.
+    """
+    try:
+        answer = response.json()
+    except (ValueError, RecursionError):
+        raise ValueError("not JSON") from None
+    if not isinstance(answer, dict):
+        raise ValueError("not a JSON object")
+    return answer
+
+
+def _written(body: Mapping[str, object]) -> bytes:
+    """Returns a request's body; halves of surrogate pairs, which a model's text may hold, have no form in UTF-8."""
+    return well_formed(json.dumps(body, ensure_ascii=False, separators=(",", ":"), allow_nan=False)).encode()
 
 
 class Http:
@@ -164,7 +187,7 @@ class Http:
         endpoint.in_flight += 1
         try:
             async with asyncio.timeout(self._timeout):
-                response = await self._client(url).post(url, json=body)
+                response = await self._client(url).post(url, content=_written(body), headers=_JSON)
         except TimeoutError:
             return Failure(f"no answer within {self._timeout:g} s", away=False)
         except TooLargeError as error:
@@ -177,14 +200,12 @@ class Http:
             return self._failure(url, response)
         endpoint.answered()
         try:
-            answer = response.json()
-        except (ValueError, RecursionError):
-            return Failure(f"the response is not JSON: {self._shown(response, 80)!r}", away=False)
-        if not isinstance(answer, dict):
-            return Failure(f"the response is not a JSON object: {self._shown(response, 80)!r}", away=False)
+            answer = answer_of(response)
+        except ValueError as error:
+            return Failure(f"the response is {error}: {self._shown(response, 80)!r}", away=False)
         try:
             return read(answer)
-        except (ValueError, TypeError, LookupError, AttributeError) as error:
+        except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError) as error:
             return Failure(f"cannot read the server's response ({error!r})", away=False)
 
     def _failure(self, url: str, response: httpx.Response) -> Failure:

@@ -10,9 +10,13 @@ import httpx
 
 from tts.core.errors import UserError
 from tts.core.secrets import Secrets
+from tts.engines.http.urls import is_url
 
 _MOST_BYTES = 256 * 2**20
 """Bytes of a response, unpacked: several times those of 64 samples of 8192 tokens with 20 alternatives each."""
+
+
+_PROXIES = ("http", "https", "socks5", "socks5h")
 
 
 class TooLargeError(httpx.HTTPError):
@@ -49,7 +53,7 @@ class Connections(httpx.AsyncBaseTransport):
 
         Raises:
             TooLargeError: The response has no reasonable end.
-            UserError: The environment names a proxy that needs another package.
+            UserError: The environment names a proxy that is none, or that needs another package.
         """
         connection = self._free.pop() if self._free else self._add(request.url)
         try:
@@ -72,6 +76,8 @@ class Connections(httpx.AsyncBaseTransport):
     def _add(self, url: httpx.URL) -> httpx.AsyncHTTPTransport:
         # As httpx does when it creates the transport itself; all requests go to one server.
         proxy = None if proxy_bypass(url.host) else getproxies().get(url.scheme)
+        if proxy and not is_url(proxy, _PROXIES):
+            raise UserError(f"the proxy of the environment is no URL ({proxy}); http://HOST:PORT is needed")
         limits = httpx.Limits(max_connections=1, max_keepalive_connections=1)
         try:
             connection = httpx.AsyncHTTPTransport(verify=self._context, limits=limits, proxy=proxy)
@@ -89,7 +95,9 @@ async def _whole(response: httpx.Response, secrets: Secrets) -> httpx.Response:
         size += len(part)
         if size > _MOST_BYTES:
             raise TooLargeError
-    headers = [(name, value) for name, value in response.headers.multi_items() if name.lower() != "content-encoding"]
+    # As bytes: a server may send any. Not those that say how to read the body: it is unpacked, and a server may name one of
+    # Python's codecs that reads no text.
+    headers = [pair for pair in response.headers.raw if pair[0].lower() not in (b"content-encoding", b"content-type")]
     return httpx.Response(response.status_code, headers=headers, content=secrets.hide_in(b"".join(parts)))
 
 

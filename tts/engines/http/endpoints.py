@@ -39,6 +39,11 @@ class Endpoint:
         self.failures += 1
         self.rest(pause)
 
+    def moved(self, url: str) -> None:
+        """Notes that it has another URL now, where it has not failed yet."""
+        self.url = url
+        self.failures = 0
+
     def rest(self, pause: float = 0.0) -> None:
         """Lets it rest for a while that grows with its failures."""
         own = min(_FIRST_PAUSE * 2.0 ** min(self.failures, 30), _LONGEST_PAUSE)
@@ -82,6 +87,12 @@ class Endpoints:
         if chosen.failures:
             chosen.rest()  # one request tries whether it is back, and the others wait for what comes of it
         return chosen
+
+    def moved(self, before: str, now: str) -> None:
+        """Notes that a server has another URL now; requests that fail at the earlier one go there."""
+        for endpoint in self.all:
+            if endpoint.url == before:
+                endpoint.moved(now)
 
     def another(self, failed: Endpoint) -> bool:
         """Whether there is a server besides a failed one of which no failure is known."""

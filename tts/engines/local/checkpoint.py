@@ -11,6 +11,7 @@ from tts.core.errors import UserError
 from tts.core.settings import SettingError, refused
 from tts.engines.local import gguf
 from tts.engines.local.config_file import check_config
+from tts.engines.local.quiet import without_reports
 from tts.files import hub
 from tts.files.paths import expanded
 
@@ -94,6 +95,12 @@ def opened(model: str, revision: str | None) -> Iterator[tuple[str, dict[str, ob
     Raises:
         UserError: It would have to be downloaded, and the hub cannot be reached; or its config is of no usable model.
     """
+    with without_reports(), _found(model, revision) as found:
+        yield found
+
+
+@contextmanager
+def _found(model: str, revision: str | None) -> Iterator[tuple[str, dict[str, object]]]:
     # Without this, transformers would ask on the terminal whether to execute a checkpoint's own code.
     safe: dict[str, object] = {"trust_remote_code": False}
     if gguf.is_gguf(model):

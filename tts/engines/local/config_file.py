@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import stat
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -29,6 +30,7 @@ _MOST = {
     "n_routed_experts": 2**16,
     "max_position_embeddings": 2**32,
     "n_positions": 2**32,
+    "num_labels": 2**20,  # transformers makes a name for each
 }
 """Figures of models, and ten or more times what the largest known model has."""
 _PARAMETERS_PER_BYTE = 16
@@ -48,6 +50,8 @@ def check_config(path: Path, folder: Path | None) -> None:
         SettingError: It does not read, or describes a model that nobody has or whose weights these are not.
     """
     try:
+        if not stat.S_ISREG(path.stat().st_mode):  # a pipe or a device might never end
+            raise _error(path, "it is no file")
         if (size := path.stat().st_size) > _LARGEST:
             raise _error(path, f"it has {size:,} bytes, and a config has no more than {_LARGEST:,}")
         held = json.loads(path.read_bytes())

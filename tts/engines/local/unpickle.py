@@ -7,24 +7,25 @@ Of all that a pickle can do, torch's reader (`weights_only`) does only what make
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 from pathlib import Path
 
+from tts.core.arguments import Parser
 from tts.core.errors import UserError
+from tts.core.plain import plain
 
 _INDEX = "pytorch_model.bin.index.json"
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Converts the files of the directory that is named; returns the exit status."""
-    parser = argparse.ArgumentParser(description="Write pickled weights (pytorch_model*.bin) as safetensors.")
+    parser = Parser(description="Write pickled weights (pytorch_model*.bin) as safetensors.")
     parser.add_argument("directory", type=Path)
     try:
         convert(parser.parse_args(arguments).directory)
     except UserError as error:
-        print(error, file=sys.stderr)
+        print(plain(str(error)), file=sys.stderr)
         return 2
     return 0
 

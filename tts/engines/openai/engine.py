@@ -28,6 +28,7 @@ from tts.core.userinfo import without_userinfo
 from tts.engines.base import Identity
 from tts.engines.generating import Completion, Request
 from tts.engines.http.client import Http
+from tts.engines.http.counts import size
 from tts.engines.http.endpoints import Endpoints
 from tts.engines.http.failures import RefusedError
 from tts.engines.http.findings import Findings
@@ -135,6 +136,16 @@ class OpenAIEngine:
             await self._find_out()
 
     @property
+    def reports_logprobs(self) -> bool:
+        """Whether the server reports log-probabilities; assumed until it has been asked."""
+        return self._findings.logprobs != "none"
+
+    @property
+    def knows_proposals(self) -> bool:
+        """Whether the server reports the distribution that it samples from."""
+        return self._processed or self._findings.logprobs_mode == "processed"
+
+    @property
     def dialect(self) -> str:
         """The name of the dialect in which the server is talked to."""
         return self._dialect.name
@@ -202,7 +213,7 @@ class OpenAIEngine:
         """Returns the names of the served models; stores this one's context and origin if the server reports them."""
         entries = await self._server.models()
         entry = entries.get(self.name, {})
-        self._context, self._root = entry.get("max_model_len"), entry.get("root")
+        self._context, self._root = size(entry.get("max_model_len")) or None, entry.get("root")
         return list(entries)
 
     def _not_served(self, served: list[str]) -> str:
@@ -235,8 +246,7 @@ class OpenAIEngine:
     def identity(self) -> Identity:
         """Returns the served name, its URL or revision, and what the server reports about the model."""
         where = {"url": self._url} if self._revision is None else {"revision": self._revision}
-        processed = self._processed or self._findings.logprobs_mode == "processed"
-        reported = {"root": self._root, "context": self._context, "processed_logprobs": processed}
+        reported = {"root": self._root, "context": self._context, "processed_logprobs": self.knows_proposals}
         return {"engine": "openai", "model": self.name, **where, **reported, **self._differences()}
 
     def _differences(self) -> Identity:
@@ -248,6 +258,10 @@ class OpenAIEngine:
             **({"endings": "seen"} if seen else {}),
             **({"begin": "left out"} if found.adds_begin and self._tokenizer.begin else {}),
         }
+
+    def moved(self, before: str, now: str) -> None:
+        """Notes that a server has another URL now."""
+        self._server.endpoints.moved(before, now)
 
     async def close(self) -> None:
         """Fails running requests and closes this event loop's connections; `start` and `generate` open new ones."""

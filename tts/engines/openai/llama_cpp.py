@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from tts.core.settings import SettingError
 from tts.engines.generating import Request, Sampling, Token
+from tts.engines.http.counts import number
 from tts.engines.http.failures import RefusedError
 from tts.engines.http.findings import Findings
 from tts.engines.http.probe import PROMPT
@@ -108,8 +109,8 @@ class LlamaCppDialect:
                 names=True,
                 tokens=None if entries is None else _tokens(entries, text, request.sampling),
                 shape="none" if entries is None else "chat",
-                completion_tokens=int(answer["tokens_predicted"]),
-                prompt_tokens=int(answer["tokens_evaluated"]),
+                completion_tokens=number(answer["tokens_predicted"]),
+                prompt_tokens=number(answer["tokens_evaluated"]),
                 index=chunk.start,
             )
         ]

@@ -11,6 +11,7 @@ from dataclasses import replace
 import httpx
 
 from tts.engines.generating import Request
+from tts.engines.http.counts import number_if_told, size
 from tts.engines.http.failures import RefusedError
 from tts.engines.http.findings import Findings
 from tts.engines.http.said import Said
@@ -39,7 +40,7 @@ class OllamaDialect:
                 found = replace(found, adds_begin=bool(info[_ADDS_BEGIN]))
         with suppress(httpx.HTTPError, ValueError, LookupError, TypeError, AttributeError):
             loaded = {entry["model"]: entry for entry in (await server.get("/api/ps"))["models"]}
-            found = replace(found, context=int(loaded[server.model]["context_length"]))
+            found = replace(found, context=size(loaded[server.model]["context_length"]) or None)
         return found
 
     async def prompt(self, server: Server, text: str) -> Prompt:
@@ -89,9 +90,9 @@ class OllamaDialect:
                 finish_reason="length" if answer.get("done_reason") == "length" else "stop",
                 tokens=read_tokens({"content": entries}, request.sampling, processed=processed) if asked else None,
                 shape="chat" if asked else "none",
-                completion_tokens=answer.get("eval_count"),
+                completion_tokens=number_if_told(answer.get("eval_count")),
                 # Left out where the whole prompt was cached.
-                prompt_tokens=answer.get("prompt_eval_count"),
+                prompt_tokens=number_if_told(answer.get("prompt_eval_count")),
                 index=chunk.start,
             )
         ]

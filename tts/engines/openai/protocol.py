@@ -12,6 +12,7 @@ from contextlib import suppress
 
 from tts.core.errors import EngineError
 from tts.engines.generating import Request, Sampling, Token
+from tts.engines.http.counts import number, number_if_told, size
 from tts.engines.http.failures import RefusedError
 from tts.engines.http.findings import Findings, Shape
 from tts.engines.http.said import Said
@@ -114,7 +115,7 @@ class CompletionsDialect:
         body = {"model": server.model, "prompt": text, "add_special_tokens": False}
         with suppress(RefusedError):
             # Others have this path too, and count something else.
-            return await server.post("/tokenize", body, lambda answer: answer.get("count"))
+            return await server.post("/tokenize", body, lambda answer: size(answer.get("count")))
         return None
 
 
@@ -137,7 +138,7 @@ def _said(choice: Wire, usage: Wire, sampling: Sampling, index: int, *, processe
         tokens=tokens,
         shape=_shape(logprobs) if logprobs and tokens is not None else "none",
         completion_tokens=_count(choice, usage, tokens, alone=alone),
-        prompt_tokens=usage.get("prompt_tokens"),
+        prompt_tokens=number_if_told(usage.get("prompt_tokens")),
         index=index,
     )
 
@@ -147,8 +148,8 @@ def _shape(logprobs: Wire) -> Shape:
 
 
 def _count(choice: Wire, usage: Wire, tokens: Sequence[Token] | None, *, alone: bool) -> int | None:
-    if alone and "completion_tokens" in usage:
-        return int(usage["completion_tokens"])
+    if alone and usage.get("completion_tokens") is not None:
+        return number(usage["completion_tokens"])
     if choice.get("token_ids") is not None:
         return len(choice["token_ids"])
     if tokens is not None or alone:

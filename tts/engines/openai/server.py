@@ -11,7 +11,7 @@ from typing import TypeVar
 import httpx
 
 from tts.core.settings import SettingError, refused
-from tts.engines.http.client import Http
+from tts.engines.http.client import Http, answer_of
 from tts.engines.http.endpoints import Endpoint, Endpoints
 from tts.engines.http.failures import explain
 from tts.engines.logprobs import Wire
@@ -80,13 +80,7 @@ class Server:
     async def _get(self, address: str) -> Wire:
         response = await self._http.get(address)
         response.raise_for_status()
-        try:
-            answer = response.json()
-        except RecursionError:
-            raise ValueError("nested too deeply") from None
-        if not isinstance(answer, dict):
-            raise ValueError("not a JSON object")
-        return answer
+        return answer_of(response)
 
     async def post(self, path: str, body: Mapping[str, object], read: Callable[[Wire], _T]) -> _T:
         """Posts JSON to a path from the root and returns what `read` makes of the answer; errors as of `Http.post`."""

@@ -105,6 +105,9 @@ class SimulatedEngine:
         cache_block: Tokens per cache block; 16 as in vLLM.
         affinity: How many more unfinished samples a GPU may have than the least loaded one and still be sent a prompt
             whose beginning it served last.
+
+    Attributes:
+        rates: The speed of each GPU.
     """
 
     follows_clock = simulated = True
@@ -141,7 +144,7 @@ class SimulatedEngine:
         self._block = cache_block * CHARACTERS if cache_tokens else 0
         self._cache = cache_tokens, cache_block
         self._affinity = affinity
-        self._rates = Rates(
+        self.rates = Rates(
             round(tick_base * _SECOND), round(tick_per_sequence * _SECOND), round(prefill * _SECOND), max_sequences
         )
         self._session: _Session | None = None
@@ -153,7 +156,7 @@ class SimulatedEngine:
     def _running(self) -> _Session:
         # Every job of a sweep has its own loop and its own clock.
         if self._session is None or self._session.loop is not asyncio.get_running_loop():
-            self._session = _Session(Cluster(self._replicas, self._rates, *self._cache, self._affinity))
+            self._session = _Session(Cluster(self._replicas, self.rates, *self._cache, self._affinity))
         return self._session
 
     @property

@@ -33,6 +33,14 @@ class Rates:
     prefill: int
     max_sequences: int
 
+    def tick(self, sequences: float) -> float:
+        """Returns the length of a tick of so many running sequences."""
+        return self.tick_base + self.tick_per_sequence * sequences
+
+    def work(self, tokens: float, prompt_tokens: float) -> float:
+        """Returns the least time that tokens, and prompt tokens that no cache holds, take: in an always full batch."""
+        return tokens * self.tick(self.max_sequences) / self.max_sequences + prompt_tokens * self.prefill
+
 
 @dataclass
 class Stats:

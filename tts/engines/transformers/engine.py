@@ -68,6 +68,9 @@ class TransformersEngine(LocalGenerator[Request, Completion]):
         self._prefix_bytes = prefix_cache_mb * 2**20
         self._threads = threads
 
+    knows_proposals = True
+    """It reports the distribution that it samples from."""
+
     @property
     def capacity(self) -> int:
         """Twice the rows, so that a sample is waiting whenever a row becomes free."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from tts.core.errors import UserError
+from tts.core.setting_error import shown
 from tts.core.settings import SettingError, refused
 from tts.engines.local import gguf, processor
 from tts.engines.local.checkpoint import not_found, opened
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
     from transformers import AutoModel, AutoModelForCausalLM, PretrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 
     from tts.engines.transformers.model import CausalModel
+
+_log = logging.getLogger(__name__)
 
 _ALONE = threading.Lock()
 """While loading, transformers patches functions of its own for all threads (`no_tie_weights`). Of two concurrent loads
@@ -66,6 +70,8 @@ def load_module(
     where = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
     unpacked = gguf.weight_options() if gguf.is_gguf(model) else {}
     try:
+        if where == "meta":
+            raise ValueError("the device meta holds no weights")
         with _ALONE, opened(model, revision) as (place, located):
             if Path(place).is_dir() and not unpacked:
                 _check_defaults(place, options.get("config"))
@@ -73,6 +79,7 @@ def load_module(
                 place,
                 dtype=_while_loading(model, dtype, where),
                 output_loading_info=True,
+                ignore_mismatched_sizes=True,  # reported below
                 **({} if gguf.is_gguf(model) else {"use_safetensors": True}),
                 **located,
                 **unpacked,
@@ -80,6 +87,11 @@ def load_module(
             )
         if info["missing_keys"]:
             raise ValueError(f"the weights lack {', '.join(sorted(info['missing_keys'])[:3])}")
+        if info["mismatched_keys"]:
+            name, held, needed = min(info["mismatched_keys"])
+            raise ValueError(f"{name} has the shape {list(held)}, and config.json describes {list(needed)}")
+        if unused := sorted(info["unexpected_keys"]) if kind.__name__ == "AutoModelForCausalLM" else ():
+            _log.warning("%s: weights that its config.json has no place for: %d, %s", model, len(unused), unused[0])
         module = module.to(where)
         return (_suit(module) if dtype == "auto" and where == "cpu" else module).eval()
     except UserError:
@@ -205,9 +217,16 @@ def end_tokens(model: CausalModel, tokenizer: PreTrainedTokenizerBase, name: str
         model: The model.
         tokenizer: Its tokenizer.
         name: Its directory, file or hub id.
+
+    Raises:
+        UserError: The generation config names something else than tokens.
     """
     configured = model.module.generation_config.eos_token_id
     if configured is None:
         configured = tokenizer.eos_token_id
-    ids = {configured} if isinstance(configured, int) else set(configured or ())
-    return frozenset(ids | (gguf.end_tokens(tokenizer) if gguf.is_gguf(name) else set()))
+    named = configured if isinstance(configured, list | tuple) else [] if configured is None else [configured]
+    if not all(type(token) is int for token in named):
+        raise SettingError(
+            "model", f"generation_config.json of '{name}': eos_token_id is {shown(configured)}, and no token"
+        )
+    return frozenset({*named} | (gguf.end_tokens(tokenizer) if gguf.is_gguf(name) else set()))

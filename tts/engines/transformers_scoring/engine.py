@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import aclosing, contextmanager
+from contextlib import aclosing
 from typing import TYPE_CHECKING
 
 from tts.core.errors import EngineError, UserError
@@ -11,6 +10,7 @@ from tts.core.settings import NonNegativeInt, PositiveInt, refused, settings
 from tts.engines.local.checkpoint import Dtype, check_path, load_tokenizer, source
 from tts.engines.local.engine import LocalEngine
 from tts.engines.local.processor import threads
+from tts.engines.local.quiet import without_reports
 from tts.engines.scoring import ScoreRequest, ScoreRows
 from tts.engines.transformers.loading import load_module, resolve_context
 from tts.engines.transformers_scoring.checkpoint import Checkpoint
@@ -134,7 +134,7 @@ class TransformersScorer(LocalEngine[ScoreRequest, ScoreRows]):
 
         kind = AutoModelForCausalLM if self._head.over_vocabulary else AutoModel
         options = self._config(path, revision)
-        with _without_reports():
+        with without_reports():
             module = load_module(kind, path, revision, self._dtype, self._device, **options)
         tokens = self._batch_tokens or (16384 if module.device.type == "cuda" else 2048)
         bounds = Bounds(self._batch_size, tokens, self._prefix_bytes)
@@ -156,19 +156,6 @@ class TransformersScorer(LocalEngine[ScoreRequest, ScoreRows]):
             return {"config": AutoConfig.for_model(self._architecture, **held)}
         except ValueError as error:
             raise refused("architecture", self._architecture, str(error).splitlines()[0]) from None
-
-
-@contextmanager
-def _without_reports() -> Iterator[None]:
-    """Silences transformers' reports of unused weights: the head's, which are loaded separately."""
-    from transformers.utils import logging
-
-    before = logging.get_verbosity()
-    logging.set_verbosity_error()
-    try:
-        yield
-    finally:
-        logging.set_verbosity(before)
 
 
 def _check_same_tokens(own: PreTrainedTokenizerBase, other: PreTrainedTokenizerBase, name: str) -> None:
