@@ -2,8 +2,8 @@
 
     python -m benchmarks.killed [--kills 40] [--seed 0]
 
-A single run, a sweep and a judge take turns. Each is begun again with the same command after every kill; its results
-must be those of an undisturbed run. Ten minutes.
+A single run, a sweep and a judge take turns. Each is begun again with the same command after every kill, of which it gets a
+quarter at most; its results must be those of an undisturbed run. Ten minutes.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ COMMANDS = {
     "judge": ("tts.judge", "task=labelled", "task.path={data}", "verifier=embedded", *SINGLE),
 }
 """Modules and their arguments. The judge judges the solutions of the single run."""
-TIMES = ("wall_s", "ended_at", "resumed", "generated", "landed_s", "judged_s")
+TIMES = ("wall_s", "ended_at", "resumed", "n_resumed", "generated", "landed_s", "judged_s")
 """What differs between two runs, and whether it was killed."""
 
 DIGITS = 9
@@ -97,7 +97,7 @@ def main() -> int:
             title = list(COMMANDS)[trials % len(COMMANDS)]
             place = Path(name, title.replace(" ", "_"), str(trials))
             mine = 0
-            while kills < given.kills:
+            while kills < given.kills and mine < max(1, given.kills // 4):
                 process = start(COMMANDS[title], place)
                 try:
                     process.wait(moments.uniform(0, lasts[title] / 2))

@@ -13,6 +13,7 @@ from tts.cli.filter_command import run_filter
 from tts.cli.host import Host
 from tts.cli.judge_command import run_judge
 from tts.cli.label_command import run_label
+from tts.cli.plan_command import run_plan
 from tts.cli.search_command import run_search
 from tts.cli.synthesize_command import run_synthesize
 from tts.cli.train_command import run_train
@@ -59,6 +60,11 @@ def filter_job(config: dict[str, Any], identity: str, folder: Path, console: Con
 def export_job(config: dict[str, Any], identity: str, folder: Path, console: Console) -> int:
     """Writes training data in another format and returns the exit status."""
     return _run(run_export, config, identity, folder, console)
+
+
+def plan_job(config: dict[str, Any], identity: str, folder: Path, console: Console) -> int:
+    """Plans a run and returns the exit status."""
+    return _run(run_plan, config, identity, folder, console)
 
 
 def train_job(config: dict[str, Any], identity: str, folder: Path, console: Console) -> int:

@@ -1,13 +1,14 @@
-"""Programs in processes of their own, forked from one that has imported the large libraries: a start takes a moment.
+"""Programs in processes of their own, forked from one that has imported what most of them do: a start takes a moment.
 
-Everything of this project is imported by the program itself, from the path that a new interpreter would have in its
-directory. Tests that look at the start itself, or that stop a program from outside, start an interpreter.
+Where a new interpreter in the program's directory would find another `tts` or `search`, the program imports it. Tests that
+look at the start itself, or that stop a program from outside, start an interpreter.
 """
 
 from __future__ import annotations
 
 import atexit
 import functools
+import gc
 import json
 import multiprocessing
 import os
@@ -16,15 +17,20 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping
+from importlib.machinery import PathFinder
 from pathlib import Path
 
 LIBRARIES = (
     *("math_verify", "hydra.main", "hydra._internal.hydra", "rich.console", "rich.table", "networkx", "httpx", "numpy"),
     *("torch", "transformers.models.auto.modeling_auto", "transformers.models.llama.modeling_llama"),
 )
+PROJECT = (
+    *("tts.cli.search_command", "tts.cli.judge_command", "tts.tasks.grading", "tts.engines.transformers"),
+    *("policies.simulated", "policies.steps", "verifiers.generative.genprm", "search.best_of_n", "search.majority"),
+)
 """What most programs import first. There is one server a process, so that nobody else may set what it imports."""
 context = multiprocessing.get_context("forkserver")
-context.set_forkserver_preload(list(LIBRARIES))
+context.set_forkserver_preload([*LIBRARIES, *PROJECT])
 
 
 def run(
@@ -74,6 +80,7 @@ def _path(given: str | None) -> list[str]:
 def _program(
     arguments: tuple[str, ...], folder: str, environment: dict[str, str], path: list[str], files: tuple[Path, Path]
 ) -> None:
+    gc.freeze()  # what the server has imported is never garbage: nobody need look through it
     os.chdir(folder)
     os.environ.clear()
     os.environ.update(environment)
@@ -82,6 +89,7 @@ def _program(
     kind, what, *rest = arguments
     sys.path[:] = [folder if kind == "-m" else "", *path]
     sys.argv = [kind, *rest]
+    _forget_what_is_elsewhere()
     # What the programs start in turn must not come from this server.
     multiprocessing.forkserver._forkserver = multiprocessing.forkserver.ForkServer()
     try:
@@ -91,3 +99,14 @@ def _program(
             exec(compile(what, "<string>", "exec"), sys.modules["__main__"].__dict__)
     finally:
         atexit._run_exitfuncs()
+
+
+def _forget_what_is_elsewhere() -> None:
+    """Has all of the project imported anew, if some of it is not where the server has found it."""
+    ours = {name.partition(".")[0] for name in PROJECT}
+    for name in ours & sys.modules.keys():
+        found = PathFinder.find_spec(name)
+        if found is None or found.origin != sys.modules[name].__file__:
+            for module in [module for module in sys.modules if module.partition(".")[0] in ours]:
+                del sys.modules[module]
+            return

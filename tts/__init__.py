@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from tts.core.traits import PolicyTraits, VerifierTraits
     from tts.evaluation.calls import aevaluate, asearch, evaluate, search
     from tts.evaluation.evaluation import Evaluation, load
+    from tts.label.calls import StepLabels, alabel_steps, label_steps
     from tts.runtime.result import Result
     from tts.runtime.runtime import Runtime
 
@@ -31,13 +32,16 @@ __all__ = [
     "RunError",
     "Runtime",
     "Solution",
+    "StepLabels",
     "UserError",
     "Verdict",
     "VerifierTraits",
     "Vote",
     "aevaluate",
+    "alabel_steps",
     "asearch",
     "evaluate",
+    "label_steps",
     "load",
     "search",
 ]
@@ -48,6 +52,7 @@ _PLACES = {
     "tts.core.traits": ("PolicyTraits", "VerifierTraits"),
     "tts.evaluation.calls": ("aevaluate", "asearch", "evaluate", "search"),
     "tts.evaluation.evaluation": ("Evaluation", "load"),
+    "tts.label.calls": ("StepLabels", "alabel_steps", "label_steps"),
     "tts.runtime.result": ("Result",),
     "tts.runtime.runtime": ("Runtime",),
 }

@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.bank.writer import Writer, complete
-from tests.engines.conformance import EMBEDDED_POLICY
+from tests.engines.subject import EMBEDDED_POLICY
 from tts.bank import Bank, BankedEngine, BankError
 from tts.bank.bank import sampling_key
 from tts.budget import scope
@@ -166,27 +166,27 @@ async def test_a_checkpoint_is_its_contents(tmp_path: Path) -> None:
 
     with fresh() as bank:
 
-        def key(place: Path = folder) -> bytes:
-            return bank.register("m", {"model": place, "dtype": "x"})
+        async def key(place: Path = folder) -> bytes:
+            return await bank.register("m", {"model": place, "dtype": "x"})
 
-        first = key()
-        assert bank.register("m", {"model": folder, "dtype": "y"}) != first
+        first = await key()
+        assert await bank.register("m", {"model": folder, "dtype": "y"}) != first
         (folder / "README.md").write_text("b")
         moved = tmp_path / "moved"
         folder.rename(moved)
-        assert key(moved) == first
+        assert await key(moved) == first
         (moved / "weights.bin").write_bytes(bytes(999) + b"\1")  # the same size
-        assert key(moved) != first
+        assert await key(moved) != first
         (moved / "weights.bin").write_bytes(bytes(1000))
-        assert key(moved) == first
+        assert await key(moved) == first
         # The same size again, and the time as a copying program would set it.
         state = (moved / "weights.bin").stat()
         (moved / "weights.bin").write_bytes(bytes(999) + b"\2")
         os.utime(moved / "weights.bin", ns=(state.st_atime_ns, state.st_mtime_ns))
-        assert key(moved) != first
+        assert await key(moved) != first
         (moved / "weights.bin").write_bytes(bytes(1000))
         (moved / "weights.bin").rename(moved / "other.bin")
-        assert key(moved) != first
+        assert await key(moved) != first
 
 
 class Loaded(Writer):
@@ -250,12 +250,12 @@ async def test_a_request_may_have_any_number_of_seeds() -> None:
         banked = BankedEngine(engine, bank)
         await banked.start()
         place = bank.place(banked._model, request)  # type: ignore[arg-type]
-        bank._store.connection.setlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER, 999)  # SQLite's own before 3.32
+        bank._store.connected.connection.setlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER, 999)  # SQLite's own before 3.32
         for seed in request.seeds[::100]:
-            assert bank.claim(place, seed)
+            assert await bank.claim(place, [seed])
             bank.put(place, request, seed, Completion(str(seed), "stop"))
         await bank.flush()
-        assert {seed: said.text for seed, said in bank.get(place, request.seeds).items()} == {
+        assert {seed: said.text for seed, said in (await bank.get(place, request.seeds)).items()} == {
             seed: str(seed) for seed in request.seeds[::100]
         }
 
@@ -265,7 +265,8 @@ async def test_names_that_are_no_text_are_kept_as_they_can_be(tmp_path: Path) ->
     folder.mkdir()
     (folder / "weights\udcff.bin").write_text("w")
     with fresh() as bank:
-        assert bank.register(str(folder), {"model": folder}) == bank.register(str(folder), {"model": folder})
+        first = await bank.register(str(folder), {"model": folder})
+        assert first == await bank.register(str(folder), {"model": folder})
 
 
 @pytest.mark.parametrize("path", ["~nobody-of-this-name/bank.sqlite", "a\0b", f"{'x' * 300}/bank.sqlite"])

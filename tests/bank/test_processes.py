@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -62,11 +62,12 @@ async def test_what_was_stored_since_one_looked_is_not_generated_again(tmp_path:
     """Another process stores it, and gives its claim back, just before it is claimed here."""
 
     class Late(Bank):
-        def claim(self, place: Place, seed: int) -> bool:
-            body = pack(Completion(f"theirs {seed}", "stop"))
+        async def claim(self, place: Place, seeds: Sequence[int]) -> set[int]:
             with closing(store.Store(self.path)) as theirs:
-                theirs.put([store.Row(place.model, place.request, "{}", b"", seed, body)])
-            return super().claim(place, seed)
+                for seed in seeds:
+                    body = pack(Completion(f"theirs {seed}", "stop"))
+                    theirs.put([store.Row(place.model, place.request, "{}", b"", seed, body)])
+            return await super().claim(place, seeds)
 
     with closing(Late(tmp_path / "bank.sqlite")) as bank:
         engine = Writer()
@@ -224,22 +225,26 @@ def nobody() -> Iterator[None]:
 
 @pytest.mark.usefixtures("nobody")
 def test_a_bank_that_may_not_be_written_is_refused_with_a_remedy() -> None:
+    def made(path: Path) -> None:
+        with closing(Bank(path)) as bank:
+            asyncio.run(bank.flush())
+
     with tempfile.TemporaryDirectory() as name:  # pytest's own folders are closed to others
         folder = Path(name)
         path = folder / "bank.sqlite"
-        Bank(path).close()
-        path.chmod(0o444)
-        folder.chmod(0o555)
+        made(path)
+        os.chmod(path, 0o444)
+        os.chmod(folder, 0o555)
         try:
             with pytest.raises(BankError, match=r"may not be written.*copy it") as told:
                 Bank(path)
             assert str(path) in str(told.value)
             with pytest.raises(BankError, match="a writable folder"):
-                Bank(folder / "other.sqlite")
+                made(folder / "other.sqlite")
             with pytest.raises(BankError, match="Permission denied"):
-                Bank(folder / "new" / "other.sqlite")
+                made(folder / "new" / "other.sqlite")
         finally:
-            folder.chmod(0o755)
+            os.chmod(folder, 0o755)
 
 
 async def test_a_bank_of_the_first_format_is_read_and_added_to(filled: Path, tmp_path: Path) -> None:

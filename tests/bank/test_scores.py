@@ -39,6 +39,7 @@ class Scorer:
         self.asked: list[tuple[tuple[int, ...], tuple[int, ...]]] = []
         self.model = identity
         self.fails = self.stalls = False
+        self.stalled = asyncio.Event()
 
     @property
     def tokenizer(self) -> LocalTokenizer:
@@ -54,6 +55,7 @@ class Scorer:
         if self.fails:
             raise EngineError("the engine broke")
         if self.stalls:
+            self.stalled.set()
             await asyncio.sleep(3600)
         await asyncio.sleep(0.001)
         asked = request.candidates or ((),) * len(request.positions)
@@ -128,7 +130,7 @@ async def test_who_waits_takes_over_from_who_fails_or_gives_up() -> None:
     with fresh() as bank:
         kept = BankedScorer(engine, bank)
         first = asyncio.create_task(kept.score(request))
-        await asyncio.sleep(0.02)
+        await engine.stalled.wait()
         second = asyncio.create_task(kept.score(request))
         await asyncio.sleep(0.05)
         engine.stalls = False
@@ -150,10 +152,10 @@ async def test_closing_fails_who_waits_for_another() -> None:
         working, waiting = Scorer(), Scorer()
         working.stalls = True
         task = asyncio.create_task(BankedScorer(working, bank).score(request))
-        await asyncio.sleep(0.02)
+        await working.stalled.wait()
         other = BankedScorer(waiting, bank)
         pending = asyncio.create_task(other.score(request))
-        await asyncio.sleep(0.02)
+        await asyncio.sleep(0.1)
         await other.close()
         async with asyncio.timeout(10):
             with pytest.raises(EngineError, match="closed"):

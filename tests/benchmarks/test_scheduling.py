@@ -120,6 +120,7 @@ async def test_a_barrier_opens_when_all_are_there_and_closes_again() -> None:
 
 
 @pytest.mark.integration
+@pytest.mark.slow
 def test_servers_make_the_same_search_in_no_less_than_the_bound() -> None:
     cell = Cell("beam", "slow", 1, 1)
     with servers() as both:

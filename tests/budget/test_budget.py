@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 from dataclasses import fields
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tts.budget import Budget, LimitReached, Limits, Usage, charge, current, scope
+from tts.budget import Budget, LimitReached, Limits, Scope, Usage, charge, current, in_time, scope, within
 from tts.core.errors import UserError
 from tts.engines.generating import Completion, Sampling
 from tts.engines.metered import MeteredGenerator
@@ -126,3 +127,36 @@ def test_contradictory_limits_are_refused() -> None:
     with pytest.raises(UserError, match=r"problem.dollars=3.0: it can never be reached: run.dollars=2.0"):
         Budget(Limits(dollars=3.0), Limits(dollars=2.0))
     Budget(Limits(tokens=10, policy_tokens=5), Limits(tokens=100))
+
+
+async def test_a_scope_that_is_stopped_ends_what_is_in_flight_inside_it() -> None:
+    async def forever() -> AsyncIterator[int]:
+        yield 1
+        await asyncio.Event().wait()
+
+    async def counted(outer: Scope) -> int:
+        with within(outer), scope("inner", Limits(seconds=500)) as inner:
+            found, items = 0, in_time(forever(), inner)
+            found += await anext(items)
+            with pytest.raises(LimitReached, match=r"outer\.seconds"):
+                await anext(items)
+            with pytest.raises(LimitReached, match=r"outer\.seconds"):
+                inner.check()
+            assert inner.hit == {"outer.seconds"}
+            return found
+
+    with scope("outer", Limits(seconds=600)) as outer:
+        work = [asyncio.create_task(counted(outer)) for _ in range(2)]
+        await asyncio.sleep(0)
+        outer.stop()
+        assert await asyncio.gather(*work) == [1, 1]
+        assert outer.wall_s < 60
+
+
+def test_an_expired_scope_has_used_up_its_seconds_and_keeps_its_time() -> None:
+    with scope("outer", Limits(seconds=600)) as outer, scope("inner") as inner:
+        inner.check()
+        outer.expire()
+        with pytest.raises(LimitReached, match=r"outer\.seconds"):
+            inner.check()
+        assert outer.wall_s < 60

@@ -43,7 +43,7 @@ def composer() -> Composer:
         return Composer(context, loader.load_configuration("config", SWEEP, RunMode.MULTIRUN))
 
 
-@settings(deadline=None, max_examples=25)
+@settings(deadline=None, max_examples=10)
 @given(overrides)
 def test_a_cell_is_what_hydra_composes(composer: Composer, overrides: list[str]) -> None:
     try:

@@ -139,6 +139,29 @@ def test_a_run_directory_that_cannot_be(tmp_path: Path, place: str, says: str) -
     assert len(done.stderr) < 1000
 
 
+@pytest.mark.parametrize(
+    ("setting", "more"),
+    [
+        ("run: {dir", []),
+        ("sweep: {dir", ["-m"]),
+        ("sweep: {subdir", ["-m", "hydra.sweep.dir={runs}"]),
+        ("job: {name", ["hydra.run.dir={runs}"]),
+        ("output_subdir", ["hydra.run.dir={runs}"]),
+    ],
+)
+def test_a_null_character_in_the_name_of_a_file_of_hydra_s_is_one_message(
+    tmp_path: Path, setting: str, more: list[str]
+) -> None:
+    own = tmp_path / "conf" / "experiment" / "own.yaml"
+    own.parent.mkdir(parents=True)
+    own.write_text("# @package _global_\nhydra: {" + setting + r': "a\0b"' + "}" * (1 + setting.count("{")) + "\n")
+    more = [one.format(runs=tmp_path / "runs") for one in more]
+    done = tts(*problems(tmp_path), *more, "--config-dir", str(own.parents[1]), "experiment=own")
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: the name of a file or directory")
+    assert not (tmp_path / "runs").exists()
+
+
 def test_a_read_only_disk_is_told_before_anything_is_computed(tmp_path: Path) -> None:
     task = problems(tmp_path)
     with mounted(tmp_path / "small", "size=8m") as small:

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -76,10 +77,22 @@ def test_what_is_no_command_is_told(word: str, says: str, capsys: pytest.Capture
     assert capsys.readouterr().err.startswith(says)
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [("\x1b[2J",), ("report", "--\x1b[2J", "x"), ("trace", "--\x1b[2J", "x"), ("bank", "list", "--\x1b[2J", "x")],
+)
+def test_what_is_no_command_or_option_moves_no_cursor(
+    arguments: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(list(arguments)) == 2
+    said = capsys.readouterr().err
+    assert "\x1b" not in said
+    assert "\\x1b[2J" in said
+
+
 @pytest.mark.parametrize("name", ["report", "trace", "bank", "judge curve", "completion"])
 def test_every_command_is_there(name: str, capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit, match="0"):
-        main([*name.split(), "--help"])
+    assert main([*name.split(), "--help"]) == 0
     assert f"usage: tts {name} " in capsys.readouterr().out
 
 
@@ -124,7 +137,7 @@ def test_where_the_shell_has_broken_a_word_only_its_rest_is_returned() -> None:
 @pytest.mark.parametrize(
     ("words", "replies"),
     [
-        (["tts", "se"], ["search "]),
+        (["tts", "se"], ["search ", "serve "]),
         (["tts", "search", "search", "=", "be"], ["beam ", "best_of_n "]),
         (["tts", "search", "verifier.vo"], ["verifier.votes="]),
         (["tts", "bank", "si"], ["size "]),
@@ -142,6 +155,14 @@ def test_bash_completes(words: list[str], replies: list[str], script: Path, tmp_
     status, said = run(tmp_path, "bash", "-c", driven, PATH=f"{script.parent}:{os.environ['PATH']}")
     assert status == 0, said
     assert said.split("|")[:-1] == replies
+
+
+@pytest.mark.integration
+def test_runs_that_begin_together_have_folders_of_their_own(script: Path, recorded: list[str], tmp_path: Path) -> None:
+    with ThreadPoolExecutor(3) as pool:
+        found = list(pool.map(lambda _: run(tmp_path, script, "search", *recorded), range(3)))
+    assert [status for status, _ in found] == [0, 0, 0], found
+    assert len(list(tmp_path.glob("outputs/*/*/summary.json"))) == 3
 
 
 @pytest.fixture

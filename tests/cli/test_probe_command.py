@@ -12,10 +12,10 @@ import pytest
 from rich.console import Console
 
 from tests.engines.chat_server import Host, deepseek, openai, serve_chat
-from tests.engines.conformance import EMBEDDED_POLICY
 from tests.engines.manners import Manner, OllamaManner, OpenAIManner
 from tests.engines.model_server import serve_model
 from tests.engines.server import completion, serve
+from tests.engines.subject import EMBEDDED_POLICY
 from tts.cli.probe_command import main
 from tts.engines.transformers import TransformersEngine
 
@@ -111,6 +111,10 @@ def test_what_is_no_server_of_models_gets_one_message(status: int, text: str, sa
     [
         (("http://127.0.0.1:9",), "no server answers"),
         (("localhost:8000",), "not a URL"),
+        *(
+            ((url,), "not a URL")
+            for url in ("http://h:99999/v1", "http://h:0", "http://[::1/v1", "ftp://h/v1", "http:///v1")
+        ),
         (
             ("http://127.0.0.1:9", "modle=m"),
             "tts probe modle=: no such setting of engine=openai; there are engine, model",

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
+import pickle
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import yaml
 
+from tests import program
 from tests.experiments.command_line import ROOT, run
 
 pytestmark = pytest.mark.integration
@@ -31,10 +35,16 @@ REFUSED = [
     (["serch.n=4"], "serch.n: no such setting; did you mean search.n?"),
     (["+serch.n=4"], "serch.n: no such setting; did you mean search.n?"),
     (["+serch={n: 4}"], "serch.n: no such setting; did you mean search.n?"),
+    (
+        ["policy=recorded", "policy.top_logprobs=20"],
+        "policy.top_logprobs: no such setting; there are policy.engine, policy._target_, policy.path",
+    ),
     (["search.nn=4"], "search.nn: no such setting; did you mean search.n?"),
     (["++verifer=null", "+sed=3"], "sed: no such setting; did you mean seed?"),
     (["hydra.sweep.dirr=x"], "hydra.sweep.dirr: no such setting; did you mean hydra.sweep.dir?"),
     (["search=best_off_n"], "search=best_off_n: no such option; did you mean best_of_n? There are ab_mcts"),
+    (["~seed"], "the configuration has no seed; leave out ~seed"),
+    (["~in_flight", "~dry_run"], "the configuration has no dry_run, in_flight; leave out ~dry_run and ~in_flight"),
     (["+quite=other"], "quite: no such setting; there are grading, task, policy"),
 ]
 
@@ -49,6 +59,34 @@ def test_a_search_refuses(
     (line,) = said.splitlines()
     assert line.startswith(f"error: {says}")
     assert not list(tmp_path.rglob("results.jsonl"))
+
+
+@pytest.mark.parametrize(
+    ("override", "says"),
+    [
+        ("search.n=${nothing}", "search.n: Interpolation key 'nothing' not found"),
+        ("search.n=${search.n}", "search.n: Recursive interpolation detected"),
+        ("objective.tokens=-1", "objective.tokens=-1: at least 1 is needed, or null"),
+    ],
+)
+def test_a_dry_run_refuses_what_a_run_would(override: str, says: str, recorded: list[str], tmp_path: Path) -> None:
+    status, said = run(tmp_path / "run", "tts", "dry_run=true", *recorded, override)
+    assert (status, said.splitlines()) == (2, [f"error: {says}"])
+
+
+def test_a_run_whose_budget_allows_no_sample_says_so(tmp_path: Path) -> None:
+    small = ["task.limit=1", "search.n=1", "verifier=always_correct", "sandbox=none", "budget.problem.seconds=1e-300"]
+    status, said = run(tmp_path / "run", "tts", *small)
+    assert "Traceback" not in said
+    assert status in (0, 1), said
+    (row,) = (line for line in said.splitlines() if line.startswith("one sample (pass@1)"))
+    assert row.split()[3:] == ["none"]
+
+
+@pytest.mark.parametrize("optional", ["~objective", "~bank", "~resume"])
+def test_a_run_may_do_without(optional: str, recorded: list[str], tmp_path: Path) -> None:
+    status, said = run(tmp_path / "run", "tts", *recorded, optional)
+    assert status == 0, said
 
 
 @pytest.mark.parametrize("sweep", [[], ["-m", "seed=0,1"]])
@@ -75,7 +113,7 @@ def test_a_value_that_names_nothing_is_told_before_any_cell(recorded: list[str],
 def test_a_cell_that_cannot_be_composed_keeps_no_other_from_running(recorded: list[str], tmp_path: Path) -> None:
     status, said = run(tmp_path / "run", "tts", "-m", *recorded, "seed=0,${nowhere},1")
     assert status == 2
-    assert "error: Interpolation key 'nowhere' not found" in said
+    assert "error: seed: Interpolation key 'nowhere' not found" in said
     done = {
         yaml.safe_load((path.parent / ".hydra" / "config.yaml").read_text("utf-8"))["seed"]
         for path in tmp_path.rglob("results.jsonl")
@@ -102,3 +140,37 @@ def test_a_server_that_is_away_is_told_before_models_are_loaded(recorded: list[s
     (line,) = said.splitlines()
     assert "no server answers" in line
     assert "http://127.0.0.1:9/v1" in line
+
+
+@pytest.mark.parametrize(
+    ("flags", "says"),
+    [
+        (["--run", "-m"], "--run --multirun: only one"),
+        (["-c", "job", "--multi"], "--multirun --cfg: only one"),
+        (["--resolve"], "--resolve: only together with --cfg"),
+        (["-sc"], "--shell-completion: "),
+        (["-sc", "query=bash"], "--shell-completion: "),
+        (["--experimental-rerun", "EVIL"], "--experimental-rerun: it unpickles a file"),
+        (["--exp", "EVIL"], "--experimental-rerun: it unpickles a file"),
+        (["--\x1b[2J"], "--\\x1b[2J: no such flag"),
+    ],
+)
+def test_flags_that_cannot_be_are_one_message(flags: list[str], says: str, tmp_path: Path) -> None:
+    evil = tmp_path / "config.pickle"
+    evil.write_bytes(pickle.dumps(_Evil(tmp_path / "executed")))
+    line = ["-m", "tts.judge", "dry_run=true", *(str(evil) if flag == "EVIL" else flag for flag in flags)]
+    done = program.run(*line, folder=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(f"error: {says}")
+    assert done.stderr.count("\n") == 1
+    assert list(tmp_path.iterdir()) == [evil]
+
+
+class _Evil:
+    """Makes a directory when it is unpickled."""
+
+    def __init__(self, place: Path) -> None:
+        self._place = place
+
+    def __reduce__(self) -> tuple[Callable[[str], None], tuple[str]]:
+        return os.mkdir, (str(self._place),)

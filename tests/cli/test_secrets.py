@@ -134,8 +134,11 @@ def test_nothing_of_them_is_exported_or_reported(tmp_path: Path) -> None:
     assert status in (0, 1), said  # its text has no steps
     assert "(hidden)" in (here / "run" / "results.jsonl").read_text("utf-8")
     for command in (["report", "run"], ["trace", "run"], ["bank", "export", "bank.sqlite", "bank.jsonl"]):
-        done = program.run("-m", "tts.cli.main", *command, folder=here)
+        done = program.run("-m", f"tts.{command[0]}", *command[1:], folder=here)
+        assert done.returncode == 0, done.stderr
         said += done.stdout + done.stderr
+    assert {"report.csv", "report.html"} <= {path.name for path in here.rglob("report.*")}
+    assert (here / "bank.jsonl").stat().st_size
     assert leaks(said, here) == []
 
 

@@ -142,6 +142,16 @@ def test_a_full_disk_behind_standard_output_is_told_and_costs_nothing_else(tmp_p
 
 
 @pytest.mark.integration
+@pytest.mark.parametrize("arguments", [("--help",), ("search", "--help"), ("bank", "--help"), ("report", "--help")])
+def test_help_that_cannot_be_printed_is_told(tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    with open("/dev/full", "wb") as full:
+        status, said = started(*arguments, stdout=full.fileno(), folder=tmp_path)
+    assert status == 1
+    assert said.startswith("error: standard output: ")
+    assert said.count("\n") == 1
+
+
+@pytest.mark.integration
 def test_a_terminal_that_hangs_up_does_not_stop_what_it_is_not_told_to_stop(tmp_path: Path) -> None:
     controller, terminal = pty.openpty()
     os.close(controller)

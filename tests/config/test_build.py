@@ -100,6 +100,9 @@ OPTIONS = [
 NEEDED = {
     "task=jsonl": ["task.path=none.jsonl"],
     "policy=recorded": ["policy.path=none.jsonl"],
+    "policy=traces": ["policy.path=none.json"],
+    "task=traces": ["task.path=none.json"],
+    "task=lbpp": ["task.path=none.csv"],
     "verifier=recorded": ["verifier.path=none.jsonl"],
     "policy=generic": ["policy.engine.model=m"],
 }

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+from hydra.core.plugins import Plugins
 
 from tests import program
 from tts.config.build import build
@@ -142,9 +143,51 @@ def test_bad_yaml_is_one_message_with_its_line(folder: Path, kind: str) -> None:
     assert "\n" not in said
 
 
+@pytest.mark.parametrize("option", ['"a\\0b"', "[1]", "{a: 1}", "x" * 5000])
+def test_a_file_whose_options_are_no_names_is_one_message(folder: Path, option: str) -> None:
+    said = refusal(folder, f"defaults: [{{/search: {option}}}]\n")
+    assert said.startswith("these options cannot be composed: ")
+    assert "\n" not in said
+
+
+@pytest.mark.parametrize("name", ["1", "true", "1.5"])
+def test_a_group_without_a_name_is_one_message(folder: Path, name: str) -> None:
+    said = refusal(folder, f"defaults: [{{{name}: x}}]\n")
+    assert said.startswith(f"{folder / 'experiment' / 'theirs.yaml'}: defaults: ")
+    assert "\n" not in said
+
+
+@pytest.mark.parametrize("name", ["null", "~"])
+def test_a_setting_without_a_name_is_one_message(folder: Path, name: str) -> None:
+    said = refusal(folder, f"{HEAD}{name}: 1\n")
+    assert said.startswith(f"{folder / 'experiment' / 'theirs.yaml'}: a setting's name is needed")
+    assert "\n" not in said
+
+
+@pytest.mark.parametrize("value", ["${eval:1}", "${nothing}", "${seed}", "${oc.decode:'!!python/object:x'}"])
+def test_a_value_that_cannot_be_worked_out_is_one_message(folder: Path, value: str) -> None:
+    said = refusal(folder, f'{HEAD}seed: "{value}"\n')
+    assert said.startswith("seed: ")
+    assert "\n" not in said
+
+
 def test_large_files_are_not_read(folder: Path) -> None:
     assert "at most" in refusal(folder, b"#" * 5 * 2**20)
     assert "more than" in refusal(folder, "a: [" + "1, " * 200_000 + "1]")
+
+
+@pytest.mark.parametrize("option", ["a\0b", "\ud800", "x" * 5000, "[1]", "[a,2]", "3", "{a: 1}"])
+@pytest.mark.parametrize(("command", "group"), [("config", "search"), ("config", "experiment"), ("label", "verifier")])
+def test_what_is_no_option_is_refused(command: str, group: str, option: str) -> None:
+    with pytest.raises(UserError, match="no such option"):
+        configuration(command, [f"{group}={option}" if option[0] in "[{3" else f"{group}='{option}'"])
+
+
+def test_a_process_of_a_launcher_knows_the_same_sources(folder: Path) -> None:
+    """Hydra's launchers copy the registry of sources to a new process, in which Hydra then looks for its own."""
+    assert configuration("config", [], folder)
+    Plugins.instance()._initialize()
+    assert configuration("config", [], folder)
 
 
 def test_files_that_choose_each_other_are_refused(folder: Path) -> None:
@@ -162,6 +205,9 @@ HYDRA = {
     "handler": "hydra: {hydra_logging: {handlers: {x: {class: elsewhere.Thing}}}}",
     "file of a handler": "hydra: {job_logging: {handlers: {x: {class: logging.config.fileConfig, fname: x}}}}",
     "stream": "hydra: {job_logging: {handlers: {x: {class: logging.StreamHandler, stream: 'ext://elsewhere.Thing'}}}}",
+    "log elsewhere": "hydra: {job_logging: {handlers: {file: {filename: mark}}}}",
+    "log that is a result": "hydra: {job_logging: {handlers: {file: {filename: '${hydra.runtime.output_dir}/mark'}}}}",
+    "log sent away": "hydra: {job_logging: {handlers: {x: {class: logging.handlers.SocketHandler}}}}",
     "launcher": "hydra: {launcher: {_target_: os.mkdir}}",
     "in the sweeper": "hydra: {sweeper: {params: {a: {_target_: os.mkdir, path: mark}}}}",
     "environment": "hydra: {job: {env_set: {TTS_PLUGINS: elsewhere}}}",

@@ -43,6 +43,14 @@ def test_the_body_of_an_answer_is_cleaned_whatever_it_escapes(secret: str) -> No
     assert escaped not in shown
 
 
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-8-sig"])
+def test_the_body_of_an_answer_is_cleaned_whatever_unicode_it_is_in(encoding: str) -> None:
+    secret = "sk-0123456789abcdef"
+    shown = Secrets({"api_key": secret}).hide_in(json.dumps({"text": f"it is {secret}"}).encode(encoding))
+    assert secret not in json.loads(shown)["text"]
+    assert "(hidden)" in json.loads(shown)["text"]
+
+
 @given(st.binary(max_size=300))
 def test_a_body_without_secrets_stays_as_it_is(body: bytes) -> None:
     assert Secrets({"api_key": "sk-0123456789abcdef"}).hide_in(body) == body
@@ -79,7 +87,55 @@ def test_words_and_numbers_stay_in_texts(value: str, monkeypatch: pytest.MonkeyP
     assert value not in Secrets({"api_key_env": "OPENAI_API_KEY"}, shortest=1).hide(f"x {value} y")
 
 
+@pytest.mark.parametrize("value", ["k", "x", "-", "to"])
+def test_the_shortest_are_hidden_as_words_only(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", value)
+    secrets = Secrets({"api_key_env": "OPENAI_API_KEY"}, shortest=1)
+    assert secrets.hide(f"Incorrect key '{value}': {value}") == "Incorrect key '($OPENAI_API_KEY)': ($OPENAI_API_KEY)"
+    assert (
+        secrets.hide("max_tokens and top_k are refused with 78, 6b") == "max_tokens and top_k are refused with 78, 6b"
+    )
+
+
 @pytest.mark.parametrize("kind", [UserError, EngineError, lambda said: SettingError("base_url", said)])
 def test_errors_show_no_passwords_of_urls(kind: type[Exception]) -> None:
     said = str(kind("http://me:pass@host:1/v1 and https://me@host do not answer; a@b, http://host/@x do"))
     assert said.endswith("http://(hidden)@host:1/v1 and https://(hidden)@host do not answer; a@b, http://host/@x do")
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        *({name: "pa5s-of-mine"} for name in ("apiKey", "accessToken", "clientSecret", "auth", "pwd", "x-api-key")),
+        *({name: ["one-of-it", "pa5s-of-mine"]} for name in ("api_keys", "secrets")),
+        {"api_keys": {"main": {"of": "pa5s-of-mine"}}},
+        {"headers": {"x-header": "bearer pa5s-of-mine"}},
+        {"base_url": "http://host/v1?a=b&api_key=pa5s-of-mine"},
+        {"base_url": ["http://host/v1", "http://pa5s-of-mine@host/v1"]},
+        {"base_url": "me:pa5s-of-mine@host/v1"},
+        {"base_url": r"http:\\me:pa5s-of-mine@host/v1"},
+    ],
+)
+def test_a_setting_that_holds_one_is_known_by_its_name_or_its_form(config: dict[str, object]) -> None:
+    assert "pa5s-of-mine" not in Secrets({"policy": {"engine": {"extra_body": config}}}).hide("the pa5s-of-mine")
+
+
+@pytest.mark.parametrize("name", ["author", "max_tokens", "stop_tokens", "keys", "tokenizer", "path"])
+def test_other_settings_hold_none(name: str) -> None:
+    assert Secrets({name: "value-of-it"}).hide("the value-of-it") == "the value-of-it"
+
+
+@pytest.mark.parametrize("name", ["PWD", "SSH_AUTH_SOCK"])
+def test_variables_of_the_shell_are_no_secrets(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(name, "/home/value-of-it")
+    assert Secrets().hide("the /home/value-of-it") == "the /home/value-of-it"
+
+
+@pytest.mark.parametrize("proxy", ["http://me:pa5s-of-mine@host:1", "me:pa5s-of-mine@host:1"])
+def test_the_password_of_a_proxy_is_one(proxy: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", proxy)
+    assert "pa5s-of-mine" not in Secrets().hide("the pa5s-of-mine")
+
+
+def test_a_password_may_hold_an_at_sign() -> None:
+    assert str(UserError("http://me:one@two@host/v1?mail=a@b")) == "http://(hidden)@host/v1?mail=a@b"

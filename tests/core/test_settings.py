@@ -102,6 +102,7 @@ def message(**values: object) -> str:
         ({"share": 2}, "share=2: at least 0 and at most 1 is needed (Part)"),
         ({"share": False}, "share=false: a number is needed (Part)"),
         ({"scale": math.inf}, "scale=inf: at least 0 and finite is needed (Part)"),
+        ({"scale": 10**400}, f"scale=1{'0' * 58}…: at least 0 and finite is needed (Part)"),
         ({"final": "vists"}, "final=vists: did you mean 'visits'? choose one of value, visits (Part)"),
         ({"rule": "zzz"}, "rule=zzz: choose one of argmax, weighted_vote, majority, or null (Part)"),
         ({"rule": 3}, "rule=3: a text or null is needed, not a whole number (Part)"),

@@ -85,6 +85,7 @@ def test_the_graph_is_what_is_saved(tree: Tree) -> None:
     ("text", "says"),
     [
         ("{", "not a search tree"),
+        ("[" * 100_000, "not a search tree"),
         ('{"nodes": [], "edges": []}', "not a search tree"),
         ('{"graph": {"problem": "p"}, "nodes": [], "edges": []}', "it has no aggregator, chosen, selection"),
         (

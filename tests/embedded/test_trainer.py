@@ -33,6 +33,7 @@ def model(tokenizer):
     return model
 
 
+@pytest.mark.slow
 def test_the_model_learns_what_has_weight(model):
     firsts = torch.arange(20, 30)
     prompts = torch.stack([torch.full_like(firsts, START), firsts], dim=1)
@@ -40,6 +41,7 @@ def test_the_model_learns_what_has_weight(model):
         assert model(prompts).logits[:, -1].argmax(-1).equal(firsts)
 
 
+@pytest.mark.slow
 def test_equal_seeds_give_equal_weights(tokenizer):
     short = Recipe(tokens=4_000, batch_tokens=512, warmup_steps=5, pool=32)
     weights = []
@@ -51,6 +53,7 @@ def test_equal_seeds_give_equal_weights(tokenizer):
     assert not torch.equal(weights[0], weights[2])
 
 
+@pytest.mark.slow
 def test_a_checkpoint_loads_as_it_was(model, tokenizer, tmp_path):
     save(model, tokenizer, tmp_path)
     loaded = AutoModelForCausalLM.from_pretrained(tmp_path, local_files_only=True)

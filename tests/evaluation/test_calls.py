@@ -167,7 +167,7 @@ except KeyboardInterrupt:
 
 
 @pytest.mark.integration
-@pytest.mark.parametrize("call", ["call()", "asyncio.run(inside())"])
+@pytest.mark.parametrize("call", ["call()", pytest.param("asyncio.run(inside())", marks=pytest.mark.slow)])
 def test_ctrl_c_keeps_what_was_finished_and_frees_the_rest(tmp_path: Path, call: str) -> None:
     def heed() -> None:  # who runs the tests in the background may have had the signal ignored
         signal.signal(signal.SIGINT, signal.SIG_DFL)

@@ -16,6 +16,7 @@ from tests.search.helpers import GivenPolicy, GivenVerifier, PlainGrader
 from tts.budget import Usage, charge
 from tts.core import Attachment, Problem, SearchResult
 from tts.evaluation.runner import Runner
+from tts.evaluation.solving import Solving
 
 
 def problems(count: int) -> Iterator[Problem]:
@@ -39,7 +40,7 @@ class Searches:
 
 
 async def run(folder: Path, count: int, searches: Searches, resume: bool = False) -> dict[str, Any]:
-    outcome = await Runner(searches.search, PlainGrader(), folder, 3).run(list(problems(count)), {}, resume)
+    outcome = await Runner(Solving(searches.search, PlainGrader(), 3), folder).run(list(problems(count)), {}, resume)
     assert json.loads((folder / "summary.json").read_text()) == outcome.summary
     return outcome.summary
 
@@ -80,16 +81,16 @@ async def test_what_was_said_and_shown_before_is_part_of_the_problem(tmp_path: P
         Problem("p1", answer="1", messages=[*hello, question]),
         Problem("p2", "é", "1", attachments=image),
     ]
-    await Runner(Searches().search, PlainGrader(), tmp_path, 3).run(made, {})
+    await Runner(Solving(Searches().search, PlainGrader(), 3), tmp_path).run(made, {})
     rows = [json.loads(line) for line in (tmp_path / "results.jsonl").read_text("utf-8").splitlines()]
     assert [list(row)[3] for row in rows] == ["prediction", "messages", "attachments"]
     searches = Searches()
-    await Runner(searches.search, PlainGrader(), tmp_path, 3).run(made, {}, resume=True)
+    await Runner(Solving(searches.search, PlainGrader(), 3), tmp_path).run(made, {}, resume=True)
     assert searches.searched == []
     others = [
         Problem("p0", "é", "1", attachments=image),
         Problem("p1", answer="1", messages=[question]),
         Problem("p2", "é", "1", attachments=(Attachment("image", "b.png"),)),
     ]
-    await Runner(searches.search, PlainGrader(), tmp_path, 3).run(others, {}, resume=True)
+    await Runner(Solving(searches.search, PlainGrader(), 3), tmp_path).run(others, {}, resume=True)
     assert searches.searched == ["p0", "p1", "p2"]

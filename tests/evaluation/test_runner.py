@@ -18,6 +18,7 @@ from tts.budget import Budget, Limits, Usage, charge
 from tts.core import Problem, SearchResult
 from tts.core.errors import UserError
 from tts.evaluation.runner import Runner
+from tts.evaluation.solving import Solving
 from tts.files.jsonl_log import JsonlLog
 
 
@@ -31,7 +32,7 @@ def runner(folder: Path) -> Runner:
             raise asyncio.CancelledError
         return await Majority(1).search(problem, GivenPolicy(["1"], [0]), GivenVerifier([]), grader)
 
-    return Runner(search, grader, folder, in_flight=1)
+    return Runner(Solving(search, grader, 1), folder)
 
 
 def records(folder: Path) -> list[dict]:
@@ -78,7 +79,9 @@ class Counting:
 
 def counted(folder: Path, in_flight: int, run: Limits | None = None) -> tuple[Counting, Runner]:
     counting = Counting()
-    return counting, Runner(counting.search, PlainGrader(), folder, in_flight, Budget(Limits(), run or Limits()))
+    return counting, Runner(
+        Solving(counting.search, PlainGrader(), in_flight), folder, Budget(Limits(), run or Limits())
+    )
 
 
 @settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -113,7 +116,7 @@ async def test_an_interrupted_run_keeps_and_sums_up_what_was_finished(tmp_path: 
             await asyncio.sleep(3600)
         return await Majority(1).search(problem, GivenPolicy(["1"], [0]), GivenVerifier([]), PlainGrader())
 
-    runner = Runner(search, PlainGrader(), tmp_path, in_flight=2)
+    runner = Runner(Solving(search, PlainGrader(), 2), tmp_path)
     problems = [Problem(key, "?", "1") for key in ("endless", "b", "a")]
     task = asyncio.create_task(runner.run(iter(problems), {"seed": 3}))
     while not (tmp_path / "results.jsonl").exists() or len(records(tmp_path)) < 2:  # noqa: ASYNC110

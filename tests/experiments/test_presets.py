@@ -117,8 +117,8 @@ def trials(found: Summaries) -> None:
 JUDGE = "verifier=embedded task.path={labelled} bootstrap.resamples=20"
 SMALL = {
     "best_of_n": Small(
-        "task.size=3 search.n=1,4 verifier.votes=1,2 sandbox=none",
-        grid(("search.n", "1,4"), ("verifier.votes", "1,2")),
+        "task.size=2 search.n=1,3 verifier.votes=1,2 sandbox=none",
+        grid(("search.n", "1,3"), ("verifier.votes", "1,2")),
         six_rules,
     ),
     "nk_surface": Small(
@@ -132,6 +132,11 @@ SMALL = {
     "equal_budget": Small(
         "task.size=2 search=majority,best_of_n,dvts search.n=4 verifier.votes=1 sandbox=none",
         grid(("search", "majority,best_of_n,dvts")),
+        only_majority_asks_no_verifier,
+    ),
+    "equal_compute": Small(
+        "task.size=2 search=majority,best_of_n,mcts search.compute=4 verifier.votes=1 sandbox=none",
+        grid(("search", "majority,best_of_n,mcts")),
         only_majority_asks_no_verifier,
     ),
     "processbench_pass1": Small(JUDGE, {""}, first_errors_found(1)),
@@ -187,8 +192,10 @@ def test_no_preset_is_forgotten() -> None:
 
 
 def test_all_strategies_of_the_comparison_exist() -> None:
-    params = yaml.safe_load((FOLDER / "equal_budget.yaml").read_text("utf-8"))["hydra"]["sweeper"]["params"]
-    assert set(params["search"].split(",")) <= {path.stem for path in (FOLDER.parent / "search").glob("*.yaml")}
+    strategies = {path.stem for path in (FOLDER.parent / "search").glob("*.yaml")}
+    for name in ("equal_budget", "equal_compute"):
+        params = yaml.safe_load((FOLDER / f"{name}.yaml").read_text("utf-8"))["hydra"]["sweeper"]["params"]
+        assert set(params["search"].split(",")) <= strategies
 
 
 @pytest.mark.parametrize("name", SMALL)

@@ -93,7 +93,7 @@ def test_a_search_with_a_model_of_an_unreachable_hub_ends_with_one_message(tmp_p
     done = interpreter(tmp_path, hanging, "-m", "tts", "experiment=first_real_model")
     assert done.returncode == 2
     (line,) = (done.stdout + done.stderr).strip().splitlines()
-    assert "'Qwen/Qwen2.5-1.5B-Instruct'" in line
+    assert "'Qwen/Qwen2.5-0.5B-Instruct'" in line
     assert "give a directory or a GGUF file" in line
 
 
@@ -110,7 +110,7 @@ def test_a_model_that_a_reachable_hub_lacks_is_told_in_one_message(tmp_path: Pat
     done = interpreter(tmp_path, empty, "-m", "tts", "experiment=first_real_model")
     assert done.returncode == 2
     (line,) = (done.stdout + done.stderr).strip().splitlines()
-    assert "'Qwen/Qwen2.5-1.5B-Instruct'" in line
+    assert "'Qwen/Qwen2.5-0.5B-Instruct'" in line
 
 
 def test_a_model_in_the_cache_is_used_without_the_hub(tmp_path: Path, refusing: str) -> None:

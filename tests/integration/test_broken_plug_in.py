@@ -23,6 +23,14 @@ class Broken(BaseVerifier):
             return Verdict((1.0,) * len(solution.steps))
         return {}["score"]
 
+class Leaving(BaseVerifier):
+    def __init__(self):
+        raise SystemExit(0)
+
+class LeavingLate(BaseVerifier):
+    async def verify(self, problem, solution, prior=None):
+        raise SystemExit(0)
+
 class Listing(BaseVerifier):
     async def verify(self, problem, solution, prior=None):
         return [1.0]
@@ -71,3 +79,18 @@ def test_the_same_command_goes_on_once_it_is_mended(tmp_path: Path) -> None:
     status, said = run(tmp_path, "Broken", "resume=true")
     assert status == 0, said
     assert errors(tmp_path) == [None] * 200
+
+
+def test_a_script_that_ends_the_program_is_no_success(tmp_path: Path) -> None:
+    (tmp_path / "script.py").write_text("import sys\n\nsys.exit(0)\n", "utf-8")
+    status, said = run(tmp_path, "Broken", "verifier._target_=script.Judge")
+    assert (status, said.count("error:")) == (2, 1)
+    assert "script.py:3: it calls sys.exit" in said
+
+
+@pytest.mark.parametrize("name", ["Leaving", "LeavingLate"])
+def test_a_part_that_ends_the_program_is_no_success(tmp_path: Path, name: str) -> None:
+    status, said = run(tmp_path, name)
+    assert (status, said.count("error:")) == (2, 1)
+    assert "mine.py:" in said
+    assert "it calls sys.exit" in said

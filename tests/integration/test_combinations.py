@@ -18,6 +18,11 @@ pytestmark = pytest.mark.integration
 
 ROOT = Path(__file__).resolve().parents[2]
 STRATEGIES = sorted(path.stem for path in (ROOT / "conf" / "search").glob("*.yaml"))
+MORE = {
+    "power_sampling": ["policy.top_logprobs=20", "policy.top_k=20"],
+    "speculative": ["policy@search.draft=simulated", "engine@search.draft.engine=simulated"],
+}
+"""What a strategy needs besides itself."""
 RECORDED = 64
 """Solutions in the recording, as many as any strategy asks for by default."""
 
@@ -53,7 +58,8 @@ def test_a_combination_runs_or_is_refused(
     chosen = {"policy": policy, "verifier": verifier}
     overrides = [f"{role}={name}" for role, name in chosen.items()]
     overrides += [paths[role] for role, name in chosen.items() if name == "recorded"]
-    status, said = run(tmp_path / "run", [*recording, *overrides, f"search={search}"])
+    more = MORE.get(search, []) if policy == "simulated" else []
+    status, said = run(tmp_path / "run", [*recording, *overrides, f"search={search}", *more])
     if status == 2:
         assert "recorded" in chosen.values()
         assert search not in ("best_of_n", "majority", "resample")

@@ -159,9 +159,10 @@ def test_no_votes(tmp_path: Path) -> None:
 
 
 def test_a_dry_run_prints_the_plan_and_starts_nothing(tmp_path: Path, recorded: list[str]) -> None:
-    result = tts(tmp_path, *recorded, "dry_run=true")
+    result = tts(tmp_path, *recorded, "dry_run=true", f"bank.path={tmp_path / 'bank.sqlite'}")
     assert "2 problems" in said(result)
     assert result.returncode == 0
+    assert not list(tmp_path.glob("bank.sqlite*"))
     assert not (tmp_path / "run/results.jsonl").exists()
 
 

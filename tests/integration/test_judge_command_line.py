@@ -17,6 +17,7 @@ from tests.judge.helpers import results, rows, summary, write
 pytestmark = pytest.mark.integration
 
 ROOT = Path(__file__).resolve().parents[2]
+COUNT = 200
 SLOW = ["verifier=calculator", "verifier._target_=tests.judge.helpers.Told", "+verifier.delay=0.02", "sandbox=none"]
 
 
@@ -32,7 +33,7 @@ def run(folder: Path, *overrides: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.parametrize("ending", [signal.SIGKILL, signal.SIGINT])
 def test_an_ended_run_goes_on_where_it_was(tmp_path: Path, ending: signal.Signals) -> None:
-    data = write(tmp_path / "data.jsonl", rows(600))
+    data = write(tmp_path / "data.jsonl", rows(COUNT))
     overrides = [f"task.path={data}", *SLOW, "in_flight.problems=2"]
     path = tmp_path / "run/results.jsonl"
 
@@ -58,15 +59,15 @@ def test_an_ended_run_goes_on_where_it_was(tmp_path: Path, ending: signal.Signal
     if ending == signal.SIGINT:
         assert process.returncode == 130
         assert "interrupted; finished problems are kept" in said
-        assert summary(tmp_path / "run")["n_problems"] == len(results(tmp_path / "run")) < 600
+        assert summary(tmp_path / "run")["n_problems"] == len(results(tmp_path / "run")) < COUNT
     with path.open("ab") as file:
-        file.write(b'{"id": "p599", "key')
+        file.write(b'{"id": "p%d", "key' % (COUNT - 1))
     kept = path.read_bytes().count(b"\n")
     again = run(tmp_path, f"task.path={data}", *SLOW)
     assert again.returncode == 0, again.stdout
     found = summary(tmp_path / "run")
-    assert (found["n_resumed"], found["n_problems"], found["f1"]) == (kept, 600, 1.0)
-    assert [row["id"] for row in results(tmp_path / "run")] == [f"p{number}" for number in range(600)]
+    assert (found["n_resumed"], found["n_problems"], found["f1"]) == (kept, COUNT, 1.0)
+    assert [row["id"] for row in results(tmp_path / "run")] == [f"p{number}" for number in range(COUNT)]
 
 
 def test_a_sweep_over_files_judges_each(tmp_path: Path) -> None:

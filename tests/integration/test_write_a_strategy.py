@@ -50,11 +50,11 @@ def test_it_is_short() -> None:
 
 
 def test_the_first_command_searches_with_the_embedded_models(folder: Path) -> None:
-    done = tts(folder, *shlex.split(COMMANDS[0]), "hydra.run.dir=run")
+    done = tts(folder, *shlex.split(COMMANDS[0]), "task.limit=1", "verifier.votes=1", "hydra.run.dir=run")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "UntilGood, N = 16" in done.stdout
     records = lines(folder / "run")
-    assert len(records) == 4
+    assert len(records) == 1
     for record in records:
         drawn = record["solutions"]
         scores = [solution["score"] or 0.0 for solution in drawn]
@@ -76,11 +76,6 @@ def test_it_is_swept_beside_others(folder: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     cells = sorted(path.parent.name for path in (folder / "sweep").glob("*/summary.json"))
     assert len(cells) == 4
-    # A second time it gives the same.
-    again = tts(folder, *shlex.split(COMMANDS[2]), "hydra.sweep.dir=again")
-    assert again.returncode == 0
-    for cell in cells:
-        assert lines(folder / "again" / cell) == lines(folder / "sweep" / cell)
 
 
 @pytest.mark.parametrize(

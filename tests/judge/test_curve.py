@@ -49,3 +49,12 @@ def test_runs_that_only_folders_tell_apart_are_told_apart() -> None:
     ]
     assert names([Run(overrides, found) for overrides in told]) == [" ".join(overrides) for overrides in told]
     assert names([Run(overrides, found) for overrides in told[1:]]) == ["task.path=[a.json,b.json]", "task.path=b.json"]
+
+
+@pytest.mark.parametrize("content", ["", "[]", "null", "{", "[" * 100_000, '"count_weighted"'])
+def test_summaries_that_do_not_read_are_passed_over(
+    content: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "summary.json").write_text(content)
+    assert main([str(tmp_path)]) == 2
+    assert "no run of python -m tts.judge below it" in " ".join(capsys.readouterr().out.split())

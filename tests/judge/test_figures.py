@@ -72,6 +72,34 @@ def test_figures_are_what_plain_counting_gives(judged: list[Judged]) -> None:
         assert found[name] == (None if expected is None else pytest.approx(expected))
 
 
+@given(MANY)
+@settings(max_examples=40, deadline=None)
+def test_hard2verifys_f1_is_balanced_between_right_and_wrong(judged: list[Judged]) -> None:
+    """By scikit-learn's definition of the recall of each class, here written out, and their harmonic mean."""
+    labelled = [
+        (label, None if i >= len(one.scores) or one.scores[i] is None else one.scores[i] >= 0.5)
+        for one in judged
+        if one.complete
+        for i, label in enumerate(one.labels)
+        if label is not None
+    ]
+    # A response is said to be right if it has a prediction, and that is no error.
+    responses = [(one.label == -1, None if not one.usable else one.prediction(0.5) == -1) for one in judged]
+    found = at(judged)
+    assert found["step_balanced_f1"] == balanced(labelled)
+    assert found["response_balanced_f1"] == balanced(responses)
+
+
+def balanced(pairs: list[tuple[bool, bool | None]]) -> object:
+    shares = []
+    for side in (True, False):
+        said = [told for label, told in pairs if label is side]
+        if not said:
+            return None
+        shares.append(said.count(side) / len(said))
+    return pytest.approx(2 * shares[0] * shares[1] / sum(shares) if all(shares) else 0.0)
+
+
 def plain_f1(pairs: list[tuple[bool, bool | None]], side: bool) -> float | None:
     hits = sum(label is side and said is side for label, said in pairs)
     said = sum(said is side for _, said in pairs)

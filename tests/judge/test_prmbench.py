@@ -15,9 +15,11 @@ from tests.judge.helpers import judge, summary
 from tts.core import Problem, Solution, Verdict, Vote
 from tts.core.errors import UserError
 from tts.core.settings import SettingError
+from tts.core.traits import VerifierTraits
 from verifiers.base import BaseVerifier
 from verifiers.by_class import ByClass
 from verifiers.discriminative.readout import Softmax
+from verifiers.stepwise import FALLING
 
 CLASSES = ("redundency", "circular", "counterfactual", "multi_solutions")
 Row = dict[str, Any]
@@ -139,6 +141,18 @@ async def test_a_class_has_its_own_verifier() -> None:
         await made.verify(Problem("p", "?"), solution)
     with pytest.raises(SettingError, match="no member 'other'"):
         ByClass(members, "classification", classes, "other")
+
+
+@pytest.mark.parametrize(
+    ("members", "allowed"), [((None, None), None), ((None, FALLING), FALLING), ((FALLING, ("sum", "min")), ("min",))]
+)
+def test_an_aggregator_has_to_suit_every_member(
+    members: tuple[tuple[str, ...] | None, ...], allowed: tuple[str, ...] | None
+) -> None:
+    made = {str(number): Always(0.5) for number in range(len(members))}
+    for member, aggregators in zip(made.values(), members, strict=True):
+        member.traits = VerifierTraits(aggregators=aggregators)
+    assert ByClass(made, "classification", {}, "0").traits.aggregators == allowed
 
 
 @pytest.mark.parametrize(("neutral", "right"), [(0.1, True), (0.149, True), (0.151, False), (0.9, False)])

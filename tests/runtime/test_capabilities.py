@@ -46,7 +46,12 @@ def job(folder: Path, *overrides: str) -> Composition:
 
 @pytest.mark.parametrize("search", STRATEGIES)
 def test_what_a_strategy_needs_is_there_by_default(tmp_path: Path, search: str) -> None:
-    assert job(tmp_path, f"search={search}").strategy.samples >= 1
+    # Log-probabilities cost a little with each token, and only this strategy reads them.
+    more = ["policy.top_logprobs=1"] if search == "power_sampling" else []
+    assert job(tmp_path, f"search={search}", *more).strategy.samples >= 1
+
+
+STYLED = ["policy@policy.of=embedded", "policy.of.top_logprobs=1"]
 
 
 @pytest.mark.parametrize(
@@ -54,6 +59,11 @@ def test_what_a_strategy_needs_is_there_by_default(tmp_path: Path, search: str) 
     [
         (["search=beam", "policy=recorded"], "search (Beam) needs a policy that continues"),
         (["search=beam", "verifier=recorded"], "search (Beam) needs a verifier that judges unfinished"),
+        (["search=power_sampling"], "search (PowerSampling) needs a policy that reports the log-probabilities"),
+        (["search=power_sampling", "policy=styled", *STYLED], "search (PowerSampling) needs a policy that says exactly"),
+        (["verifier=confidence"], "verifier (Confidence) needs a policy that reports the log-probabilities of its tokens"),
+        (["search=rank_verify", "verifier@search.ranker=confidence"], "search (RankVerify) needs a policy that reports the"),
+        (["verifier=ensemble", "verifier@verifier.members.a=confidence"], "verifier (Ensemble) needs a policy that reports"),
         (["search=critique_refine", "policy=recorded"], "search (CritiqueRefine) needs a policy that revises"),
         (["search=critique_refine", "verifier=recorded"], "verifier (RecordedVerifier) is not; choose a verifier such"),
         (["search=critique_refine", "verifier=thinkprm"], "search (CritiqueRefine) needs a verifier that judges every step"),

@@ -15,6 +15,7 @@ from tts.budget import LimitReached, Limits, Usage, charge, scope
 from tts.core import Attachment, Problem, Solution, Verdict
 from tts.core.errors import ProblemError
 from tts.core.traits import PolicyTraits
+from tts.runtime.contracts import VERIFIER
 from tts.runtime.guards import CheckedVerifier, LimitedPolicy
 from verifiers.base import BaseVerifier
 
@@ -54,6 +55,18 @@ async def test_a_verdict_is_a_number_or_none_for_each_step_or_an_error(given_sco
     with context:
         verdict = await CheckedVerifier(Saying(given_scores)).verify(PROBLEM, solution(steps))
         assert verdict.scores == given_scores
+
+
+async def test_a_plug_in_that_is_older_than_votes_casts_its_verdict() -> None:
+    class Older:
+        traits, votes = Saying.traits, 1
+        verify, token_bound = Saying.verify, Saying.token_bound
+        check, preview = Saying.check, Saying.preview
+        prior, error, scores = None, None, (0.9, 0.8)
+
+    assert not hasattr(Older, "vote")
+    verifier = CheckedVerifier(VERIFIER.checked(Older()))  # type: ignore[arg-type, type-var]
+    assert (await verifier.vote(PROBLEM, solution(2), 3)).scores == (0.9, 0.8)
 
 
 async def test_blank_text_behind_the_last_step_need_not_be_judged() -> None:

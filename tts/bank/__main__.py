@@ -21,6 +21,7 @@ from tts.bank.export import export
 from tts.bank.maintenance import Model, models, prune
 from tts.bank.store import Store
 from tts.cli.failures import print_error
+from tts.core.arguments import Parser
 from tts.core.errors import UserError
 from tts.core.terminal import Terminal
 
@@ -44,16 +45,12 @@ def main(arguments: Sequence[str] | None = None, console: Console | None = None)
     return 0
 
 
-def parser() -> argparse.ArgumentParser:
+def parser() -> Parser:
     """Returns the command's parser."""
-    parser = argparse.ArgumentParser(
-        prog="tts bank", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = Parser(prog="tts bank", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    def add(
-        name: str, command: Callable[[Store, argparse.Namespace, Console], None], text: str
-    ) -> argparse.ArgumentParser:
+    def add(name: str, command: Callable[[Store, argparse.Namespace, Console], None], text: str) -> Parser:
         added = commands.add_parser(name, help=text, description=text)
         added.add_argument("bank", type=Path, metavar="BANK", help="the bank's file")
         added.set_defaults(command=command)

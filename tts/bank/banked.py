@@ -43,7 +43,7 @@ class Banked(WrappingEngine[E]):
         """Starts the engine and registers its model; later changes to its files have no effect."""
         await super().start()
         if self._model is None:
-            self._model = await asyncio.to_thread(self._bank.register, self.name, self.identity())
+            self._model = await self._bank.register(self.name, self.identity())
 
     async def close(self) -> None:
         """Closes the engine and fails waiting requests; the bank stays open for other engines."""
@@ -79,7 +79,7 @@ class BankedEngine(Banked[Engine], WrappingGenerator):
             missing.setdefault(seed, []).append(index)
         pause, closings = _PAUSE, self._closings
         while True:
-            found = self._bank.get(place, list(missing))
+            found = await self._bank.get(place, list(missing))
             for seed in [seed for seed in missing if seed in found]:
                 for index in missing.pop(seed):
                     yield _at(index, found[seed])
@@ -101,11 +101,11 @@ class BankedEngine(Banked[Engine], WrappingGenerator):
         self, place: Place, request: Request, seeds: Sequence[int]
     ) -> AsyncGenerator[tuple[int, Completion], None]:
         """Claims the seeds that no other worker has claimed, and yields their samples as pairs of seed and sample."""
-        claimed = {seed for seed in seeds if self._bank.claim(place, seed)}
+        claimed = await self._bank.claim(place, seeds)
         generating = None
         try:
             # Some may have been stored before they were claimed.
-            for seed, completion in self._bank.get(place, sorted(claimed)).items() if claimed else ():
+            for seed, completion in (await self._bank.get(place, sorted(claimed))).items() if claimed else ():
                 self._bank.release(place, seed)
                 claimed.remove(seed)
                 yield seed, completion

@@ -62,8 +62,8 @@ class BankedSandbox(Sandbox):
         if not self._model:
             await self._sandbox.probe()
             identity = self._sandbox.identity()
-            model = await asyncio.to_thread(self._bank.register, f"code in '{identity['sandbox']}'", identity)
-            if not self._bank.has_entries(model):
+            model = await self._bank.register(f"code in '{identity['sandbox']}'", identity)
+            if not await self._bank.has_entries(model):
                 await self._sandbox.start()
             self._model = model
 
@@ -91,16 +91,16 @@ class BankedSandbox(Sandbox):
             digest.update(b"%d:%b" % (len(text), text))
         return digest.digest()
 
-    def known(self, key: bytes) -> Execution | None:
+    async def known(self, key: bytes) -> Execution | None:
         """Returns an outcome, or None if it is not stored."""
-        body = self._bank.entries([key]).get(key)
+        body = (await self._bank.entries([key])).get(key)
         return None if body is None else _unpack(body)
 
     @asynccontextmanager
     async def alone(self, key: bytes) -> AsyncIterator[Execution | None]:
         """Yields an outcome, or None if it is not stored: later callers with the same key then wait for the exit."""
         async with self._running.setdefault(key, asyncio.Lock()):
-            yield self.known(key)
+            yield await self.known(key)
 
     def keep(self, key: bytes, execution: Execution) -> None:
         """Stores an outcome if it is reproducible."""
@@ -139,7 +139,7 @@ class BankedChain(Chain):
         async with self._turn:
             await self._outputs.start()
             key = self._outputs.key("chain", self._history, code)
-            execution = self._outputs.known(key)
+            execution = await self._outputs.known(key)
             if execution is None:
                 return await self._run(key, code)
             self._history = (*self._history, code)

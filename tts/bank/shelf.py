@@ -67,7 +67,7 @@ class Shelf(Generic[V]):
         pause = _PAUSE
         while True:
             before = len(values)
-            values |= self._stored([key for key in wanted if key not in values])
+            values |= await self._stored([key for key in wanted if key not in values])
             if len(values) < len(wanted):
                 values |= await self._computed([key for key in wanted if key not in values], compute)
             if len(values) == len(wanted):
@@ -81,10 +81,10 @@ class Shelf(Generic[V]):
         """Fails all who wait for another worker's results."""
         self._closed = True
 
-    def _stored(self, keys: Sequence[bytes]) -> dict[bytes, V]:
+    async def _stored(self, keys: Sequence[bytes]) -> dict[bytes, V]:
         """Returns the stored results of these keys."""
         try:
-            return {key: self._unpack(body) for key, body in self._bank.entries(keys).items()}
+            return {key: self._unpack(body) for key, body in (await self._bank.entries(keys)).items()}
         except ValueError as error:
             raise BankError(f"bank {self._bank.path}: {error}: the file is damaged; move it away") from None
 
@@ -92,10 +92,10 @@ class Shelf(Generic[V]):
         self, keys: Sequence[bytes], compute: Callable[[Sequence[bytes]], Awaitable[Sequence[V]]]
     ) -> dict[bytes, V]:
         """Computes the results of the keys that no other worker has claimed."""
-        claimed = {key for key in keys if self._bank.claim_entry(key)}
+        claimed = await self._bank.claim_entries(keys)
         try:
             # Some may have been stored before they were claimed.
-            values = self._stored([key for key in keys if key in claimed])
+            values = await self._stored([key for key in keys if key in claimed])
             mine = [key for key in keys if key in claimed and key not in values]
             for key, value in zip(mine, await compute(mine) if mine else (), strict=True):
                 values[key] = value

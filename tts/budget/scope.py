@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -34,6 +35,7 @@ class Scope:
         usage: Its usage so far, by role; the roles of every search come first.
         hit: The limits, its own and those of enclosing scopes, that were reached inside it.
         started: Start time of the event loop's clock.
+        expired: Whether its limit in seconds counts as used up.
     """
 
     parent: Scope | None = None
@@ -44,17 +46,29 @@ class Scope:
     usage: dict[Role, Usage] = field(default_factory=lambda: {role: Usage() for role in ROLES})
     hit: set[str] = field(default_factory=set)
     started: float = field(default_factory=lambda: now())
+    expired: bool = False
 
     def __post_init__(self) -> None:
         """Prepares the comparisons of `check`, so that it is fast without limits."""
-        bounds = ((key, getattr(self.limits, key)) for key in _MEASURES)
-        own = [(f"{self.name}.{key}", self, _MEASURES[key], bound) for key, bound in bounds if bound is not None]
-        self._bounds: list[_Bound] = own + (self.parent._bounds if self.parent else [])
+        self._bounds: list[Bound] = [*self._own_bounds(), *(self.parent._bounds if self.parent else ())]
+        self._renew: Callable[[], Awaitable[None]] | None = self.parent._renew if self.parent else None
+        self._waits: set[asyncio.Timeout] = set()
+        self._timed: list[Scope] = (
+            list(self.parent._timed) if self.parent else []
+        )  # it and those around it with a deadline
         ends = [self.parent.deadline] if self.parent and self.parent.deadline else []
         if self.limits.seconds is not None:
             ends.append((self.started + self.limits.seconds, f"{self.name}.seconds"))
+            self._timed.append(self)
         # Its earliest deadline, with the name of the limit that sets it.
         self.deadline: tuple[float, str] | None = min(ends, default=None)
+
+    def _own_bounds(self) -> Iterator[Bound]:
+        """Yields the comparisons of its own limits."""
+        for key, measure in MEASURES.items():
+            bound = getattr(self.limits, key)
+            if bound is not None:
+                yield f"{self.name}.{key}", self, measure, bound
 
     @property
     def wall_s(self) -> float:
@@ -82,6 +96,38 @@ class Scope:
             self.note(name)
             raise LimitReached(name)
 
+    async def admit(self) -> None:
+        """As `check`, after what it shares with other processes was renewed if it is used up here (`SharedScope`)."""
+        if self._renew is not None:
+            await self._renew()
+        self.check()
+
+    def use_up(self, key: str) -> None:
+        """Regards one of its limits as used up: others are spending what is left."""
+        self._bounds.insert(0, (f"{self.name}.{key}", self, lambda _: 1.0, 0.0))
+
+    def expire(self) -> None:
+        """Uses up the limit in seconds at once: no further request is sent, and those in flight are finished and charged."""
+        self.expired = True
+
+    def stop(self) -> None:
+        """As `expire`, and cancels what is in flight (`in_time`)."""
+        self.expire()
+        for waiting in self._waits:
+            if not waiting.expired():
+                waiting.reschedule(0.0)
+
+    @contextmanager
+    def waits(self, timeout: asyncio.Timeout) -> Iterator[None]:
+        """Lets `stop`, here and in the enclosing scopes, end a wait."""
+        for scope in self._timed:
+            scope._waits.add(timeout)
+        try:
+            yield
+        finally:
+            for scope in self._timed:
+                scope._waits.discard(timeout)
+
     def note(self, name: str) -> None:
         """Notes, here and in the enclosing scopes, that a limit was reached."""
         scope: Scope | None = self
@@ -90,7 +136,8 @@ class Scope:
             scope = scope.parent
 
 
-_Bound = tuple[str, Scope, Callable[[Scope], float], float]
+Bound = tuple[str, Scope, Callable[[Scope], float], float]
+"""A limit's name, the scope that it limits, what it measures there, and the amount that uses it up."""
 
 
 def _of_all(amount: str) -> Callable[[Scope], float]:
@@ -106,7 +153,7 @@ def _of_all(amount: str) -> Callable[[Scope], float]:
     return spent
 
 
-_MEASURES: dict[str, Callable[[Scope], float]] = {
+MEASURES: dict[str, Callable[[Scope], float]] = {
     "tokens": _of_all("completion_tokens"),
     "policy_tokens": lambda scope: scope.usage[POLICY].completion_tokens,
     "verifier_tokens": lambda scope: scope.usage[VERIFIER].completion_tokens,
@@ -114,8 +161,9 @@ _MEASURES: dict[str, Callable[[Scope], float]] = {
     "code_executions": _of_all("code_executions"),
     "flops": _of_all("flops"),
     "dollars": _of_all("dollars"),
-    "seconds": lambda scope: scope.wall_s,
+    "seconds": lambda scope: math.inf if scope.expired else scope.wall_s,
 }
+"""What each limit measures."""
 
 _nowhere = Scope(started=0.0)  # used when no scope is open; never charged
 _current: ContextVar[Scope | None] = ContextVar("scope", default=None)
@@ -140,9 +188,16 @@ def scope(
     if about is None:
         about = outer.about if outer else ""
     inner = Scope(outer, name, limits or Limits(), order, about)
+    with within(inner):
+        yield inner
+
+
+@contextmanager
+def within(inner: Scope) -> Iterator[None]:
+    """Makes an open scope the current one."""
     token = _current.set(inner)
     try:
-        yield inner
+        yield
     finally:
         _current.reset(token)
 
@@ -160,10 +215,10 @@ def charge(role: Role, usage: Usage) -> None:
         inner = inner.parent
 
 
-def check(role: Role) -> None:
-    """Raises LimitReached if a limit of the current scope that applies to `role` is used up."""
+async def admit(role: Role) -> None:
+    """Raises LimitReached if a limit of the current scope that applies to `role` is used up; see `Scope.admit`."""
     if role != GRADER:
-        current().check()
+        await current().admit()
 
 
 async def in_time(items: AsyncIterator[T], inside: Scope) -> AsyncIterator[T]:
@@ -175,11 +230,13 @@ async def in_time(items: AsyncIterator[T], inside: Scope) -> AsyncIterator[T]:
     end, name = inside.deadline or (None, "")
     while True:
         try:
-            async with asyncio.timeout_at(end):
-                item = await anext(items)
+            async with asyncio.timeout_at(end) as timeout:
+                with inside.waits(timeout):
+                    item = await anext(items)
         except StopAsyncIteration:
             return
         except TimeoutError:
+            name = next((f"{scope.name}.seconds" for scope in inside._timed if scope.expired), name)
             inside.note(name)
             raise LimitReached(name) from None
         yield item

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import shlex
@@ -9,6 +10,7 @@ import sys
 import traceback
 from collections.abc import Callable, Sequence
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
 from pathlib import Path
 
 import hydra
@@ -22,9 +24,8 @@ from tts.cli.footprint import Footprint
 from tts.cli.hiding import without_secrets
 from tts.cli.jobs import Jobs, RunJob
 from tts.cli.sweep import Sweep, expected
-from tts.config.keys import top_level
 from tts.config.loader import Loader
-from tts.config.refusals import check_options, flags_first, quoted, refusal
+from tts.config.refusals import check_flags, check_options, flags_first, quoted, refusal
 from tts.config.targets import given
 from tts.core.errors import UserError
 from tts.core.secrets import Secrets
@@ -44,7 +45,7 @@ def command(config_name: str, run_job: RunJob, arguments: Sequence[str], *, over
         arguments: Hydra's: overrides and options.
         overwrites: Whether a job that does not resume overwrites results; it is then refused unless it is told to.
     """
-    jobs, footprint = Jobs(run_job, top_level(CONF / f"{config_name}.yaml"), overwrites), Footprint()
+    jobs, footprint = Jobs(run_job, CONF / f"{config_name}.yaml", overwrites), Footprint()
     try:
         with without_secrets(Secrets(given(arguments))):
             return _run(config_name, jobs, footprint, arguments)
@@ -61,6 +62,7 @@ def _run(config_name: str, jobs: Jobs, footprint: Footprint, arguments: Sequence
     sys.argv[1:] = arguments  # Hydra reads them there
     interruption = jobs.host.interruption
     try:
+        check_flags(arguments)
         check_options(CONF / f"{config_name}.yaml", arguments)
         with interruption.heard(), expected(jobs.sweep, footprint):
             _rounds(hydra.main(version_base="1.3", config_path=str(CONF), config_name=config_name)(jobs), jobs.sweep)
@@ -72,6 +74,16 @@ def _run(config_name: str, jobs: Jobs, footprint: Footprint, arguments: Sequence
         print_error(Terminal(stderr=True), f"interrupted; finished problems are kept; {then}")
         jobs.sweep.end()
         return interruption.status
+    except SystemExit as ends:
+        place = traceback.extract_tb(ends.__traceback__)[-1]
+        if Path(hydra.__file__).parent in Path(place.filename).parents:  # Hydra has said why
+            raise
+        # A part of the user's: without this the run would look done.
+        print_error(
+            Terminal(stderr=True), f"{place.filename}:{place.lineno}: it calls sys.exit; a part raises an error"
+        )
+        jobs.sweep.end()
+        return 2
     except Exception as error:
         system = _system_error(error)
         if system is not None:
@@ -85,7 +97,8 @@ def _run(config_name: str, jobs: Jobs, footprint: Footprint, arguments: Sequence
             traceback.print_exc()  # here, where secrets are hidden
         jobs.statuses.append(1)
     finally:
-        jobs.host.close()
+        with suppress(SystemExit):  # of a task: asyncio raises it again
+            jobs.host.close()
     # A launcher may have run the jobs in other processes.
     failures = jobs.sweep.end()
     if failures:
@@ -108,6 +121,8 @@ def _how_to_go_on(config_name: str, arguments: Sequence[str], jobs: Jobs) -> str
 def _system_error(error: BaseException | None) -> OSError | None:
     """Returns the system's refusal of a file that caused an error; None if it had another cause."""
     while error is not None and not (isinstance(error, OSError) and of_files(error)):
+        if isinstance(error, ValueError) and str(error) == "embedded null byte":  # Python refuses it for the system
+            return OSError(errno.EINVAL, "the name of a file or directory (hydra.run.dir, ...) holds a null character")
         error = error.__cause__
     return error
 

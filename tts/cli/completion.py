@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 import sys
 from collections.abc import Iterable, Sequence
 from importlib import import_module
+
+from tts.core.arguments import Parser
 
 _BASH = """\
 _tts_completion() {
@@ -24,9 +25,9 @@ _SCRIPTS = {"bash": _BASH, "zsh": _ZSH + _BASH}
 _HYDRA = ("--cfg", "--help", "--multirun", "--resolve", "-m")
 
 
-def parser() -> argparse.ArgumentParser:
+def parser() -> Parser:
     """Returns the command's parser."""
-    parser = argparse.ArgumentParser(prog="tts completion", description=__doc__)
+    parser = Parser(prog="tts completion", description=__doc__)
     parser.add_argument("shell", choices=[*_SCRIPTS, "query"], help="query: used by the script")
     return parser
 
@@ -76,7 +77,7 @@ def _arguments(module: str, before: Sequence[str], word: str) -> Iterable[str]:
     return _options(command.parser(), before)
 
 
-def _options(parsed: argparse.ArgumentParser, before: Sequence[str]) -> Iterable[str]:
+def _options(parsed: Parser, before: Sequence[str]) -> Iterable[str]:
     for action in parsed._actions:
         if isinstance(action.choices, dict) and before and before[0] in action.choices:  # subcommands
             return _options(action.choices[before[0]], before[1:])

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import io
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 from rich.console import Console
 
 from tts.cli.failures import ErrorLog, print_error
@@ -18,7 +19,8 @@ from tts.cli.objective import Objective
 from tts.cli.run_directory import RunDirectory
 from tts.cli.sweep import Sweep
 from tts.config.build import Config, build, config_hash
-from tts.config.keys import check_top_level
+from tts.config.keys import check_top_level, needed, top_level
+from tts.config.refusals import refusal
 from tts.config.resolvers import sweeping
 from tts.config.targets import check_targets, named
 from tts.core.errors import RunError, UserError
@@ -37,11 +39,11 @@ class Jobs:
 
     Args:
         run_job: Runs one job.
-        settings: The valid settings and groups.
+        primary: The file of the command's primary configuration.
         overwrites: Whether a job that does not resume overwrites the results in its directory.
     """
 
-    def __init__(self, run_job: RunJob, settings: Sequence[str], overwrites: bool) -> None:
+    def __init__(self, run_job: RunJob, primary: Path, overwrites: bool) -> None:
         self.host = Host()
         self.sweep = Sweep()
         self.statuses: list[int] = []
@@ -49,7 +51,7 @@ class Jobs:
         self.folder: Path | None = None
         """The directory of the last of them."""
         self._run_job = run_job
-        self._settings = settings
+        self._settings, self._needed = top_level(primary), needed(primary)
         self._overwrites = overwrites
 
     def __call__(self, config: DictConfig) -> float | None:
@@ -59,8 +61,8 @@ class Jobs:
         return objective
 
     def check(self, config: Mapping[str, object]) -> None:
-        """Raises UserError if a configuration sets an unknown setting."""
-        check_top_level(config, self._settings)
+        """Raises UserError if a configuration sets an unknown setting, or lacks one that every run needs."""
+        check_top_level(config, self._settings, self._needed)
 
     def refusal(self, config: DictConfig) -> str:
         """Returns why a cell cannot run, as far as a dry run tells; an empty text if nothing speaks against it."""
@@ -75,7 +77,11 @@ class Jobs:
 
     def _run(self, config: DictConfig) -> tuple[int, float | None]:
         """Runs a job; returns its exit status and its objective for a sweeper."""
-        plain: Config = OmegaConf.to_container(config, resolve=True, throw_on_missing=False)  # type: ignore[assignment]
+        try:
+            plain: Config = OmegaConf.to_container(config, resolve=True, throw_on_missing=False)  # type: ignore[assignment]
+        except OmegaConfBaseException as error:  # a reference to nothing, or in a circle
+            print_error(Terminal(stderr=True), refusal(error))
+            return 2, None
         folder = self.folder = Path(HydraConfig.get().runtime.output_dir)
         secrets = Secrets(plain)
         with without_secrets(secrets):
@@ -89,22 +95,21 @@ class Jobs:
         console, errors = Terminal(), ErrorLog()
         console.push_render_hook(errors)
         try:
-            if self.sweep.on and not plain["dry_run"]:  # a dry run leaves no status
+            if self.sweep.on and not plain.get("dry_run"):  # a dry run leaves no status
                 self.sweep.add(folder)
             identity = config_hash(OmegaConf.to_container(config, resolve=False))  # type: ignore[arg-type]
             cell = RunDirectory(folder, identity)
             self.check(plain)
             check_targets(plain, named(HydraConfig.get().overrides.task))
+            wanted = plain.get("objective")
+            objective: Objective | None = None if wanted is None else build(wanted, "objective", role=Objective)
             if plain["dry_run"]:
                 return self._run_job(self.host, plain, identity, folder, console), None
-            objective: Objective | None = (
-                None if plain["objective"] is None else build(plain["objective"], "objective", role=Objective)
-            )
             if self.sweep.leaves(folder):
                 failure = cell.failure()
                 return (0, cell.objective(objective)) if failure is None else (failure[0], None)
             with cell.alone():
-                if plain["resume"]:
+                if plain.get("resume"):
                     cell.check()
                     if cell.finished:
                         console.print(f"[dim]finished before: {folder}[/dim]", soft_wrap=True)

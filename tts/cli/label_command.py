@@ -29,23 +29,24 @@ _EXAMPLE = 10
 
 def plan(job: LabelJob, console: Console) -> None:
     """Prints what the run would do, with upper bounds."""
+    work = job.work
     problems, kept, samples = len(job.problems), job.most_solutions, sum(job.most_samples)
     result = plan_table()
     result.add_row("task", f"{escape(job.task.name)}, {problems:,} problems")
     for place, engine in job.engines.items():
         result.add_row(f"{place}.engine", escape(engine.name))
-    result.add_row("rule", type(job.rule).__name__)
-    result.add_row("at most", f"{samples:,} samples{_tokens(job.policy.token_bound(samples), 1, 'policy')}")
+    result.add_row("rule", type(work.rule).__name__)
+    result.add_row("at most", f"{samples:,} samples{_tokens(work.policy.token_bound(samples), 1, 'policy')}")
     result.add_row("", f"{kept:,} solutions to label")
-    if k := job.completions.most:
+    if k := work.completions.most:
         # Of the problem itself, and of every step but the last.
         for name, prefixes in (("a step of each", kept), (f"{_EXAMPLE} steps each", problems + kept * (_EXAMPLE - 1))):
-            tokens = _tokens(job.completer.token_bound(k), prefixes, "completer")
+            tokens = _tokens(work.completer.token_bound(k), prefixes, "completer")
             result.add_row(name, f"{prefixes * k:,} completions{tokens}")
-    if job.verifier is not None:
-        tokens = _tokens(job.verifier.token_bound(1), kept, "verifier")
-        result.add_row("a step of each", f"{kept * job.verifier.votes:,} votes{tokens}")
-    add_limits(result, job.budget)
+    if work.verifier is not None:
+        tokens = _tokens(work.verifier.token_bound(1), kept, "verifier")
+        result.add_row("a step of each", f"{kept * work.verifier.votes:,} votes{tokens}")
+    add_limits(result, work.budget)
     result.add_row("config", job.identity)
     console.print(result)
 
@@ -80,7 +81,7 @@ def _report(job: LabelJob, labelling: Labelling, folder: Path, console: Console)
     tally = labelling.tally
     print_stop(console, labelling.stopped, tally.problems, len(job.problems), "problems")
     failed = print_errors(console, tally.errors, tally.problems, "problem", labelling.errors)
-    if job.policy.splits and tally.solutions["all"] and not tally.stepped:
+    if job.work.policy.splits and tally.solutions["all"] and not tally.stepped:
         print_error(
             console,
             f"policy.steps={job.config['policy'].get('steps')!r} never cut a solution: all {tally.solutions['all']:,} of "

@@ -13,6 +13,7 @@ from tts.cli.hiding import without_secrets
 from tts.cli.output import lasting_output
 from tts.config.packages import order
 from tts.core.errors import UserError
+from tts.core.plain import plain
 from tts.core.secrets import Secrets
 from tts.core.well_formed import well_formed
 
@@ -28,6 +29,9 @@ COMMANDS = {
     "train": ("tts.train.__main__", "trains the model of a verifier on labels or conversations"),
     "recipe": ("tts.recipe.__main__", "runs all stages from problems to a trained verifier"),
     "recipe iterate": ("tts.recipe.iterate", "the same in rounds, each with the verifier of the one before"),
+    "plan": ("tts.planning.__main__", "says by simulation how many GPUs a run needs"),
+    "serve": ("tts.serve.__main__", "answers OpenAI's clients: each search is a model"),
+    "serve key": ("tts.serve.keys", "makes an API key for serve"),
     "report": ("tts.report.__main__", "compares finished runs: tables and a page"),
     "trace": ("tts.trace.__main__", "shows how a search made its choice"),
     "probe": ("tts.cli.probe_command", "shows what a server can do, and what its gaps mean"),
@@ -60,8 +64,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         except KeyboardInterrupt:  # before or after the part that ends in order
             status = 128 + signal.SIGINT
         except UserError as error:
-            print(f"error: {error}", file=sys.stderr)
+            print(plain(f"error: {error}"), file=sys.stderr)
             status = 2
+        except SystemExit as ends:  # an argument parser, which has printed
+            status = ends.code if isinstance(ends.code, int) else int(ends.code is not None)
     for message in lost:
         print(f"error: {message}", file=sys.stderr)
     return status or bool(lost)

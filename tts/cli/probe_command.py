@@ -18,20 +18,24 @@ from rich.table import Table
 from rich.text import Text
 
 from tts.cli.failures import print_error
+from tts.cli.hiding import without_secrets
 from tts.cli.probes import PROBES, TIMEOUT, Probe, Report
+from tts.core.arguments import Parser
 from tts.core.errors import UserError
+from tts.core.secrets import Secrets
 from tts.core.terminal import Terminal
 from tts.engines.http.client import Http
 from tts.engines.http.endpoints import Endpoints
+from tts.engines.http.urls import is_url
 from tts.engines.openai.server import Server, understood
 
 _KEY = "OPENAI_API_KEY"
 _WIDTH = 80
 
 
-def parser() -> argparse.ArgumentParser:
+def parser() -> Parser:
     """Returns the command's parser."""
-    parser = argparse.ArgumentParser(prog="tts probe", description=__doc__)
+    parser = Parser(prog="tts probe", description=__doc__)
     parser.add_argument("url", metavar="URL", help="for example http://127.0.0.1:8080/v1; /v1 may be left out")
     parser.add_argument(
         "settings", nargs="*", metavar="NAME=VALUE", help="engine=openai or engine=chat, and its settings"
@@ -43,8 +47,13 @@ def main(arguments: Sequence[str] | None = None, console: Console | None = None)
     """Runs the command and returns its exit status: 0, or 2 if there is no such server or model."""
     given = parser().parse_args(arguments)
     console = console or Terminal()
+    with without_secrets(Secrets({"base_url": given.url})):
+        return _run(given, console)
+
+
+def _run(given: argparse.Namespace, console: Console) -> int:
     try:
-        if "://" not in given.url:
+        if not is_url(given.url):
             raise UserError(f"tts probe {given.url}: not a URL; http://HOST:PORT/v1 is needed")
         report = asyncio.run(_find_out(_base(given.url), *_settings(given.settings)))
     except UserError as error:
@@ -68,7 +77,7 @@ def table(report: Report) -> Table:
 
 
 def _base(url: str) -> str:
-    return url.rstrip("/") + "/v1" if "://" in url and not urlsplit(url).path.strip("/") else url
+    return url.rstrip("/") + "/v1" if not urlsplit(url).path.strip("/") else url
 
 
 def _settings(given: Sequence[str]) -> tuple[Probe, dict[str, str]]:

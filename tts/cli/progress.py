@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from contextlib import ExitStack
 from datetime import timedelta
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -17,6 +18,8 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from tts.cli.attendance import tables
+from tts.core.attendance import Attended
 from tts.core.events import Event, Progressed, listening
 
 _EVERY = 30.0
@@ -38,7 +41,7 @@ class ProgressBar:
         self._every = every
         self._told = time.monotonic()
         self._done = 0
-        self._bar = Progress(
+        self._bar = _Bar(
             SpinnerColumn(),
             MofNCompleteColumn(),
             BarColumn(24),
@@ -63,6 +66,8 @@ class ProgressBar:
         self._bar.stop()
 
     def _show(self, event: Event) -> None:
+        if isinstance(event, Attended):
+            self._bar.attended = event
         if isinstance(event, Progressed):
             self._bar.update(self._task, completed=event.done, state=_state(event))
 
@@ -79,6 +84,22 @@ class ProgressBar:
         text = f"{event.done:,}{of} done{left}  {_state(event)}"
         self._console.print(text, markup=False, highlight=False, soft_wrap=True)
         self._told, self._done = time.monotonic(), event.done
+
+
+class _Bar(Progress):
+    """A bar, and below it who is at work elsewhere.
+
+    Attributes:
+        attended: That; None for this process alone.
+    """
+
+    attended: Attended | None = None
+
+    def get_renderables(self) -> Iterable[RenderableType]:
+        """Yields what is shown."""
+        yield from super().get_renderables()
+        if self.attended is not None:
+            yield from tables(self.attended)
 
 
 def _state(event: Progressed) -> str:

@@ -15,7 +15,7 @@ from tts.evaluation.job import SearchJob, compose_job
 from tts.evaluation.runner import Outcome
 from tts.evaluation.summary import first_errors, table
 from tts.runtime.capabilities import ranks_by_wholes
-from tts.runtime.parts import parts_of
+from tts.runtime.parts import node_at, parts_of
 from tts.runtime.resources import Resources
 from tts.runtime.simulations import SAID
 
@@ -26,8 +26,8 @@ def plan(job: SearchJob) -> Table:
     result = plan_table()
     number = "unknown number of" if problems is None else problems
     result.add_row("task", f"{escape(job.task.name)}, {number} problems")
-    for role in ("policy", "verifier"):
-        for place, part in parts_of(search.config[role], role):
+    for whole in ("policy", "verifier", *search.parts):
+        for place, part in parts_of(node_at(search.config, whole), whole):
             if "_target_" in part:
                 on = f" on {escape(search.engines[place].name)}" if place in search.engines else ""
                 result.add_row(place, _class_name(part) + on)
@@ -36,13 +36,14 @@ def plan(job: SearchJob) -> Table:
         result.add_row("", "for analysis only: the verifier reads the reference answers")
     if search.simulated:
         result.add_row("", f"for analysis only: {' and '.join(SAID[name] for name in search.simulated)}")
-    bound = search.strategy.token_bound(search.policy)
-    if problems is not None and bound is not None:
-        result.add_row("at most", f"{problems * n:,} samples, {problems * bound:,} policy tokens")
-    if search.strategy.verifies:
-        step = search.verifier.token_bound(1)
-        tokens = "no bound of" if step is None else f"{step:,}"
-        result.add_row("", f"{search.verifier.votes} votes a step, {tokens} verifier tokens a step of a sample")
+    bounds = {role: search.strategy.token_bound(policy) for role, policy in search.policies.items()}
+    if problems is not None and bounds["policy"] is not None:
+        tokens = [f"{problems * bound:,} {role} tokens" for role, bound in bounds.items() if bound is not None]
+        result.add_row("at most", ", ".join([f"{problems * n:,} samples", *tokens]))
+    for role, verifier in search.verifiers.items():
+        step = verifier.token_bound(1)
+        each = "no bound of" if step is None else f"{step:,}"
+        result.add_row("", f"{verifier.votes} votes a step, {each} {role} tokens a step of a sample")
     add_limits(result, search.budget)
     result.add_row("config", search.identity)
     return result

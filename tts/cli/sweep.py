@@ -117,10 +117,18 @@ class Begin(Callback):
 
     def on_run_start(self, config: DictConfig, **_: object) -> None:
         """Notes the run's directory."""
-        _expected.get()[1].expect(Path(config.hydra.run.dir))
+        if _nameable(config.hydra.run.dir):
+            _expected.get()[1].expect(Path(config.hydra.run.dir))
 
     def on_multirun_start(self, config: DictConfig, **_: object) -> None:
         """Notes the sweep's directory, and begins the sweep that the command expects."""
         sweep, footprint = _expected.get()
+        if not _nameable(config.hydra.sweep.dir):
+            return
         footprint.expect(Path(config.hydra.sweep.dir))
         sweep.begin(Path(config.hydra.sweep.dir))
+
+
+def _nameable(folder: str) -> bool:
+    """Whether Hydra can make a directory; if not, its error tells why, which one of a callback does not."""
+    return "\0" not in folder

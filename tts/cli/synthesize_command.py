@@ -27,7 +27,7 @@ def plan(job: SynthesisJob, console: Console) -> None:
     bound = job.token_bound
     tokens = "no bound of tokens" if bound is None else f"{bound:,} writer tokens"
     table.add_row("at most", f"{len(job.items):,} rationales, {tokens}")
-    add_limits(table, job.budget, "rationale")
+    add_limits(table, job.work.budget, "rationale")
     table.add_row("config", job.identity)
     console.print(table)
     console.rule(f"{escape(job.items[0].id)}: what the model reads, \u27e6\u2026\u27e7 where it writes")

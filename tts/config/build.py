@@ -27,8 +27,9 @@ Built = Any
 MakeEngine = Callable[[Config, str], BaseEngine]
 """Creates an engine from its node and the node's path."""
 
-NOT_SHAPING = ("dry_run", "in_flight", "clock", "bank", "resume", "objective")
-"""Settings that do not affect results: concurrency, sources of stored samples, a sweeper's objective."""
+NOT_SHAPING = ("dry_run", "in_flight", "clock", "bank", "resume", "objective", "executor")
+"""Settings that do not affect results: concurrency, sources of stored samples, a sweeper's objective. A command's own
+configuration names those that its results depend on (`shaping`)."""
 PRICES = ("prompt_price", "completion_price")
 """Keys of an engine's node besides the arguments of its class: dollars per million tokens."""
 
@@ -118,11 +119,13 @@ def config_hash(config: Config) -> str:
     Args:
         config: The configuration with unresolved interpolations, so that the project's location does not matter.
     """
-    shaping = {key: value for key, value in config.items() if key not in NOT_SHAPING}
+    apart = set(NOT_SHAPING) - set(config.get("shaping", ()))
+    shaping = {key: value for key, value in config.items() if key not in apart}
     return hashlib.sha256(json.dumps(first_form(shaping), sort_keys=True).encode()).hexdigest()[:16]
 
 
 def _target(config: Config, where: str, role: object) -> type:
+    fit(config, Mapping[str, object], where)  # a group of which a value was made
     path = config.get("_target_")
     if path is None:
         raise SettingError(where, "no _target_ says which class this configures")

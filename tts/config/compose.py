@@ -16,7 +16,7 @@ from omegaconf.errors import OmegaConfBaseException
 import tts.config.resolvers  # noqa: F401  configurations are written with them
 from tts.config import packages
 from tts.config.build import Config, config_hash
-from tts.config.keys import check_top_level, top_level
+from tts.config.keys import check_top_level, needed, top_level
 from tts.config.loader import Loader
 from tts.config.refusals import check_options, refusal
 from tts.config.targets import check_targets, named
@@ -58,7 +58,8 @@ def configuration(name: str, overrides: Sequence[str], folder: str | Path | None
         identity = config_hash(OmegaConf.to_container(config, resolve=False))  # type: ignore[arg-type]
     except (HydraException, OmegaConfBaseException) as error:
         raise UserError(refusal(error)) from None
-    check_top_level(plain, top_level(CONF / f"{name}.yaml"))
+    primary = CONF / f"{name}.yaml"
+    check_top_level(plain, top_level(primary), needed(primary))
     check_targets(plain, named(overrides))
     if plain.get("dry_run"):
         raise UserError("dry_run=true: only for the command line; a program checks with Runtime.composed(...)")

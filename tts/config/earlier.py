@@ -21,8 +21,21 @@ MOVED = {
 """From a class's first public name to its current one."""
 
 ADDED: Mapping[str, Mapping[str, object]] = {
-    "search.beam.Beam": {"finished_leave": False},
-    "search.dvts.DVTS": {"finished_leave": False},
+    "policies.chat.ChatPolicy": {"top_logprobs": 0},
+    "search.beam.Beam": {"finished_leave": False, "compute": None},
+    "search.dvts.DVTS": {"finished_leave": False, "compute": None},
+    "search.ab_mcts.ABMCTS": {"compute": None},
+    "search.adaptive_consistency.AdaptiveConsistency": {"compute": None},
+    "search.best_of_n.BestOfN": {"compute": None},
+    "search.critique_refine.CritiqueRefine": {"compute": None},
+    "search.majority.Majority": {"compute": None},
+    "search.mcts.MCTS": {"compute": None},
+    "search.particle_filter.ParticleFilter": {"compute": None},
+    "search.particle_gibbs.ParticleGibbs": {"compute": None},
+    "search.rebase.Rebase": {"compute": None},
+    "search.resample.Resample": {"compute": None},
+    "search.self_refine.SelfRefine": {"compute": None},
+    "search.tree_of_thought.TreeOfThought": {"compute": None},
     "tts.engines.openai.OpenAIEngine": {"dialect": "auto"},
     "tts.judge.threshold.Threshold": {"of": "scores"},
     "tts.tasks.labelled.LabelledTask": {"repeated_ids": "refuse"},

@@ -13,15 +13,15 @@ from itertools import chain
 from pathlib import Path
 
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
-from hydra._internal.core_plugins.file_config_source import FileConfigSource
-from hydra._internal.core_plugins.importlib_resources_config_source import ImportlibResourcesConfigSource
+from hydra._internal.core_plugins import file_config_source, importlib_resources_config_source
 from hydra._internal.sources_registry import SourcesRegistry
 from hydra.core.config_search_path import ConfigSearchPath
 from hydra.core.plugins import Plugins
+from hydra.errors import HydraException
 from hydra.plugins.config_source import ConfigResult
 from hydra.types import RunMode
 from omegaconf import DictConfig, ListConfig, OmegaConf
-from omegaconf.errors import InterpolationToMissingValueError
+from omegaconf.errors import InterpolationToMissingValueError, KeyValidationError, OmegaConfBaseException
 
 from tts.config.packages import OURS
 from tts.config.targets import is_users, named
@@ -38,10 +38,17 @@ _CLASSES: Mapping[str, re.Pattern[str]] = {
         r"hydra\._internal\.core_plugins\.|hydra\.experimental\.callbacks\.|hydra_plugins\.|optuna\.samplers\."
         r"|tts\.cli\.sweep\.Begin\Z"
     ),
-    "class": re.compile(r"logging\.(handlers\.)?\w+(Handler|Formatter)\Z|colorlog\.ColoredFormatter\Z"),
+    "class": re.compile(
+        r"logging\.(StreamHandler|FileHandler|NullHandler|Formatter|handlers\.(Timed)?RotatingFileHandler)\Z"
+        r"|colorlog\.ColoredFormatter\Z"
+    ),
     "()": re.compile(r"tts\.cli\.hiding\.SecretlessFormatter\Z"),
 }
 """The classes that may be named there, by the key that names them."""
+
+_FILE = "filename"
+_LOG = re.compile(r"\$\{hydra\.runtime\.output_dir\}/(\$\{hydra\.job\.name\}|[\w-]+)\.log\Z")
+"""A log that a file may name: others would be written, and emptied, before the configuration is looked at."""
 
 
 class Loader(ConfigLoaderImpl):
@@ -49,7 +56,7 @@ class Loader(ConfigLoaderImpl):
 
     def __init__(self, config_search_path: ConfigSearchPath) -> None:
         Plugins.instance()  # registers Hydra's own sources
-        SourcesRegistry.instance().types.update({"file": _Files, "pkg": _Packages})
+        SourcesRegistry.instance().types.update({"file": FileConfigSource, "pkg": ImportlibResourcesConfigSource})
         super().__init__(config_search_path)
 
     def _load_configuration_impl(
@@ -65,13 +72,19 @@ class Loader(ConfigLoaderImpl):
                 config_name, overrides, run_mode, from_shell, validate_sweep_overrides
             )
         except RecursionError:
-            raise UserError("the defaults lists of these files choose each other in a circle") from None
+            raise UserError(
+                "the defaults lists of these files choose each other in a circle, or a value refers too deeply"
+            ) from None
+        except (HydraException, OmegaConfBaseException):  # said well elsewhere
+            raise
+        except (ValueError, TypeError, OSError) as error:  # Hydra's own, for options that are no names of files
+            raise UserError(f"these options cannot be composed: {error}") from None
         check_hydra(config.hydra, overrides)
         return config
 
 
 def check_hydra(hydra: DictConfig, overrides: Sequence[str]) -> None:
-    """Raises UserError if Hydra's settings would execute what a file names.
+    """Raises UserError if Hydra's settings would execute what a file names, or write where it says.
 
     Args:
         hydra: They.
@@ -83,6 +96,13 @@ def check_hydra(hydra: DictConfig, overrides: Sequence[str]) -> None:
     for place, key, value in chain.from_iterable(_names(written.get(setting), setting) for setting in _CREATES):
         if key == _REFERENCE and not _refers(hydra, place):
             continue
+        if key == _FILE:
+            if not (_LOG.match(value) or _given(f"hydra.{place}", overrides)):
+                raise UserError(
+                    f"hydra.{place}={value}: a file may only name a log in the run directory, "
+                    "${hydra.runtime.output_dir}/NAME.log; name another on the command line"
+                )
+            continue
         allowed = _CLASSES.get(key)
         mine = key == "_target_" and is_users(value.partition(".")[0], own)
         if not mine and not (allowed and allowed.match(value)):
@@ -91,18 +111,23 @@ def check_hydra(hydra: DictConfig, overrides: Sequence[str]) -> None:
                 "yours on the command line"
             )
     for name in hydra.job.env_set:
-        if not any(override.lstrip("+").startswith("hydra.job.env_set") for override in overrides):
+        if not _given("hydra.job.env_set", overrides):
             raise UserError(f"hydra.job.env_set.{name}: a file may not set environment variables; set it in the shell")
 
 
+def _given(setting: str, overrides: Sequence[str]) -> bool:
+    """Whether the command line sets it, or a part of it."""
+    return any(override.lstrip("+").startswith(setting) for override in overrides)
+
+
 def _names(value: object, place: str) -> Iterator[tuple[str, str, str]]:
-    """Yields what may name code in a node that Hydra creates objects from: the place, the kind of name, the name."""
+    """Yields what may name code or a file where Hydra creates objects: the place, the kind of name, the name."""
     if isinstance(value, list):
         for number, part in enumerate(value):
             yield from _names(part, f"{place}.{number}")
     elif isinstance(value, dict):
         for key, part in value.items():
-            if key in _CLASSES and part is not None:
+            if (key in _CLASSES or key == _FILE) and part is not None:
                 yield f"{place}.{key}", str(key), str(part)
             yield from _names(part, f"{place}.{key}")
     elif isinstance(value, str) and re.match(r"ext://(?!sys\.std(out|err)\Z)", value):  # imported by `logging`
@@ -119,7 +144,9 @@ def _refers(hydra: DictConfig, place: str) -> bool:
         return False
 
 
-class _Files(FileConfigSource):
+# The next two are called what Hydra's are: in a launcher's processes Hydra registers its own beside those that were sent
+# along, and refuses another name.
+class FileConfigSource(file_config_source.FileConfigSource):
     """Files of a search path."""
 
     def load_config(self, config_path: str) -> ConfigResult:
@@ -131,15 +158,23 @@ class _Files(FileConfigSource):
         path = Path(os.path.realpath(os.path.join(self.path, self._normalize_file_name(config_path))))
         if path.is_file():
             check_yaml(path, named=True)
-        with understood(path):
-            found = super().load_config(config_path)
+        try:
+            with understood(path):
+                found = super().load_config(config_path)
+        except KeyValidationError as error:  # `null: 1`
+            raise UserError(f"{path}: a setting's name is needed: {str(error).splitlines()[0]}") from None
         assert isinstance(found.config, DictConfig)
-        if not isinstance(found.config.get("defaults", []), list | ListConfig):
+        defaults = found.config.get("defaults", [])
+        if not isinstance(defaults, list | ListConfig):
             raise UserError(f"{path}: defaults: a list of options is needed")
+        for entry in defaults:
+            for name in entry if isinstance(entry, Mapping | DictConfig) else ():
+                if not isinstance(name, str):
+                    raise UserError(f"{path}: defaults: {name!r} is no name of a group")
         return found
 
 
-class _Packages(ImportlibResourcesConfigSource):
+class ImportlibResourcesConfigSource(importlib_resources_config_source.ImportlibResourcesConfigSource):
     """Files inside of packages, which are imported to find them."""
 
     def __init__(self, provider: str, path: str) -> None:

@@ -7,9 +7,11 @@ import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from hydra._internal.utils import get_args_parser
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 from tts.config.keys import groups, names, unknown
 from tts.core.errors import UserError
@@ -27,13 +29,16 @@ _VALUED = ("-c", "--cfg", "-p", "--package", "-cp", "--config-path", "-cn", "--c
 """Hydra's flags that are followed by a value."""
 _READ = re.compile(r"[\w/+.$%*@?|:-]+", re.ASCII)
 """Text that Hydra's grammar reads without quotes."""
+_FILE = re.compile(r"[^\0\ud800-\udfff]{1,200}")
+"""The name of an option's file."""
 _STRUCTURED = re.compile(r"""['"\[\]{}\\]|\$\{|\w\(""")
 """Quotes, lists, objects, interpolations and functions such as `range(1,4)`."""
 
 
 def refusal(error: Exception) -> str:
     """Returns the message for an error of Hydra's or OmegaConf's."""
-    return _plug_in(str(error)) or _option(str(error)) or _unknown(error) or str(error).strip() or str(error.__cause__)
+    said = _plug_in(str(error)) or _option(str(error)) or _unknown(error) or _value(error)
+    return said or str(error).strip() or str(error.__cause__)
 
 
 def quoted(override: str) -> str:
@@ -63,6 +68,29 @@ def flags_first(arguments: Sequence[str]) -> list[str]:
     return [*flags, *overrides]
 
 
+def check_flags(arguments: Sequence[str]) -> None:
+    """Checks the flags before Hydra reads them, which ends with a traceback where they contradict each other.
+
+    Raises:
+        UserError: A flag is unknown, is one of those that exclude each other, or would execute what a file says.
+    """
+    given, others = get_args_parser().parse_known_args(list(arguments))
+    if others:
+        raise UserError(f"{' '.join(others)}: no such flag; --help shows what there is")
+    if given.experimental_rerun is not None:
+        raise UserError(
+            "--experimental-rerun: it unpickles a file, which can execute anything; give the overrides again"
+        )
+    if given.shell_completion:
+        raise UserError("--shell-completion: it is Hydra's; tts completion prints this program's")
+    modes = {name: getattr(given, name) for name in ("run", "multirun", "cfg", "info")}
+    chosen = [f"--{name}" for name, value in modes.items() if value not in (None, False)]
+    if len(chosen) > 1:
+        raise UserError(f"{' '.join(chosen)}: only one of these at a time")
+    if given.resolve and given.cfg is None and not given.help:
+        raise UserError("--resolve: only together with --cfg")
+
+
 def check_options(primary: Path, overrides: Iterable[str]) -> None:
     """Raises UserError if an override gives a group something else than an option; Hydra would end with a traceback.
 
@@ -70,7 +98,7 @@ def check_options(primary: Path, overrides: Iterable[str]) -> None:
         primary: The file of the command's primary configuration.
         overrides: Of a command line, flags among them.
     """
-    known, parser = groups(primary), OverridesParser.create()
+    known, parser = groups(primary, unset=True), OverridesParser.create()
     for override in overrides:
         try:
             parsed = parser.parse_override(override)
@@ -79,7 +107,9 @@ def check_options(primary: Path, overrides: Iterable[str]) -> None:
         group = parsed.get_key_element().lstrip("+~")
         if group not in known or parsed.is_sweep_override() or parsed.is_delete():
             continue
-        if not isinstance(parsed.value(), str | list):
+        value = parsed.value()
+        chosen = value if isinstance(value, list) else [value]
+        if not all(isinstance(option, str) and _FILE.fullmatch(option) for option in chosen):
             options = sorted(file.stem for file in (primary.parent / group.partition("@")[0]).glob("*.yaml"))
             raise UserError(f"{override}: no such option; there are {', '.join(options)}")
 
@@ -101,6 +131,12 @@ def _option(error: str) -> str | None:
     near = difflib.get_close_matches(missing[2], options, 1)
     meant = f"did you mean {near[0]}? " if near else ""
     return f"{missing[1]}={missing[2]}: no such option; {meant}There are {', '.join(options)}"
+
+
+def _value(error: Exception) -> str | None:
+    """Handles a value that cannot be worked out; OmegaConf says its name on a line of its own."""
+    name = getattr(error, "full_key", None)
+    return f"{name}: {str(error).splitlines()[0]}" if isinstance(error, OmegaConfBaseException) and name else None
 
 
 def _unknown(error: Exception) -> str | None:

@@ -9,6 +9,7 @@ from functools import singledispatch
 
 import annotated_types as bounds
 
+from tts.core.finite import finite
 from tts.core.setting_error import choice, refused
 
 
@@ -20,6 +21,19 @@ class OneOf:
         names: The names; a mapping allows its keys.
     """
 
+    names: Collection[str]
+
+
+@dataclass(frozen=True, eq=False)
+class Read:
+    """Allows the texts that a function reads: names in a registry that may have parameters.
+
+    Attributes:
+        read: Reads a text; given the setting's name, for the message of the SettingError that it raises if it cannot.
+        names: The names, for listings of choices.
+    """
+
+    read: Callable[[str, str], object]
     names: Collection[str]
 
 
@@ -93,7 +107,7 @@ def _(constraint: bounds.Lt) -> Bound:
 
 @_bound.register
 def _(constraint: bounds.Predicate) -> Bound | None:
-    return Bound(math.isfinite, "finite") if constraint.func is math.isfinite else None
+    return Bound(finite, "finite") if constraint.func is math.isfinite else None
 
 
 @singledispatch
@@ -117,6 +131,11 @@ def _(constraint: bounds.MaxLen, value: Sized, setting: str) -> None:
 @_check.register
 def _(constraint: OneOf, value: object, setting: str) -> None:
     choice(value, constraint.names, setting)
+
+
+@_check.register
+def _(constraint: Read, value: str, setting: str) -> None:
+    constraint.read(value, setting)
 
 
 @_check.register

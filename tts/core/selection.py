@@ -1,60 +1,88 @@
-"""Named rules that choose a candidate using only scores and groups of equivalent answers."""
+"""Rules that choose a candidate using only scores and groups of equivalent answers.
+
+A rule is written as its name, `argmax`, or as its name and the value of its parameter, `pessimistic:0.1`; so a setting, a
+tree's file and a row of a report name it by the same text, and `SELECTIONS` reads it.
+"""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import fields
 from typing import Annotated
 
-from tts.core.constraints import OneOf
-from tts.core.plurality import plurality
+from tts.core.constraints import Read
+from tts.core.selection_rules import (
+    Argmax,
+    Borda,
+    ClusterMean,
+    Groups,
+    Majority,
+    Pessimistic,
+    Rule,
+    Scores,
+    TopShare,
+    WeightedVote,
+)
+from tts.core.setting_error import SettingError, choice, refused
 
-Scores = Sequence[float | None]
-"""One per candidate, None without a usable verdict."""
+__all__ = ["SELECTIONS", "Groups", "Rule", "Scores", "Selection", "argmax", "majority", "right_answer", "right_choice"]
 
-Groups = Sequence[int | None]
-"""Each candidate's group of equivalent answers, numbered by first appearance; None without an answer."""
+argmax, majority = Argmax(), Majority()
 
-
-def _strength(score: float | None) -> float:
-    """Returns the value that candidates are ranked by; one without a usable verdict ranks below all others."""
-    return -math.inf if score is None else score
-
-
-def argmax(scores: Scores, groups: Groups) -> int | None:
-    """Returns the candidate with the highest score; ties go to the more frequent answer, then to the first.
-
-    Candidates without an answer rank below all that have one.
-    """
-
-    def rank(i: int) -> tuple[bool, float, int, int]:
-        return groups[i] is None, -_strength(scores[i]), -groups.count(groups[i]), i
-
-    return min(range(len(scores)), key=rank, default=None)
-
-
-def weighted_vote(scores: Scores, groups: Groups) -> int | None:
-    """Returns the best candidate of the answer with the largest sum of scores; missing scores add nothing."""
-    winner = plurality(groups, [0.0 if score is None else score for score in scores])
-    members = [i for i, group in enumerate(groups) if group == winner]
-    return min(members, key=lambda i: (-_strength(scores[i]), i), default=None)
-
-
-def majority(scores: Scores, groups: Groups) -> int | None:
-    """Returns the first candidate of the most frequent answer, None if there is no answer; ignores scores."""
-    winner = plurality(groups)
-    return None if winner is None else groups.index(winner)
-
-
-SELECTIONS: dict[str, Callable[[Scores, Groups], int | None]] = {
+_RULES: Mapping[str, Rule] = {
     "argmax": argmax,
-    "weighted_vote": weighted_vote,
+    "weighted_vote": WeightedVote(),
     "majority": majority,
+    "cluster_mean": ClusterMean(),
+    "pessimistic": Pessimistic(),
+    "borda": Borda(),
+    "top": TopShare(),
 }
+"""With the parameters that they have by default."""
 
 
-VOTES = ("weighted_vote", "majority")
-"""Rules that choose an answer; the chosen candidate only represents it."""
+def read_rule(text: str, setting: str = "selection") -> Rule:
+    """Returns the rule that a text names.
+
+    Args:
+        text: A key of `SELECTIONS`, or one with the value of the rule's parameter after a colon.
+        setting: The setting that holds the text, for the message.
+
+    Raises:
+        SettingError: There is no such rule, or its parameter cannot have this value.
+    """
+    name, colon, value = text.partition(":")
+    if not colon or name not in _RULES:
+        choice(text, _RULES, setting)
+        return _RULES[name]
+    parameters = fields(_RULES[name])
+    if not parameters:
+        raise refused(setting, text, f"{name} has no parameter; write {name}")
+    try:
+        return type(_RULES[name])(**{parameters[0].name: float(value)})
+    except ValueError:
+        raise refused(setting, text, f"a number is needed after the colon, the rule's {parameters[0].name}") from None
+    except SettingError as error:
+        raise refused(setting, text, f"{error.setting}={error.value}: {error.problem}") from None
+
+
+class _Selections(Mapping[str, Rule]):
+    """All rules by name, iterated without parameters; `SELECTIONS["pessimistic:0.1"]` has one."""
+
+    def __getitem__(self, text: str) -> Rule:
+        try:
+            return read_rule(text)
+        except SettingError:
+            raise KeyError(text) from None
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(_RULES)
+
+    def __len__(self) -> int:
+        return len(_RULES)
+
+
+SELECTIONS: Mapping[str, Rule] = _Selections()
 
 
 def right_choice(rule: str, chosen: int | None, groups: Groups, right: Sequence[bool]) -> bool:
@@ -69,7 +97,7 @@ def right_choice(rule: str, chosen: int | None, groups: Groups, right: Sequence[
     if chosen is None:
         return False
     group = groups[chosen]
-    return right_answer(group, groups, right) if rule in VOTES and group is not None else right[chosen]
+    return right_answer(group, groups, right) if SELECTIONS[rule].elects and group is not None else right[chosen]
 
 
 def right_answer(group: int | None, groups: Groups, right: Sequence[bool]) -> bool:
@@ -78,5 +106,5 @@ def right_answer(group: int | None, groups: Groups, right: Sequence[bool]) -> bo
     return group is not None and 2 * sum(members) > len(members)
 
 
-Selection = Annotated[str, OneOf(SELECTIONS)]
+Selection = Annotated[str, Read(read_rule, tuple(_RULES))]
 """A setting that names a rule."""

@@ -26,6 +26,7 @@ from tts.core.setting_error import SettingError, refused
 from tts.core.signature import hints_of
 
 __all__ = [
+    "Mebibytes",
     "Must",
     "NonNegativeFloat",
     "NonNegativeInt",
@@ -35,6 +36,7 @@ __all__ = [
     "PositiveProbability",
     "Probability",
     "Processes",
+    "Seconds",
     "SettingError",
     "Text",
     "inside",
@@ -49,6 +51,12 @@ NonNegativeFloat = IsFinite[Annotated[float, Ge(0)]]
 Probability = Annotated[float, Interval(ge=0, le=1)]
 PositiveProbability = Annotated[float, Interval(gt=0, le=1)]
 """Also for thresholds of scores: with 0 every score would reach it."""
+
+Seconds = Annotated[float, Interval(ge=1e-3, le=1e7)]
+"""A limit of time. Shorter ones allow nothing, and longer ones, beyond months, cannot be kept by all clocks."""
+
+Mebibytes = Annotated[int, Interval(ge=1, le=2**30)]
+"""A limit of memory; the system takes no more than 2**63 bytes."""
 
 Processes = Annotated[int, Interval(ge=1, le=4096)]
 """A number of processes or threads; more are a slip of the keyboard, and would fill the memory before they start."""

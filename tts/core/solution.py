@@ -12,6 +12,23 @@ FinishReason = Literal["stop", "length", "step"]
 """Why a solution's text ends: the policy ended it, a token limit cut it, or it is an extensible prefix."""
 
 
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A token as the policy wrote it.
+
+    Attributes:
+        text: Its text; empty for the end of the solution.
+        logprob: Its natural log-probability under the model itself.
+        proposed: The same under the distribution that it was sampled from.
+        confidence: The negative mean log-probability, under the model, of the likeliest tokens at its place.
+    """
+
+    text: str
+    logprob: float
+    proposed: float
+    confidence: float
+
+
 @dataclass(frozen=True)
 class Solution:
     """A solution, or a prefix of one, as a policy wrote it.
@@ -25,6 +42,8 @@ class Solution:
         correct: Whether it is correct according to the source of a recorded solution; None if that says nothing.
         ends: For each step the offset in `text` after it and its separator, as a policy that writes one step at a time
             ends it. Empty if unknown.
+        trace: Its tokens with their log-probabilities, from a policy that reports them. The texts joined may go on after
+            the end of `text`, where a stop string was cut, and lack what a strategy appended. Empty if unknown.
     """
 
     text: str = ""
@@ -34,6 +53,7 @@ class Solution:
     tokens: int = 0
     correct: bool | None = None
     ends: tuple[int, ...] = field(default=(), compare=False, repr=False)
+    trace: tuple[Written, ...] = field(default=(), compare=False, repr=False)
 
     def __post_init__(self) -> None:
         """Makes the texts well-formed."""
@@ -67,7 +87,9 @@ class Solution:
         ends = self.ends or _ends(self.text, self.steps)
         steps = self.steps[:k]
         text = self.text[: ends[k - 1] if k else 0] if ends else "\n\n".join(steps)
-        return replace(self, text=text, steps=steps, finish_reason="step", tokens=0, correct=None, ends=ends[:k])
+        return replace(
+            self, text=text, steps=steps, finish_reason="step", tokens=0, correct=None, ends=ends[:k], trace=()
+        )
 
 
 def _ends(text: str, steps: Sequence[str]) -> tuple[int, ...]:

@@ -162,10 +162,14 @@ def tree_path(folder: Path, problem: str) -> Path:
     return folder / f"{name}.json"
 
 
+def tree_text(tree: Tree, secrets: Secrets) -> str:
+    """Returns a tree as node-link JSON without the secrets: the contents of its file."""
+    return well_formed(secrets.hide(json.dumps(_node_link(tree), ensure_ascii=False))) + "\n"
+
+
 def save_tree(tree: Tree, folder: Path) -> None:
-    """Writes a tree as node-link JSON."""
-    text = well_formed(Secrets().hide(json.dumps(_node_link(tree), ensure_ascii=False)))
-    tree_path(folder, tree.problem).write_text(text + "\n", "utf-8")
+    """Writes a tree to its file."""
+    tree_path(folder, tree.problem).write_text(tree_text(tree, Secrets()), "utf-8")
 
 
 def load_tree(path: Path) -> Tree:
@@ -195,7 +199,7 @@ def load_tree(path: Path) -> Tree:
             )
             for row in rows
         ]
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise UserError(f"{path}: not a search tree ({error})") from None
     return Tree(
         about["problem"], about["selection"], about["aggregator"], about["chosen"], tuple(nodes), about.get("by")

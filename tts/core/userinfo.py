@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import re
 
-USERINFO = re.compile(r"(?<=://)[^\s/?#@\"'<>]+(?=@)")
+USERINFO = re.compile(r"(?<=://)[^\s/?#\"'<>]+(?=@)")
+"""What precedes the last `@` before the path: a password may hold another."""
+BARE_USERINFO = re.compile(r"^(?:\w+:(?=[\\/]))?[\\/]*([^\s/\\?#:@]*:[^\s/\\?#]+)(?=@)")
+"""The same at the beginning of what its place says to be a URL, written without `//` or with other slashes."""
 
 
 def without_userinfo(text: str) -> str:

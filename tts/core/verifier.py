@@ -36,6 +36,16 @@ class Verifier(Protocol):
                 verdict.
         """
 
+    async def vote(self, problem: Problem, solution: Solution, number: int) -> Verdict:
+        """Returns one judgement of its own, independent of those of other numbers, which may be any from 0.
+
+        A verifier that always judges a solution the same way returns the same verdict for all numbers.
+
+        Raises:
+            EngineError: The engine failed permanently.
+            LimitReached: The budget did not allow it.
+        """
+
     @property
     def votes(self) -> int:
         """Number of independent judgements in a verdict."""

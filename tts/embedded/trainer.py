@@ -41,6 +41,7 @@ class Recipe:
         adamw_lr: Peak learning rate of embeddings and norms.
         warmup_steps: Steps of linear warm-up.
         constant: Share of the tokens at the peak rate; after that it falls linearly to zero.
+        half: Whether matrix products run in bfloat16; on many CPUs they are slower than in float32 at this size.
         pool: Examples drawn at once and batched by length.
         log_every: Steps between log lines.
     """
@@ -51,6 +52,7 @@ class Recipe:
     adamw_lr: float = 3e-3
     warmup_steps: int = 100
     constant: float = 0.3
+    half: bool = True
     pool: int = 256
     log_every: int = 200
 
@@ -60,16 +62,16 @@ class Recipe:
         return min(1.0, (step + 1) / self.warmup_steps) * max(0.0, min(1.0, falling))
 
 
-def new_model(tokenizer: PreTrainedTokenizerFast, seed: int) -> LlamaForCausalLM:
+def new_model(tokenizer: PreTrainedTokenizerFast, seed: int, width: int = 128, layers: int = 4) -> LlamaForCausalLM:
     """Returns an untrained model: a standard Llama with heads of 32 and tied embeddings."""
     torch.manual_seed(seed)
     config = LlamaConfig(
         vocab_size=len(tokenizer),
-        hidden_size=128,
-        intermediate_size=256,
-        num_hidden_layers=4,
-        num_attention_heads=4,
-        num_key_value_heads=4,
+        hidden_size=width,
+        intermediate_size=2 * width,
+        num_hidden_layers=layers,
+        num_attention_heads=width // 32,
+        num_key_value_heads=width // 32,
         head_dim=32,
         max_position_embeddings=2048,
         tie_word_embeddings=True,
@@ -83,8 +85,8 @@ def new_model(tokenizer: PreTrainedTokenizerFast, seed: int) -> LlamaForCausalLM
 def train(model: LlamaForCausalLM, source: Source, recipe: Recipe, seed: int) -> None:
     """Trains a model in place, on its device.
 
-    The loss is the mean cross-entropy over a batch's tokens, each with its weight. The matrix products run in bfloat16,
-    the weights and their updates in float32.
+    The loss is the mean cross-entropy over a batch's tokens, each with its weight. The matrix products run in bfloat16
+    (`Recipe.half`), the weights and their updates in float32.
 
     Args:
         model: The model.
@@ -105,7 +107,7 @@ def train(model: LlamaForCausalLM, source: Source, recipe: Recipe, seed: int) ->
             for optimizer, base in zip(optimizers, peaks, strict=True):
                 for group, peak in zip(optimizer.param_groups, base, strict=True):
                     group["lr"] = peak * rate
-            loss = _loss(model, batch)
+            loss = _loss(model, batch, recipe.half)
             loss.backward()  # type: ignore[no-untyped-call]
             torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
             for optimizer in optimizers:
@@ -143,7 +145,7 @@ def _batches(pool: list[Example], batch_tokens: int, rng: random.Random) -> Iter
     yield from batches
 
 
-def _loss(model: LlamaForCausalLM, batch: Sequence[Example]) -> torch.Tensor:
+def _loss(model: LlamaForCausalLM, batch: Sequence[Example], half: bool) -> torch.Tensor:
     device = model.device
     length = max(len(example.ids) for example in batch)
     ids = torch.zeros(len(batch), length, dtype=torch.long)
@@ -153,7 +155,7 @@ def _loss(model: LlamaForCausalLM, batch: Sequence[Example]) -> torch.Tensor:
         weights[row, : len(example.ids)] = torch.tensor(example.weights)
     ids, weights = ids.to(device), weights.to(device)
     # Padding is at the end, where a causal model needs no mask for it.
-    with torch.autocast(device.type, torch.bfloat16):
+    with torch.autocast(device.type, torch.bfloat16, enabled=half):
         hidden = model.model(input_ids=ids, use_cache=False).last_hidden_state[:, :-1]
         wanted = weights[:, 1:] > 0
         logits = model.lm_head(hidden[wanted])

@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
-from contextlib import AbstractAsyncContextManager, nullcontext
 from pathlib import Path
-from typing import TypeVar, Unpack
+from typing import Unpack
 
-from tts.concurrency.blocking import blocking
-from tts.config.compose import configuration
 from tts.core import Problem
 from tts.core.errors import UserError
 from tts.evaluation.evaluation import Evaluation, load
 from tts.evaluation.job import compose_job
 from tts.files.paths import expanded
-from tts.runtime.choices import Arguments, choose
-from tts.runtime.clocks import CLOCKS
+from tts.runtime.calls import on_clock, within
+from tts.runtime.choices import Arguments
 from tts.runtime.result import Result
 from tts.runtime.runtime import Runtime
-
-T = TypeVar("T")
 
 
 def search(problem: str | Problem, *overrides: str, **arguments: Unpack[Arguments]) -> Result:
@@ -39,7 +33,7 @@ def search(problem: str | Problem, *overrides: str, **arguments: Unpack[Argument
         UserError: The search cannot work; nothing was computed.
         ProblemError: The search failed permanently.
     """
-    return _run(lambda: asearch(problem, *overrides, **arguments), overrides, arguments)
+    return on_clock(lambda: asearch(problem, *overrides, **arguments), overrides, arguments)
 
 
 async def asearch(
@@ -57,7 +51,7 @@ async def asearch(
         UserError: The search cannot work; nothing was computed.
         ProblemError: The search failed permanently.
     """
-    async with _within(runtime) as opened:
+    async with within(runtime) as opened:
         return await opened.search(problem, *overrides, **arguments)
 
 
@@ -76,7 +70,7 @@ def evaluate(*overrides: str, folder: str | Path | None = None, **arguments: Unp
         UserError: It cannot work, or `folder` holds results that are not to be resumed.
         RunError: Something that all problems need is gone, or the first problems all failed in the same way.
     """
-    return _run(lambda: aevaluate(*overrides, folder=folder, **arguments), overrides, arguments)
+    return on_clock(lambda: aevaluate(*overrides, folder=folder, **arguments), overrides, arguments)
 
 
 async def aevaluate(
@@ -98,7 +92,7 @@ async def aevaluate(
         RunError: Something that all problems need is gone, or the first problems all failed in the same way.
     """
     place = None if folder is None else _place(folder)
-    async with _within(runtime) as opened:
+    async with within(runtime) as opened:
         choices = opened.chosen(overrides, arguments)
         config, identity = opened.configured(choices)
         resume = bool(config["resume"])
@@ -112,23 +106,9 @@ async def aevaluate(
     return Evaluation(outcome.summary, records, place, job.title)
 
 
-def _within(runtime: Runtime | None) -> AbstractAsyncContextManager[Runtime]:
-    return Runtime() if runtime is None else nullcontext(runtime)
-
-
 def _place(folder: str | Path) -> Path:
     return expanded(folder)
 
 
 def _holds_results(place: Path) -> bool:
     return (place / "results.jsonl").exists()
-
-
-def _run(call: Callable[[], Awaitable[T]], overrides: Sequence[str], arguments: Arguments) -> T:
-    """Runs a call on the clock that the configuration names."""
-    config, _ = configuration("config", choose(overrides, arguments).overrides)
-    clock = config["clock"]
-    if clock not in CLOCKS:
-        raise UserError(f"clock={clock}: choose one of {', '.join(CLOCKS)}")
-
-    return blocking(call, CLOCKS[clock])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from tts.core.grader import Grader
-from tts.core.json import JsonObject
 
 
 class Doubts:
@@ -17,6 +16,6 @@ class Doubts:
         self._grader = grader
         self._failures, self._unsure = grader.failures, grader.unsure
 
-    def counts(self) -> JsonObject:
+    def counts(self) -> dict[str, int]:
         """Returns how many comparisons failed and how many were unsure: all counted as different."""
         return {"failures": self._grader.failures - self._failures, "unsure": self._grader.unsure - self._unsure}

@@ -190,7 +190,7 @@ def load(folder: str | Path) -> Evaluation:
 def _read(place: object, text: bytes) -> JsonObject:
     try:
         value = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UserError(f"{place}: damaged: {error}") from None
     if not isinstance(value, dict):
         raise UserError(f"{place}: damaged: an object is needed, not {value!r:.40}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from tts.config.build import Config, build
@@ -11,8 +12,8 @@ from tts.core import Problem
 from tts.core.json import JsonObject
 from tts.core.settings import inside
 from tts.core.task import Task
-from tts.engines.base import report_of
 from tts.evaluation.runner import Outcome, Runner
+from tts.evaluation.solving import ComposedSolving, compose_solving
 from tts.runtime.capabilities import check_answers, check_grading
 from tts.runtime.choices import Choices
 from tts.runtime.composition import GROUPS, Composition, compose
@@ -53,22 +54,32 @@ class SearchJob:
             RunError: Something that all problems need is gone.
         """
         made = self.search
+        work = ComposedSolving(made, resources, trees=folder is not None)
+        copy = None if made.has_objects else partial(compose_solving, made.config, made.identity, folder is not None)
         try:
-            await made.start(resources)
-            sandbox = made.used_sandbox
-            extra: JsonObject = {
-                "config_hash": made.identity,
-                "seed": made.seed,
-                "simulated": list(made.simulated),
-                "sandbox": [] if sandbox is None else list(sandbox.layers),
-                "reads_answers": made.reads_answers,
-                "guided": made.guided,
-                "engines": {place: report_of(engine) for place, engine in made.used_engines.items()},
-            }
-            runner = Runner(made.search, made.grader, folder, made.in_flight, made.budget)
-            return await runner.run(_Problems(self.task), extra, resume)
+            async with resources.executor(made.config).at_work(work, copy, made.config) as spread:
+                extra = described(made, await spread.start())
+                return await Runner(spread, folder, made.budget).run(_Problems(self.task), extra, resume)
         finally:
             await resources.flush()
+
+
+def described(made: Composition, found: JsonObject) -> JsonObject:
+    """Returns what `summary.json` says of a search.
+
+    Args:
+        made: The search.
+        found: What is known once it is started (`tts.evaluation.solving.started`).
+    """
+    return {
+        "config_hash": made.identity,
+        "seed": made.seed,
+        "simulated": found["simulated"],
+        "sandbox": found["sandbox"],
+        "reads_answers": made.reads_answers,
+        "guided": made.guided,
+        "engines": found["engines"],
+    }
 
 
 class _Problems:
@@ -98,6 +109,7 @@ def compose_job(config: Config, identity: str, resources: Resources, own: Choice
     task = own.task or TASK.checked(build(config["task"], "task", role=Task))
     with inside("task"):
         task.check()
+    resources.executor(config)
     search = compose(config, identity, resources, own)
     check_grading(search.grader, task)
     if search.reads_answers:

@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable, Hashable, Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
-from tts.budget import Budget, Limits, Scope, Usage, current, scope
-from tts.core import Problem, SearchResult
+from tts.budget import Budget, Limits, Scope, Usage, scope
+from tts.core import Problem
 from tts.core.events import Progressed, emit
-from tts.core.grader import Grader
 from tts.core.json import JsonObject, Summary
-from tts.core.tree import save_tree
-from tts.evaluation.doubts import Doubts
-from tts.evaluation.record import Record, checked, failed, solved
+from tts.core.tree import tree_path
+from tts.evaluation.record import Record, checked, failed
+from tts.evaluation.solving import Solved
 from tts.evaluation.summary import Tally, summarize
 from tts.files.jsonl_log import JsonlLog, MemoryLog
 from tts.files.writing import write_whole, writing
 from tts.runtime.batch import Ended, batch
-
-Search = Callable[[Problem], Awaitable[SearchResult]]
+from tts.runtime.executor import Work
 
 
 @dataclass(frozen=True)
@@ -45,20 +43,14 @@ class Runner:
     """Searches many problems concurrently.
 
     Args:
-        search: Searches one problem.
-        grader: Grades the answers.
+        work: Searches one problem; started.
         folder: The run directory; None keeps records in memory, and no trees.
-        in_flight: Number of problems searched concurrently.
         budget: The limits of each problem and of the run.
     """
 
-    def __init__(
-        self, search: Search, grader: Grader, folder: Path | None, in_flight: int, budget: Budget | None = None
-    ) -> None:
-        self._search = search
-        self._grader = grader
+    def __init__(self, work: Work[Problem, Solved], folder: Path | None, budget: Budget | None = None) -> None:
+        self._work = work
         self._folder = folder
-        self._in_flight = in_flight
         self._budget = budget or Budget(Limits(), Limits())
 
     async def run(self, problems: Iterable[Problem], extra: JsonObject, resume: bool = False) -> Outcome:
@@ -79,7 +71,6 @@ class Runner:
             RunError: The disk is full, or something else that all problems need is gone.
         """
         tally, kept, stopped = Tally(), 0, None
-        doubts = Doubts(self._grader)
         if self._folder is not None:
             with writing(self._folder):
                 (self._folder / "trees").mkdir(parents=True, exist_ok=True)
@@ -95,7 +86,8 @@ class Runner:
                     kept += 1
                     charge_record(ended.record, meter)
                 generated = sum(usage.generated_tokens for usage in meter.usage.values())
-                name, counts = ended.record["id"], (tally.n_problems, tally.n_errors, generated, tally.headline)
+                said = tally.headline + self._work.standing()
+                name, counts = ended.record["id"], (tally.n_problems, tally.n_errors, generated, said)
                 emit(lambda: Progressed(name, meter.wall_s, *counts))
 
             summary: Summary = {}
@@ -108,10 +100,11 @@ class Runner:
                     failed=failed,
                     on_record=on_record,
                     limits=self._budget.problem,
-                    in_flight=self._in_flight,
+                    in_flight=self._work.in_flight,
                 )
             finally:
-                summary.update({**summarize(tally, meter, extra), "resumed": kept, "grading": doubts.counts()})
+                grading = {"resumed": kept, "grading": {**self._work.counts()}}
+                summary.update({**summarize(tally, meter, extra), **grading, **self._work.account()})
                 if self._folder is not None and log is not None:
                     log.sort()
                     with writing(self._folder):
@@ -119,11 +112,11 @@ class Runner:
         return Outcome(tally, summary, stopped, tuple(memory.records))
 
     async def _solve(self, problem: Problem) -> Record:
-        result = await self._search(problem)
-        if self._folder is not None:
+        result = await self._work.do(problem)
+        if self._folder is not None and result.tree is not None:
             with writing(self._folder):
-                save_tree(result.tree, self._folder / "trees")
-        return await solved(problem, result, current(), self._grader)
+                tree_path(self._folder / "trees", problem.id).write_text(result.tree, "utf-8")
+        return result.record
 
 
 def _key(problem: Problem) -> Hashable:

@@ -141,7 +141,8 @@ def rows(tally: Tally, summary: Summary) -> list[Row]:
     made: list[Row] = []
     for name, rate, successes in rates if tally.graded else ():
         low, high = (0.0, 0.0) if successes is None else wilson_interval(successes, tally.graded)
-        made.append((name, f"{rate:.3f}", "" if successes is None else f"[{low:.3f}, {high:.3f}]"))
+        shown = "none" if rate is None else f"{rate:.3f}"  # the budget allowed no sample at all
+        made.append((name, shown, "" if successes is None else f"[{low:.3f}, {high:.3f}]"))
     policy, verifier = summary["policy"], summary["verifier"]
     made.append(("policy", f"{policy['samples']:,}", f"samples, {policy['completion_tokens']:,} tokens"))
     if verifier["verifications"]:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import csv
 import gzip
+import io
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import BinaryIO, cast
 
 from tts.core.errors import UserError
 from tts.core.json import Json
@@ -13,12 +16,14 @@ from tts.core.well_formed import well_formed_json
 
 _LINES = (".jsonl", ".jsonl.gz")
 _ARRAY = (".json", ".json.gz")
+_TABLE = (".csv", ".csv.gz")
 
 
 def read_rows(path: Path) -> Iterator[tuple[str, object]]:
-    """Yields the rows of a JSON Lines file (`.jsonl`) or of a JSON array (`.json`), both optionally with `.gz`.
+    """Yields the rows of JSON Lines (`.jsonl`), of a JSON array (`.json`) or of a table (`.csv`), optionally with `.gz`.
 
-    Blank lines are skipped; a byte-order mark is allowed. Half of a surrogate pair becomes U+FFFD.
+    Blank lines are skipped; a byte-order mark is allowed. Half of a surrogate pair becomes U+FFFD. A table's first row names
+    its fields, which are texts.
 
     Args:
         path: The file; a relative one is relative to the current directory.
@@ -27,11 +32,12 @@ def read_rows(path: Path) -> Iterator[tuple[str, object]]:
         The row's place, `file:line` or, in an array, `file, row number` (counted from 0), and its value.
 
     Raises:
-        UserError: The file is missing, of another kind, not UTF-8 or broken JSON; names the line.
+        UserError: The file is missing, of another kind, not UTF-8 or broken; names the line.
     """
-    if not path.name.endswith(_LINES + _ARRAY):
-        raise UserError(f"{path}: a data file's name must end in {', '.join(_LINES + _ARRAY)}")
-    for place, row in _rows(path, array=path.name.endswith(_ARRAY)):
+    if not path.name.endswith(_LINES + _ARRAY + _TABLE):
+        raise UserError(f"{path}: a data file's name must end in {', '.join(_LINES + _ARRAY + _TABLE)}")
+    read = _array if path.name.endswith(_ARRAY) else _table if path.name.endswith(_TABLE) else _lines
+    for place, row in _rows(path, read):
         yield place, well_formed_json(row)
 
 
@@ -42,17 +48,17 @@ def read_lines(path: Path, *, exact: bool = False) -> Iterator[tuple[str, object
         path: The file.
         exact: Whether to keep halves of surrogate pairs. Single tokens of a model can contain them.
     """
-    for place, row in _rows(path, array=False):
+    for place, row in _rows(path, _lines):
         yield place, row if exact else well_formed_json(row)
 
 
-def _rows(path: Path, *, array: bool) -> Iterator[tuple[str, Json]]:
+def _rows(path: Path, read: Callable[[Path, BinaryIO], Iterator[tuple[str, Json]]]) -> Iterator[tuple[str, Json]]:
     if not path.is_file():
         folder = "" if path.is_absolute() else f" in {Path.cwd()}"
         raise UserError(f"there is no data file {path}{folder}; check the path")
     try:
         with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
-            yield from _array(path, file.read()) if array else _lines(path, file)
+            yield from read(path, cast(BinaryIO, file))
     except (OSError, EOFError) as error:  # OSError for a broken gzip file, EOFError for a truncated one
         raise UserError(f"cannot read {path}: {getattr(error, 'strerror', None) or error}") from error
 
@@ -63,7 +69,27 @@ def _lines(path: Path, lines: Iterable[bytes]) -> Iterator[tuple[str, Json]]:
             yield f"{path}:{number}", _parse(path, number, line.rstrip())
 
 
-def _array(path: Path, content: bytes) -> Iterator[tuple[str, Json]]:
+def _table(path: Path, file: BinaryIO) -> Iterator[tuple[str, Json]]:
+    table = csv.DictReader(io.TextIOWrapper(file, "utf-8-sig", newline=""), strict=True)
+    end = 0  # the last line of the row before
+    try:
+        names, end = table.fieldnames or (), table.line_num
+        if len(set(names)) < len(names):
+            raise UserError(f"{path}:1: it names a field twice")
+        for row in table:
+            place, end = f"{path}:{end + 1}", table.line_num
+            if None in row:
+                raise UserError(f"{place}: it has more cells than the first row names")
+            yield place, {name: cell for name, cell in row.items() if cell is not None}
+    except UnicodeDecodeError as error:
+        what = f"not UTF-8: byte {error.object[error.start]:#04x}; save the file as UTF-8"
+        raise UserError(f"{path}:{end + 1}: {what}") from None
+    except csv.Error as error:
+        raise UserError(f"{path}:{end + 1}: broken table: {error}") from None
+
+
+def _array(path: Path, file: BinaryIO) -> Iterator[tuple[str, Json]]:
+    content = file.read()
     rows = _parse(path, 1, content) if content.strip() else []
     if not isinstance(rows, list):
         raise UserError(f"{path}: expected an array of rows; a file with one row per line must be named .jsonl")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 import types
 import typing
 from collections.abc import Collection
 from functools import cache
 
 from tts.core.annotations import fit
+from tts.core.finite import finite
 from tts.core.setting_error import SettingError
 
 
@@ -65,15 +65,8 @@ def _check(value: object, kind: object, place: str) -> None:
             _check(value, next(part for part in parts if part is not types.NoneType), place)
     else:
         fit(value, kind, place)
-        if isinstance(value, int | float) and not _finite(value):
+        if isinstance(value, int | float) and not finite(value):
             raise SettingError(place, "a finite number is needed")
-
-
-def _finite(value: float) -> bool:
-    try:
-        return math.isfinite(value)
-    except OverflowError:  # a whole number of hundreds of digits
-        return False
 
 
 @cache

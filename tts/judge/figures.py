@@ -64,6 +64,24 @@ def step_macro_f1(sums: Sums) -> Array:
     return (right + wrong) / 2
 
 
+def step_balanced_f1(sums: Sums) -> Array:
+    """Hard2Verify's step task (arXiv 2510.13744): the harmonic mean of the shares of right and of wrong steps told.
+
+    Over all labelled steps; unjudged ones count as missed. Undefined if there are no right, or no wrong steps.
+    """
+    right = ratio(sums["right_hit"], sums["right_hit"] + sums["right_missed"] + sums["right_unjudged"])
+    wrong = ratio(sums["wrong_hit"], sums["wrong_hit"] + sums["wrong_missed"] + sums["wrong_unjudged"])
+    return harmonic_mean(right, wrong)
+
+
+def response_balanced_f1(sums: Sums) -> Array:
+    """Hard2Verify's response task: the same of solutions without and with a mistake, whatever its position.
+
+    Its third task, the first error, is `f1`.
+    """
+    return harmonic_mean(acc_correct(sums), ratio(sums["mistake_hit"], sums["error"]))
+
+
 FIGURES: dict[str, Callable[[Sums], Array]] = {
     "acc_error": acc_error,
     "acc_correct": acc_correct,
@@ -73,6 +91,8 @@ FIGURES: dict[str, Callable[[Sums], Array]] = {
     "step_f1_right": step_f1_right,
     "step_f1_wrong": step_f1_wrong,
     "step_macro_f1": step_macro_f1,
+    "step_balanced_f1": step_balanced_f1,
+    "response_balanced_f1": response_balanced_f1,
 }
 """By their names in `summary.json`. Those over steps are undefined unless every step is labelled."""
 

@@ -57,8 +57,8 @@ def _solutions(judged: Sequence[Judged]) -> dict[str, int]:
     kinds = [one.label == NO_ERROR for one in judged if one.usable]
     pairs = min(kinds.count(True), kinds.count(False))
     return {
-        "solution_f1": len(judged),
-        **dict.fromkeys(("prm_score", "step_f1_right", "step_f1_wrong", "step_macro_f1"), steps),
+        **dict.fromkeys(("solution_f1", "response_balanced_f1"), len(judged)),
+        **dict.fromkeys((name for name in FIGURES if name == "prm_score" or name.startswith("step_")), steps),
         "auc": pairs,
         "step_auc": max(1, pairs),
     }

@@ -4,43 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
-from tts.budget import Budget, Role
 from tts.config.build import Config, build
-from tts.core import Verdict
 from tts.core.errors import ProblemError, UserError
 from tts.core.json import JsonObject, Summary
 from tts.core.settings import inside
 from tts.core.task import Task
 from tts.core.verifier import Verifier
-from tts.engines.base import asks_server, report_of
 from tts.engines.metered import MeteredEngine
 from tts.judge.judged import Judged
 from tts.judge.judging import Judging
 from tts.judge.record import verdicts_hash
 from tts.judge.runner import Judge
 from tts.judge.threshold import Threshold
+from tts.judge.work import JudgeWork, compose_judge_work
 from tts.runtime.choices import Choices
-from tts.runtime.contracts import VERIFIER
-from tts.runtime.guards import CheckedVerifier
-from tts.runtime.parts import (
-    bank_of,
-    build_role,
-    check_engines,
-    check_groups,
-    check_sizes,
-    engines_of,
-    problems_in_flight,
-)
+from tts.runtime.parts import check_groups
 from tts.runtime.resources import Resources
 from tts.runtime.simulations import simulations
-from tts.sandbox.base import Sandbox
 from tts.statistics.bootstrap import Bootstrap
 from tts.tasks.labelled import LabelledSolution, LabelledSource, labelled_source
 
 _GROUPS = ("task", "verifier", "sandbox", "budget", "threshold", "bootstrap")
-_ROLES: tuple[Role, ...] = ("verifier",)
 
 
 @dataclass(frozen=True)
@@ -52,29 +39,33 @@ class JudgeJob:
         identity: Its hash.
         task: The source of the solutions.
         items: The solutions.
-        verifier: The verifier.
-        threshold: The minimum score of a right step.
+        work: What judges them.
         bootstrap: Computes confidence intervals.
-        sandbox: Runs code.
-        budget: The limits of each solution and of the run.
-        engines: The engines by owner.
+        has_objects: Whether the verifier or engines are objects of the caller.
     """
 
     config: Config
     identity: str
     task: LabelledSource
     items: Sequence[LabelledSolution]
-    verifier: Verifier
-    threshold: Threshold
+    work: JudgeWork
     bootstrap: Bootstrap
-    sandbox: Sandbox
-    budget: Budget
-    engines: Mapping[str, MeteredEngine]
+    has_objects: bool
 
     @property
-    def used_sandbox(self) -> Sandbox | None:
-        """The sandbox, if the verifier runs code in it."""
-        return self.sandbox if self.verifier.traits.runs_code else None
+    def verifier(self) -> Verifier:
+        """The verifier."""
+        return self.work.verifier
+
+    @property
+    def threshold(self) -> Threshold:
+        """The minimum score of a right step."""
+        return self.work.threshold
+
+    @property
+    def engines(self) -> Mapping[str, MeteredEngine]:
+        """The engines by owner."""
+        return self.work.engines
 
     @property
     def title(self) -> str:
@@ -110,30 +101,17 @@ class JudgeJob:
             UserError: The folder holds another run's results, or a model, a server or the sandbox is not available.
             RunError: Something that all solutions need is gone.
         """
-        verifier = CheckedVerifier(self.verifier)
-
-        async def ask(item: LabelledSolution) -> Verdict:
-            return await self.threshold.ask(verifier, item.problem, item.solution)
-
         extra: JsonObject = {
             "config_hash": self.identity,
             "seed": self.config["seed"],
             "simulated": list(simulations(self.config, self.engines)),
         }
-
-        async def start() -> tuple[str, ...]:
-            await resources.start(self.engines, self.used_sandbox)
-            check_sizes(self.engines, self.budget)
-            extra["engines"] = {place: report_of(engine) for place, engine in self.engines.items()}
-            if any(asks_server(engine) for engine in self.engines.values()):
-                with inside("verifier"):
-                    self.verifier.check()
-            return () if self.used_sandbox is None else self.used_sandbox.layers
-
-        judge = Judge(ask, folder, problems_in_flight(self.config, self.engines), self.budget)
+        copy = None if self.has_objects else partial(compose_judge_work, self.config)
         shaping = verdicts_hash(self.config, self.threshold.stops)
         try:
-            return await judge.run(self.items, start, self.threshold, self.bootstrap, shaping, extra)
+            async with resources.executor(self.config).at_work(self.work, copy, self.config) as work:
+                judge = Judge(work, folder, self.work.budget)
+                return await judge.run(self.items, self.threshold, self.bootstrap, shaping, extra)
         finally:
             await resources.flush()
 
@@ -154,12 +132,9 @@ def compose_judge(config: Config, identity: str, resources: Resources, own: Choi
     check_groups(config, [group for group in _GROUPS if not (group == "verifier" and own.verifier)])
     if own.verifier is not None:
         config = {**config, "verifier": None}
-    sandbox = resources.sandbox(config["sandbox"], bank_of(config.get("bank"), resources))
-    engines = engines_of(config, _ROLES, resources, own.engines)
     task = labelled_source(build(config["task"], "task", role=Task))
-    threshold: Threshold = build(config["threshold"], "threshold", role=Threshold)
-    verifier = own.verifier or VERIFIER.checked(build_role(config, "verifier", engines, sandbox))
-    _check_verifier(verifier, threshold)
+    resources.executor(config)
+    work = compose_judge_work(config, resources, own)
     with inside("task"):
         task.check()
     job = JudgeJob(
@@ -167,34 +142,14 @@ def compose_judge(config: Config, identity: str, resources: Resources, own: Choi
         identity=identity,
         task=task,
         items=list(task.solutions()),
-        verifier=verifier,
-        threshold=threshold,
+        work=work,
         bootstrap=build(config["bootstrap"], "bootstrap", role=Bootstrap),
-        sandbox=sandbox,
-        budget=build(config["budget"], "budget", role=Budget),
-        engines=engines,
+        has_objects=bool(own.verifier or own.engines),
     )
     subsets: dict[str, list[Judged]] = {}
     for item in job.items:
         subsets.setdefault(item.subset, []).append(Judged(item.labels, item.complete, ()))
     with inside("threshold"):
-        threshold.check(subsets)
-    check_engines(config, engines, job.budget)
-    with inside("verifier"):
-        verifier.check()
+        work.threshold.check(subsets)
+    work.check()
     return job
-
-
-def _check_verifier(verifier: Verifier, threshold: Threshold) -> None:
-    """Raises UserError if a verifier cannot judge labelled steps."""
-    name = type(verifier).__name__
-    if verifier.traits.reads_answers:
-        raise UserError(
-            f"verifier ({name}) reads the reference answers, and labelled solutions have none; choose another verifier, or "
-            "use it with python -m tts"
-        )
-    if threshold.stops is not None and "prefixes" in verifier.traits.lacks:
-        raise UserError(
-            f"threshold.rule={threshold.rule} judges step by step, which this verifier ({name}) cannot do; "
-            "choose threshold.rule=fixed"
-        )

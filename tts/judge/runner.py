@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-from tts.budget import VERIFIER, Budget, Scope, Usage, charge, current, scope
-from tts.core import Verdict
+from tts.budget import VERIFIER, Budget, Scope, Usage, charge, scope
 from tts.core.events import Progressed, emit
 from tts.core.json import JsonObject, Summary
 from tts.files.jsonl_log import JsonlLog
@@ -19,34 +18,28 @@ from tts.judge.record import Resume, VerdictRow, record
 from tts.judge.summary import finished, summarize
 from tts.judge.threshold import Threshold
 from tts.runtime.batch import Ended, batch
+from tts.runtime.executor import Work
 from tts.statistics.bootstrap import Bootstrap
 from tts.tasks.labelled import LabelledSolution
-
-Ask = Callable[[LabelledSolution], Awaitable[Verdict]]
-Start = Callable[[], Awaitable[tuple[str, ...]]]
-"""Starts everything that the verifier needs, and returns the sandbox's layers."""
 
 
 class Judge:
     """Judges labelled solutions, and writes a line to `results.jsonl` as each ends.
 
     Args:
-        ask: Judges one solution.
+        work: Judges one solution.
         folder: The run directory.
-        in_flight: Number of solutions judged concurrently.
         budget: The limits of each solution and of the run.
     """
 
-    def __init__(self, ask: Ask, folder: Path, in_flight: int, budget: Budget) -> None:
-        self._ask = ask
+    def __init__(self, work: Work[LabelledSolution, VerdictRow], folder: Path, budget: Budget) -> None:
+        self._work = work
         self._folder = folder
-        self._in_flight = in_flight
         self._budget = budget
 
     async def run(
         self,
         items: Sequence[LabelledSolution],
-        start: Start,
         threshold: Threshold,
         bootstrap: Bootstrap,
         shaping: str,
@@ -58,7 +51,6 @@ class Judge:
 
         Args:
             items: The solutions.
-            start: Starts everything that the verifier needs; called only if something is left to judge.
             threshold: Interprets scores.
             bootstrap: Computes confidence intervals.
             shaping: The `verdicts_hash` of the configuration.
@@ -73,11 +65,10 @@ class Judge:
         before: Summary = read_object(summary_path)
         resume = Resume(items, shaping)
         judging, summary = Judging(items), Summary()
-        layers: tuple[str, ...] = ()
+        found: JsonObject = {}
 
         async def judge(item: LabelledSolution) -> VerdictRow:
-            started = time.time()
-            return record(item, await self._ask(item), current(), resume.key(item.problem.id), started)
+            return {**await self._work.do(item), "key": resume.key(item.problem.id)}
 
         def failed(item: LabelledSolution, message: str, meter: Scope) -> VerdictRow:
             row = record(item, None, meter, resume.key(item.problem.id), time.time() - meter.wall_s)
@@ -89,7 +80,7 @@ class Judge:
                 charge(VERIFIER, Usage(**ended.record["usage"]))
             judging.add(ended)
             tokens = run.usage[VERIFIER].generated_tokens
-            steps = f"{judging.n_steps:,} steps"
+            steps = f"{judging.n_steps:,} steps{self._work.standing()}"
             name, counts = ended.record["id"], (judging.n_problems, judging.n_errors, tokens, steps)
             emit(lambda: Progressed(name, run.wall_s, *counts))
 
@@ -97,7 +88,7 @@ class Judge:
         with log, scope("run", self._budget.run) as run:
             try:
                 if not resume.complete:
-                    layers = await start()
+                    found = await self._work.start()
                 judging.stopped = await batch(
                     items,
                     judge,
@@ -106,13 +97,15 @@ class Judge:
                     failed=failed,
                     on_record=on_record,
                     limits=self._budget.problem,
-                    in_flight=self._in_flight,
+                    in_flight=self._work.in_flight,
                 )
             finally:
                 judging.generated_tokens = run.usage[VERIFIER].generated_tokens
-                # The sandbox is not started if nothing is left to judge.
-                sandbox = list(layers or before.get("sandbox", ()))
-                summary.update(summarize(judging, threshold, bootstrap, {"sandbox": sandbox, **extra}))
+                # Nothing is started if nothing is left to judge.
+                sandbox = found.get("sandbox") or list(before.get("sandbox", ()))
+                started: JsonObject = {**found, "sandbox": sandbox}
+                more = {"sandbox": sandbox, **extra, **started, **self._work.account()}
+                summary.update(summarize(judging, threshold, bootstrap, more))
                 final = finished(judging, threshold, summary["threshold"]["value"])
                 rows = dict(zip(sorted(judging.records), final, strict=True))
                 log.sort(lambda number, _: rows[number])

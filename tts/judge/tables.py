@@ -18,6 +18,8 @@ FIGURES = {
     "solution_f1": "sol. F1",
     "prm_score": "PRMScore",
     "step_macro_f1": "step F1",
+    "step_balanced_f1": "bal. step F1",
+    "response_balanced_f1": "bal. sol. F1",
     "auc": "AUC",
 }
 """The figures shown: from the name in `summary.json` to the heading."""

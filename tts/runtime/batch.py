@@ -7,15 +7,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import traceback
 from collections.abc import Awaitable, Callable, Hashable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import Generic, Protocol, TypeVar
 
 from tts.budget import Limits, Scope, current, scope
-from tts.core.errors import ProblemError, RunError, UserError
-from tts.core.well_formed import well_formed
+from tts.core.errors import RunError, UserError
+from tts.runtime.faults import Fault, attempt, leaf
 
 _log = logging.getLogger(__name__)
 
@@ -111,18 +110,20 @@ async def batch(
     sink.settle()
     # A record of an earlier run proves that the work can succeed.
     patience = _Patience(name, over=bool(kept))
-    shown: set[Hashable] = set()
+    shown: set[str] = set()
 
     async def one(number: int, item: T) -> None:
         with scope(name, limits or Limits(), number, f"{name} {number}") as meter:
-            record, fault = await _recorded(partial(work, item), lambda message: failed(item, message, meter))
+            made = await attempt(partial(work, item))
+            fault = made if isinstance(made, Fault) else None
+            record = failed(item, made.message, meter) if isinstance(made, Fault) else made
         if patience.lost:  # in flight when the batch was given up: nothing new
             return
         sink.append(number, record)
         on_record(Ended(number, record, kept=False))
-        if fault is not None and fault.unforeseen is not None and fault.kind not in shown:
+        if fault is not None and fault.trace is not None and fault.kind not in shown:
             shown.add(fault.kind)  # a traceback for each kind of fault, not for each item
-            _log.error("%s %d failed", name, number, exc_info=fault.unforeseen)
+            _log.error("%s %d failed\n%s", name, number, fault.trace.rstrip("\n"))
         patience.ended(fault)
         await asyncio.sleep(0)  # lets an interruption through even if the work never awaits
 
@@ -168,33 +169,18 @@ async def _work_through(
         raise leaf(group) from None
 
 
-@dataclass(frozen=True)
-class _Fault:
-    """Why an item failed.
-
-    Attributes:
-        message: The message.
-        kind: Equal for faults of the same kind: type of the error and where it was raised.
-        unforeseen: The error with its traceback, if it is a bug (ours or of a plug-in) and not a message to the user.
-    """
-
-    message: str
-    kind: Hashable
-    unforeseen: BaseException | None = None
-
-
 class _Patience:
     """Gives up a batch whose first items all fail in the same way."""
 
     def __init__(self, name: str, over: bool) -> None:
         self._name = name
-        self._kind: Hashable = None
+        self._kind: str | None = None
         self._alike = 0
         self._over = over
         self.lost = False
         """Whether the batch was given up."""
 
-    def ended(self, fault: _Fault | None) -> None:
+    def ended(self, fault: Fault | None) -> None:
         """Takes note of how an item ended.
 
         Raises:
@@ -212,50 +198,3 @@ class _Patience:
                 f"the first {_PATIENCE} {self._name}s all failed with the same error, and no more were started: "
                 f"{fault.message}; fix that and run the same command again"
             )
-
-
-async def _recorded(
-    work: Callable[[], Awaitable[Record]], failed: Callable[[str], Record]
-) -> tuple[Record, _Fault | None]:
-    """Returns the record of an item, with the fault if it failed.
-
-    Raises:
-        RunError: Something that all items need is lost.
-    """
-    unforeseen: BaseException | None = None
-    try:
-        return await _unless_cancelled_inside(work), None
-    except* RunError:
-        raise
-    except* (ProblemError, UserError) as group:
-        error = leaf(group)
-        message = str(error)
-    except* Exception as group:
-        unforeseen = group
-        error = leaf(group)
-        message = f"{type(error).__name__}: {error}"
-    message = well_formed(message)
-    return failed(message), _Fault(message, _kind(error), unforeseen)
-
-
-def _kind(error: BaseException) -> Hashable:
-    raised = traceback.extract_tb(error.__traceback__)[-1:]
-    return type(error), *((frame.filename, frame.lineno) for frame in raised)
-
-
-async def _unless_cancelled_inside(work: Callable[[], Awaitable[T]]) -> T:
-    """Awaits work; a cancellation that did not come from outside is an ordinary error and must not end the worker."""
-    try:
-        return await work()
-    except asyncio.CancelledError:
-        task = asyncio.current_task()
-        if task is not None and task.cancelling():
-            raise
-        raise ProblemError("a part of the search cancelled itself") from None
-
-
-def leaf(error: BaseException) -> BaseException:
-    """Returns the first error in a (nested) exception group; any other error unchanged."""
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return error

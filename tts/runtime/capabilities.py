@@ -38,28 +38,51 @@ _VERIFIER: dict[VerifierAbility, tuple[str, str]] = {
         "a verifier that says what is wrong in words",
         "a verifier such as genprm, or a strategy that needs no critique (best_of_n, resample)",
     ),
+    "pairs": (
+        "a verifier that compares two solutions",
+        "verifier=pairwise, another one that votes such as genprm, or a strategy without comparisons (best_of_n)",
+    ),
 }
 """Each ability in words, and the remedy."""
+
+_PROPOSALS = (
+    "a policy that says exactly how probable its samples were",
+    "a chat policy with one style and opens_steps=false, and the engine transformers or a policy.top_k of at most "
+    "policy.top_logprobs without a repetition penalty",
+)
+_LOGPROBS = (
+    "a policy that reports the log-probabilities of its tokens",
+    "a chat policy with policy.top_logprobs=20, and an engine that has them (transformers, openai)",
+)
 
 
 def check_needs(strategy: SearchStrategy, policy: Policy, verifier: Verifier) -> None:
     """Raises UserError if the policy lacks what the strategy needs, or the verifier does and is used at all."""
+    asking = _named("search", strategy)
     policy_lacks = _first(strategy.needs.policy, policy.traits.lacks)
     if policy_lacks is not None:
-        _refuse(strategy, "policy", policy, *_POLICY[policy_lacks], policy.traits.because)
-    verifier_lacks = _first(strategy.needs.verifier, verifier.traits.lacks)
+        _refuse(asking, "policy", policy, *_POLICY[policy_lacks], policy.traits.because)
+    verifier_lacks = _first(strategy.needs.verifier, verifier.traits.missing)
     if strategy.verifies and verifier_lacks is not None:
-        _refuse(strategy, "verifier", verifier, *_VERIFIER[verifier_lacks])
+        _refuse(asking, "verifier", verifier, *_VERIFIER[verifier_lacks])
+    reads = strategy.verifies and verifier.traits.logprobs
+    if (reads or strategy.needs.logprobs) and not policy.traits.logprobs:
+        _refuse(_named("verifier", verifier) if reads else asking, "policy", policy, *_LOGPROBS)
+    if strategy.needs.proposals and not policy.traits.proposals:
+        _refuse(asking, "policy", policy, *_PROPOSALS)
 
 
 def _first(needed: Sequence[T], lacking: Sequence[T]) -> T | None:
     return next((ability for ability in needed if ability in lacking), None)
 
 
-def _refuse(strategy: SearchStrategy, role: str, part: object, what: str, remedy: str, because: str = "") -> None:
-    named = f"{role} ({type(part).__name__})"
+def _named(role: str, part: object) -> str:
+    return f"{role} ({type(part).__name__})"
+
+
+def _refuse(asking: str, role: str, part: object, what: str, remedy: str, because: str = "") -> None:
     why = f", since {because}" if because else ""
-    raise UserError(f"search ({type(strategy).__name__}) needs {what}, which {named} is not{why}; choose {remedy}")
+    raise UserError(f"{asking} needs {what}, which {_named(role, part)} is not{why}; choose {remedy}")
 
 
 def ranks_by_wholes(strategy: SearchStrategy, verifier: Verifier) -> bool:

@@ -178,7 +178,7 @@ def choose(overrides: Sequence[str], arguments: Arguments) -> Choices:
                 raise UserError(
                     f"{name}={value}: {key.partition('.')[0]} is an object with its own settings ({type(part).__name__})"
                 )
-            _add(made, f"{key}={_quoted(str(value)) if name == 'bank' else value}", f"{name}={value!r}")
+            _add(made, f"{key}={quoted(str(value)) if name == 'bank' else value}", f"{name}={value!r}")
     for limit, bound in (arguments.get("budget") or {}).items():
         _add(made, f"budget.problem.{limit}={bound}", f"budget[{limit!r}]={bound}")
     engines = dict(arguments.get("engines") or {})
@@ -231,7 +231,7 @@ def _option(group: str, name: str) -> str:
     return name
 
 
-def _quoted(text: str) -> str:
+def quoted(text: str) -> str:
     """Returns a text quoted for an override."""
     escaped = re.sub(r"(?<!\\)(\\*)('|$)", lambda found: found[1] * 2 + found[2].replace("'", "\\'"), text)
     return f"'{escaped}'"

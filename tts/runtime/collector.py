@@ -10,18 +10,22 @@ most collections find nothing."""
 
 
 class Collector:
-    """Adjusts the garbage collector of this process, and restores it."""
+    """Adjusts the garbage collector of this process, and restores it.
+
+    Where it looks as seldom already, because the program or another runtime has adjusted it, it is left as it is.
+    """
 
     def __init__(self) -> None:
         self._before: tuple[int, int, int] | None = None
 
     def settle(self) -> None:
         """Exempts everything loaded so far, which stays, and collects less often. Again, it does nothing."""
-        if self._before is None:
-            self._before = gc.get_threshold()
+        before = gc.get_threshold()
+        if before[0] < _OBJECTS:
+            self._before = before
             gc.collect()
             gc.freeze()
-            gc.set_threshold(max(_OBJECTS, self._before[0]), *self._before[1:])
+            gc.set_threshold(_OBJECTS, *before[1:])
 
     def restore(self) -> None:
         """Collects as often as before, and everything."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 from tts.budget import Budget, Role
 from tts.config.build import Config, build
@@ -26,7 +27,10 @@ from tts.runtime.parts import (
     check_groups,
     check_sizes,
     engines_of,
+    own_parts,
     problems_in_flight,
+    role_of,
+    roles_of,
 )
 from tts.runtime.resources import Resources
 from tts.runtime.simulations import Simulation, simulations
@@ -50,6 +54,8 @@ class Composition:
         grader: The grader.
         budget: Limits of a problem and of a run.
         engines: By place (`policy`, `verifier`, `verifier.of`).
+        parts: The strategy's own policies and verifiers, by place (`search.draft`).
+        has_objects: Whether some of them are objects of the caller, which the configuration does not describe.
     """
 
     config: Config
@@ -61,23 +67,27 @@ class Composition:
     grader: Grader
     budget: Budget
     engines: Mapping[str, MeteredEngine]
+    parts: Mapping[str, Policy | Verifier]
+    has_objects: bool
 
     @property
     def used_engines(self) -> dict[str, MeteredEngine]:
         """The engines that the search uses, by place."""
-        verifies = self.strategy.verifies
-        return {place: engine for place, engine in self.engines.items() if verifies or place.startswith("policy")}
+        unused = () if self.strategy.verifies else ("verifier",)
+        return {place: engine for place, engine in self.engines.items() if not place.startswith(unused)}
 
     @property
     def used_sandbox(self) -> Sandbox | None:
         """The sandbox if the verifier or the grader runs code, else None."""
-        runs_code = self.grader.runs_code or (self.strategy.verifies and self.verifier.traits.runs_code)
+        judges_by_code = self.strategy.verifies and self.verifier.traits.runs_code
+        runs_code = self.grader.runs_code or judges_by_code or getattr(self.strategy, "runs_code", False)
         return self.sandbox if runs_code else None
 
     @property
     def reads_answers(self) -> bool:
         """Whether the search uses the reference answers, so that its accuracy is a bound and not a result."""
-        return self.strategy.verifies and self.verifier.traits.reads_answers
+        told = self.strategy.verifies and self.verifier.traits.reads_answers
+        return told or getattr(self.strategy, "told_answers", False)
 
     @property
     def guided(self) -> bool:
@@ -93,6 +103,20 @@ class Composition:
     def in_flight(self) -> int:
         """Number of problems in progress at once."""
         return problems_in_flight(self.config, self.used_engines)
+
+    @property
+    def policies(self) -> dict[Role, Policy]:
+        """The policies that the search asks, by role: its own, and those of the strategy (`draft`)."""
+        return {"policy": self.policy, **cast(dict[Role, Policy], self._own(roles_of(Policy)))}
+
+    @property
+    def verifiers(self) -> dict[Role, Verifier]:
+        """The verifiers that the search asks, by role: its own if the strategy asks it, and the strategy's (`ranker`)."""
+        usual = {"verifier": self.verifier} if self.strategy.verifies else {}
+        return {**usual, **cast(dict[Role, Verifier], self._own(roles_of(Verifier)))}
+
+    def _own(self, roles: Sequence[Role]) -> dict[Role, Policy | Verifier]:
+        return {role_of(place): part for place, part in self.parts.items() if role_of(place) in roles}
 
     @property
     def seed(self) -> int:
@@ -127,6 +151,9 @@ class Composition:
         if unused or self.strategy.verifies:
             with inside("verifier"):
                 self.verifier.check()
+        for place, part in self.parts.items():
+            with inside(place):
+                part.check()
 
     async def search(self, problem: Problem) -> SearchResult:
         """Searches for the answer to a problem within the current budget scope.
@@ -156,19 +183,24 @@ def compose(config: Config, identity: str, resources: Resources, own: Choices | 
     config = {**config, **{group: None for group in replaced if group != "task"}}
     check_groups(config, [group for group in GROUPS if group not in replaced])
     sandbox = resources.sandbox(config["sandbox"], bank_of(config.get("bank"), resources))
-    engines = engines_of(config, _ROLES, resources, own.engines)
+    parts = own_parts(config)
+    engines = engines_of(config, (*_ROLES, *parts), resources, own.engines)
     grader = own.grader or GRADER.checked(resources.grader(config["grading"], sandbox))
+    built = {place: build_role(config, place, engines, sandbox, grader=grader) for place in parts}
+    search = {**(config["search"] or {}), **{role_of(place): part for place, part in built.items()}}
     seed = {"seed": config["seed"]}
     made = Composition(
         config=config,
         identity=identity,
         policy=own.policy or POLICY.checked(build_role(config, "policy", engines, sandbox)),
         verifier=own.verifier or VERIFIER.checked(build_role(config, "verifier", engines, sandbox, grader=grader)),
-        strategy=own.strategy or STRATEGY.checked(build(config["search"], "search", seed, role=SearchStrategy)),
+        strategy=own.strategy or STRATEGY.checked(build(search, "search", seed, role=SearchStrategy)),
         sandbox=sandbox,
         grader=grader,
         budget=build(config["budget"], "budget", role=Budget),
         engines=engines,
+        parts=built,
+        has_objects=bool(own.engines or any(group != "task" for group in replaced)),
     )
     check_needs(made.strategy, made.policy, made.verifier)
     if made.strategy.verifies and own.strategy is None:

@@ -118,6 +118,7 @@ POLICY: Contract[Policy] = Contract(
         "check": _method,
     },
 )
+# `vote` is younger than the rest; without it, a verifier's single vote is its verdict (`CheckedVerifier.vote`).
 VERIFIER: Contract[Verifier] = Contract(
     "verifier",
     "verifiers.base.BaseVerifier",

@@ -6,15 +6,18 @@ with what it has and needs no accounting of its own. An impossible verdict is an
 
 from __future__ import annotations
 
-import math
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
+from dataclasses import replace
+from functools import partial
 
 from tts.budget import LimitReached, current
 from tts.core import Problem, Solution, Verdict, Vote, Withheld
 from tts.core.errors import ProblemError
+from tts.core.finite import finite
 from tts.core.policy import Policy
 from tts.core.problem import require_text
+from tts.core.traits import Compare, Ratings
 from tts.core.verifier import Verifier
 
 
@@ -88,7 +91,8 @@ class CheckedVerifier:
 
     def __init__(self, verifier: Verifier) -> None:
         self._verifier = verifier
-        self.traits = verifier.traits
+        traits = verifier.traits
+        self.traits = traits if traits.compare is None else replace(traits, compare=checked(traits.compare))
         self.votes = verifier.votes
 
     async def verify(self, problem: Problem, solution: Solution, prior: Verdict | None = None) -> Verdict:
@@ -97,13 +101,23 @@ class CheckedVerifier:
         Raises:
             ProblemError: The result is not a verdict, has a wrong number of scores, or a score that is not a finite number.
         """
-        verdict: object = None
-        limited = False
         # Continuing from a withheld verdict means starting over. A time limit may strike before the budget reads exhausted.
         prior = prior if prior is not None and prior.given else None
+        return await self._within_budget(solution, partial(self._verifier.verify, problem, solution, prior))
+
+    async def vote(self, problem: Problem, solution: Solution, number: int) -> Verdict:
+        """As `Verifier.vote`, with the guarantees of `verify`; of a plug-in older than votes, its verdict."""
+        vote = getattr(self._verifier, "vote", None)
+        if vote is None:
+            return await self.verify(problem, solution)
+        return await self._within_budget(solution, partial(vote, problem, solution, number))
+
+    async def _within_budget(self, solution: Solution, judge: Callable[[], Awaitable[object]]) -> Verdict:
+        verdict: object = None
+        limited = False
         try:
-            current().check()
-            verdict = await self._verifier.verify(problem, solution, prior)
+            await current().admit()
+            verdict = await judge()
         except* LimitReached:
             limited = True
         if limited:
@@ -139,6 +153,26 @@ class CheckedVerifier:
         return verdict
 
 
+def checked(compare: Compare) -> Compare:
+    """Returns comparisons whose ratings can be relied on: none if the budget is exhausted, otherwise in [0, 1].
+
+    The comparison raises ProblemError if a rating is neither None nor a number in [0, 1].
+    """
+
+    async def comparing(problem: Problem, first: Solution, second: Solution, number: int) -> Ratings:
+        ratings: Ratings = None, None
+        try:
+            await current().admit()
+            ratings = await compare(problem, first, second, number)
+        except* LimitReached:
+            pass
+        if any(rating is not None and not 0 <= rating <= 1 for rating in ratings):
+            raise ProblemError(f"the verifier rated two solutions {ratings}: ratings are in [0, 1], or None")
+        return ratings
+
+    return comparing
+
+
 def _wrong(verdict: Verdict) -> str | None:
     """Returns what is wrong with the values in a verdict, None if nothing is."""
     votes: object = verdict.votes
@@ -152,7 +186,7 @@ def _wrong(verdict: Verdict) -> str | None:
             # NumPy's and PyTorch's number types cannot be written to a record.
             if score is not None and not isinstance(score, float | int):
                 return f"the score {_shown(score)}: a score is a finite number or None; write float(score)"
-    wrong = [score for score in verdict.scores if score is not None and not math.isfinite(score)]
+    wrong = [score for score in verdict.scores if score is not None and not finite(score)]
     return f"the score {wrong[0]}: a score is a finite number or None" if wrong else None
 
 

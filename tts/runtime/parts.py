@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Annotated
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Annotated, cast
 
 from tts.bank import Bank
 from tts.budget import Budget, Role
-from tts.config.build import Built, Config, build, takes
+from tts.config.build import PRICES, Built, Config, build, takes
 from tts.core.annotations import fit
 from tts.core.errors import UserError
 from tts.core.policy import Policy
 from tts.core.setting_error import nearest, refused
-from tts.core.settings import OneOf, PositiveInt, Text, inside
+from tts.core.settings import NonNegativeFloat, OneOf, PositiveInt, Text, inside
 from tts.core.verifier import Verifier
 from tts.engines.base import BaseEngine
 from tts.engines.metered import MeteredEngine, metered
@@ -24,7 +24,13 @@ from tts.sandbox.metered import MeteredSandbox
 
 _LEAST_PROBLEMS = 64
 
-_INTERFACES: Mapping[Role, object] = {"policy": Policy, "completer": Policy, "verifier": Verifier}
+_INTERFACES: Mapping[Role, object] = {
+    "policy": Policy,
+    "completer": Policy,
+    "draft": Policy,
+    "verifier": Verifier,
+    "ranker": Verifier,
+}
 """What the parts of each role implement; other commands have roles of their own, whose contract is checked after."""
 
 _SETTINGS: Mapping[str, object] = {
@@ -45,13 +51,15 @@ def check_groups(config: Config, groups: Sequence[str]) -> None:
             f"the configuration has no {', '.join(missing)}; choose {' '.join(f'{group}=...' for group in missing)}, or use "
             "the command at the top of the experiment's file"
         )
+    for group in groups:
+        fit(config[group], Mapping[str, object], group)
     for name, annotation in _SETTINGS.items():
         if name in config:
             fit(config[name], annotation, name)
 
 
 def engines_of(
-    config: Config, roles: Sequence[Role], resources: Resources, given: Mapping[str, BaseEngine] | None = None
+    config: Config, roles: Sequence[str], resources: Resources, given: Mapping[str, BaseEngine] | None = None
 ) -> dict[str, MeteredEngine]:
     """Returns the engines of roles and of their parts.
 
@@ -59,7 +67,7 @@ def engines_of(
 
     Args:
         config: The configuration.
-        roles: The roles.
+        roles: The places of what plays a role: `policy`, or `search.draft`, whose role is `draft`.
         resources: Creates them.
         given: Engines that the caller made, by place; they replace the configured ones.
 
@@ -69,25 +77,26 @@ def engines_of(
     Raises:
         UserError: A setting of an engine, or an in-flight limit, is wrong.
     """
-    in_flight = _in_flight(config["in_flight"], ("problems", *roles))
+    in_flight = _in_flight(config["in_flight"], ("problems", *map(role_of, roles)))
     bank = bank_of(config.get("bank"), resources)
     given = given or {}
     engines: dict[str, MeteredEngine] = {}
-    for role in roles:
+    for whole in roles:
         made: dict[str, MeteredEngine] = {}
-        for place, node in parts_of(config[role] or {}, role):
+        role = role_of(whole)
+        for place, node in parts_of(node_at(config, whole) or {}, whole):
             settings = _engine_settings(node, place)
             if place in given and takes(node, "engine", place):
                 engine = _kept(given[place], place, bank, resources)
                 with inside(f"{place}.engine"):
-                    engines[place] = metered(engine, role, in_flight[role])
+                    engines[place] = metered(engine, role, in_flight.get(role))
             elif settings:
                 identity = json.dumps(settings, sort_keys=True)
                 if identity not in made:
                     engine = resources.engine(settings, f"{place}.engine", bank)
-                    prices = settings.get("prompt_price"), settings.get("completion_price")
+                    prices = [_price(settings, name, place) for name in PRICES]
                     with inside(f"{place}.engine"):
-                        made[identity] = metered(engine, role, in_flight[role], *prices)
+                        made[identity] = resources.metered(engine, role, in_flight.get(role), *prices)
                 engines[place] = made[identity]
     unknown = [place for place in given if place not in engines]
     if unknown:
@@ -107,6 +116,12 @@ def _engine_settings(node: Config, place: str) -> Config | None:
     if settings is not None and not isinstance(settings, Mapping):
         raise refused(f"{place}.engine", settings, f"an engine is chosen by its group: engine@{place}.engine=NAME")
     return settings
+
+
+def _price(settings: Config, name: str, place: str) -> float | None:
+    """Returns a price of an engine, checked."""
+    price = fit(settings.get(name), NonNegativeFloat | None, f"{place}.engine.{name}")
+    return cast(float | None, price)
 
 
 def _kept(engine: BaseEngine, place: str, bank: Bank | None, resources: Resources) -> BaseEngine:
@@ -132,13 +147,37 @@ def parts_of(config: Config, place: str) -> Iterator[tuple[str, Config]]:
             yield from parts_of(node, f"{place}.{key}")
 
 
+def role_of(place: str) -> Role:
+    """Returns the role of what stands at a place: `draft` at `search.draft`."""
+    return place.rpartition(".")[2]
+
+
+def roles_of(interface: type) -> list[Role]:
+    """Returns the roles whose parts implement an interface: `Policy` or `Verifier`."""
+    return [role for role, implemented in _INTERFACES.items() if implemented is interface]
+
+
+def own_parts(config: Config) -> list[str]:
+    """Returns the places of a strategy's own policies and verifiers: `search.draft`."""
+    search = config["search"] or {}
+    return [f"search.{key}" for key, node in search.items() if isinstance(node, Mapping) and "_target_" in node]
+
+
+def node_at(config: Config, place: str) -> Config:
+    """Returns the node of a configuration at a place: `search.draft`."""
+    for key in place.split("."):
+        config = config[key]
+    return config
+
+
 def build_role(
-    config: Config, role: Role, engines: Mapping[str, MeteredEngine], sandbox: Sandbox, **provided: object
+    config: Config, place: str, engines: Mapping[str, MeteredEngine], sandbox: Sandbox, **provided: object
 ) -> Built:
-    """Returns the policy or the verifier; it also receives those of `provided` that it takes."""
+    """Returns the policy or verifier at a place; it also receives those of `provided` that it takes."""
+    role = role_of(place)
     known = {"seed": config["seed"], "sandbox": MeteredSandbox(sandbox, role), "role": role}
-    node = with_engines(config[role], role, engines)
-    return build(node, role, {**known, **provided}, role=_INTERFACES.get(role, object))
+    node = with_engines(node_at(config, place), place, engines)
+    return build(node, place, {**known, **provided}, role=_INTERFACES.get(role, object))
 
 
 def with_engines(config: Config, place: str, engines: Mapping[str, MeteredEngine]) -> dict[str, object]:
@@ -175,8 +214,12 @@ def check_sizes(engines: Mapping[str, MeteredEngine], budget: Budget) -> None:
 def problems_in_flight(config: Config, engines: Mapping[str, MeteredEngine]) -> int:
     """Returns the number of problems in progress at once: enough to keep the engines busy with one request each."""
     given: int | None = config["in_flight"]["problems"]
-    busy = sum(min(engine.capacity, 1024) for engine in set(engines.values()))
-    return max(_LEAST_PROBLEMS, busy) if given is None else given
+    return enough_problems(engine.capacity for engine in set(engines.values())) if given is None else given
+
+
+def enough_problems(capacities: Iterable[int]) -> int:
+    """Returns the number of problems that keep engines of such capacities busy with one request each."""
+    return max(_LEAST_PROBLEMS, sum(min(capacity, 1024) for capacity in capacities))
 
 
 def bank_of(config: object, resources: Resources) -> Bank | None:

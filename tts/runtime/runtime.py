@@ -16,9 +16,10 @@ from tts.config.compose import configuration
 from tts.core import Problem
 from tts.core.errors import UserError
 from tts.core.events import Event, listening
-from tts.runtime.batch import Ended, Sink, batch, leaf
+from tts.runtime.batch import Ended, Sink, batch
 from tts.runtime.choices import Arguments, Choices, choose
 from tts.runtime.composition import Composition, compose
+from tts.runtime.faults import leaf
 from tts.runtime.resources import Resources
 from tts.runtime.result import Finished, Result
 
@@ -161,7 +162,7 @@ class Runtime:
             UserError: The search cannot work; nothing was computed.
             ProblemError: The search failed.
         """
-        return await self._searched(self.composed(*overrides, **arguments), _problem(problem))
+        return await self.searched(self.composed(*overrides, **arguments), _problem(problem))
 
     async def stream(
         self, problem: str | Problem, *overrides: str, **arguments: Unpack[Arguments]
@@ -176,7 +177,7 @@ class Runtime:
         async def run() -> Result:
             try:
                 with listening(events.put_nowait):
-                    return await self._searched(composition, asked)
+                    return await self.searched(composition, asked)
             finally:
                 events.put_nowait(None)
 
@@ -222,7 +223,13 @@ class Runtime:
         finally:
             await resources.flush()
 
-    async def _searched(self, composition: Composition, problem: Problem) -> Result:
+    async def searched(self, composition: Composition, problem: Problem) -> Result:
+        """Searches by a composition of this runtime (`composed`), which may serve many problems at once.
+
+        Raises:
+            UserError: A model, a server or the sandbox is not available.
+            ProblemError: The search failed.
+        """
         resources = self.resources
         await composition.start(resources)
         try:

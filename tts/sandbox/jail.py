@@ -12,7 +12,7 @@ from annotated_types import Interval
 
 from tts.concurrency.virtual_clock import real_work
 from tts.core.errors import UserError
-from tts.core.settings import OneOf, PositiveFloat, PositiveInt, Processes, settings
+from tts.core.settings import Mebibytes, OneOf, PositiveInt, Processes, Seconds, settings
 from tts.sandbox.base import Chain, Execution, IdentifiedSandbox, SandboxError
 from tts.sandbox.child import Child, ClosedError, LostError, Settings
 from tts.sandbox.software import versions
@@ -38,8 +38,8 @@ class Jail(IdentifiedSandbox):
         self,
         mode: Annotated[str, OneOf(MODES)] = "auto",
         workers: Processes | None = None,
-        timeout: PositiveFloat = 5.0,
-        memory_mb: PositiveInt = 512,
+        timeout: Seconds = 5.0,
+        memory_mb: Mebibytes = 512,
         output_limit: Annotated[int, Interval(ge=1, le=MAX_OUTPUT)] = 65536,
         live_chains: PositiveInt = 64,
     ) -> None:

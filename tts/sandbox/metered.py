@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from tts.budget import Role, Usage, charge, check, now
+from tts.budget import Role, Usage, admit, charge, now
 from tts.sandbox.base import Chain, Execution, Sandbox
 
 
@@ -42,7 +42,7 @@ class MeteredSandbox(Sandbox):
         Raises:
             LimitReached: The budget allows no further piece.
         """
-        check(self._role)
+        await admit(self._role)
         started = now()
         yield
         charge(self._role, Usage(code_executions=1, seconds=now() - started))

@@ -13,7 +13,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from tts.core.settings import PositiveFloat, PositiveInt, Processes, settings
+from tts.core.settings import Mebibytes, PositiveInt, Processes, Seconds, settings
 from tts.sandbox.base import Chain, Execution, IdentifiedSandbox
 from tts.sandbox.software import versions
 
@@ -32,8 +32,8 @@ class Unsafe(IdentifiedSandbox):
     def __init__(
         self,
         workers: Processes | None = None,
-        timeout: PositiveFloat = 5.0,
-        memory_mb: PositiveInt = 2048,
+        timeout: Seconds = 5.0,
+        memory_mb: Mebibytes = 2048,
         output_limit: PositiveInt = 65536,
     ) -> None:
         """Starts nothing yet.

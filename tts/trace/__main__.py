@@ -6,7 +6,6 @@ the recorded choice: there should be none. The exit status is 1 if one does.
 
 from __future__ import annotations
 
-import argparse
 import sys
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from rich.text import Text
 from rich.tree import Tree
 
 from tts.cli.failures import print_error
+from tts.core.arguments import Parser
 from tts.core.errors import UserError
 from tts.core.terminal import Terminal
 from tts.core.tree import ROOT, Node, choose, load_tree, tree_path
@@ -55,9 +55,9 @@ def _number(value: float | None) -> str:
     return "-" if value is None else f"{value:.3f}"
 
 
-def parser() -> argparse.ArgumentParser:
+def parser() -> Parser:
     """Returns the command's parser."""
-    parser = argparse.ArgumentParser(prog="tts trace", description=__doc__)
+    parser = Parser(prog="tts trace", description=__doc__)
     parser.add_argument("folder", type=Path, metavar="RUN_DIR")
     parser.add_argument("problems", nargs="*", metavar="PROBLEM", help="ids of the problems to show")
     return parser

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
-import json
 import re
 import sys
 from collections.abc import Sequence
@@ -16,9 +14,11 @@ from rich.measure import Measurement
 from rich.table import Table
 
 from tts.cli.failures import print_error
+from tts.core.arguments import Parser
 from tts.core.errors import UserError
 from tts.core.json import Summary
 from tts.core.terminal import Terminal
+from tts.files.objects import read_object
 from tts.judge.tables import FIGURES, amounts, defined, headed, interval, per_cent
 
 _COSTS = ("tokens in", "tokens out", "code runs", "TFLOP", "wall s")
@@ -42,7 +42,7 @@ def runs_below(folder: Path) -> list[Run]:
     """
     found = []
     for path in sorted(folder.rglob("summary.json")):
-        summary = json.loads(path.read_text("utf-8"))
+        summary = read_object(path)
         overrides = path.parent / ".hydra" / "overrides.yaml"
         if "count_weighted" in summary:
             found.append(Run([str(one) for one in OmegaConf.load(overrides)] if overrides.is_file() else [], summary))
@@ -71,9 +71,9 @@ def names(runs: Sequence[Run]) -> list[str]:
     return short if len(set(short)) == len(set(full)) else full
 
 
-def parser() -> argparse.ArgumentParser:
+def parser() -> Parser:
     """Returns the command's parser."""
-    parser = argparse.ArgumentParser(prog="tts judge curve", description=__doc__)
+    parser = Parser(prog="tts judge curve", description=__doc__)
     parser.add_argument("folder", type=Path, help="a sweep's directory (hydra.sweep.dir; by default multirun/judge)")
     return parser
 
