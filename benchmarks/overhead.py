@@ -27,6 +27,7 @@ from tts.engines.generating import Completion, Request, Sampling
 from tts.engines.metered import MeteredGenerator
 from tts.engines.seeded import SeededSampler
 from tts.evaluation.runner import Runner
+from tts.evaluation.solving import Solving
 from tts.runtime.guards import CheckedVerifier, LimitedPolicy
 from tts.tasks.grading import MathGrader
 from verifiers.base import BaseVerifier
@@ -125,7 +126,7 @@ async def searched(strategy: SearchStrategy, count: int) -> tuple[int, float]:
         return await strategy.search(problem, policy, verifier, grader)
 
     with tempfile.TemporaryDirectory(dir=IN_MEMORY) as folder:
-        runner = Runner(search, grader, Path(folder), 64, BUDGET)
+        runner = Runner(Solving(search, grader, 64), Path(folder), BUDGET)
         started = time.process_time()
         await runner.run(problems(count), {})
         spent = time.process_time() - started

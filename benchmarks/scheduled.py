@@ -26,6 +26,7 @@ from tts.engines.generating import Engine, Sampling
 from tts.engines.seeded import SeededSampler
 from tts.engines.simulated import SimulatedEngine
 from tts.evaluation.runner import Runner
+from tts.evaluation.solving import Solving
 from tts.runtime.guards import CheckedVerifier, LimitedPolicy
 from tts.sandbox.none import NoExecution
 from tts.tasks.arithmetic import ArithmeticTask
@@ -141,7 +142,8 @@ async def search(cell: Cell, schedule: str, engines: Mapping[Role, Engine], limi
         return result
 
     with tempfile.TemporaryDirectory() as folder:
-        runner = Runner(solve, grader, Path(folder), 1 if schedule == "loop" else PROBLEMS)
+        work = Solving(solve, grader, 1 if schedule == "loop" else PROBLEMS)
+        runner = Runner(work, Path(folder))
         clock = asyncio.get_running_loop().time
         began = clock()
         outcome = await runner.run(islice(ArithmeticTask().problems(), cell.problems), {})

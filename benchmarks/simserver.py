@@ -11,10 +11,11 @@ r"""An OpenAI-compatible server that serves the simulated engine in real time, f
 
 The server needs the same task (`task=...`) as the client, as the source of right answers.
 
-Routes: GET /v1/models, /health, /stats (statistics of the GPUs, and this process's CPU time); POST /v1/completions and
-/v1/chat/completions (n, seed, stop, include_stop_str_in_output, max_tokens, logprobs, ...; no streams), /tokenize, /score (a
-cheap reward model: `prompts` and `answers` to a score per step, one forward pass per answer), /reset (idle GPUs, empty
-caches). The options set which share of the requests to the POST routes under /v1 and to /score fails, and how.
+Routes: GET /v1/models, /health, /stats (statistics of the GPUs, and this process's CPU time), /metrics (as of vLLM); POST
+/v1/completions and /v1/chat/completions (n, seed, stop, include_stop_str_in_output, max_tokens, logprobs, ...; no streams),
+/tokenize, /score (a cheap reward model: `prompts` and `answers` to a score per step, one forward pass per answer), /reset
+(idle GPUs, empty caches). The options set which share of the requests to the POST routes under /v1 and to /score fails, and
+how.
 """
 
 from __future__ import annotations
@@ -130,7 +131,7 @@ class Connection(asyncio.Protocol):
             status, answer = refusal(_STATUS[fault], "simulated")
         else:
             status, answer = await self._server.answer(method, path, body)
-        data = json.dumps(answer).encode()
+        data = (answer if isinstance(answer, str) else json.dumps(answer)).encode()
         retry = "Retry-After: 0\r\n" if status == HTTPStatus.TOO_MANY_REQUESTS else ""
         head = (
             f"HTTP/1.1 {status.value} {status.phrase}\r\nContent-Type: application/json\r\n"

@@ -18,7 +18,7 @@ from tts.engines.simulated import SimulatedEngine
 from tts.engines.simulated.writer import dice, last_mark
 
 Body = dict[str, Any]
-Answer = tuple[HTTPStatus, Body]
+Answer = tuple[HTTPStatus, Body | str]
 
 _MARKED = re.compile(r"(?:\n\n)+")
 
@@ -34,9 +34,11 @@ class SimulatedServer:
         self.engine = engine
         self.requests = 0
         self.connections = 0
+        self.running = 0
         self.routes: dict[tuple[str, str], Callable[[Body], Awaitable[Answer]]] = {
             ("GET", "/health"): self._health,
             ("GET", "/stats"): self._stats,
+            ("GET", "/metrics"): self._metrics,
             ("GET", "/v1/models"): self._models,
             ("POST", "/reset"): self._reset,
             ("POST", "/tokenize"): self._tokenize,
@@ -69,6 +71,18 @@ class SimulatedServer:
             "connections": self.connections,
             "cpu_s": time.process_time(),
         }
+
+    async def _metrics(self, _: Body) -> Answer:
+        """Answers as vLLM does, as far as there is something to tell."""
+        stats = self.engine.stats
+        told = {
+            "num_requests_running": self.running,
+            "num_requests_waiting": 0,
+            "prefix_cache_queries_total": stats.prompt_tokens,
+            "prefix_cache_hits_total": stats.cached_prompt_tokens,
+        }
+        model = f'{{engine="0",model_name="{self.engine.name}"}}'
+        return HTTPStatus.OK, "".join(f"vllm:{name}{model} {float(value)}\n" for name, value in told.items())
 
     async def _reset(self, _: Body) -> Answer:
         await self.engine.close()
@@ -114,7 +128,11 @@ class SimulatedServer:
         # Without a seed, samples differ between requests, but the same sequence of requests gives the same samples.
         first = self.requests << 8 if body.get("seed") is None else body["seed"]
         request = Request(prompt, sampling, tuple(range(first, first + (body.get("n") or 1))))
-        return sorted([c async for c in self.engine.generate(request)], key=lambda c: c.index)
+        self.running += 1
+        try:
+            return sorted([c async for c in self.engine.generate(request)], key=lambda c: c.index)
+        finally:
+            self.running -= 1
 
     def _reply(self, kind: str, choices: list[Body], completions: list[list[Completion]]) -> Body:
         prompt = sum(several[0].prompt_tokens for several in completions)
