@@ -17,10 +17,10 @@ from typing import Any
 import pytest
 
 from tests.engines.server import completion, serve
+from tests.signals import ROOT, begun, heeded, signalled
 
 pytestmark = pytest.mark.integration
 
-ROOT = Path(__file__).resolve().parents[2]
 TTS = (sys.executable, "-c", "import sys; from tts.cli.main import main; sys.exit(main())")
 ENVIRONMENT = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
 
@@ -53,6 +53,7 @@ def running(arguments: list[str], folder: Path, run: Path) -> Iterator[subproces
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=heeded,
     )
     try:
         wait(lambda: started.poll() is not None or lines(run) >= 3)
@@ -126,7 +127,9 @@ def test_a_sweep_names_itself(tmp_path: Path, command: list[str]) -> None:
     sweep = tmp_path / "sweep"
     arguments = [*command, "-m", f"hydra.sweep.dir={sweep}", "seed=0,1"]
     line = [*TTS, "search", *arguments]
-    started = subprocess.Popen(line, cwd=tmp_path, env=ENVIRONMENT, stderr=subprocess.PIPE, text=True)
+    started = subprocess.Popen(
+        line, cwd=tmp_path, env=ENVIRONMENT, stderr=subprocess.PIPE, text=True, preexec_fn=heeded
+    )
     wait(lambda: started.poll() is not None or any(lines(path.parent) >= 3 for path in sweep.glob("*/results.jsonl")))
     started.send_signal(signal.SIGTERM)
     _, said = started.communicate()
@@ -149,3 +152,16 @@ def test_nohup_survives_a_hangup(tmp_path: Path, command: list[str]) -> None:
     started.send_signal(signal.SIGHUP)
     assert started.wait() == 0
     assert (state(run), lines(run)) == ("finished", 20)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("times", [1, 3])
+@pytest.mark.parametrize("after", [0.0, 0.7, 2.5])
+def test_signals_at_any_time_end_it_without_a_traceback(
+    tmp_path: Path, number: signal.Signals, times: int, after: float
+) -> None:
+    with begun("search", f"hydra.run.dir={tmp_path / 'run'}") as started:
+        status, said = signalled(started, number, times, after)
+    assert status in (128 + number, -number)  # its modules are imported; with the second it may be leaving them
+    assert "Traceback" not in said
+    assert "Fatal" not in said

@@ -17,6 +17,7 @@ import pytest
 
 import tts
 from tests import program
+from tests.signals import heeded
 from tts.core import Problem
 from tts.core.events import Chosen, Sampled, Spent, listening
 from verifiers.base import BaseVerifier
@@ -169,13 +170,10 @@ except KeyboardInterrupt:
 @pytest.mark.integration
 @pytest.mark.parametrize("call", ["call()", pytest.param("asyncio.run(inside())", marks=pytest.mark.slow)])
 def test_ctrl_c_keeps_what_was_finished_and_frees_the_rest(tmp_path: Path, call: str) -> None:
-    def heed() -> None:  # who runs the tests in the background may have had the signal ignored
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
-
     command = [sys.executable, "-c", INTERRUPTED.format(call=call)]
     environment, pipe = {**os.environ, "PYTHONPATH": str(ROOT)}, subprocess.PIPE
     with subprocess.Popen(
-        command, cwd=tmp_path, env=environment, stdout=pipe, stderr=pipe, text=True, preexec_fn=heed
+        command, cwd=tmp_path, env=environment, stdout=pipe, stderr=pipe, text=True, preexec_fn=heeded
     ) as process:
         results, deadline = tmp_path / "run" / "results.jsonl", time.monotonic() + 200
         while (

@@ -13,6 +13,7 @@ import pytest
 
 from tests import program
 from tests.judge.helpers import results, rows, summary, write
+from tests.signals import heeded
 
 pytestmark = pytest.mark.integration
 
@@ -37,16 +38,13 @@ def test_an_ended_run_goes_on_where_it_was(tmp_path: Path, ending: signal.Signal
     overrides = [f"task.path={data}", *SLOW, "in_flight.problems=2"]
     path = tmp_path / "run/results.jsonl"
 
-    def heed() -> None:  # who runs the tests in the background may have had the signal ignored
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
-
     process = subprocess.Popen(
         [sys.executable, *command(tmp_path, *overrides)],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        preexec_fn=heed,
+        preexec_fn=heeded,
     )
     deadline = time.monotonic() + 120
     while not (path.exists() and path.read_bytes().count(b"\n") >= 20):

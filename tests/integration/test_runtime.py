@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from tests import program
+from tests.signals import heeded
 
 pytestmark = pytest.mark.integration
 
@@ -134,12 +135,9 @@ def test_ctrl_c_keeps_and_sums_up_what_was_finished(tmp_path: Path) -> None:
         folder, "clock=real", "in_flight.problems=3", "policy.engine.tick_base=0.002", "verifier.engine.tick_base=0.001"
     )
 
-    def heed() -> None:  # who runs the tests in the background may have had the signal ignored
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
-
     pipe = subprocess.PIPE
     with subprocess.Popen(
-        [sys.executable, *run], cwd=ROOT, stdout=pipe, stderr=pipe, text=True, preexec_fn=heed
+        [sys.executable, *run], cwd=ROOT, stdout=pipe, stderr=pipe, text=True, preexec_fn=heeded
     ) as process:
         deadline = time.monotonic() + 120
         while time.monotonic() < deadline and not (folder.joinpath("results.jsonl").exists() and records(folder)):

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import sys
 from pathlib import Path
 
 import pytest
 
+from tests.signals import ROOT
 from tts.core.errors import UserError
 from tts.sandbox import supervisor
 from tts.sandbox.base import SandboxError
@@ -61,6 +63,25 @@ async def test_lost_zygote_is_replaced(way: signal.Signals, monkeypatch: pytest.
     assert (await chain.run("print(x)")).stdout == "1\n"
     assert (await sandbox.run("print(2)")).stdout == "2\n"
     await sandbox.close()
+
+
+async def test_a_zygote_whose_owner_dies_while_it_starts_ends_in_silence() -> None:
+    code = """if True:
+        import asyncio, os
+        from tts.sandbox.jail import Jail
+
+        async def main():
+            asyncio.ensure_future(Jail(workers=2).start())
+            await asyncio.sleep(0.1)
+            os._exit(0)
+
+        asyncio.run(main())
+    """
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", code), env={**os.environ, "PYTHONPATH": str(ROOT)}, stderr=asyncio.subprocess.PIPE
+    )
+    said = await process.communicate()  # until the zygotes, which hold stderr too, have ended
+    assert (process.returncode, said[1]) == (0, b"")
 
 
 @pytest.mark.parametrize("losses", [1, 2, 3])

@@ -10,6 +10,8 @@ import sys
 import threading
 from pathlib import Path
 
+from tests.signals import heeded
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -24,6 +26,7 @@ class Process:
             env=environment,
             stderr=subprocess.PIPE,
             text=True,
+            preexec_fn=heeded,
         )
         self.lines: list[str] = []
         self.port = 0

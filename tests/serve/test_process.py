@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import re
 import signal
 import socket
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -22,7 +19,8 @@ pytest.importorskip("uvicorn", reason="the extra serve is not installed")
 openai = pytest.importorskip("openai", reason="OpenAI's client is not installed")
 
 import tts  # noqa: E402
-from tests.serve.process import ROOT, Process  # noqa: E402
+from tests.serve.process import Process  # noqa: E402
+from tests.signals import begun, signalled  # noqa: E402
 from tts.cli.main import main  # noqa: E402
 
 pytestmark = pytest.mark.integration
@@ -180,17 +178,27 @@ def test_a_server_that_cannot_work_does_not_start(
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-@pytest.mark.parametrize("times", [1, 2])
-@pytest.mark.parametrize("after", [0.5, 2.0])
-def test_signals_while_it_begins_end_it_without_a_traceback(number: signal.Signals, times: int, after: float) -> None:
-    code = "import sys; from tts.cli.main import main; sys.exit(main())"
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-    line = [sys.executable, "-c", code, "serve", "port=0"]
-    process = subprocess.Popen(line, env=environment, stderr=subprocess.PIPE, text=True)
-    time.sleep(after)
-    for _ in range(times):
-        process.send_signal(number)
-        time.sleep(0.05)
-    said = process.communicate(timeout=60)[1]
-    assert process.returncode in (0, 128 + number, -number)  # it listens already, loads, or its modules are imported
+@pytest.mark.parametrize("times", [1, 3])
+@pytest.mark.parametrize("after", [0.0, 1.5])
+def test_signals_at_any_time_end_it_without_a_traceback(number: signal.Signals, times: int, after: float) -> None:
+    with begun("serve", "port=0") as process:
+        status, said = signalled(process, number, times, after)
+    assert status in (0, 128 + number, -number)  # it listens already, loads, or its modules are imported
     assert "Traceback" not in said
+
+
+def test_a_second_signal_ends_it_at_once(tmp_path: Path) -> None:
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / "slow.yaml").write_text(SLOW)
+    server = Process("--config-dir", str(tmp_path), "models=slow", "limits.grace=600")
+    with openai.OpenAI(base_url=server.url, api_key="none", max_retries=0) as client, ThreadPoolExecutor(1) as pool:
+        asked = pool.submit(client.chat.completions.create, model="best-of-64", messages=ASKED)
+        while running(client) < 1:
+            time.sleep(0.01)
+        server.process.send_signal(signal.SIGTERM)
+        while not any("at once" in line for line in server.lines):
+            time.sleep(0.01)
+        assert server.end(signal.SIGTERM) == 128 + signal.SIGTERM
+        with pytest.raises(openai.APIConnectionError):
+            asked.result(60)
+    assert not any("Traceback" in line for line in server.lines)

@@ -61,11 +61,23 @@ def _run(config_name: str, jobs: Jobs, footprint: Footprint, arguments: Sequence
     arguments = flags_first([quoted(argument) for argument in arguments])
     sys.argv[1:] = arguments  # Hydra reads them there
     interruption = jobs.host.interruption
+    with interruption.heard():
+        try:
+            return _status(config_name, jobs, footprint, arguments)
+        finally:
+            with interruption.ending(lambda: None), suppress(SystemExit):  # of a task: asyncio raises it again
+                jobs.host.close()
+
+
+def _status(config_name: str, jobs: Jobs, footprint: Footprint, arguments: Sequence[str]) -> int:
+    interruption = jobs.host.interruption
     try:
-        check_flags(arguments)
-        check_options(CONF / f"{config_name}.yaml", arguments)
-        with interruption.heard(), expected(jobs.sweep, footprint):
-            _rounds(hydra.main(version_base="1.3", config_path=str(CONF), config_name=config_name)(jobs), jobs.sweep)
+        with interruption.unmasked():
+            check_flags(arguments)
+            check_options(CONF / f"{config_name}.yaml", arguments)
+            run = hydra.main(version_base="1.3", config_path=str(CONF), config_name=config_name)(jobs)
+            with expected(jobs.sweep, footprint):
+                _rounds(run, jobs.sweep)
     except (UserError, HydraException, OmegaConfBaseException) as error:
         print_error(Terminal(stderr=True), refusal(error))
         jobs.statuses.append(2)
@@ -96,9 +108,6 @@ def _run(config_name: str, jobs: Jobs, footprint: Footprint, arguments: Sequence
         else:
             traceback.print_exc()  # here, where secrets are hidden
         jobs.statuses.append(1)
-    finally:
-        with suppress(SystemExit):  # of a task: asyncio raises it again
-            jobs.host.close()
     # A launcher may have run the jobs in other processes.
     failures = jobs.sweep.end()
     if failures:

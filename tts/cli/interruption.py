@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import sys
 import threading
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -17,6 +18,40 @@ _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _SAID: Final = b"\nending in order; the same again ends at once\n"
 
 
+@contextmanager
+def once() -> Iterator[None]:
+    """Lets Ctrl-C raise KeyboardInterrupt once while its body runs; after it the next ends the process at once.
+
+    The interpreter would print a traceback for one that comes while it acts on the first. What is raised in a finaliser or
+    the like reaches nobody, and is not printed: see `Interruption.told`.
+    """
+    before, report = signal.getsignal(signal.SIGINT), sys.unraisablehook
+    if threading.current_thread() is not threading.main_thread() or before is not signal.default_int_handler:
+        yield
+        return
+
+    def hear(number: int, _: FrameType | None) -> None:
+        signal.signal(number, signal.SIG_DFL)
+        raise KeyboardInterrupt
+
+    def ignored(lost: sys.UnraisableHookArgs) -> None:
+        if not issubclass(lost.exc_type, KeyboardInterrupt):
+            report(lost)
+
+    signal.signal(signal.SIGINT, hear)
+    sys.unraisablehook = ignored
+    try:
+        yield
+    except Exception as error:
+        if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
+            raise KeyboardInterrupt from error  # which a library has replaced
+        raise
+    finally:
+        sys.unraisablehook = report
+        if signal.getsignal(signal.SIGINT) is hear:
+            signal.signal(signal.SIGINT, before)
+
+
 class Interruption:
     """Ends a command that is told to.
 
@@ -26,7 +61,7 @@ class Interruption:
 
     def __init__(self) -> None:
         self._signal: int | None = None
-        self._task: asyncio.Task[object] | None = None
+        self._end: Callable[[], object] = _raise
         self._last: Callable[[], object] = lambda: None
 
     @property
@@ -41,7 +76,10 @@ class Interruption:
 
     @contextmanager
     def heard(self) -> Iterator[None]:
-        """Hears signals while its body runs; those that the process ignores (`nohup`) stay ignored."""
+        """Hears signals while its body runs; those that the process ignores (`nohup`) stay ignored.
+
+        After one that was heard the process is about to end, and the next ends it at once.
+        """
         if threading.current_thread() is not threading.main_thread():
             yield
             return
@@ -53,7 +91,18 @@ class Interruption:
             yield
         finally:
             for number, handler in before.items():
-                signal.signal(number, handler)
+                ended = self.told and handler is not signal.SIG_IGN
+                signal.signal(number, signal.SIG_DFL if ended else handler)
+
+    @contextmanager
+    def unmasked(self) -> Iterator[None]:
+        """Raises KeyboardInterrupt for what its body raises after a signal: libraries replace it by errors of theirs."""
+        try:
+            yield
+        except Exception as error:
+            if self.told:
+                raise KeyboardInterrupt from error
+            raise
 
     @contextmanager
     def leaving(self, last: Callable[[], object]) -> Iterator[None]:
@@ -69,11 +118,24 @@ class Interruption:
 
     async def cancelling(self, job: Awaitable[T]) -> T:
         """Awaits a job that the first signal cancels."""
-        self._task = asyncio.current_task()
-        try:
+        task, loop = asyncio.current_task(), asyncio.get_running_loop()
+        assert task is not None  # the loop is running
+
+        def cancel() -> None:
+            task.cancel()
+            loop.call_soon_threadsafe(lambda: None)  # it may be waiting for input
+
+        with self.ending(cancel):
             return await job
+
+    @contextmanager
+    def ending(self, end: Callable[[], object]) -> Iterator[None]:
+        """Has the first signal call `end`, from the handler, while its body runs."""
+        before, self._end = self._end, end
+        try:
+            yield
         finally:
-            self._task = None
+            self._end = before
 
     def _hear(self, number: int, _: FrameType | None) -> None:
         if self._signal is not None:
@@ -84,8 +146,8 @@ class Interruption:
         self._signal = number
         with suppress(OSError):
             os.write(2, _SAID)
-        if self._task is None:
-            raise KeyboardInterrupt
-        self._task.cancel()
-        # The loop may be waiting for input.
-        self._task.get_loop().call_soon_threadsafe(lambda: None)
+        self._end()
+
+
+def _raise() -> None:
+    raise KeyboardInterrupt

@@ -135,7 +135,8 @@ class Jobs:
     def _guarded(self, config: Config, identity: str, folder: Path, console: Console, errors: ErrorLog) -> int:
         """Runs a job; in a sweep, its failure does not stop the others."""
         try:
-            return self._run_job(self.host, config, identity, folder, console)
+            with self.host.interruption.unmasked():
+                return self._run_job(self.host, config, identity, folder, console)
         except OSError as error:
             return _told(error, console)
         except Exception as error:

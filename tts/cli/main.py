@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from importlib import import_module
 
 from tts.cli.hiding import without_secrets
+from tts.cli.interruption import once
 from tts.cli.output import lasting_output
 from tts.config.packages import order
 from tts.core.errors import UserError
@@ -60,7 +61,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command and returns its exit status."""
     with lasting_output() as lost:
         try:
-            status = _run(list(sys.argv[1:] if arguments is None else arguments))
+            with once():
+                status = _run(list(sys.argv[1:] if arguments is None else arguments))
         except KeyboardInterrupt:  # before or after the part that ends in order
             status = 128 + signal.SIGINT
         except UserError as error:

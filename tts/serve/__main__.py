@@ -40,7 +40,7 @@ def main(arguments: Sequence[str]) -> int:
             raise UserError(f"{override}: a setting is written key=value; tts serve --help shows more")
     interruption = Interruption()
     try:
-        with interruption.heard():
+        with interruption.heard(), interruption.unmasked():
             return _serve(given.overrides, given.config_dir, given.check, interruption)
     except (KeyboardInterrupt, asyncio.CancelledError):  # while models are loaded; later the server hears signals
         return interruption.status
@@ -62,7 +62,9 @@ def _serve(overrides: Sequence[str], folder: Path | None, check: bool, interrupt
 
         asyncio.run(show(settings))
         return 0
-    asyncio.run(interruption.cancelling(run(settings)))
+    if interruption.told:  # and nobody was reached
+        raise KeyboardInterrupt
+    asyncio.run(interruption.cancelling(run(settings, interruption)))
     return 0
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import logging
-import signal
 import socket
 import sys
 from collections.abc import Iterator, Sequence
@@ -20,6 +19,7 @@ from annotated_types import Interval
 from fastapi import FastAPI
 
 from tts.cli.hiding import without_secrets
+from tts.cli.interruption import Interruption
 from tts.config.build import Config, build
 from tts.core.annotations import fit
 from tts.core.errors import UserError
@@ -36,7 +36,6 @@ from tts.serve.limits import ServerLimits
 from tts.serve.recording import Recording
 from tts.serve.service import Service
 
-_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _BACKLOG = 2048
 """Connections that wait to be taken, as uvicorn's own sockets have."""
 _LAST_S = 30.0
@@ -129,8 +128,12 @@ def endpoints(settings: Settings, runtime: Runtime, recording: Recording | None 
     return app, service
 
 
-async def run(settings: Settings) -> None:
+async def run(settings: Settings, interruption: Interruption) -> None:
     """Serves until a signal comes.
+
+    Args:
+        settings: What it serves, and how.
+        interruption: Hears signals; who is already served when one comes is answered.
 
     Raises:
         UserError: A model cannot work, or the address is taken.
@@ -138,7 +141,7 @@ async def run(settings: Settings) -> None:
     kept = nullcontext() if settings.record is None else Recording(settings.record)
     async with Runtime(config_dir=settings.folder) as runtime:
         with kept as recording, listening(settings.host, settings.port) as listener:
-            await _run(settings, runtime, recording, listener)
+            await _run(settings, runtime, recording, listener, interruption)
 
 
 def listening(host: str, port: int) -> socket.socket:
@@ -162,12 +165,18 @@ def listening(host: str, port: int) -> socket.socket:
     return listener
 
 
-async def _run(settings: Settings, runtime: Runtime, recording: Recording | None, listener: socket.socket) -> None:
+async def _run(
+    settings: Settings,
+    runtime: Runtime,
+    recording: Recording | None,
+    listener: socket.socket,
+    interruption: Interruption,
+) -> None:
     app, service = endpoints(settings, runtime, recording)
     with without_secrets(await service.catalogue.check()):
         _log_to_stderr()
         await service.catalogue.start()
-        await _serve(app, service, settings, listener)
+        await _serve(app, service, settings, listener, interruption)
 
 
 def _log_to_stderr() -> None:
@@ -175,7 +184,9 @@ def _log_to_stderr() -> None:
     logging.getLogger("tts.serve.access").setLevel(logging.INFO)
 
 
-async def _serve(app: FastAPI, service: Service, settings: Settings, listener: socket.socket) -> None:
+async def _serve(
+    app: FastAPI, service: Service, settings: Settings, listener: socket.socket, interruption: Interruption
+) -> None:
     config = uvicorn.Config(
         app,
         settings.host,
@@ -186,7 +197,7 @@ async def _serve(app: FastAPI, service: Service, settings: Settings, listener: s
         lifespan="off",
         timeout_graceful_shutdown=int(settings.limits.grace + _LAST_S) + _WRITE_S,
     )
-    await _Server(config, service.admission, settings.limits.grace).serve([listener])
+    await _Server(config, service.admission, settings.limits.grace, interruption).serve([listener])
 
 
 class _Server(uvicorn.Server):
@@ -196,26 +207,23 @@ class _Server(uvicorn.Server):
         config: Uvicorn's settings.
         admission: Admits searches.
         grace: Seconds to finish.
+        interruption: Hears signals.
     """
 
-    def __init__(self, config: uvicorn.Config, admission: Admission, grace: float) -> None:
+    def __init__(self, config: uvicorn.Config, admission: Admission, grace: float, interruption: Interruption) -> None:
         super().__init__(config)
-        self._admission, self._grace = admission, grace
+        self._admission, self._grace, self._interruption = admission, grace, interruption
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
         """Hears signals; uvicorn's own would kill the process with them before the runtime is closed."""
         loop = asyncio.get_running_loop()
-        before = {number: signal.getsignal(number) for number in _SIGNALS}
-        heard = [number for number in _SIGNALS if before[number] is not signal.SIG_IGN]  # as by nohup
-        for number in heard:
-            loop.add_signal_handler(number, self.handle_exit, number, None)
-        try:
+
+        def stop() -> None:
+            self.should_exit = True
+
+        with self._interruption.ending(lambda: loop.call_soon_threadsafe(stop)):
             yield
-        finally:
-            for number in heard:
-                loop.remove_signal_handler(number)
-                signal.signal(number, before[number])  # a signal ends at once what is left to close
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Says where it listens, once it does."""

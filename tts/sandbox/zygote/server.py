@@ -120,7 +120,12 @@ def main() -> NoReturn:
     inherited = int(sys.argv[1])
     control = socket.socket(fileno=os.dup(inherited))  # the lowest free number, which children certainly close
     os.close(inherited)
-    config: Config = json.loads(sys.argv[2])
+    with contextlib.suppress(ConnectionError):  # the supervisor is gone
+        _serve(control, json.loads(sys.argv[2]))
+    os._exit(0)
+
+
+def _serve(control: socket.socket, config: Config) -> None:
     try:
         layers, kit = _prepare(config)
     except lockdown.RefusedError as refusal:
@@ -128,9 +133,7 @@ def main() -> NoReturn:
         sys.exit(1)
     if config["probe"]:
         control.send(json.dumps({"layers": layers}).encode())
-        os._exit(0)
+        return
     server = Server(control, kit)
     control.send(json.dumps({"layers": layers}).encode())
-    with contextlib.suppress(ConnectionError):  # the supervisor is gone
-        server.serve()
-    os._exit(0)
+    server.serve()
