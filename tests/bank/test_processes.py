@@ -91,10 +91,10 @@ async def test_what_was_given_up_is_free_for_other_processes(tmp_path: Path) -> 
 
 def test_pruning_while_runs_are_on_takes_nothing_from_them(tmp_path: Path) -> None:
     path = tmp_path / "bank.sqlite"
-    workers = [worker(path, number, rounds=3) for number in range(2)]
+    workers = [worker(path, number, rounds=6) for number in range(2)]
     pruned = 0
     while any(process.poll() is None for process in workers):
-        time.sleep(0.1)
+        time.sleep(0.02)
         if path.is_file():
             with closing(store.Store(path)) as opened:
                 pruned += prune(opened, older_than=0)

@@ -110,6 +110,27 @@ def test_a_value_that_names_nothing_is_told_before_any_cell(recorded: list[str],
     assert line.startswith("error: verifier=orcle: no such option; did you mean oracle?")
 
 
+@pytest.mark.parametrize(
+    ("sweep", "says"),
+    [
+        (["search=glob(zz*)"], "search=glob(zz*): it stands for no value"),
+        (["search.n=1,2", "seed=range(5,5)"], "seed=range(5,5): it stands for no value"),
+        (["seed=range(0,1e8)"], "seed=range(0,1e8): more than 100,000 cells"),
+        (["seed=range(0,1000)", "search.n=range(1,102)"], "search.n=range(1,102): more than 100,000 cells"),
+        (["+hydra.sweeper.params.seed='1,2'"], "+hydra.sweeper.params.seed='1,2': a mapping of Hydra's that is null"),
+        (["hydra.sweeper.params={seed:1}"], "hydra.sweeper.params={seed:1}: a mapping of Hydra's that is null"),
+    ],
+)
+def test_a_sweep_of_no_cells_or_too_many_is_refused(
+    sweep: list[str], says: str, recorded: list[str], tmp_path: Path
+) -> None:
+    status, said = run(tmp_path / "run", "tts", "-m", *recorded, *sweep)
+    assert status == 2
+    (line,) = said.splitlines()
+    assert line.startswith(f"error: {says}")
+    assert list((tmp_path / "run").iterdir()) == []
+
+
 def test_a_cell_that_cannot_be_composed_keeps_no_other_from_running(recorded: list[str], tmp_path: Path) -> None:
     status, said = run(tmp_path / "run", "tts", "-m", *recorded, "seed=0,${nowhere},1")
     assert status == 2

@@ -122,6 +122,8 @@ def test_kept_fields_are_metadata(tmp_path: Path) -> None:
         (b'["question"]', ["object"]),
         (b'{"id": 2, "question": "?", "answer": 1}', ["id '2'", "a.jsonl:3"]),
         (b"9" * 5000, ["unusable JSON"]),
+        (b'{"question": "?", "answer": 1, "answer": 2}', ["'answer' is there twice"]),
+        (b'{"question": "?", "answer": 1, "more": [{"a": 1, "a": 1}]}', ["'a' is there twice"]),
         (b"[" * 100_000, ["JSON"]),
     ],
 )

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from itertools import islice
 from pathlib import Path
 
 from hydra._internal.core_plugins.basic_launcher import BasicLauncher
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.utils import JobReturn, JobStatus, configure_log, filter_overrides, setup_globals
 from hydra.errors import HydraException
 from hydra.plugins.plugin import Plugin
@@ -23,6 +25,8 @@ from tts.cli.composition import Composer
 from tts.cli.jobs import Jobs
 from tts.core.errors import UserError
 
+_CELLS = 100_000
+"""Of one sweep; they are composed, checked and listed before the first is run."""
 _TOLD = 5
 """Cells that cannot run, of which the reason is told beforehand."""
 _log = logging.getLogger(__name__)
@@ -36,6 +40,26 @@ class Grid(BasicSweeper):
         super().setup(hydra_context=hydra_context, task_function=task_function, config=config)
         assert isinstance(task_function, Jobs)  # the command's, which registered these classes
         self._jobs = task_function
+
+    def sweep(self, arguments: list[str]) -> object:
+        """Runs the sweep.
+
+        Raises:
+            UserError: It has no cells, or too many.
+            HydraException: An override is wrong.
+        """
+        assert self.hydra_context is not None
+        parser = OverridesParser.create(config_loader=self.hydra_context.config_loader)
+        cells = 1
+        for override in parser.parse_overrides([*self._parse_config(), *arguments]):
+            if override.is_discrete_sweep():
+                values = sum(1 for _ in islice(override.sweep_string_iterator(), _CELLS + 1))
+                if not values:
+                    raise UserError(f"{override.input_line}: it stands for no value; the sweep has no cells")
+                cells *= values
+            if cells > _CELLS:
+                raise UserError(f"{override.input_line}: more than {_CELLS:,} cells; sweep over fewer values")
+        return super().sweep(arguments)
 
     def validate_batch_is_legal(self, batch: Sequence[Sequence[str]]) -> None:
         """Tells, before the first cell is run, which cells cannot run; the others are run nevertheless.

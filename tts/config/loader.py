@@ -79,6 +79,9 @@ class Loader(ConfigLoaderImpl):
             raise
         except (ValueError, TypeError, OSError) as error:  # Hydra's own, for options that are no names of files
             raise UserError(f"these options cannot be composed: {error}") from None
+        except (AttributeError, AssertionError) as error:  # OmegaConf's own, where a typed mapping is null
+            parts = ", ".join(override for override in overrides if re.match(r"\+*hydra\.(?!mode=)", override))
+            raise UserError(f"{parts}: a mapping of Hydra's that is null is set in a file, not here") from error
         check_hydra(config.hydra, overrides)
         return config
 

@@ -99,7 +99,8 @@ def _array(path: Path, file: BinaryIO) -> Iterator[tuple[str, Json]]:
 
 def _parse(path: Path, first_line: int, content: bytes) -> Json:
     try:
-        row: Json = json.loads(content.decode("utf-8-sig" if first_line == 1 else "utf-8"))
+        text = content.decode("utf-8-sig" if first_line == 1 else "utf-8")
+        row: Json = json.loads(text, object_pairs_hook=_unique)
     except UnicodeDecodeError as error:
         line = first_line + content.count(b"\n", 0, error.start)
         raise UserError(f"{path}:{line}: not UTF-8: byte {content[error.start]:#04x}; save the file as UTF-8") from None
@@ -109,3 +110,11 @@ def _parse(path: Path, first_line: int, content: bytes) -> Json:
     except (ValueError, RecursionError) as error:  # numbers with thousands of digits, brackets nested a thousand deep
         raise UserError(f"{path}:{first_line}: unusable JSON: {error}") from None
     return row
+
+
+def _unique(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
+    fields = dict(pairs)
+    if len(fields) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise ValueError(f"{next(name for name in names if names.count(name) > 1)!r} is there twice")
+    return fields
