@@ -3,34 +3,12 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from rich.console import Console
-
-    from tts.cli.host import Host
-    from tts.config.build import Config
+from tts.cli.configured import Configured
 
 CONFIG = "config"
 """The primary configuration."""
-
-
-def main(arguments: Sequence[str]) -> int:
-    """Runs the command and returns its exit status."""
-    # Only after the import order is fixed: `python -m` puts the current directory first.
-    from tts.cli.command import command
-
-    return command(CONFIG, run_job, arguments, overwrites=True)
-
-
-def run_job(host: Host, config: Config, identity: str, folder: Path, console: Console) -> int:
-    """Runs one job; its imports are done here, only when needed."""
-    from tts.cli.search_command import run_search
-
-    return run_search(host, config, identity, folder, console)
-
+main = Configured(CONFIG, "tts.cli.search_command.run_search", overwrites=True)
 
 if __name__ == "__main__":
     from tts.cli.main import main as tts
