@@ -12,7 +12,7 @@ from tts.core.errors import UserError
 from tts.core.json import JsonObject
 from tts.core.settings import inside
 from tts.core.verifier import Verifier
-from tts.engines.base import asks_server, report_of
+from tts.engines.base import report_of
 from tts.engines.metered import MeteredEngine
 from tts.judge.record import VerdictRow, record
 from tts.judge.threshold import Threshold
@@ -20,7 +20,7 @@ from tts.runtime.choices import Choices
 from tts.runtime.contracts import VERIFIER
 from tts.runtime.executor import BaseWork
 from tts.runtime.guards import CheckedVerifier
-from tts.runtime.parts import bank_of, build_role, check_engines, check_sizes, engines_of, problems_in_flight
+from tts.runtime.parts import bank_of, build_role, check_engines, engines_of, problems_in_flight, start_parts
 from tts.runtime.resources import Resources
 from tts.sandbox.base import Sandbox
 from tts.tasks.labelled import LabelledSolution
@@ -61,11 +61,7 @@ class JudgeWork(BaseWork):
         Raises:
             UserError: A model, a server or the sandbox is not available.
         """
-        await self.resources.start(self.engines, self.used_sandbox)
-        check_sizes(self.engines, self.budget)
-        if any(asks_server(engine) for engine in self.engines.values()):
-            # What a server can do is known only now that it has been asked.
-            self.check()
+        await start_parts(self.resources, self.engines, self.used_sandbox, self.budget, self.check)
         return {
             "sandbox": [] if self.used_sandbox is None else list(self.used_sandbox.layers),
             "engines": {place: report_of(engine) for place, engine in self.engines.items()},

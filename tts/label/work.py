@@ -13,7 +13,7 @@ from tts.core.json import JsonObject
 from tts.core.policy import Policy
 from tts.core.settings import inside
 from tts.core.verifier import Verifier
-from tts.engines.base import asks_server, report_of
+from tts.engines.base import report_of
 from tts.engines.metered import MeteredEngine
 from tts.evaluation.doubts import Doubts
 from tts.label.checks import check_engine, check_fit
@@ -25,7 +25,7 @@ from tts.label.sampling import Sampling
 from tts.runtime.contracts import GRADER, POLICY, VERIFIER
 from tts.runtime.executor import BaseWork
 from tts.runtime.guards import CheckedVerifier, LimitedPolicy
-from tts.runtime.parts import bank_of, build_role, check_engines, check_sizes, engines_of, problems_in_flight
+from tts.runtime.parts import bank_of, build_role, check_engines, engines_of, problems_in_flight, start_parts
 from tts.runtime.resources import Resources
 from tts.sandbox.base import Sandbox
 
@@ -80,11 +80,7 @@ class LabelWork(BaseWork):
         Raises:
             UserError: A model, a server or the sandbox is not available.
         """
-        await self.resources.start(self.engines, self.used_sandbox)
-        check_sizes(self.engines, self.budget)
-        if any(asks_server(engine) for engine in self.engines.values()):
-            # What a server can do is known only now that it has been asked.
-            self.check()
+        await start_parts(self.resources, self.engines, self.used_sandbox, self.budget, self.check)
         return {"engines": {place: report_of(engine) for place, engine in self.engines.items()}}
 
     async def do(self, problem: Problem) -> ProblemRow:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import cast
 
 from tts.budget import Budget, Role
@@ -14,7 +15,6 @@ from tts.core.policy import Policy
 from tts.core.settings import inside
 from tts.core.strategy import SearchStrategy
 from tts.core.verifier import Verifier
-from tts.engines.base import asks_server
 from tts.engines.metered import MeteredEngine
 from tts.runtime.capabilities import check_aggregates, check_needs
 from tts.runtime.choices import Choices
@@ -25,12 +25,12 @@ from tts.runtime.parts import (
     build_role,
     check_engines,
     check_groups,
-    check_sizes,
     engines_of,
     own_parts,
     problems_in_flight,
     role_of,
     roles_of,
+    start_parts,
 )
 from tts.runtime.resources import Resources
 from tts.runtime.simulations import Simulation, simulations
@@ -130,11 +130,8 @@ class Composition:
         Raises:
             UserError: A model, a server or the sandbox is not available, or a limit in FLOPs cannot be enforced.
         """
-        await resources.start(self.used_engines, self.used_sandbox)
-        check_sizes(self.used_engines, self.budget)
-        if any(asks_server(engine) for engine in self.used_engines.values()):
-            # What a server can do is known only now that it has been asked.
-            self.check(unused=False)
+        check = partial(self.check, unused=False)
+        await start_parts(resources, self.used_engines, self.used_sandbox, self.budget, check)
 
     def check(self, *, unused: bool = True) -> None:
         """Checks strategy, policy and verifier against each other and against their engines.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Annotated, cast
 
 from tts.bank import Bank
@@ -15,7 +15,7 @@ from tts.core.policy import Policy
 from tts.core.setting_error import nearest, refused
 from tts.core.settings import NonNegativeFloat, OneOf, PositiveInt, Text, inside
 from tts.core.verifier import Verifier
-from tts.engines.base import BaseEngine
+from tts.engines.base import BaseEngine, asks_server
 from tts.engines.metered import MeteredEngine, metered
 from tts.runtime.clocks import CLOCKS
 from tts.runtime.resources import Resources
@@ -204,8 +204,32 @@ def check_engines(config: Config, engines: Mapping[str, MeteredEngine], budget: 
             )
 
 
-def check_sizes(engines: Mapping[str, MeteredEngine], budget: Budget) -> None:
-    """Raises UserError if a limit in FLOPs cannot be enforced; sizes are known once an engine is started."""
+async def start_parts(
+    resources: Resources,
+    engines: Mapping[str, MeteredEngine],
+    sandbox: Sandbox | None,
+    budget: Budget,
+    check: Callable[[], object],
+) -> None:
+    """Starts the sandbox and loads the models; checks what is known only then.
+
+    Args:
+        resources: They belong to it.
+        engines: By the place they serve.
+        sandbox: None if no code is run.
+        budget: The limits.
+        check: Checks that the parts fit their engines: what a server can do is known only once it has been asked.
+
+    Raises:
+        UserError: A model, a server or the sandbox is not available, or a limit in FLOPs cannot be enforced.
+    """
+    await resources.start(engines, sandbox)
+    _check_sizes(engines, budget)
+    if any(asks_server(engine) for engine in engines.values()):
+        check()
+
+
+def _check_sizes(engines: Mapping[str, MeteredEngine], budget: Budget) -> None:
     for place, engine in engines.items():
         if engine.parameters is None and budget.limits("flops"):
             raise UserError(f"budget.*.flops: the size of '{engine.name}' is not known; set {place}.engine.parameters")

@@ -10,11 +10,11 @@ from tts.config.build import Config, build
 from tts.core.json import JsonObject
 from tts.core.rationale import Rationale, Writer
 from tts.core.settings import inside
-from tts.engines.base import asks_server, report_of
+from tts.engines.base import report_of
 from tts.engines.metered import MeteredEngine
 from tts.runtime.contracts import WRITER
 from tts.runtime.executor import BaseWork
-from tts.runtime.parts import bank_of, build_role, check_engines, check_sizes, engines_of, problems_in_flight
+from tts.runtime.parts import bank_of, build_role, check_engines, engines_of, problems_in_flight, start_parts
 from tts.runtime.resources import Resources
 from tts.sandbox.base import Sandbox
 from tts.synthesize.items import Item
@@ -52,11 +52,8 @@ class SynthesisWork(BaseWork):
         Raises:
             UserError: A model, a server or the sandbox is not available.
         """
-        await self.resources.start(self.engines, self.sandbox if self.writer.runs_code else None)
-        check_sizes(self.engines, self.budget)
-        if any(asks_server(engine) for engine in self.engines.values()):
-            # What a server can do is known only now that it has been asked.
-            self.check()
+        sandbox = self.sandbox if self.writer.runs_code else None
+        await start_parts(self.resources, self.engines, sandbox, self.budget, self.check)
         return {"engines": {place: report_of(engine) for place, engine in self.engines.items()}}
 
     async def do(self, item: Item) -> RationaleRow:
