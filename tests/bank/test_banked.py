@@ -273,3 +273,15 @@ async def test_names_that_are_no_text_are_kept_as_they_can_be(tmp_path: Path) ->
 def test_what_is_no_path_is_told(path: str) -> None:
     with pytest.raises(BankError, match=r"name another file in bank\.path"):
         Resources().bank(path)
+
+
+async def test_who_no_longer_waits_for_what_is_stored_stops_nothing() -> None:
+    with fresh() as bank:
+        engine = BankedEngine(Writer(), bank)
+        for number in range(100):
+            await complete(engine, Request(f"p {number}", seeds=(1, 2, 3)))
+            waiting = asyncio.create_task(bank.flush())
+            await asyncio.sleep(0)
+            waiting.cancel()
+        async with asyncio.timeout(60):
+            await bank.flush()

@@ -182,7 +182,7 @@ class FileStore:
                 if result.claim is not None:
                     self._claims.release(*result.claim)
             for item in items:
-                if isinstance(item, Future):
+                if isinstance(item, Future) and item.set_running_or_notify_cancel():  # who waited may be gone
                     item.set_result(None)
             if items[-1] is None:
                 store.close()
