@@ -7,7 +7,7 @@ Runs in the grading process.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import sympy
@@ -26,6 +26,30 @@ _POINTS = tuple(
         (-2617, -1621, -3187, -1087, -2221, -829),
     )
 )
+_FAR_POINTS = tuple(
+    tuple(sign * scale * number for number in _POINTS[0]) for scale, sign in ((10, 1), (10, -1), (3000, 1), (3000, -1))
+)
+"""For formulas that are put together of several: |x - 9| is 9 - x at all points that are close to 0."""
+_INTEGER_POINTS = ((2, 6, 4, 10, 8, 12), (3, -4, 5, 9, -7, 11), (-6, 8, 10, -2, 4, 14))
+_COMPLEX_POINTS = tuple(
+    tuple(number + sympy.I * next_ for number, next_ in zip(point, point[1:] + point[:1], strict=True))
+    for point in _POINTS[:2]
+)
+_COMPLEX_NAMES = ("z", "w")
+_PIECES = (
+    Abs,
+    sympy.Max,
+    sympy.Min,
+    sympy.floor,
+    sympy.ceiling,
+    sympy.sign,
+    sympy.arg,
+    sympy.asin,
+    sympy.acos,
+    sympy.atan,
+)
+_STEPS = (sympy.floor, sympy.ceiling)
+_PARTS = (Abs, sympy.re, sympy.im, sympy.arg)
 _FEWEST_POINTS = 3
 _CONSTANTS = {"e": sympy.E, "i": sympy.I, r"\pi": sympy.pi, r"\infty": sympy.oo}
 
@@ -137,7 +161,10 @@ def _equal_numbers(one: Formula, other: Formula) -> bool | None:
 
 def _agree(one: Expr, other: Expr) -> bool | None:
     values = _values(one, other)  # before any arithmetic, which works out the largest powers
-    if any(not _near(first, second) for first, second in values):
+    apart = [first - second for first, second in values if not _near(first, second)]
+    if apart and all(Abs(difference) < _CLOSE for difference in apart):  # one side is 0, or nearly
+        return True if sympy.simplify(one - other) == 0 else None
+    if apart:
         return False
     return True if len(values) >= _FEWEST_POINTS or sympy.simplify(one - other) == 0 else None
 
@@ -148,7 +175,7 @@ def _values(one: Expr, other: Expr) -> list[tuple[Expr, Expr]]:
     if len(variables) > len(_POINTS[0]):
         return []
     found = []
-    for point in _POINTS:
+    for point in _points(one, other, variables):
         place = dict(zip(variables, point, strict=False))
         first, second = (_value(expression, place) for expression in (one, other))
         if all(value.is_number and value.is_finite for value in (first, second)):
@@ -156,9 +183,26 @@ def _values(one: Expr, other: Expr) -> list[tuple[Expr, Expr]]:
     return found
 
 
+def _points(one: Expr, other: Expr, variables: Sequence[Symbol]) -> Iterator[tuple[Expr, ...]]:
+    yield from _POINTS
+
+    def has(*kinds: type[Expr]) -> bool:
+        return bool(one.has(*kinds) or other.has(*kinds))
+
+    roots = any(power.exp.is_Rational and power.exp.q % 2 == 0 for side in (one, other) for power in side.atoms(Pow))
+    if roots or has(*_PIECES):
+        yield from _FAR_POINTS
+    if has(*_STEPS):
+        yield from _INTEGER_POINTS
+    if has(*_PARTS) and any(variable.name[0] in _COMPLEX_NAMES for variable in variables):
+        yield from _COMPLEX_POINTS
+
+
 def _value(expression: Expr, place: dict[Symbol, Rational]) -> Expr:
     """Returns a value; what has no variables is left as it is, since sympy would work out powers that were not to be."""
-    return (expression.subs(place) if expression.free_symbols else expression).evalf(DIGITS)
+    value = (expression.subs(place) if expression.free_symbols else expression).evalf(DIGITS)
+    # Where all digits cancel, sympy cannot compare what is left.
+    return Integer(0) if value.is_Float and not value.is_comparable else value
 
 
 _CLOSE = Float(10) ** -(DIGITS - 15)
@@ -189,6 +233,17 @@ def _factorial(value: Expr) -> Expr:
     if isinstance(value, Integer) and value > 20000:
         return sympy.factorial(value, evaluate=False)
     return sympy.factorial(value)
+
+
+def _of_integers(name: str) -> Callable[..., Expr]:
+    """Returns a function of integers; of variables it is left as it is: sympy would take them for polynomials."""
+
+    def function(*values: Expr) -> Expr:
+        if any(value.free_symbols for value in values):
+            return Function(name)(*sorted(values, key=str))
+        return getattr(sympy, name)(*values)
+
+    return function
 
 
 def _quotient(top: Expr, bottom: Expr) -> Expr:
@@ -222,8 +277,8 @@ _OPERATIONS: dict[str, Callable[..., Expr]] = {
     "call": lambda name, *args: Function(str(name))(*args),
     "max": sympy.Max,
     "min": sympy.Min,
-    "gcd": sympy.gcd,
-    "lcm": sympy.lcm,
+    "gcd": _of_integers("gcd"),
+    "lcm": _of_integers("lcm"),
     "Re": sympy.re,
     "Im": sympy.im,
     "arg": sympy.arg,

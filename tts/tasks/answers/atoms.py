@@ -8,8 +8,9 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from tts.tasks.answers.building import negative, product
-from tts.tasks.answers.cursor import RefusedError
-from tts.tasks.answers.names import ACCENTS, ALIASES, AXES, CALLED, CONSTANTS, FUNCTIONS, INVERSES, LETTERS, OF_MANY
+from tts.tasks.answers.calls import EXPECTATIONS, is_called
+from tts.tasks.answers.cursor import RefusedError, is_differential
+from tts.tasks.answers.names import ACCENTS, ALIASES, AXES, CONSTANTS, FUNCTIONS, INVERSES, LETTERS, OF_MANY
 from tts.tasks.answers.nodes import MINUS_ONE, TWO, Apply, Group, Matrix, Node, Number, Several, Symbol, latex
 from tts.tasks.answers.tokens import Token
 
@@ -20,7 +21,6 @@ _MATRICES = frozenset(["pmatrix", "bmatrix", "matrix", "Bmatrix", "smallmatrix",
 _FENCES = {"lfloor": ("rfloor", "floor"), "lceil": ("rceil", "ceil"), "lvert": ("rvert", "abs")}
 _OPENING, _CLOSING = {"(": "(", "[": "[", "]": "("}, {")": ")", "]": "]", "[": ")"}
 """Brackets of points and intervals; open ones may be turned round: ]0, 1[."""
-_DIFFERENTIALS = frozenset(["dx", "dy", "dz", "dt", "du", "dr"])
 _ORDINALS = frozenset(["st", "nd", "rd", "th"])
 _REALS = Group("(", (negative(Symbol(r"\infty")), Symbol(r"\infty")), ")")
 _TEN = Number(Fraction(10))
@@ -73,7 +73,7 @@ def _word(parser: Expressions, token: Token) -> Node:
         return Symbol(CONSTANTS[name])
     if len(name) == 1:
         return _symbol(parser, rf"\mathbf{{{name}}}" if token.bold and name in AXES else name)
-    if name in _DIFFERENTIALS:
+    if is_differential(token):
         raise parser.refused()
     if name in _ORDINALS and not token.blank:
         raise RefusedError
@@ -87,13 +87,15 @@ def _word(parser: Expressions, token: Token) -> Node:
 def _symbol(parser: Expressions, name: str) -> Node:
     """Reads a symbol's subscript and primes, which are part of its name, and its arguments where it is called."""
     if parser.take("_"):
-        name += f"_{{{latex(parser.argument(digits=False))}}}"
+        name += f"_{{{_spelled(parser) or latex(parser.argument(digits=False))}}}"
     while parser.take("'"):
         name += "'"
     ahead = parser.ahead
-    if name[0] in CALLED and parser.sees("(") and ahead is not None and not ahead.blank:
+    if parser.sees("(") and ahead is not None and not ahead.blank and is_called(name, parser):
         parser.next()
         return Apply("call", (Symbol(name), *parser.items(")")))
+    if name in EXPECTATIONS and parser.take("["):
+        return Apply("call", (Symbol(name), *parser.items("]")))
     return Symbol(name)
 
 
@@ -106,7 +108,9 @@ def _command(parser: Expressions, token: Token) -> Node:
     if name in LETTERS:
         return _symbol(parser, rf"\{name}")
     if name in ACCENTS:
-        inner = latex(parser.argument())
+        inner = _spelled(parser) or latex(parser.argument())
+        if name == "overline" and len(inner) == 2 and inner.isupper():  # a segment, from either end
+            inner = "".join(sorted(inner))
         if (name, inner) == ("mathbb", "R") and not parser.sees("^", "_"):
             return _REALS
         axis = name in ("hat", "vec") and inner.removeprefix(r"\mathbf{").removesuffix("}")
@@ -117,6 +121,14 @@ def _command(parser: Expressions, token: Token) -> Node:
         parser.expect(closing, "command")
         return Apply(function, (inside,))
     raise parser.refused()
+
+
+def _spelled(parser: Expressions) -> str:
+    """Reads letters in braces that are no product, as in the names of vectors and digits; empty where there are none."""
+    ahead = parser.peek(3)
+    if [token.text for token in ahead][::2] != ["{", "}"] or ahead[1].kind != "word" or len(ahead[1].text) < 2:
+        return ""
+    return [parser.next() for _ in ahead][1].text
 
 
 def _fraction(parser: Expressions) -> Node:

@@ -12,6 +12,7 @@ from tts.tasks.answers.alternatives import spelled_out
 from tts.tasks.answers.building import negative, product, total
 from tts.tasks.answers.exact import exact, rounded, terminates, written_decimal
 from tts.tasks.answers.logic import Verdict, either, every, matched
+from tts.tasks.answers.naming import by_name, names_alike, names_differ, signs_alike
 from tts.tasks.answers.nodes import (
     Apply,
     Choice,
@@ -27,8 +28,9 @@ from tts.tasks.answers.nodes import (
     Text,
     latex,
 )
-from tts.tasks.answers.relations import interval, is_name, larger_and_smaller, named, value
+from tts.tasks.answers.relations import interval, is_closed, is_name, larger_and_smaller, named, value
 from tts.tasks.answers.residues import NoResidueError, identical
+from tts.tasks.answers.sets import is_set, members, only
 from tts.tasks.answers.units import same_unit
 
 
@@ -48,9 +50,6 @@ class Algebra(Protocol):
         """Returns whether math-verify finds two answers in LaTeX the same."""
 
 
-_SETS = frozenset(["union", "intersection", "without"])
-
-
 @dataclass(frozen=True)
 class Comparison:
     """Compares answers.
@@ -65,7 +64,12 @@ class Comparison:
         """Returns whether an answer is the reference's; None where that cannot be said."""
         if reference == answer:
             return True
-        return self._same(_only(spelled_out(reference)), _only(spelled_out(answer)))
+        ones, others = spelled_out(reference), spelled_out(answer)
+        pairs = ((ones, reference), (others, answer))
+        both_signs = any(isinstance(new, Several) and not isinstance(old, Several | Relation) for new, old in pairs)
+        if both_signs and any(isinstance(node, Group) for node in (reference, answer)):
+            return False  # \pm 3 is no point
+        return self._same(only(ones), only(others))
 
     def _same(self, reference: Node, answer: Node) -> Verdict:
         if reference == answer:
@@ -90,6 +94,11 @@ class Comparison:
                 return self._unread(reference, answer)
             case (Text(), _) | (_, Text()):
                 return False
+            case (Group("(", items, ")"), Apply("call", (Symbol(name), *point))) | (
+                Apply("call", (Symbol(name), *point)),
+                Group("(", items, ")"),
+            ) if name.isupper():  # A(1, 2) is a point with its name
+                return len(items) > 1 and self._in_order(items, point)
             case (Group(), Group()):
                 brackets = (reference.opening, reference.closing) == (answer.opening, answer.closing)
                 return self._in_order(reference.items, answer.items) if brackets else False
@@ -97,7 +106,7 @@ class Comparison:
                 shapes = [[len(row) for row in matrix.rows] for matrix in (reference, answer)]
                 cells = [[cell for row in matrix.rows for cell in row] for matrix in (reference, answer)]
                 return shapes[0] == shapes[1] and reference.kind == answer.kind and self._in_order(*cells)
-        if any(isinstance(node, Apply) and node.name in _SETS for node in (reference, answer)):
+        if any(is_set(node) for node in (reference, answer)):
             return self._sets(reference, answer)
         if any(isinstance(node, Group | Matrix) for node in (reference, answer)):
             return False
@@ -114,8 +123,8 @@ class Comparison:
         if names[0] is not None and names[1] is not None:
             one, other = names[0][0], names[1][0]
             # f(x) = 2x is y = 2x: either names the value; but two variables are two.
-            if one == other or {type(one), type(other)} == {Apply, Symbol}:
-                return self._same(names[0][1], names[1][1])
+            if one == other or names_alike(one, other) or names_alike(other, one):
+                return signs_alike(reference, answer) and self._same(names[0][1], names[1][1])
         ranges = interval(reference), interval(answer)
         if isinstance(ranges[0], Group) and isinstance(ranges[1], Group):
             variables = [[side for side in relation.sides if is_name(side)] for relation in (reference, answer)]
@@ -133,31 +142,52 @@ class Comparison:
     def _relation(self, relation: Relation, other: Node, any_name: bool) -> Verdict:
         described = interval(relation)
         if described != relation:
-            return self._same(_only(described), other)
+            return self._same(only(described), other)
         said = value(relation, any_name)
+        if said is not None and relation.signs[-1] == r"\approx" and len(relation.sides) > 1:
+            return self._approximated(relation, said, other, any_name)
+        if is_closed(relation.sides[0]) and said is None and set(relation.signs) == {"="}:
+            said = relation.sides[-1] if self._same(relation.sides[0], relation.sides[-1]) else None
         if said is None:
-            return self._unread(relation, other) if isinstance(other, Group | Opaque) or _is_set(other) else False
+            return self._unread(relation, other) if isinstance(other, Group | Opaque) or is_set(other) else False
         return self._same(other, said) if any_name else self._same(said, other)
+
+    def _approximated(self, relation: Relation, said: Node, other: Node, any_name: bool) -> Verdict:
+        """Compares a value, and its approximation where it is one: x = 1/3, or about 0.33."""
+        before = relation.sides[-2]
+        near = written_decimal(said) or (said if isinstance(said, Number) else None)
+        if near is None or not is_closed(before):
+            return self._same(other, said) if any_name else self._same(said, other)
+        half = Fraction(1, 10 ** (near.decimals or 0))
+        low, high = near.value - half, near.value + half
+        exactly = exact(before)
+        close = low <= exactly < high if exactly is not None else self.algebra.between(before, low, high)
+        if not close:
+            return close
+        return either(self._same(*((other, side) if any_name else (side, other))) for side in (before, said))
 
     def _lists(self, reference: Node, answer: Node) -> Verdict:
         ranges = interval(reference), interval(answer)
         if ranges != (reference, answer):
             return self._same(*ranges)
         if isinstance(reference, Several) and isinstance(answer, Several):
-            ones, others = _members(reference), _members(answer)
-            if _names_differ(reference) != _names_differ(answer) or reference.labelled or answer.labelled:
+            ones, others = members(reference), members(answer)
+            if names_differ(reference) != names_differ(answer) or reference.labelled or answer.labelled:
                 return not (reference.braces or answer.braces) and self._in_order(ones, others)
             return matched(ones, others, self._same)
         several, other = (reference, answer) if isinstance(reference, Several) else (answer, reference)
         assert isinstance(several, Several)
+        name = named(other) if isinstance(other, Relation) else None
+        if name is not None and isinstance(name[1], Several):  # S = {1, 2}
+            return self._same(*((reference, name[1]) if several is reference else (name[1], answer)))
         if not isinstance(other, Group | Opaque) and not several.braces:
             # A list of one element, or one that says the same in several ways: 5/4, or 1.25.
             return every(self._same(item, other) for item in several.items)
         if isinstance(other, Group) and not several.braces:
             # A point or an interval may be given without its parentheses, in order.
-            named_alike = any(isinstance(item, Relation) for item in several.items) and not _names_differ(several)
+            named_alike = any(isinstance(item, Relation) for item in several.items) and not names_differ(several)
             round_ones = other.opening + other.closing == "()" and not named_alike
-            return round_ones and self._in_order(several.items, other.items)
+            return round_ones and self._in_order(by_name(several.items), other.items)
         return self._unread(reference, answer) if isinstance(other, Opaque) else False
 
     def _quantities(self, reference: Node, answer: Node) -> Verdict:
@@ -230,13 +260,10 @@ class Comparison:
     def _ratios(self, ones: Sequence[Node], others: Sequence[Node]) -> Verdict:
         if len(ones) != len(others):
             return False
+        if any(exact(part) == 0 for part in (*ones, *others)):  # a product with it says nothing
+            return self._in_order(ones, others)
         crossed = ((product((a, others[0])), product((b, ones[0]))) for a, b in zip(ones, others, strict=True))
         return every(self._same(*pair) for pair in crossed)
-
-
-def _only(node: Node) -> Node:
-    """Returns the element of a set of one, which may be given without its braces."""
-    return node.items[0] if isinstance(node, Several) and node.braces and len(node.items) == 1 else node
 
 
 def _plain(opaque: Opaque) -> str:
@@ -246,25 +273,6 @@ def _plain(opaque: Opaque) -> str:
 
 _SUCH_THAT = re.compile(r"^(\\\{[^:|]*):")
 _TEXT = re.compile(r"\\text\{([^{}]*)\}")
-
-
-def _members(several: Several) -> tuple[Node, ...]:
-    return tuple(dict.fromkeys(several.items)) if several.braces else several.items
-
-
-def _names_differ(several: Several) -> bool:
-    """Returns whether a list names its elements, each differently: then their order is theirs no more."""
-    names = [named(item) for item in several.items if isinstance(item, Relation)]
-    return len({_letter(name[0]) for name in names if name is not None}) > 1
-
-
-def _letter(name: Node) -> Node:
-    """Returns a name without its subscript: x_1 and x_2 are the values of x, in any order."""
-    return Symbol(name.name.partition("_")[0]) if isinstance(name, Symbol) else name
-
-
-def _is_set(node: Node) -> bool:
-    return isinstance(node, Apply) and node.name in _SETS
 
 
 def _differ_at_sight(reference: Node, answer: Node) -> bool:

@@ -21,6 +21,8 @@ _OTHERWISE = words(
     "infinitely undefined modulus remainder mods multiple naturals reals"
 )
 """Words that change what a number before them says, or that may."""
+_SAME = words("full whole extra additional consecutive school total metric American")
+"""Words before a unit that leave it what it is."""
 _TAIL = words("left total altogether remaining each apiece all overall")
 _PLURALS = words(
     "people children men women feet teeth mice geese fish sheep deer cattle police oxen dice data students' media "
@@ -48,15 +50,38 @@ def counted(tokens: Sequence[Token], one: bool) -> str | None:
         return None
     while len(words) > 1 and words[-1] in _TAIL:
         words = words[:-1]
-    words = _before(words, "per", "a", "an", "every", "each")
-    head = _before(words, "of")
+    thing = _before(words, "per", "a", "an", "every", "each")
+    rate = f" /{_singular(words[-1])}" if len(thing) < len(words) else ""
+    head = _before(thing, "of")
     if not head or len(head) > 3 or not all(len(word) > 2 and word.isascii() and word.isalpha() for word in head):
         return None
     noun = head[-1]
+    said = [word for word in head[:-1] if word not in _SAME]
+    rate = (" " + " ".join(thing[len(head) :]) if len(thing) > len(head) else "") + rate
     if noun in UNITS:
-        return UNITS[noun]
+        return " ".join([*said, UNITS[noun]]) + rate
     plural = noun in _PLURALS or (noun.endswith("s") and not noun.endswith("ss") and len(noun) > 3)
-    return f"{_singular(noun)}s" if plural or one else None
+    return " ".join([*said, f"{_singular(noun)}s"]) + rate if plural or one else None
+
+
+def same_things(one: str, other: str) -> bool:
+    """Returns whether things may be the same, of which one answer says more: apples, red apples, apples a day.
+
+    Of a measure every word counts but what is measured: light years are no years.
+    """
+    things = [name.partition(" of ") for name in (one, other)]
+    measures = any(thing.partition(" /")[0].rpartition(" ")[2] in _MEASURES for thing, _, _ in things)
+    if measures:
+        return things[0][0] == things[1][0] and "" in (things[0][2], things[1][2])
+    ones, others = (set(name.split()) for name in (one, other))
+    return (ones <= others or others <= ones) and _noun(one) == _noun(other)
+
+
+def _noun(thing: str) -> str:
+    return thing.partition(" of ")[0].partition(" /")[0].rpartition(" ")[2]
+
+
+_MEASURES = frozenset(UNITS.values()) - {"piece"}
 
 
 def _before(words: list[str], *marks: str) -> list[str]:

@@ -12,7 +12,7 @@ DEEPEST = 60
 """Nested brackets, exponents and the like; deeper is no answer."""
 _READ_BY_MATH_VERIFY = words(
     "frac sqrt pm mp le ge ne lt gt approx in cup cap setminus cdot times div sum prod int iint iiint oint lim binom to "
-    "partial infty emptyset pi alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi rho sigma tau "
+    "infty emptyset pi alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi rho sigma tau "
     "upsilon phi chi psi omega Gamma Delta Theta Lambda Xi Pi Sigma Upsilon Phi Psi Omega sin cos tan cot sec csc arcsin "
     "arccos arctan arccot sinh cosh tanh coth ln lg log exp gcd lcm max min det mathbb lfloor rfloor lceil rceil lvert "
     "rvert langle rangle choose overline circ"
@@ -47,7 +47,7 @@ class Cursor:
         self._tokens = list(tokens)
         self._place = 0
         self._depth = 0
-        self.formula = all(map(_is_readable, tokens)) and _is_balanced(tokens)
+        self.formula = all(map(_is_readable, tokens)) and _is_balanced(tokens) and not _is_derivative(tokens)
 
     @property
     def ahead(self) -> Token | None:
@@ -121,6 +121,16 @@ def _is_balanced(tokens: Sequence[Token]) -> bool:
         if depth < 0:
             return False
     return depth == 0
+
+
+def is_differential(token: Token) -> bool:
+    """Returns whether two letters are a differential: dx."""
+    return token.kind == "word" and len(token.text) == 2 and token.text[0] == "d" and not token.upright
+
+
+def _is_derivative(tokens: Sequence[Token]) -> bool:
+    """Returns whether there are differentials but no integral: math-verify takes dy/dx for 0."""
+    return any(map(is_differential, tokens)) and not any("int" in token.text for token in tokens)
 
 
 def _is_readable(token: Token) -> bool:

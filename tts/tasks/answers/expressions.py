@@ -8,7 +8,7 @@ from tts.tasks.answers.atoms import read_atom
 from tts.tasks.answers.building import joined, negative, product, total
 from tts.tasks.answers.cursor import Cursor, RefusedError
 from tts.tasks.answers.names import CONSTANTS
-from tts.tasks.answers.nodes import ZERO, Apply, Group, Node, Number, Symbol
+from tts.tasks.answers.nodes import ZERO, Apply, Group, Node, Number, Several, Symbol
 from tts.tasks.answers.tokens import Kind, Token
 from tts.tasks.answers.vocabulary import words
 
@@ -84,7 +84,8 @@ class Expressions(Cursor):
     def _term(self) -> Node:
         factors, divided = [self._signed()], False
         while self.ahead is not None:
-            if self.sees("times", kind="command") and (_is_vector(factors[-1]) or (self.behind and self.behind.bold)):
+            vectors = _is_vector(factors[-1]) or (self.behind and self.behind.bold)
+            if self.sees("times", kind="command") and (vectors or isinstance(factors[-1], Several | Group)):
                 raise RefusedError  # no product of numbers
             if self._takes_product_sign():
                 factors.append(self._signed())
@@ -127,8 +128,12 @@ class Expressions(Cursor):
     def power(self) -> Node:
         """Reads an atom with what stands behind and above it."""
         base = self._postfix(read_atom(self))
+        raised = False
         while self._takes_power_sign():
+            if raised:  # 2^3^2: from the left, or from the right?
+                raise RefusedError
             base = self._postfix(self._raised(base))
+            raised = isinstance(base, Apply) and base.name == "pow"
         return base
 
     def _takes_power_sign(self) -> bool:
@@ -154,8 +159,8 @@ class Expressions(Cursor):
     def _postfix(self, node: Node) -> Node:
         while True:
             if self.take("!"):
-                if self.sees("!"):
-                    raise self.refused()
+                if self.sees("!"):  # a double factorial, which math-verify reads as two
+                    raise RefusedError
                 node = Apply("factorial", (node,))
             elif self.take("degree", kind="command"):
                 node = Apply("degree", (node,))

@@ -17,7 +17,7 @@ _THOUGHTS = ("think", "thinking", "thought", "reasoning")
 _HASHES = re.compile(r"^####(?!#)[ \t]*(\S[^\n]*)$", re.MULTILINE)
 
 _EMPHASIS = r"(?:\*|_|`|\"|'|</?(?:b|strong|i|em)>)*+"
-_OPENING = r"(?:\s|\*|_|`|ˋ|\\\[|\\\(|\$\$|</?(?:b|strong|i|em)>|<br ?/?>)*(?=\S)"
+_OPENING = r"(?:\s|\*|_|`|ˋ|\\\[|\\\(|\$\$|</?(?:b|strong|i|em)>|<br ?/?>|(?<=\n)[->][ \t])*(?=\S)"
 _NAMES = (
     r"(?:final[ \t]+|correct[ \t]+)?answers?|correct[ \t]+(?:option|choice)|正确(?:答案|选项)"
     r"|final[ \t]+results?|r[ée]ponse(?:[ \t]+finale)?|respuesta(?:[ \t]+final)?"
@@ -43,9 +43,18 @@ _STATEMENTS = (
     r"选(?:择|项)?[ \t]*(?:[:：][ \t]*)?(?=[（(]?[A-H](?![a-zA-Z]))",
 )
 _STATEMENT = re.compile("|".join(f"(?:{statement})" for statement in _STATEMENTS), re.IGNORECASE | re.MULTILINE)
-_END_OF_STATEMENT = re.compile(
-    r"\n|,?\s\(?(?:because|since)\b|, as\b|\.[*_`\"'ˋ]*(?:\s|\Z)|。|</?[a-z]+>", re.IGNORECASE
+_STOP = r"\.[*_`\"'ˋ]*"
+_NO_ABBREVIATION = "".join(
+    rf"(?<!\b{word})" for word in ("ft", "in", "lb", "lbs", "oz", "hr", "hrs", "min", "sq", "cu")
 )
+"""Words whose full stop ends no statement that goes on: 5 ft. 3 in."""
+_END_OF_STATEMENT = re.compile(
+    r"\n|,?\s\(?(?:because|since)\b|, (?:as|which)\b|\s(?:and we are|\(see)\b"
+    rf"|{_NO_ABBREVIATION}{_STOP}(?:\s|\Z)|{_STOP}(?:\s(?-i:[A-Z])|\Z)|。|</?[a-z]+>",
+    re.IGNORECASE,
+)
+_NUMBERED = re.compile(r"(?<=\n)1\.[ \t]+[^\n]+(?:\n+[2-9]\.[ \t]+[^\n]+)+")
+_EXCLAIMED = re.compile(r"[^\W\d_]{3}!\s*$")
 _QUOTES = (
     ("**", "**"),
     ("*", "*"),
@@ -111,6 +120,9 @@ def _is_answer(line: str) -> bool:
 
 def _last_statement(text: str) -> str | None:
     start = max((match.end() for match in _STATEMENT.finditer(text)), default=len(text))
+    listed = _NUMBERED.match(text, start)
+    if listed is not None:
+        return ", ".join(_bare(line.split(".", 1)[1]) for line in listed[0].splitlines() if line.strip())
     statement = _END_OF_STATEMENT.split(text[start:], maxsplit=1)[0]
     if r"\boxed" in statement:  # a box that never closes: the text was cut
         return None
@@ -123,6 +135,7 @@ def _bare(statement: str) -> str:
         bare = (
             statement.strip()
             .rstrip(".,;?*` ✓✔✅☑\ufe0f．？")
+            .removesuffix("!" if _EXCLAIMED.search(statement) else "")
             .removesuffix("です")
             .removesuffix("입니다")
             .removesuffix(r"\)")

@@ -21,7 +21,5 @@ LETTERS = words(
 """Commands that are letters."""
 ACCENTS = words("hat vec bar overline tilde dot ddot widetilde mathbb mathcal mathfrak mathscr")
 """Commands that make another letter of a letter."""
-CALLED = frozenset("fghFGHP")
-"""Letters that are functions where a parenthesis follows at once."""
 AXES = frozenset("ijk")
 """Letters that are unit vectors where they are bold or have a hat."""

@@ -138,7 +138,6 @@ TEMPLATES = {
     "log": r"\log_{{{1}}}({0})",
     "mod": r"{0}\pmod{{{1}}}",
     "base": "{0}_{{{1}}}",
-    "call": "{0}({1})",
 }
 """How operations with a notation of their own are written."""
 
@@ -185,6 +184,9 @@ def _(node: Symbol) -> str:
 def _(node: Apply) -> str:
     if node.name in JOINED:
         return JOINED[node.name].join(map(_enclosed, node.args))
+    if node.name == "call":
+        name, *args = map(latex, node.args)
+        return f"{name.rstrip()}({','.join(args)})"  # with a blank it is a factor
     if node.name in TEMPLATES:
         return TEMPLATES[node.name].format(*map(latex, node.args))
     return rf"\{node.name}({','.join(map(latex, node.args))})"

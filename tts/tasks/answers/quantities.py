@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from fractions import Fraction
 
 from tts.tasks.answers.building import product, total
 from tts.tasks.answers.counts import counted
 from tts.tasks.answers.cursor import RefusedError
-from tts.tasks.answers.nodes import Apply, Node, Number, Quantity
+from tts.tasks.answers.nodes import Apply, Group, Matrix, Node, Number, Quantity, Several, Text
 from tts.tasks.answers.tokens import Token
 from tts.tasks.answers.unit_names import UNITS
 from tts.tasks.answers.units import MULTIPLIERS, currency, known_unit
@@ -78,6 +79,12 @@ def _value(tokens: Sequence[Token], parse: _Parse) -> Node:
 
 def _whole_degrees(node: Node) -> Node:
     """Returns degrees as a unit where they are one: not inside a function's argument."""
+    if isinstance(node, Group | Several):
+        return replace(node, items=tuple(map(_whole_degrees, node.items)))
+    if isinstance(node, Matrix):
+        return replace(node, rows=tuple(tuple(map(_whole_degrees, row)) for row in node.rows))
+    if isinstance(node, Apply) and node.name in ("union", "intersection", "without"):
+        return replace(node, args=tuple(map(_whole_degrees, node.args)))
     bare = _without_degrees(node)
     return node if bare == node else Quantity(bare, "degree")
 
@@ -111,10 +118,33 @@ def _unit(tokens: Sequence[Token], parse: _Parse) -> Node | None:
         if unit is None:
             continue
         value = _value(tokens[:place], parse)
+        value = value if optional else _time(value)
         if isinstance(value, Quantity) and (value.unit, unit) not in (("degree", "celsius"), ("degree", "fahrenheit")):
             raise RefusedError
         return Quantity(value.value if isinstance(value, Quantity) else value, unit, optional)
     return None
+
+
+def _time(value: Node) -> Node:
+    """Returns what a ratio is before AM or PM."""
+    if isinstance(value, Apply) and value.name == "ratio" and all(isinstance(arg, Number) for arg in value.args):
+        hours, *rest = (int(arg.value) for arg in value.args if isinstance(arg, Number))
+        return Text(":".join([str(hours), *(f"{part:02}" for part in rest)]))
+    hour, _, minutes = value.words.partition(":") if isinstance(value, Text) else ("", "", "")
+    return Number(Fraction(hour)) if minutes == "00" else value
+
+
+def _clock(tokens: Sequence[Token], parse: _Parse) -> Node | None:
+    """Reads a time: 9:00, 12:05:30; digits behind a colon that begin with 0 are no part of a ratio."""
+    parts = tokens[::2]
+    if not 2 <= len(parts) <= 3 or len(tokens) != 2 * len(parts) - 1 or {token.text for token in tokens[1::2]} != {":"}:
+        return None
+    digits = [part.text for part in parts]
+    if not all(part.isdecimal() for part in digits) or not any(
+        len(part) == 2 and part[0] == "0" for part in digits[1:]
+    ):
+        return None
+    return Text(":".join([str(int(digits[0])), *digits[1:]]))
 
 
 _SIGNS = frozenset(UNITS) | {"Omega"}
@@ -230,4 +260,4 @@ def _temperature(tokens: Sequence[Token], parse: _Parse) -> Node | None:
 
 
 _SCALES = {"C": "celsius", "F": "fahrenheit", "K": "kelvin"}
-_SUFFIXES = (_temperature, _in_words, _base, _remainder, _multiplied, _unit)
+_SUFFIXES = (_clock, _temperature, _in_words, _base, _remainder, _multiplied, _unit)

@@ -26,6 +26,7 @@ from tts.tasks.answers.nodes import (
     latex,
 )
 from tts.tasks.answers.quantities import quantity
+from tts.tasks.answers.relations import between
 from tts.tasks.answers.tokens import Token, spell, tokenize
 
 LONGEST = 2000
@@ -59,9 +60,12 @@ _LABEL = re.compile(
     re.IGNORECASE,
 )
 _CLOCK = re.compile(r"(?<![a-zA-Z])([ap])\.\s?m\.?(?![a-zA-Z])", re.IGNORECASE)
+_GOES_ON = re.compile(r"(?<=,)\s*(?:\.\.\.|…)|(?<=\d)(?:\.\.\.|…)\s*$")
+"""A list or digits that go on; a decimal that repeats is read before."""
 _ENDS = frozenset([("mark", "."), ("mark", ","), ("mark", ";"), ("command", "\\"), ("mark", "\\")])
 _SEPARATORS = frozenset([",", ";", "、", "&", "；"])
-_CONJUNCTIONS = frozenset(["and", "or", "和", "或", "与", "及", "或者", "以及", "und", "oder", "et", "ou", "y"])
+_CONJUNCTIONS = frozenset(["and", "且", "or", "和", "或", "与", "及", "或者", "以及", "und", "oder", "et", "ou", "y"])
+_BOTH = frozenset(["and", "且"])
 _OPENING, _CLOSING = frozenset(["(", "[", "{", r"\{"]), frozenset([")", "]", "}", r"\}"])
 _SIGNS = {"=": "=", "<": "<", ">": ">"}
 _SIGN_COMMANDS = {
@@ -98,6 +102,7 @@ def _understood(plain: str) -> Answer:
 
 def _read(text: str) -> Node:
     text = _CLOCK.sub(lambda match: f" {match[1].upper()}M ", in_latex(text))
+    text = _GOES_ON.sub(r"\\ldots ", text)
     for _ in range(2):
         text = _LABEL.sub("", _unmarked(_FULL_STOP.sub("", text).strip()))
     tokens = _unwrapped(tokenize(text))
@@ -113,6 +118,10 @@ def _read(text: str) -> Node:
     if len(parts) == 1 or any(_has_ellipsis(part) and len(part) > 1 for part in parts):
         return _element(parts[0] if len(parts) == 1 else tokens)
     elements = [_element(part) for part in parts]
+    if len(elements) == 2 and any(token.text.lower() in _BOTH for token in tokens if token.kind == "word"):
+        chained = between(*elements)
+        if chained is not None:
+            return chained
     return Several(tuple(elements), labelled=True) if labelled else _several(elements)
 
 
@@ -257,9 +266,14 @@ def _words(tokens: Sequence[Token]) -> Text | None:
 
 def _is_short_word(text: str) -> bool:
     """Returns whether two or three letters are a word and no product: a name, or yes and no."""
-    return text.lower() in _SHORT_WORDS or (len(text) > 1 and text[0].isupper() and text[1:].islower())
+    return (
+        text.lower() in _SHORT_WORDS
+        or _ROMAN.fullmatch(text) is not None
+        or (len(text) > 1 and text[0].isupper() and text[1:].islower())
+    )
 
 
+_ROMAN = re.compile("[IVX]{2,}")
 _SHORT_WORDS = frozenset(["yes", "no", "odd", "one", "two", "six", "ten", "all", "any", "red"])
 
 

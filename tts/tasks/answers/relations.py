@@ -22,6 +22,7 @@ from tts.tasks.answers.nodes import (
 CONSTANTS = frozenset(["e", "i", r"\pi", r"\infty"])
 INFINITY = Symbol(r"\infty")
 _VALUES = frozenset(["=", r"\approx", r"\equiv", r"\to", r"\implies", r"\cong", r"\sim"])
+_LIKENESSES = frozenset([r"\cong", r"\sim"])
 _ORDERS = {"<": (True, False), ">": (False, False), r"\le": (True, True), r"\ge": (False, True)}
 """Of each sign whether it goes upwards, and whether both sides may be equal."""
 
@@ -33,7 +34,8 @@ def is_name(node: Node) -> bool:
     if isinstance(node, Apply):
         inner = node.args[0] if node.name == "abs" else node
         letters = isinstance(inner, Apply) and inner.name == "mul" and all(_is_capital(arg) for arg in inner.args)
-        return node.name == "call" or letters or (node.name == "abs" and isinstance(inner, Symbol))
+        ratio = node.name == "ratio" and all(map(_is_variable, node.args))
+        return node.name == "call" or letters or ratio or (node.name == "abs" and isinstance(inner, Symbol))
     if isinstance(node, Group):
         return all(isinstance(item, Symbol) and is_name(item) for item in node.items)
     return isinstance(node, Text | Opaque)
@@ -44,6 +46,10 @@ def named(relation: Relation) -> tuple[Node, Node] | None:
     if not _VALUES.issuperset(relation.signs):
         return None
     first, last = relation.sides[0], relation.sides[-1]
+    if any(map(is_name, relation.sides[1:-1])):  # x = y = 0 says more than the value of x
+        return None
+    if _compares_figures(relation):
+        return None
     if is_name(first):
         return first, last
     if is_name(last) and not isinstance(last, Text | Opaque):
@@ -59,15 +65,22 @@ def value(relation: Relation, any_name: bool) -> Node | None:
     if relation.signs == (r"\in",):
         return relation.sides[1]
     last = relation.sides[-1]
-    whole = _VALUES.issuperset(relation.signs) and last != ZERO
-    if _is_closed(relation.sides[0]):  # 3 + 4 = 7, but not 3 + 4 = 8
-        return last if whole and exact(relation.sides[0]) == exact(last) else None
+    whole = _VALUES.issuperset(relation.signs) and last != ZERO and not _compares_figures(relation)
+    if is_closed(relation.sides[0]):  # 3 + 4 = 7, but not 3 + 4 = 8
+        if relation.signs[-1] == r"\approx":
+            return last
+        first = exact(relation.sides[0])
+        return last if whole and first is not None and first == exact(last) else None
     return last if whole and any_name else None
+
+
+def _compares_figures(relation: Relation) -> bool:
+    return not _LIKENESSES.isdisjoint(relation.signs) and not is_closed(relation.sides[-1])
 
 
 def interval(node: Node) -> Node:
     """Returns the interval that an inequality of one variable describes, and other answers as they are."""
-    if isinstance(node, Several) and node.items and all(isinstance(item, Relation) for item in node.items):
+    if isinstance(node, Several) and len(names := {variable(item) for item in node.items}) == 1 and None not in names:
         parts = tuple(map(interval, node.items))
         return Apply("union", parts) if all(isinstance(part, Group) for part in parts) else node
     if not isinstance(node, Relation):
@@ -80,13 +93,35 @@ def interval(node: Node) -> Node:
     sides = list(node.sides) if upwards else list(reversed(node.sides))
     closed = [_ORDERS[sign][1] for sign in (node.signs if upwards else reversed(node.signs))]
     if len(sides) == 2:
-        if _is_variable(sides[0]) and _is_closed(sides[1]):
+        if _is_variable(sides[0]) and is_closed(sides[1]):
             sides, closed = [negative(INFINITY), *sides], [False, *closed]
-        elif _is_variable(sides[1]) and _is_closed(sides[0]):
+        elif _is_variable(sides[1]) and is_closed(sides[0]):
             sides, closed = [*sides, INFINITY], [*closed, False]
-    if len(sides) != 3 or not _is_variable(sides[1]) or not _is_closed(sides[0]) or not _is_closed(sides[2]):
+    if len(sides) != 3 or not _is_variable(sides[1]) or not is_closed(sides[0]) or not is_closed(sides[2]):
         return node
     return Group("[" if closed[0] else "(", (sides[0], sides[2]), "]" if closed[1] else ")")
+
+
+def variable(node: Node) -> Node | None:
+    """Returns the one variable that a relation is about; None where it is none, or about several."""
+    names = list(filter(_is_variable, node.sides)) if isinstance(node, Relation) else []
+    return names[0] if len(names) == 1 else None
+
+
+def between(first: Node, second: Node) -> Node | None:
+    """Returns both inequalities of a variable as one (x > 2 and x < 3), None where they are not two ends of a range."""
+    ends: dict[bool, tuple[Node, str]] = {}
+    for node in (first, second):
+        if not isinstance(node, Relation) or len(node.sides) != 2 or node.signs[0] not in _ORDERS:
+            return None
+        upwards, closed = _ORDERS[node.signs[0]]
+        below = _is_variable(node.sides[0]) == upwards  # the variable is below the other side
+        ends[below] = (node.sides[1] if _is_variable(node.sides[0]) else node.sides[0], r"\le" if closed else "<")
+    name = variable(first)
+    if len(ends) < 2 or name is None or name != variable(second):
+        return None
+    (low, first_sign), (high, second_sign) = ends[False], ends[True]
+    return Relation((first_sign, second_sign), (low, name, high))
 
 
 def larger_and_smaller(relation: Relation) -> tuple[Node, Node, bool | None] | None:
@@ -116,9 +151,10 @@ def _is_capital(node: Node) -> bool:
     return isinstance(node, Symbol) and node.name[0].isupper()
 
 
-def _is_closed(node: Node) -> bool:
+def is_closed(node: Node) -> bool:
+    """Returns whether there are no variables in a formula."""
     if isinstance(node, Symbol):
         return node.name in CONSTANTS
     if isinstance(node, Apply):
-        return all(map(_is_closed, node.args))
-    return isinstance(node, Number | Quantity) and (isinstance(node, Number) or _is_closed(node.value))
+        return all(map(is_closed, node.args))
+    return isinstance(node, Number | Quantity) and (isinstance(node, Number) or is_closed(node.value))

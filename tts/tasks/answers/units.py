@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from tts.tasks.answers.counts import same_things
 from tts.tasks.answers.tokens import Kind, Token
 from tts.tasks.answers.unit_names import UNITS
 from tts.tasks.answers.vocabulary import words
@@ -125,7 +126,7 @@ def _in_line(tokens: Sequence[Token]) -> Sequence[Token]:
 def same_unit(one: str, other: str) -> bool:
     """Returns whether two units may be the same; nameless units (`square units`) are any."""
     bare = {"unit", "unit^2", "unit^3"}
-    return one.lower() == other.lower() or one in bare or other in bare
+    return one.lower() == other.lower() or one in bare or other in bare or same_things(one, other)
 
 
 def _name(token: Token, inside: bool) -> str | None:
