@@ -102,7 +102,7 @@ async def simulator(*overrides: str) -> AsyncIterator[Simulator]:
         found = await search_alone(job.config, job.places, job.sliced, runtime.resources)
         samples = job.search.search.strategy.samples
         fleet = Fleet(job.rates, job.gpus_per_replica, found.loads, samples, job.config["in_flight"])
-        yield Simulator(job.config, job.places, fleet, job.problems, None, lambda *_: None, runtime.resources)
+        yield Simulator(job.config, job.places, fleet, job.problems, None, lambda *_: None)
 
 
 def virtually(work: Coroutine[object, object, T]) -> T:

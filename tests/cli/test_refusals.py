@@ -115,6 +115,7 @@ def test_a_value_that_names_nothing_is_told_before_any_cell(recorded: list[str],
     [
         (["search=glob(zz*)"], "search=glob(zz*): it stands for no value"),
         (["search.n=1,2", "seed=range(5,5)"], "seed=range(5,5): it stands for no value"),
+        (["seed=range(1,5,0)"], "seed=range(1,5,0): "),
         (["seed=range(0,1e8)"], "seed=range(0,1e8): more than 100,000 cells"),
         (["seed=range(0,1000)", "search.n=range(1,102)"], "search.n=range(1,102): more than 100,000 cells"),
         (["+hydra.sweeper.params.seed='1,2'"], "+hydra.sweeper.params.seed='1,2': a mapping of Hydra's that is null"),

@@ -130,6 +130,8 @@ vllm:prefix_cache_hits_total{engine="0",model_name="m"} 25.0
     assert read_load(vllm) == Load(7, 1, 0.25)
     sglang = 'sglang:num_running_reqs{model_name="m"} 2.0\nsglang:num_queue_reqs 0\nsglang:cache_hit_rate 0.5\n'
     assert read_load(sglang) == Load(2, 0, 0.5)
+    ranks = "".join(f'sglang:cache_hit_rate{{dp_rank="{rank}"}} {rate}\n' for rank, rate in enumerate((0.5, 1.0)))
+    assert read_load(ranks) == Load(prefix_hits=0.75)
     assert read_load("# nothing") == Load()
 
 

@@ -58,6 +58,16 @@ def test_few_problems_take_exactly_what_the_simulated_run_takes(tmp_path: Path) 
 
 
 @pytest.mark.integration
+def test_each_division_is_simulated_on_idle_replicas_with_empty_caches(tmp_path: Path) -> None:
+    _, _, made = plan(tmp_path, "gpus=8", "gpus_per_replica.verifier=3", "task.limit=6")
+    same = [row["replicas"]["verifier"] for row in made["divisions"]]
+    assert len(set(same)) < len(same)  # replicas of the same settings, in several divisions
+    for row in made["divisions"]:
+        replicas = [f"{role}.engine.replicas={number}" for role, number in row["replicas"].items()]
+        assert row["wall_s"] == evaluated(None, "task.limit=6", "policy.engine.writer.steps=[1,3]", *replicas)["wall_s"]
+
+
+@pytest.mark.integration
 def test_many_problems_are_streamed_and_the_stream_is_checked(tmp_path: Path) -> None:
     _, said, made = plan(tmp_path, "gpus=40", "problems=5000")
     assert not made["exact"]

@@ -44,6 +44,29 @@ def test_what_the_user_sets_goes_to_its_stage() -> None:
     assert "seed=3" in steps["judge"].overrides
 
 
+@pytest.mark.parametrize("name", ["2026", "a: b", "@x", "[", "my runs/a=b,c", "a'b", 'q"r', "x{y}", "-m"])
+def test_a_folder_may_have_any_name(name: str) -> None:
+    asked = request("tts recipe", ["genprm", "size=embedded", f"dir={name}"])
+    assert asked.folder == Path(name)
+    assert set(identities(read_recipe("genprm", (), "embedded").steps(asked.folder))) >= {"labels", "train"}
+
+
+def test_a_recipe_of_one_s_own_runs_beside_the_others() -> None:
+    assert request("tts recipe", ["/somewhere/mine.yaml"]).folder == Path("recipes/mine-published")
+
+
+def test_rounds_and_seeds_share_no_samples() -> None:
+    def seed(given: int, number: int) -> str:
+        recipe = read_recipe("genprm", [f"seed={given}"], "embedded", later=number > 1)
+        folders = {name: f"r/{name}" for name in [*recipe.stages, "held_out"]}
+        steps = recipe.steps(Path("r"), round=number, before=folders, first=folders)
+        labels = next(step for step in steps if step.name == "labels")
+        return next(word for word in labels.overrides if word.startswith("seed="))
+
+    seeds = [seed(given, number) for given in (0, 2) for number in (1, 2, 3)]
+    assert len(set(seeds)) == len(seeds)
+
+
 def test_an_identity_depends_on_the_stages_that_are_read() -> None:
     def identity(*words: str) -> dict[str, str]:
         return identities(read_recipe("genprm", words, "embedded").steps(Path("r")))
@@ -65,6 +88,9 @@ def test_an_identity_depends_on_the_stages_that_are_read() -> None:
         (["genprm", "size=embedded", "train.hydra.run.dir=x"], "stage train .* only for the command line"),
         (["genprm", "embedded"], "embedded: not a setting"),
         (["genprm", "dry_run=perhaps"], "dry_run"),
+        (["genprm", "dry_run=["], "dry_run"),
+        (["genprm", "size=embedded", "labels.~rul"], "labels.~rul: rul: no such setting; did you mean rule"),
+        (["genprm", "size=embedded", "dir=~no.such.user/x"], "~no.such.user/x: there is no such home directory"),
     ],
 )
 def test_mistakes_are_found_before_anything_runs(words: list[str], message: str) -> None:

@@ -158,6 +158,12 @@ async def test_arguments_that_contradict_each_other_or_name_nothing(
     assert says in await refused(*overrides, **changes)
 
 
+async def test_a_value_may_hold_what_the_grammar_of_overrides_lacks() -> None:
+    async with Runtime() as runtime:
+        made = runtime.composed("bank.path=/tmp/a b (c)~/x.sqlite", "sandbox=none")
+        assert made.config["bank"]["path"] == "/tmp/a b (c)~/x.sqlite"
+
+
 async def test_an_override_that_is_no_text() -> None:
     assert "an override is a text such as 'search.n=8'; pass objects by keyword" in await refused(Judge())  # type: ignore[arg-type]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -15,6 +16,7 @@ from search.particle_gibbs import ParticleGibbs
 from search.resample import Resample
 from search.tournament import Tournament
 from tests.search.every import NODES, strategy
+from tts.config.compose import CONF
 from tts.core.errors import UserError
 from tts.core.settings import PositiveInt
 
@@ -99,3 +101,8 @@ def test_a_strategy_of_your_own_has_it() -> None:
             raise NotImplementedError
 
     assert (Mine(1, compute=9).n, Mine(1, compute=9).samples) == (4, 8)
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in (CONF / "search").glob("*.yaml")))
+def test_the_command_line_has_the_dial_of_every_strategy(name: str) -> None:
+    assert "compute" in yaml.safe_load((CONF / "search" / f"{name}.yaml").read_text("utf-8"))

@@ -34,6 +34,9 @@ def test_a_file_that_was_edited_by_hand_may_lack_its_last_line_end(tmp_path: Pat
     file.write_text(file.read_text().removesuffix("\n"))
     key = add_key(file, "bob")
     assert read_keys(file).owner(key) == "bob"
+    file.write_text(f"  {file.read_text()}")
+    with pytest.raises(UserError, match="has a key of ann"):
+        add_key(file, "ann")
 
 
 @pytest.mark.parametrize(

@@ -165,6 +165,7 @@ def test_a_signal_lets_searches_finish_or_cuts_them_and_drops_none(tmp_path: Pat
         (("host=0.0.0.0",), "without a key"),
         (("prot=1",), "did you mean port"),
         (("models=none",), "models=none: no such option"),
+        (("limits.searches=[nope]",), "limits.searches: search=nope: no such option"),
         (("limits.n=0",), "limits.n=0: at least 1"),
         (("+models.mine.search=beem",), "models.mine: search=beem"),
         (("nonsense",), "key=value"),

@@ -57,6 +57,8 @@ async def test_what_was_asked_is_a_run_that_later_servers_add_to(tmp_path: Path)
         assert run.summary["n_problems"] == 2
         spent = sum(answer["usage"]["completion_tokens"] for answer in mine)
         assert run.summary["policy"]["completion_tokens"] == spent
+        # The second server's; no record says what of its cost was sampled anew.
+        assert 0 < run.summary["generated"]["policy_tokens"] < spent
         for record in run.records:
             assert len(run.tree(record["id"]).nodes) == 1 + n
 

@@ -53,7 +53,10 @@ class Grid(BasicSweeper):
         cells = 1
         for override in parser.parse_overrides([*self._parse_config(), *arguments]):
             if override.is_discrete_sweep():
-                values = sum(1 for _ in islice(override.sweep_string_iterator(), _CELLS + 1))
+                try:
+                    values = sum(1 for _ in islice(override.sweep_string_iterator(), _CELLS + 1))
+                except ValueError as error:  # a range with the step 0
+                    raise UserError(f"{override.input_line}: {error}") from None
                 if not values:
                     raise UserError(f"{override.input_line}: it stands for no value; the sweep has no cells")
                 cells *= values

@@ -18,7 +18,7 @@ from tts.config import packages
 from tts.config.build import Config, config_hash
 from tts.config.keys import check_top_level, needed, top_level
 from tts.config.loader import Loader
-from tts.config.refusals import check_options, refusal
+from tts.config.refusals import check_options, quoted, refusal
 from tts.config.targets import check_targets, named
 from tts.core.errors import UserError
 
@@ -42,6 +42,7 @@ def configuration(name: str, overrides: Sequence[str], folder: str | Path | None
             that is not the user's; or another package shadows one of this project's.
     """
     packages.check()
+    overrides = [quoted(override) for override in overrides]
     for override in overrides:
         _check(override)
     check_options(CONF / f"{name}.yaml", overrides)

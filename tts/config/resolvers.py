@@ -50,5 +50,13 @@ def options(group: str) -> str:
     return "\n    ".join(lines)
 
 
-for _resolver in (package, sweeping, sweep_file, options):
+def round_seed(seed: int | str, number: int) -> int:
+    """Returns the seed of a round, counted from 1, so that rounds and recipes of other seeds share no samples.
+
+    `${round_seed:${seed},${round}}`
+    """
+    return int(seed) + (number - 1) * 1_000_000
+
+
+for _resolver in (package, sweeping, sweep_file, options, round_seed):
     OmegaConf.register_new_resolver(_resolver.__name__, _resolver, replace=True)

@@ -181,7 +181,7 @@ def load(folder: str | Path) -> Evaluation:
         raise UserError(f"{place}: the run is not finished: it has no summary.json; run the same command again")
     held = _read(summary, summary.read_bytes())
     if "accuracy" not in held:
-        raise UserError(f"{place}: a run of tts judge, not of a search; its figures are in summary.json")
+        raise UserError(f"{place}: the run of another command, not of a search; its figures are in summary.json")
     lines = results.read_bytes().split(b"\n")  # str.splitlines also splits at characters that a record may hold
     records = [cast(Record, _read(f"{results}:{number}", line)) for number, line in enumerate(lines, 1) if line]
     return Evaluation(held, records, place)

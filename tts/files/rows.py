@@ -6,6 +6,7 @@ import csv
 import gzip
 import io
 import json
+import zlib
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO, cast
@@ -59,7 +60,7 @@ def _rows(path: Path, read: Callable[[Path, BinaryIO], Iterator[tuple[str, Json]
     try:
         with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
             yield from read(path, cast(BinaryIO, file))
-    except (OSError, EOFError) as error:  # OSError for a broken gzip file, EOFError for a truncated one
+    except (OSError, EOFError, zlib.error) as error:  # of gzip files: another, a truncated, a damaged one
         raise UserError(f"cannot read {path}: {getattr(error, 'strerror', None) or error}") from error
 
 

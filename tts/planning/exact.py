@@ -54,22 +54,22 @@ class _First:
         return self.problems_
 
 
-async def simulate(
-    config: Config, places: Places, fleet: Fleet, division: Division, problems: int, resources: Resources
-) -> Simulated:
+async def simulate(config: Config, places: Places, fleet: Fleet, division: Division, problems: int) -> Simulated:
     """Returns what the first problems of the task take, on replicas that are idle and have empty caches.
-
-    Engines of other settings are other engines: nothing must be simulated twice with the same resources.
 
     Raises:
         RunError: The search of a problem failed.
     """
     config = with_replicas({**config, "executor": None}, places, division)
     config = changed(config, "in_flight", {"problems": fleet.problems(division)})
-    job = compose_job(config, "", resources)
-    engines = {role: simulated(job.search.engines[place].inside, place) for role, (place, *_) in places.items()}
-    outcome = await replace(job, task=_First(job.task, problems)).run(resources, None)
-    stats = {role: engine.stats for role, engine in engines.items()}
+    resources = Resources()  # of its own: two divisions share the settings of an engine, but not its cache and counts
+    try:
+        job = compose_job(config, "", resources)
+        engines = {role: simulated(job.search.engines[place].inside, place) for role, (place, *_) in places.items()}
+        outcome = await replace(job, task=_First(job.task, problems)).run(resources, None)
+        stats = {role: replace(engine.stats) for role, engine in engines.items()}
+    finally:
+        await resources.close()
     if outcome.tally.n_errors:
         raise RunError(f"{first_errors(outcome.tally)[0]}; a plan needs a search that does not fail")
     computed = {role: one.prompt_tokens - one.cached_prompt_tokens for role, one in stats.items()}

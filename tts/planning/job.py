@@ -83,7 +83,7 @@ class PlanJob:
         config, found = await self._slice(resources)
         samples = self.search.search.strategy.samples
         fleet = Fleet(self.rates, self.gpus_per_replica, found.loads, samples, config["in_flight"])
-        simulator = await self._simulator(config, fleet, resources)
+        simulator = await self._simulator(config, fleet)
         gpus, deadline = config["gpus"], config["deadline"]
         rows: Sequence[Row]
         if deadline is None:
@@ -108,8 +108,8 @@ class PlanJob:
                 config = with_lengths(config, self.places, self.sizes.lengths, found.lengths)
         return config, await search_alone(config, self.places, self.sliced, resources)
 
-    async def _simulator(self, config: Config, fleet: Fleet, resources: Resources) -> Simulator:
-        exact = Simulator(config, self.places, fleet, self.problems, None, _tell, resources)
+    async def _simulator(self, config: Config, fleet: Fleet) -> Simulator:
+        exact = Simulator(config, self.places, fleet, self.problems, None, _tell)
         if self.exact:
             return exact
         divisions = fleet.divisions(config["gpus"] or _PROPORTIONS * fleet.fewest)

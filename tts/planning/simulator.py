@@ -14,7 +14,6 @@ from tts.planning.load import with_prompts
 from tts.planning.pool import Pool
 from tts.planning.prediction import Check, Row
 from tts.planning.stream import Stream
-from tts.runtime.resources import Resources
 
 _PILOT = 8
 """Replicas at most of the exact simulation that the streamed one is checked by."""
@@ -50,7 +49,6 @@ class Simulator:
         problems: Number of problems.
         check: None if it simulates exactly.
         tell: Told of the progress of a streamed simulation.
-        resources: Creates what an exact simulation needs.
     """
 
     config: Config
@@ -59,7 +57,6 @@ class Simulator:
     problems: int
     check: Check | None
     tell: Tell
-    resources: Resources
 
     async def row(self, division: Division) -> Row:
         """Simulates a division.
@@ -68,7 +65,7 @@ class Simulator:
             RunError: The search of a problem failed.
         """
         if self.check is None:
-            run = await simulate(self.config, self.places, self.fleet, division, self.problems, self.resources)
+            run = await simulate(self.config, self.places, self.fleet, division, self.problems)
         else:
             run = await stream(self.fleet, division, self.problems, self.tell)
         bounds = self.fleet.bounds(division, self.problems)
@@ -97,7 +94,7 @@ async def checked(exact: Simulator, division: Division) -> Simulator:
     """
     fleet = exact.fleet
     size, small = len(fleet.loads), fleet.small(division, _PILOT)
-    run = await simulate(exact.config, exact.places, fleet, small, size, exact.resources)
+    run = await simulate(exact.config, exact.places, fleet, small, size)
     factors = {
         role: tokens / (fleet.demand(role).prompt_tokens * size or 1.0) for role, tokens in run.prompt_tokens.items()
     }

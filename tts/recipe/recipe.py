@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,6 +19,7 @@ from tts.config.keys import unknown
 from tts.config.refusals import quoted
 from tts.core.errors import UserError
 from tts.core.setting_error import nearest
+from tts.files.paths import expanded
 
 Value: TypeAlias = str | int | float | bool | Sequence["Value"] | None
 """What a setting is set to."""
@@ -96,7 +98,8 @@ class Recipe:
             others = [Path(place) for other, place in folders.items() if other != name]
             inputs = (path for value in node.values() for path in _paths(value))
             read = tuple(path for path in inputs if any(path.is_relative_to(other) for other in others))
-            overrides = tuple(override(str(key), value) for key, value in node.items())
+            made = [folder, *further.values()]
+            overrides = tuple(override(str(key), value, _folders(made)) for key, value in node.items())
             steps.append(Step(name, command, overrides, folder / name, read))
         return steps
 
@@ -160,7 +163,7 @@ def _content(name: str) -> _Content:
     Raises:
         UserError: There is no such recipe, or the file is none.
     """
-    file = Path(name).expanduser() if name.endswith(".yaml") else FOLDER / f"{name}.yaml"
+    file = expanded(name) if name.endswith(".yaml") else FOLDER / f"{name}.yaml"
     if not file.is_file():
         near = nearest(name, names())
         hint = f"did you mean {near}?" if near else f"there are {', '.join(names())}; or name a .yaml file"
@@ -184,17 +187,42 @@ def merged(stages: Mapping[str, Settings], others: Mapping[str, Settings | None]
     }
 
 
-def override(key: str, value: Value) -> str:
-    """Returns a setting as the command line takes it."""
-    return quoted(f"{key}={_text(value)}")
+def override(key: str, value: Value, folders: Sequence[str] = ()) -> str:
+    """Returns a setting as the command line takes it.
+
+    Args:
+        key: The setting.
+        value: What it is set to; a text is written as the command line has it.
+        folders: What begins with one of these is a path, and may hold any characters.
+    """
+    return quoted(f"{key}={_text(value, folders)}")
 
 
-def _text(value: Value) -> str:
+def _text(value: Value, folders: Sequence[str]) -> str:
     if isinstance(value, str):
-        return value
+        return _literal(value) if value.startswith(tuple(folders)) else value
     if isinstance(value, Sequence):
-        return f"[{','.join(map(_text, value))}]"
+        return f"[{','.join(_text(one, folders) for one in value)}]"
     return json.dumps(value)
+
+
+def _literal(text: str) -> str:
+    return text if _PLAIN.fullmatch(text) else "'{}'".format(text.replace("'", r"\'"))
+
+
+_PLAIN = re.compile(r"[\w/.+-]+", re.ASCII)
+"""A path that needs no quotes."""
+
+
+def _folders(further: Sequence[object]) -> list[str]:
+    """Returns the folders among names, and among the values of mappings."""
+    found: list[str] = []
+    for one in further:
+        if isinstance(one, Mapping):
+            found += _folders(list(one.values()))
+        elif isinstance(one, Path | str) and str(one) not in ("", "."):
+            found.append(str(one))
+    return found
 
 
 def _paths(value: Value) -> list[Path]:
@@ -223,7 +251,9 @@ def _with(recipe: Recipe, overrides: Sequence[str], left_out: Sequence[str]) -> 
         if dot and stage in left_out:
             continue
         if dot and stage in stages and rest.startswith("~") and not equals:
-            stages[stage].pop(rest.removeprefix("~"), None)
+            if rest.removeprefix("~") not in stages[stage]:
+                raise UserError(f"{given}: {unknown(rest.removeprefix('~'), list(stages[stage]))}")
+            del stages[stage][rest.removeprefix("~")]
         elif dot and stage in stages and equals:
             stages[stage][rest] = value
         elif equals and key in settings:

@@ -13,10 +13,12 @@ import yaml
 from tts.core.annotations import fit
 from tts.core.arguments import Parser
 from tts.core.errors import UserError
+from tts.files.paths import expanded
 from tts.recipe.recipe import SIZE, names, read_recipe
 
+_DIR = "dir"
 _OWN: Mapping[str, tuple[object, object]] = {
-    "dir": (str | None, None),
+    _DIR: (str | None, None),
     "size": (str, SIZE),
     "dry_run": (bool, False),
 }
@@ -49,7 +51,8 @@ class Request:
     @property
     def folder(self) -> Path:
         """Where it runs."""
-        return Path(str(self.own["dir"] or Path("recipes", f"{self.name}-{self.size}"))).expanduser()
+        name = Path(self.name).stem if self.name.endswith(".yaml") else self.name
+        return expanded(str(self.own["dir"] or Path("recipes", f"{name}-{self.size}")))
 
     @property
     def again(self) -> str:
@@ -79,10 +82,17 @@ def request(
         if not equals and ".~" not in key:
             raise UserError(f"{word}: not a setting; they are written as size=embedded or STAGE.SETTING=VALUE")
         if key in known:
-            own[key] = fit(yaml.safe_load(value), known[key][0], key)
+            own[key] = fit(_read(value), known[key][0], key) if key != _DIR else value or None
         else:
             overrides.append(word)
     return Request(command, name, own, overrides, arguments)
+
+
+def _read(value: str) -> object:
+    try:
+        return yaml.safe_load(value)
+    except yaml.YAMLError:
+        return value
 
 
 def parser(command: str, description: str, settings: str) -> Parser:

@@ -85,7 +85,7 @@ def started(step: Step, further: str, console: Console) -> int:
         further: A further override.
         console: Shows the command.
     """
-    arguments = [*step.overrides, override("hydra.run.dir", str(step.folder)), further]
+    arguments = [*step.overrides, override("hydra.run.dir", str(step.folder), [str(step.folder)]), further]
     console.print(
         shlex.join(["tts", step.command, *arguments]), style="dim", markup=False, highlight=False, soft_wrap=True
     )

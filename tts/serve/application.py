@@ -156,7 +156,7 @@ async def _shown(service: Service, model: Model, began: int) -> JsonObject:
 
 def _invalid(errors: Sequence[Mapping[str, object]]) -> Refused:
     """Returns the refusal of a body that does not have the declared form."""
-    first = errors[0]
+    first = max(errors, key=lambda error: _depth(error, errors[0]))
     place = first["loc"]
     assert isinstance(place, tuple)
     field = ".".join(str(part) for part in place[1:])
@@ -164,6 +164,14 @@ def _invalid(errors: Sequence[Mapping[str, object]]) -> Refused:
         return Refused(400, f"the body is not JSON: there is an error at character {field}")
     said = "not supported by this server; leave it out" if first["type"] == "extra_forbidden" else str(first["msg"])
     return Refused(400, f"{field}: {said}" if field else said, field or None)
+
+
+def _depth(error: Mapping[str, object], first: Mapping[str, object]) -> int:
+    """Returns how far a form of the first wrong field fits: one that is a list of parts is more than no text."""
+    place, wanted = error["loc"], first["loc"]
+    assert isinstance(place, tuple)
+    assert isinstance(wanted, tuple)
+    return len(place) if place[:2] == wanted[:2] else 0
 
 
 def _refusal(refused: Refused) -> JSONResponse:

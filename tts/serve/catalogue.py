@@ -131,6 +131,11 @@ class Catalogue:
         Raises:
             UserError: One cannot work; the message says which.
         """
+        for name in self._limits.searches:
+            try:
+                await asyncio.to_thread(configuration, "config", choose((), {"search": name}).overrides, self._folder)
+            except UserError as error:
+                raise UserError(f"limits.searches: {error}") from None
         for name in self.models:
             try:
                 _check_run((await self.composed(name)).budget.run)

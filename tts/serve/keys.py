@@ -80,7 +80,7 @@ def add_key(path: Path, name: str) -> str:
     if path.exists() and path.stat().st_size:
         read_keys(path)
         text = path.read_text("utf-8")
-        if any(line.partition(" ")[0] == name for line in text.splitlines()):
+        if any(line.strip().partition(" ")[0] == name for line in text.splitlines()):
             raise UserError(f"{path}: has a key of {name}; delete its line first, or choose another name")
         start = "" if text.endswith("\n") else "\n"
     key = f"tts-{secrets.token_urlsafe(32)}"

@@ -86,7 +86,7 @@ class Recording:
         run = self._run(model, composition)
         with writing(run.folder):
             save_tree(found.tree, run.folder / "trees")
-            run.append(record)
+            run.append(record, meter)
 
     def _run(self, model: str, composition: Composition) -> _Run:
         name = re.sub(r"[^\w.+-]", "_", model, flags=re.ASCII)
@@ -125,12 +125,15 @@ class _Run:
         with JsonlLog[Record](folder / "results.jsonl", self._earlier):
             pass  # read, and the incomplete line of a killed server dropped
 
-    def append(self, record: Record) -> None:
-        """Adds a record."""
+    def append(self, record: Record, spent: Scope) -> None:
+        """Adds a record, and what its search spent, of which the record does not say what was sampled anew."""
         append_line(
             self.folder / "results.jsonl", well_formed(self._secrets.hide(json.dumps(record, ensure_ascii=False)))
         )
-        self._count(record)
+        self._tally.add(record)
+        for role, usage in spent.usage.items():
+            self._meter.add(role, usage.nonzero())
+        self._meter.hit.update(record["limits_hit"])
         if time.monotonic() - self._summarized > _EVERY_S:
             self.summarize()
 
@@ -147,9 +150,7 @@ class _Run:
 
     def _earlier(self, _: str, read: Record) -> None:
         """Counts a record of an earlier server, which is not claimed."""
-        self._count(checked(read))
-
-    def _count(self, record: Record) -> None:
+        record = checked(read)
         self._tally.add(record)
         charge_record(record, self._meter)
 

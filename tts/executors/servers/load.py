@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -31,16 +31,19 @@ class Load:
 
 
 def read_load(text: str) -> Load:
-    """Returns the load that `/metrics` of vLLM or SGLang tells; samples of several engines in a server are added up.
+    """Returns the load that `/metrics` of vLLM or SGLang tells: the sum over several engines in a server, of rates the mean.
 
     Args:
         text: The page, in Prometheus's text format.
     """
     found: defaultdict[str, float] = defaultdict(float)
+    times: Counter[str] = Counter()
     for name, value in _SAMPLE.findall(text):
         found[name.removesuffix("_total")] += float(value)
+        times[name] += 1
     queries = found.get(_QUERIES, 0.0)
-    share = found[_HITS] / queries if queries else found.get(_HIT_RATE)
+    mean = found[_HIT_RATE] / times[_HIT_RATE] if times[_HIT_RATE] else None
+    share = found[_HITS] / queries if queries else mean
     return Load(_first(found, _RUNNING), _first(found, _WAITING), share)
 
 
