@@ -87,7 +87,7 @@ def test_what_is_no_finished_run_is_named(folder: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("results", "summary", "message"),
     [
-        (None, '{"f1": 0.5}', "a run of tts judge"),
+        (None, '{"f1": 0.5}', "the run of another command"),
         (None, '{"accuracy": ', "summary.json: damaged"),
         (None, "[]", "summary.json: damaged: an object is needed"),
         ('{"id": 1}\n{"id": \n', None, "results.jsonl:2: damaged"),

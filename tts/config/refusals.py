@@ -47,12 +47,13 @@ def quoted(override: str) -> str:
     Args:
         override: `key=value`, or `key=value,value,...`; unchanged if Hydra reads it, or if its value is not plain text.
     """
-    parser = OverridesParser.create()
+    key, equals, value = override.partition("=")
+    values = value.split(",")
+    if equals and all(map(_READ.fullmatch, values)):  # most are, and parsing takes a millisecond
+        return override
     try:
-        parser.parse_override(override)
+        OverridesParser.create().parse_override(override)
     except HydraException:
-        key, equals, value = override.partition("=")
-        values = value.split(",")
         if equals and all(values) and not key.startswith("-") and not _STRUCTURED.search(value):
             return f"{key}=" + ",".join(one if _READ.fullmatch(one) else f"'{one}'" for one in values)
     return override

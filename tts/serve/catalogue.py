@@ -12,7 +12,7 @@ from typing import cast
 
 from tts.budget import Limits
 from tts.config.build import Config, config_hash
-from tts.config.compose import configuration
+from tts.config.compose import CONF, configuration
 from tts.core.annotations import fit
 from tts.core.errors import UserError
 from tts.core.json import JsonObject
@@ -132,6 +132,8 @@ class Catalogue:
             UserError: One cannot work; the message says which.
         """
         for name in self._limits.searches:
+            if (CONF / "search" / f"{name}.yaml").is_file():
+                continue
             try:
                 await asyncio.to_thread(configuration, "config", choose((), {"search": name}).overrides, self._folder)
             except UserError as error:
