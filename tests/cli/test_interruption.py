@@ -165,3 +165,21 @@ def test_signals_at_any_time_end_it_without_a_traceback(
     assert status in (128 + number, -number)  # its modules are imported; with the second it may be leaving them
     assert "Traceback" not in said
     assert "Fatal" not in said
+
+
+def test_what_a_finaliser_swallows_ends_the_process_all_the_same() -> None:
+    code = """if True:
+        import signal
+        from tts.cli.interruption import once
+
+        class Final:
+            def __del__(self):
+                signal.raise_signal(signal.SIGINT)
+
+        with once():
+            Final()
+            print("went on")
+    """
+    line = [sys.executable, "-c", code]
+    ended = subprocess.run(line, env=ENVIRONMENT, capture_output=True, text=True, preexec_fn=heeded)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (-signal.SIGINT, "", "")

@@ -23,7 +23,7 @@ def once() -> Iterator[None]:
     """Lets Ctrl-C raise KeyboardInterrupt once while its body runs; after it the next ends the process at once.
 
     The interpreter would print a traceback for one that comes while it acts on the first. What is raised in a finaliser or
-    the like reaches nobody, and is not printed: see `Interruption.told`.
+    the like reaches nobody: it ends the process at once, or is remembered (`Interruption.told`), and is not printed.
     """
     before, report = signal.getsignal(signal.SIGINT), sys.unraisablehook
     if threading.current_thread() is not threading.main_thread() or before is not signal.default_int_handler:
@@ -37,6 +37,8 @@ def once() -> Iterator[None]:
     def ignored(lost: sys.UnraisableHookArgs) -> None:
         if not issubclass(lost.exc_type, KeyboardInterrupt):
             report(lost)
+        elif signal.getsignal(signal.SIGINT) is signal.SIG_DFL:  # ours, and not an `Interruption`'s, which remembers it
+            signal.raise_signal(signal.SIGINT)
 
     signal.signal(signal.SIGINT, hear)
     sys.unraisablehook = ignored
