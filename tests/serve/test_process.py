@@ -190,7 +190,7 @@ def test_signals_at_any_time_end_it_without_a_traceback(number: signal.Signals, 
 
 def test_a_second_signal_ends_it_at_once(tmp_path: Path) -> None:
     (tmp_path / "models").mkdir()
-    (tmp_path / "models" / "slow.yaml").write_text(SLOW)
+    (tmp_path / "models" / "slow.yaml").write_text(SLOW.replace("tokens: 10", "tokens: 300"))
     server = Process("--config-dir", str(tmp_path), "models=slow", "limits.grace=600")
     with openai.OpenAI(base_url=server.url, api_key="none", max_retries=0) as client, ThreadPoolExecutor(1) as pool:
         asked = pool.submit(client.chat.completions.create, model="best-of-64", messages=ASKED)
