@@ -8,12 +8,10 @@ was cut after a wait and got no forced answer, stays what it was when it ended.
 
 from __future__ import annotations
 
-import asyncio
 from contextlib import aclosing
 from dataclasses import replace
 
 from search.base import (
-    ROOT,
     BaseStrategy,
     Grader,
     Policy,
@@ -24,6 +22,7 @@ from search.base import (
     Solution,
     Verifier,
 )
+from search.chains import chains
 from tts.core.settings import NonNegativeInt, PositiveInt, Text
 from tts.core.traits import Needs
 
@@ -83,12 +82,8 @@ class BudgetForcing(BaseStrategy):
                 tree.judge(node, await verifier.verify(problem, tree.solution(node)))
             return node
 
-        async with (
-            asyncio.TaskGroup() as running,
-            aclosing(policy.solutions(problem, Solution(), self.n)) as solutions,
-        ):
-            chains = [running.create_task(run(tree.add(ROOT, solution))) async for solution in solutions]
-        return await tree.result(self.selection, grader, [chain.result() for chain in chains])
+        ended = await chains(tree, policy, self.n, run)
+        return await tree.result(self.selection, grader, ended)
 
 
 def continued(solution: Solution, text: str) -> Solution:

@@ -10,7 +10,6 @@ Over a server that reports no token for the end of a text, the probability of en
 
 from __future__ import annotations
 
-import asyncio
 import math
 import random
 from contextlib import aclosing
@@ -19,6 +18,7 @@ from typing import Annotated
 from annotated_types import Ge, IsFinite
 
 from search.base import ROOT, BaseStrategy, Grader, Policy, Problem, SearchResult, SearchTree, Selection, Verifier
+from search.chains import chains
 from tts.core import Solution
 from tts.core.settings import NonNegativeInt, PositiveInt
 from tts.core.traits import Needs
@@ -79,12 +79,8 @@ class PowerSampling(BaseStrategy):
                 tree.judge(node, await verifier.verify(problem, tree.solution(node)))
             return node
 
-        async with (
-            asyncio.TaskGroup() as running,
-            aclosing(policy.solutions(problem, Solution(), self.n)) as solutions,
-        ):
-            chains = [running.create_task(run(tree.add(ROOT, solution))) async for solution in solutions]
-        return await tree.result(self.selection, grader, [chain.result() for chain in chains])
+        ended = await chains(tree, policy, self.n, run)
+        return await tree.result(self.selection, grader, ended)
 
     def acceptance(self, old: Solution, new: Solution, kept: int) -> float:
         """Returns the probability that a move is accepted with; see `log_ratio`."""

@@ -8,12 +8,12 @@ solution.)
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Literal
 
 from search.base import ROOT, Grader, Policy, Problem, ScoredStrategy, SearchResult, SearchTree, Verifier
+from search.chains import chains
 from tts.core import Solution, Verdict
 from tts.core.selection import argmax
 from tts.core.settings import PositiveInt, PositiveProbability
@@ -83,12 +83,8 @@ class Resample(ScoredStrategy):
                     break
             return self._kept(tree, chain, grader)
 
-        async with (
-            asyncio.TaskGroup() as running,
-            aclosing(policy.solutions(problem, Solution(), self.n)) as solutions,
-        ):
-            chains = [running.create_task(run(tree.add(ROOT, solution))) async for solution in solutions]
-        return await tree.result(self.selection, grader, [chain.result() for chain in chains])
+        ended = await chains(tree, policy, self.n, run)
+        return await tree.result(self.selection, grader, ended)
 
     def _kept(self, tree: SearchTree, chain: list[int], grader: Grader) -> int:
         """Returns the chain's candidate: a revision cut at a length limit does not replace a finished solution."""

@@ -8,13 +8,13 @@ its critique, as in `critique_refine`; several chains run in parallel, and a vot
 
 from __future__ import annotations
 
-import asyncio
 from contextlib import aclosing
 from typing import Annotated
 
 from policies.feedback_prompt import FEEDBACK, PROMPT
 from policies.revision_prompt import Prompt
-from search.base import ROOT, BaseStrategy, Grader, Policy, Problem, SearchResult, SearchTree, Selection, Verifier
+from search.base import BaseStrategy, Grader, Policy, Problem, SearchResult, SearchTree, Selection, Verifier
+from search.chains import chains
 from tts.core import Solution
 from tts.core.settings import Must, PositiveInt
 from tts.core.traits import Needs
@@ -81,9 +81,5 @@ class SelfRefine(BaseStrategy):
                 tree.judge(kept, await verifier.verify(problem, tree.solution(kept)))
             return kept
 
-        async with (
-            asyncio.TaskGroup() as running,
-            aclosing(policy.solutions(problem, Solution(), self.n)) as solutions,
-        ):
-            chains = [running.create_task(run(tree.add(ROOT, solution))) async for solution in solutions]
-        return await tree.result(self.selection, grader, [chain.result() for chain in chains])
+        ended = await chains(tree, policy, self.n, run)
+        return await tree.result(self.selection, grader, ended)

@@ -9,11 +9,11 @@ reviewed, if at all, by a second vote; the first solution is not rewritten befor
 
 from __future__ import annotations
 
-import asyncio
 from contextlib import aclosing
 
 from policies.revision_prompt import PROMPT, Prompt
-from search.base import ROOT, Grader, Policy, Problem, ScoredStrategy, SearchResult, SearchTree, Solution, Verifier
+from search.base import Grader, Policy, Problem, ScoredStrategy, SearchResult, SearchTree, Verifier
+from search.chains import chains
 from search.critique_refine import message
 from tts.core.settings import PositiveInt, PositiveProbability, SettingError
 from tts.core.traits import REFINEMENT
@@ -98,9 +98,5 @@ class VerifyRefine(ScoredStrategy):
             tree.note(best, passes=most)
             return best
 
-        async with (
-            asyncio.TaskGroup() as running,
-            aclosing(policy.solutions(problem, Solution(), self.n)) as solutions,
-        ):
-            chains = [running.create_task(run(tree.add(ROOT, solution))) async for solution in solutions]
-        return await tree.result(self.selection, grader, [chain.result() for chain in chains], "passes")
+        ended = await chains(tree, policy, self.n, run)
+        return await tree.result(self.selection, grader, ended, "passes")

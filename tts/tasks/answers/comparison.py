@@ -144,10 +144,13 @@ class Comparison:
         if described != relation:
             return self._same(only(described), other)
         said = value(relation, any_name)
-        if said is not None and relation.signs[-1] == r"\approx" and len(relation.sides) > 1:
+        if said is not None and relation.signs[-1] == r"\approx":
             return self._approximated(relation, said, other, any_name)
         if is_closed(relation.sides[0]) and said is None and set(relation.signs) == {"="}:
-            said = relation.sides[-1] if self._same(relation.sides[0], relation.sides[-1]) else None
+            holds = self._same(relation.sides[0], relation.sides[-1])
+            if not holds:
+                return holds
+            said = relation.sides[-1]
         if said is None:
             return self._unread(relation, other) if isinstance(other, Group | Opaque) or is_set(other) else False
         return self._same(other, said) if any_name else self._same(said, other)
@@ -158,13 +161,15 @@ class Comparison:
         near = written_decimal(said) or (said if isinstance(said, Number) else None)
         if near is None or not is_closed(before):
             return self._same(other, said) if any_name else self._same(said, other)
-        half = Fraction(1, 10 ** (near.decimals or 0))
-        low, high = near.value - half, near.value + half
+        last_digit = Fraction(1, 10 ** (near.decimals or 0))
+        low, high = near.value - last_digit, near.value + last_digit
         exactly = exact(before)
         close = low <= exactly < high if exactly is not None else self.algebra.between(before, low, high)
         if not close:
             return close
-        return either(self._same(*((other, side) if any_name else (side, other))) for side in (before, said))
+        # Of a number without a name, an integer is too coarse to be what is meant: pi, or about 3.
+        sides = (before, said) if near.decimals or not is_closed(relation.sides[0]) else (before,)
+        return either(self._same(*((other, side) if any_name else (side, other))) for side in sides)
 
     def _lists(self, reference: Node, answer: Node) -> Verdict:
         ranges = interval(reference), interval(answer)

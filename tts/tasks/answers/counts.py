@@ -21,7 +21,7 @@ _OTHERWISE = words(
     "infinitely undefined modulus remainder mods multiple naturals reals"
 )
 """Words that change what a number before them says, or that may."""
-_SAME = words("full whole extra additional consecutive school total metric American")
+_SAME = words("full whole extra additional consecutive school total metric american")
 """Words before a unit that leave it what it is."""
 _TAIL = words("left total altogether remaining each apiece all overall")
 _PLURALS = words(
