@@ -18,13 +18,13 @@ from annotated_types import MinLen
 
 from policies.aggregation_prompt import IMPROVE, Prompt
 from search.aggregation import MEMBERS, REPLIES, SHOWN, showing
-from search.base import ROOT, BaseStrategy, Grader, Policy, Problem, SearchResult, SearchTree, Selection, Verifier
+from search.base import ROOT, Grader, Policy, Problem, SearchResult, SearchTree, Verifier, VotedStrategy
 from tts.core import Solution
 from tts.core.settings import OneOf, PositiveInt, refused
 from tts.core.traits import Needs
 
 
-class Aggregate(BaseStrategy):
+class Aggregate(VotedStrategy):
     """A population of solutions that is replaced by replies to its own members.
 
     Args:
@@ -36,8 +36,6 @@ class Aggregate(BaseStrategy):
         reply: `solution`: a reply is a new solution; `choice`: it names a member, which stays (`Judgment: 2`); a reply that
             names none keeps the first one shown.
         prompt: The question of a reply, with `{problem}` and `{solutions}` in it.
-        selection: How one of the last population is selected, a key of `tts.core.selection.SELECTIONS`; with any rule other
-            than `majority` the verifier judges them.
         seed: The run's seed, for the choice of members.
     """
 
@@ -48,7 +46,6 @@ class Aggregate(BaseStrategy):
     shows: Annotated[str, OneOf(SHOWN)] = "solution"
     reply: Annotated[str, OneOf(REPLIES)] = "solution"
     prompt: Prompt = IMPROVE
-    selection: Selection = "majority"
     seed: int = 0
     needs = Needs(policy=("revisions",))
 
@@ -64,11 +61,6 @@ class Aggregate(BaseStrategy):
         rounds = [-(-size * dial // self.n) for size in self.rounds]
         rounds[-1] = rounds[-1] if REPLIES[self.reply] is None else 1
         return {"n": dial, "rounds": rounds, "k": self.k and min(self.k, dial)}
-
-    @property
-    def verifies(self) -> bool:
-        """Whether the selection needs scores."""
-        return self.selection != "majority"
 
     @property
     def samples(self) -> int:

@@ -39,6 +39,7 @@ __all__ = [
     "Solution",
     "Verdict",
     "Verifier",
+    "VotedStrategy",
     "field",
 ]
 
@@ -119,3 +120,19 @@ class ScoredStrategy(BaseStrategy):
 
     aggregator: Aggregator | None = field(default=None, kw_only=True)
     selection: Selection = field(default="argmax", kw_only=True)
+
+
+class VotedStrategy(BaseStrategy):
+    """A strategy whose candidates vote, unless another rule is set.
+
+    Args:
+        selection: How the final answer is selected from the candidates, as in `ScoredStrategy`; with any rule other than
+            `majority` the verifier judges them.
+    """
+
+    selection: Selection = field(default="majority", kw_only=True)
+
+    @property
+    def verifies(self) -> bool:
+        """Whether the selection needs scores."""
+        return self.selection != "majority"

@@ -11,23 +11,13 @@ from __future__ import annotations
 from contextlib import aclosing
 from dataclasses import replace
 
-from search.base import (
-    BaseStrategy,
-    Grader,
-    Policy,
-    Problem,
-    SearchResult,
-    SearchTree,
-    Selection,
-    Solution,
-    Verifier,
-)
+from search.base import Grader, Policy, Problem, SearchResult, SearchTree, Solution, Verifier, VotedStrategy
 from search.chains import chains
 from tts.core.settings import NonNegativeInt, PositiveInt, Text
 from tts.core.traits import Needs
 
 
-class BudgetForcing(BaseStrategy):
+class BudgetForcing(VotedStrategy):
     r"""Solutions in parallel, each of which is continued a number of times after its end.
 
     Args:
@@ -35,20 +25,13 @@ class BudgetForcing(BaseStrategy):
         waits: How often each is continued after its end.
         wait: The text that is appended to one that has ended.
         force: The text that is appended to one that was cut at `policy.max_tokens`; the policy then writes one more step.
-        selection: How one of the solutions is selected; with any rule other than `majority` the verifier judges them.
     """
 
     n: PositiveInt
     waits: NonNegativeInt = 1
     wait: Text = "\n\nWait"
     force: Text = "\n\nFinal Answer: \\boxed{"
-    selection: Selection = "majority"
     needs = Needs(policy=("steps",))
-
-    @property
-    def verifies(self) -> bool:
-        """Whether the selection needs scores."""
-        return self.selection != "majority"
 
     @property
     def samples(self) -> int:

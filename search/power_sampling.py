@@ -17,35 +17,28 @@ from typing import Annotated
 
 from annotated_types import Ge, IsFinite
 
-from search.base import ROOT, BaseStrategy, Grader, Policy, Problem, SearchResult, SearchTree, Selection, Verifier
+from search.base import ROOT, Grader, Policy, Problem, SearchResult, SearchTree, Verifier, VotedStrategy
 from search.chains import chains
 from tts.core import Solution
 from tts.core.settings import NonNegativeInt, PositiveInt
 from tts.core.traits import Needs
 
 
-class PowerSampling(BaseStrategy):
+class PowerSampling(VotedStrategy):
     """Markov chains in parallel; the last solution of each is a candidate.
 
     Args:
         n: Number of chains.
         alpha: The power, at least 1; 1 with `policy.temperature=1` is plain sampling.
         moves: Number of moves of a chain; each costs half a solution on average.
-        selection: How one of the chains is selected; with any rule other than `majority` the verifier judges them.
         seed: The run's seed.
     """
 
     n: PositiveInt
     alpha: IsFinite[Annotated[float, Ge(1)]] = 4.0
     moves: NonNegativeInt = 10
-    selection: Selection = "majority"
     seed: int = 0
     needs = Needs(policy=("steps",), logprobs=True, proposals=True)
-
-    @property
-    def verifies(self) -> bool:
-        """Whether the selection needs scores."""
-        return self.selection != "majority"
 
     @property
     def samples(self) -> int:

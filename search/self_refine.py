@@ -13,14 +13,14 @@ from typing import Annotated
 
 from policies.feedback_prompt import FEEDBACK, PROMPT
 from policies.revision_prompt import Prompt
-from search.base import BaseStrategy, Grader, Policy, Problem, SearchResult, SearchTree, Selection, Verifier
+from search.base import Grader, Policy, Problem, SearchResult, SearchTree, Verifier, VotedStrategy
 from search.chains import chains
 from tts.core import Solution
 from tts.core.settings import Must, PositiveInt
 from tts.core.traits import Needs
 
 
-class SelfRefine(BaseStrategy):
+class SelfRefine(VotedStrategy):
     """Self-refinement in parallel chains.
 
     A critique is sampled like a revision, as the policy's reply to `feedback` after its solution: a policy that opens every
@@ -32,8 +32,6 @@ class SelfRefine(BaseStrategy):
         feedback: The message that asks the policy for a critique of the solution above it.
         stop: Words, matched case-insensitively, by which a critique accepts the solution and ends the chain.
         prompt: The message that asks for the revision; contains `{critique}`.
-        selection: How one of the chains' last solutions is selected, a key of `tts.core.selection.SELECTIONS`; with any
-            rule other than `majority` the verifier judges them.
     """
 
     n: PositiveInt
@@ -41,13 +39,7 @@ class SelfRefine(BaseStrategy):
     feedback: Annotated[str, Must(str.strip, "it asks for nothing; give words that ask for a critique")] = FEEDBACK
     stop: Annotated[str, Must(str.strip, "it stands in every critique; give words that end a chain")] = "it is correct"
     prompt: Prompt = PROMPT
-    selection: Selection = "majority"
     needs = Needs(policy=("revisions",))
-
-    @property
-    def verifies(self) -> bool:
-        """Whether the selection needs scores."""
-        return self.selection != "majority"
 
     @property
     def samples(self) -> int:
