@@ -91,3 +91,16 @@ def test_a_mistake_is_one_message(tmp_path: Path) -> None:
     result = run(tmp_path, "verifier=calculater")
     assert result.returncode == 2
     assert "calculator" in result.stdout + result.stderr
+
+
+def test_another_threshold_reads_the_same_verdicts_also_where_it_is_told_to_resume(tmp_path: Path) -> None:
+    data = write(tmp_path / "data.jsonl", rows(3))
+    found = {}
+    for value in ("0.5", "0.9"):
+        done = run(tmp_path, f"task.path={data}", *SLOW, "resume=true", f"threshold.value={value}")
+        assert done.returncode == 0, done.stdout
+        found[value] = summary(tmp_path / "run")
+    assert [(one["n_resumed"], one["threshold"]["value"]) for one in found.values()] == [(0, 0.5), (3, 0.9)]
+    # Nothing was started again, and what had judged is still said.
+    assert found["0.5"]["sandbox"] == found["0.9"]["sandbox"]
+    assert found["0.5"]["engines"] == found["0.9"]["engines"]

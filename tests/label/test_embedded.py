@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.label.helpers import lines, summary, timeless
+from tests.label.helpers import SIMULATED, lines, summary, timeless
 from tts.label.compare import agreement
 from tts.tasks.label_file import read_labels
 
@@ -54,6 +54,14 @@ def test_counts_tell_wrong_steps_from_right_ones(tmp_path: Path, counted: Path) 
     assert found.precision > 0.75
     assert found.recall is not None
     assert found.recall > 0.75
+
+
+def test_another_rule_resumes_the_same_records_also_where_it_is_told_to(tmp_path: Path) -> None:
+    run(tmp_path / "run", *SIMULATED, "resume=true", "rule=rpe")
+    run(tmp_path / "run", *SIMULATED, "resume=true", "rule=hard")
+    assert summary(tmp_path / "run")["resumed"] == 6
+    assert summary(tmp_path / "run")["rule"]["_target_"].endswith("Hard")
+    assert "finished before" in run(tmp_path / "run", *SIMULATED, "resume=true", "rule=hard")
 
 
 @pytest.mark.slow

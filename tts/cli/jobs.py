@@ -40,7 +40,8 @@ class Jobs:
     Args:
         run_job: Runs one job.
         primary: The file of the command's primary configuration.
-        overwrites: Whether a job that does not resume overwrites the results in its directory.
+        overwrites: Whether a job that does not resume overwrites the results in its directory. Others always resume, and
+            know what of it is theirs by the keys of the records.
     """
 
     def __init__(self, run_job: RunJob, primary: Path, overwrites: bool) -> None:
@@ -110,7 +111,8 @@ class Jobs:
                 return (0, cell.objective(objective)) if failure is None else (failure[0], None)
             with cell.alone():
                 if plain.get("resume"):
-                    cell.check()
+                    if self._overwrites:
+                        cell.check()
                     if cell.finished:
                         console.print(f"[dim]finished before: {folder}[/dim]", soft_wrap=True)
                         return 0, cell.objective(objective)

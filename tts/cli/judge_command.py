@@ -8,9 +8,8 @@ from rich.console import Console
 from rich.markup import escape
 
 from tts.cli.job_command import JobCommand, plan_table, print_errors, print_path, print_stop
-from tts.core.json import Summary
 from tts.judge.job import JudgeJob, compose_judge
-from tts.judge.judging import Judging
+from tts.judge.runner import Judge
 from tts.judge.summary import count_wholes
 from tts.judge.tables import tables
 from tts.runtime.simulations import SAID
@@ -43,9 +42,9 @@ def plan(job: JudgeJob, console: Console) -> None:
         console.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
-def _report(job: JudgeJob, outcome: tuple[Judging, Summary], folder: Path, console: Console) -> int:
+def _report(job: JudgeJob, judge: Judge, folder: Path, console: Console) -> int:
     """Reports the outcome of the run, and returns its exit status."""
-    judging, summary = outcome
+    judging, summary = judge.judging, judge.summary
     console.print(tables(summary, job.title))
     if summary["simulated"]:
         console.print(f"{' and '.join(SAID[name] for name in summary['simulated'])}: the figures are no results")
@@ -58,7 +57,7 @@ def _report(job: JudgeJob, outcome: tuple[Judging, Summary], folder: Path, conso
             f"{wholes:,} solutions have one score for all of their steps: of their figures, only solution F1 and AUC are "
             "meaningful (docs/judge.md)"
         )
-    print_stop(console, judging.stopped, judging.n_problems, len(job.items), "solutions")
+    print_stop(console, judge.stopped, judging.n_problems, len(job.items), "solutions")
     failed = [(row["id"], row["error"]) for row in judging.records.values() if row["error"] is not None]
     return print_errors(console, len(failed), judging.n_problems, "solution", failed[:3])
 

@@ -80,7 +80,7 @@ def _report(job: LabelJob, labelling: Labelling, folder: Path, console: Console)
     print_path(console, folder / "labels.jsonl")
     tally = labelling.tally
     print_stop(console, labelling.stopped, tally.problems, len(job.problems), "problems")
-    failed = print_errors(console, tally.errors, tally.problems, "problem", labelling.errors)
+    failed = print_errors(console, tally.errors, tally.problems, "problem", labelling.failures)
     if job.work.policy.splits and tally.solutions["all"] and not tally.stepped:
         print_error(
             console,

@@ -12,7 +12,7 @@ from tts.cli.job_command import JobCommand, add_limits, plan_table, print_errors
 from tts.core.rationale import IN_WORDS
 from tts.runtime.simulations import SAID, simulations
 from tts.synthesize.job import SynthesisJob, compose_synthesis
-from tts.synthesize.runner import FILE, Synthesis
+from tts.synthesize.runner import Synthesis
 
 
 def plan(job: SynthesisJob, console: Console) -> None:
@@ -53,7 +53,7 @@ def _report(job: SynthesisJob, done: Synthesis, folder: Path, console: Console) 
     simulated = simulations(job.config, job.engines)
     if simulated:
         console.print(f"{' and '.join(SAID[name] for name in simulated)}: the rationales teach nothing")
-    print_path(console, folder / FILE)
+    print_path(console, folder / done.file)
     tally = done.tally
     print_stop(console, done.stopped, tally.rationales, len(job.items), "rationales")
     return print_errors(console, tally.errors, tally.rationales, "rationale", tally.failures)

@@ -117,9 +117,9 @@ def _evaluation(host: Host, job: TrainJob, folder: Path, console: Console) -> tu
     async def run(resources: Resources) -> Summary:
         judge = compose_judge(config, config_hash(config), resources)
         with ProgressBar(console, len(judge.items)):
-            _, summary = await judge.run(resources, place)
-        console.print(tables(summary, judge.title))
-        return summary
+            judged = await judge.run(resources, place)
+        console.print(tables(judged.summary, judge.title))
+        return judged.summary
 
     summary = host.run("real", run)
     if summary["n_errors"]:

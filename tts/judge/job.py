@@ -9,14 +9,13 @@ from pathlib import Path
 
 from tts.config.build import Config, build
 from tts.core.errors import ProblemError, UserError
-from tts.core.json import JsonObject, Summary
+from tts.core.json import JsonObject
 from tts.core.settings import inside
 from tts.core.task import Task
 from tts.core.verifier import Verifier
 from tts.engines.metered import MeteredEngine
 from tts.judge.judged import Judged
-from tts.judge.judging import Judging
-from tts.judge.record import verdicts_hash
+from tts.judge.record import Resume, verdicts_hash
 from tts.judge.runner import Judge
 from tts.judge.threshold import Threshold
 from tts.judge.work import JudgeWork, compose_judge_work
@@ -89,13 +88,13 @@ class JudgeJob:
                 shown.append((item.problem.id, text))
         return shown
 
-    async def run(self, resources: Resources, folder: Path) -> tuple[Judging, Summary]:
+    async def run(self, resources: Resources, folder: Path) -> Judge:
         """Judges all solutions without a record; writes `results.jsonl` and `summary.json`.
 
         Models are loaded and the sandbox is started only if something is left to judge.
 
         Returns:
-            The outcome of the run, and the contents of `summary.json`.
+            The ended run.
 
         Raises:
             UserError: The folder holds another run's results, or a model, a server or the sandbox is not available.
@@ -107,11 +106,12 @@ class JudgeJob:
             "simulated": list(simulations(self.config, self.engines)),
         }
         copy = None if self.has_objects else partial(compose_judge_work, self.config)
-        shaping = verdicts_hash(self.config, self.threshold.stops)
+        resume = Resume(self.items, verdicts_hash(self.config, self.threshold.stops))
         try:
             async with resources.executor(self.config).at_work(self.work, copy, self.config) as work:
-                judge = Judge(work, folder, self.work.budget)
-                return await judge.run(self.items, self.threshold, self.bootstrap, shaping, extra)
+                judge = Judge(work, self.items, self.threshold, self.bootstrap, folder, self.work.budget)
+                await judge.run(self.items, resume, extra)
+                return judge
         finally:
             await resources.flush()
 

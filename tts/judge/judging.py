@@ -19,7 +19,6 @@ class Judging:
         items: The task's solutions.
         records: Their records, by number in `items`; those not reached by the run are missing.
         resumed: Number of them from an earlier run.
-        stopped: The limit of the run that stopped it before the missing ones.
         generated_tokens: Completion tokens that this run sampled itself.
         n_errors: Number of solutions that ended with an error.
         n_steps: Number of steps that this run has judged.
@@ -28,7 +27,6 @@ class Judging:
     items: Sequence[LabelledSolution]
     records: dict[int, VerdictRow] = field(default_factory=dict)
     resumed: int = 0
-    stopped: str | None = None
     generated_tokens: int = 0
     n_errors: int = 0
     n_steps: int = 0

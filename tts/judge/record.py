@@ -76,6 +76,11 @@ def record(item: LabelledSolution, verdict: Verdict | None, meter: Scope, key: s
     }
 
 
+def labelled(item: LabelledSolution, row: VerdictRow) -> VerdictRow:
+    """Returns a record with the item's current subset and label, on which verdicts do not depend."""
+    return {**row, "subset": item.subset, "label": Judged(item.labels, item.complete, ()).label}
+
+
 def judged(item: LabelledSolution, row: VerdictRow) -> Judged:
     """Returns a solution with its recorded scores."""
     return Judged(item.labels, item.complete, tuple(row["scores"]))
@@ -121,7 +126,3 @@ class Resume(KeyedRecords):
             VerdictRow,
             "judged with another configuration (verifier, the files that it reads, sandbox, seed, budget.problem)",
         )
-
-    def labelled(self, item: LabelledSolution, row: VerdictRow) -> VerdictRow:
-        """Returns a record with the item's current subset and label, on which verdicts do not depend."""
-        return {**row, "subset": item.subset, "label": Judged(item.labels, item.complete, ()).label}

@@ -2,113 +2,80 @@
 
 from __future__ import annotations
 
-import json
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import ClassVar
 
-from tts.budget import VERIFIER, Budget, Scope, Usage, charge, scope
-from tts.core.events import Progressed, emit
+from tts.budget import VERIFIER, Budget, Scope, Usage
 from tts.core.json import JsonObject, Summary
 from tts.files.jsonl_log import JsonlLog
-from tts.files.objects import read_object
-from tts.files.writing import write_whole, writing
 from tts.judge.judging import Judging
-from tts.judge.record import Resume, VerdictRow, record
+from tts.judge.record import VerdictRow, labelled, record
 from tts.judge.summary import finished, summarize
 from tts.judge.threshold import Threshold
-from tts.runtime.batch import Ended, batch
+from tts.runtime.batch import Ended
 from tts.runtime.executor import Work
+from tts.runtime.keyed_run import KeyedRun
 from tts.statistics.bootstrap import Bootstrap
 from tts.tasks.labelled import LabelledSolution
 
 
-class Judge:
-    """Judges labelled solutions, and writes a line to `results.jsonl` as each ends.
+class Judge(KeyedRun[LabelledSolution, VerdictRow]):
+    """Judges labelled solutions; writes `results.jsonl` and `summary.json`.
+
+    The records have the labels that the task has now, and the predictions of this threshold.
 
     Args:
         work: Judges one solution.
+        items: The solutions.
+        threshold: Interprets scores.
+        bootstrap: Computes confidence intervals.
         folder: The run directory.
         budget: The limits of each solution and of the run.
+
+    Attributes:
+        judging: The results so far.
     """
 
-    def __init__(self, work: Work[LabelledSolution, VerdictRow], folder: Path, budget: Budget) -> None:
-        self._work = work
-        self._folder = folder
-        self._budget = budget
+    idle: ClassVar[Mapping[str, object]] = {"sandbox": [], "engines": {}}
 
-    async def run(
+    def __init__(
         self,
+        work: Work[LabelledSolution, VerdictRow],
         items: Sequence[LabelledSolution],
         threshold: Threshold,
         bootstrap: Bootstrap,
-        shaping: str,
-        extra: JsonObject,
-    ) -> tuple[Judging, Summary]:
-        """Judges the solutions without a record.
+        folder: Path,
+        budget: Budget,
+    ) -> None:
+        super().__init__(work, folder, budget)
+        self.judging = Judging(items)
+        self._threshold, self._bootstrap = threshold, bootstrap
 
-        However it ends, the records are kept, summarised, and sorted into the task's order.
+    def name(self, item: LabelledSolution) -> str:
+        """Returns the solution's id."""
+        return item.problem.id
 
-        Args:
-            items: The solutions.
-            threshold: Interprets scores.
-            bootstrap: Computes confidence intervals.
-            shaping: The `verdicts_hash` of the configuration.
-            extra: Additional entries of the summary.
+    def failed(self, item: LabelledSolution, message: str, meter: Scope) -> VerdictRow:
+        """Returns a record without a verdict."""
+        return {**record(item, None, meter, "", time.time() - meter.wall_s), "error": message}
 
-        Raises:
-            UserError: The existing records have another configuration, or the verifier cannot be started; or the first
-                solutions all failed in the same way.
-            RunError: The disk is full, or something else that every solution needs is gone.
-        """
-        summary_path = self._folder / "summary.json"
-        before: Summary = read_object(summary_path)
-        resume = Resume(items, shaping)
-        judging, summary = Judging(items), Summary()
-        found: JsonObject = {}
+    def usage(self, row: VerdictRow) -> Mapping[str, Usage]:
+        """Returns the verifier's."""
+        return {VERIFIER: Usage(**row["usage"])}
 
-        async def judge(item: LabelledSolution) -> VerdictRow:
-            return {**await self._work.do(item), "key": resume.key(item.problem.id)}
+    def add(self, ended: Ended[VerdictRow]) -> str:
+        """Counts the steps that this run has judged."""
+        row = labelled(self.judging.items[ended.number], ended.record) if ended.kept else ended.record
+        self.judging.add(Ended(ended.number, row, ended.kept))
+        return f"{self.judging.n_steps:,} steps"
 
-        def failed(item: LabelledSolution, message: str, meter: Scope) -> VerdictRow:
-            row = record(item, None, meter, resume.key(item.problem.id), time.time() - meter.wall_s)
-            return {**row, "error": message}
-
-        def on_record(ended: Ended[VerdictRow]) -> None:
-            if ended.kept:
-                ended = Ended(ended.number, resume.labelled(items[ended.number], ended.record), kept=True)
-                charge(VERIFIER, Usage(**ended.record["usage"]))
-            judging.add(ended)
-            tokens = run.usage[VERIFIER].generated_tokens
-            steps = f"{judging.n_steps:,} steps{self._work.standing()}"
-            name, counts = ended.record["id"], (judging.n_problems, judging.n_errors, tokens, steps)
-            emit(lambda: Progressed(name, run.wall_s, *counts))
-
-        log = JsonlLog[VerdictRow](self._folder / "results.jsonl", resume.known_by)
-        with log, scope("run", self._budget.run) as run:
-            try:
-                if not resume.complete:
-                    found = await self._work.start()
-                judging.stopped = await batch(
-                    items,
-                    judge,
-                    log,
-                    lambda item: item.problem.id,
-                    failed=failed,
-                    on_record=on_record,
-                    limits=self._budget.problem,
-                    in_flight=self._work.in_flight,
-                )
-            finally:
-                judging.generated_tokens = run.usage[VERIFIER].generated_tokens
-                # Nothing is started if nothing is left to judge.
-                sandbox = found.get("sandbox") or list(before.get("sandbox", ()))
-                started: JsonObject = {**found, "sandbox": sandbox}
-                more = {"sandbox": sandbox, **extra, **started, **self._work.account()}
-                summary.update(summarize(judging, threshold, bootstrap, more))
-                final = finished(judging, threshold, summary["threshold"]["value"])
-                rows = dict(zip(sorted(judging.records), final, strict=True))
-                log.sort(lambda number, _: rows[number])
-                with writing(self._folder):
-                    write_whole(summary_path, json.dumps(summary, indent=2) + "\n")
-        return judging, summary
+    def conclude(self, log: JsonlLog[VerdictRow], meter: Scope, extra: JsonObject) -> Summary:
+        """Chooses the threshold, and derives the predictions of all judged solutions."""
+        self.judging.generated_tokens = meter.usage[VERIFIER].generated_tokens
+        summary = summarize(self.judging, self._threshold, self._bootstrap, extra)
+        final = finished(self.judging, self._threshold, summary["threshold"]["value"])
+        rows = dict(zip(sorted(self.judging.records), final, strict=True))
+        log.sort(lambda number, _: rows[number])
+        return summary

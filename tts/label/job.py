@@ -17,7 +17,7 @@ from tts.core.task import Task
 from tts.engines.metered import MeteredEngine
 from tts.label.checks import check_problems
 from tts.label.record import Resume
-from tts.label.runner import Labelling, Runner
+from tts.label.runner import Labelling
 from tts.label.work import LabelWork, compose_label_work, with_completer
 from tts.runtime.contracts import TASK
 from tts.runtime.parts import check_groups
@@ -78,6 +78,9 @@ class LabelJob:
 
         Models are loaded only if a problem is left: another rule over the same records costs nothing.
 
+        Returns:
+            The ended run.
+
         Raises:
             UserError: The folder holds another run's results, or a model, a server or the sandbox is not available.
             RunError: Something that all problems need is gone.
@@ -90,8 +93,9 @@ class LabelJob:
         copy = partial(compose_label_work, self.config)
         try:
             async with resources.executor(self.config).at_work(self.work, copy, self.config) as work:
-                runner = Runner(work, self.work.rule, folder, self.work.budget)
-                return await runner.run(self.problems, self.resume, extra)
+                labelling = Labelling(work, self.work.rule, folder, self.work.budget)
+                await labelling.run(self.problems, self.resume, extra)
+                return labelling
         finally:
             await resources.flush()
 

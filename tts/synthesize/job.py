@@ -18,7 +18,7 @@ from tts.runtime.parts import check_groups
 from tts.runtime.resources import Resources
 from tts.synthesize.items import Item, items
 from tts.synthesize.record import Resume
-from tts.synthesize.runner import Runner, Synthesis
+from tts.synthesize.runner import Synthesis
 from tts.synthesize.work import SynthesisWork, compose_synthesis_work
 from tts.tasks.labelled import LabelledSolution, LabelledSource, labelled_source
 
@@ -82,6 +82,9 @@ class SynthesisJob:
     async def run(self, resources: Resources, folder: Path) -> Synthesis:
         """Has all rationales without a record written; writes `rationales.jsonl` and `summary.json`.
 
+        Returns:
+            The ended run.
+
         Raises:
             UserError: The folder holds another run's rationales, or a model, a server or the sandbox is not available.
             RunError: The writer does not follow its format, or something that all items need is gone.
@@ -90,8 +93,9 @@ class SynthesisJob:
         copy = partial(compose_synthesis_work, self.config)
         try:
             async with resources.executor(self.config).at_work(self.work, copy, self.config) as work:
-                runner = Runner(work, folder, self.work.budget)
-                return await runner.run(self.items, Resume(self.items, self.config), extra)
+                synthesis = Synthesis(work, self.items, folder, self.work.budget)
+                await synthesis.run(self.items, Resume(self.items, self.config), extra)
+                return synthesis
         finally:
             await resources.flush()
 

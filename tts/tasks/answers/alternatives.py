@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from tts.tasks.answers.building import negative, total
-from tts.tasks.answers.nodes import ZERO, Apply, Group, Matrix, Node, Quantity, Relation, Several
+from tts.tasks.answers.nodes import ZERO, Apply, Family, Group, Matrix, Node, Quantity, Relation, Several
 
 _MOST = 64
 
@@ -29,19 +29,26 @@ def spelled_out(node: Node) -> Node:
         if isinstance(last, Several) and not last.braces:
             return Several(tuple(replace(node, sides=(*node.sides[:-1], item)) for item in last.items))
         return replace(node, sides=(*node.sides[:-1], last))
+    if isinstance(node, Group) and sum(map(_signs, node.items)) > 1:
+        return node  # the signs of two coordinates may belong together, or not
     upper, lower = _signed(node, False), _signed(node, True)
     return node if upper == node else Several((upper, lower))
 
 
 def is_list(node: Node) -> bool:
     """Returns whether an answer has several elements: a list, a set, plus or minus, a point."""
-    spelled = spelled_out(node)
+    spelled = spelled_out(node.value if isinstance(node, Family) else node)
     last = spelled.sides[-1] if isinstance(spelled, Relation) else spelled
     return isinstance(last, Several | Group)
 
 
 def _mapped(node: Node, function: Callable[[Node], Node]) -> Node:
     return Several(tuple(map(function, node.items))) if isinstance(node, Several) else function(node)
+
+
+def _signs(node: Node) -> int:
+    """Returns how often there is plus or minus in a formula."""
+    return (node.name in ("pm", "mp")) + sum(map(_signs, node.args)) if isinstance(node, Apply) else 0
 
 
 def _signed(node: Node, lower: bool) -> Node:

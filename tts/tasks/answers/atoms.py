@@ -8,10 +8,11 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from tts.tasks.answers.building import negative, product
-from tts.tasks.answers.calls import EXPECTATIONS, is_called
+from tts.tasks.answers.calls import EXPECTATIONS, INVERTED, is_called
 from tts.tasks.answers.cursor import RefusedError, is_differential
 from tts.tasks.answers.names import ACCENTS, ALIASES, AXES, CONSTANTS, FUNCTIONS, INVERSES, LETTERS, OF_MANY
-from tts.tasks.answers.nodes import MINUS_ONE, TWO, Apply, Group, Matrix, Node, Number, Several, Symbol, latex
+from tts.tasks.answers.nodes import MINUS_ONE, TWO, ZERO, Apply, Group, Matrix, Node, Number, Several, Symbol, latex
+from tts.tasks.answers.sets import REALS
 from tts.tasks.answers.tokens import Token
 
 if TYPE_CHECKING:
@@ -21,8 +22,9 @@ _MATRICES = frozenset(["pmatrix", "bmatrix", "matrix", "Bmatrix", "smallmatrix",
 _FENCES = {"lfloor": ("rfloor", "floor"), "lceil": ("rceil", "ceil"), "lvert": ("rvert", "abs")}
 _OPENING, _CLOSING = {"(": "(", "[": "[", "]": "("}, {")": ")", "]": "]", "[": ")"}
 """Brackets of points and intervals; open ones may be turned round: ]0, 1[."""
+_INVERSE = ("^", "{", "-", "1", "}")
 _ORDINALS = frozenset(["st", "nd", "rd", "th"])
-_REALS = Group("(", (negative(Symbol(r"\infty")), Symbol(r"\infty")), ")")
+_HALVES: dict[str, tuple[Node, Node]] = {"+": (ZERO, Symbol(r"\infty")), "-": (negative(Symbol(r"\infty")), ZERO)}
 _TEN = Number(Fraction(10))
 
 
@@ -90,6 +92,8 @@ def _symbol(parser: Expressions, name: str) -> Node:
         name += f"_{{{_spelled(parser) or latex(parser.argument(digits=False))}}}"
     while parser.take("'"):
         name += "'"
+    if name in INVERTED and [token.text for token in parser.peek(6)] == [*_INVERSE, "("]:
+        name += "".join(parser.next().text for _ in _INVERSE)
     ahead = parser.ahead
     if parser.sees("(") and ahead is not None and not ahead.blank and is_called(name, parser):
         parser.next()
@@ -111,8 +115,8 @@ def _command(parser: Expressions, token: Token) -> Node:
         inner = _spelled(parser) or latex(parser.argument())
         if name == "overline" and len(inner) == 2 and inner.isupper():  # a segment, from either end
             inner = "".join(sorted(inner))
-        if (name, inner) == ("mathbb", "R") and not parser.sees("^", "_"):
-            return _REALS
+        if (name, inner) == ("mathbb", "R") and (reals := _reals(parser)) is not None:
+            return reals
         axis = name in ("hat", "vec") and inner.removeprefix(r"\mathbf{").removesuffix("}")
         return _symbol(parser, rf"\mathbf{{{axis}}}" if axis in AXES else rf"\{name}{{{inner}}}")
     if name in _FENCES:
@@ -121,6 +125,19 @@ def _command(parser: Expressions, token: Token) -> Node:
         parser.expect(closing, "command")
         return Apply(function, (inside,))
     raise parser.refused()
+
+
+def _reals(parser: Expressions) -> Node | None:
+    """Reads the real numbers, or those of one sign; None where they are others, such as a power."""
+    if not parser.sees("^", "_"):
+        return REALS
+    for sign, ends in _HALVES.items():
+        for marks in ([sign], ["{", sign, "}"]):
+            if [token.text for token in parser.peek(len(marks) + 1)][1:] == marks:
+                for _ in range(len(marks) + 1):
+                    parser.next()
+                return Group("(", ends, ")")
+    return None
 
 
 def _spelled(parser: Expressions) -> str:
@@ -257,6 +274,10 @@ def _round(parser: Expressions, token: Token) -> Node:
     opening, closing = _OPENING[token.text], _CLOSING.get(parser.next().text)
     if closing is None or (len(items) == 1 and opening + closing not in ("()", "[]")):
         raise parser.refused()
+    if opening + closing == "[]" and all(isinstance(item, Group) and item.opening == "[" for item in items):
+        rows = [item.items for item in items if isinstance(item, Group) and item.closing == "]"]
+        if len(items) > 1 and len(rows) == len(items) and len({len(row) for row in rows}) == 1:
+            return Matrix("matrix", tuple(rows))
     return items[0] if len(items) == 1 else Group(opening, tuple(items), closing)
 
 

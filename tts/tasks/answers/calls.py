@@ -5,6 +5,8 @@ from __future__ import annotations
 from tts.tasks.answers.cursor import Cursor
 
 _FUNCTIONS = frozenset("fghFGHPE")
+INVERTED = frozenset("fgh")
+"""Functions that have an inverse where they are raised to -1."""
 EXPECTATIONS = frozenset(["E", r"\mathbb{E}"])
 """Functions whose argument may stand in brackets."""
 _FACTORS = frozenset(["e", "i", r"\pi", "x"])

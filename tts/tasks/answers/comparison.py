@@ -16,6 +16,7 @@ from tts.tasks.answers.naming import by_name, names_alike, names_differ, signs_a
 from tts.tasks.answers.nodes import (
     Apply,
     Choice,
+    Family,
     Group,
     Matrix,
     Node,
@@ -28,9 +29,10 @@ from tts.tasks.answers.nodes import (
     Text,
     latex,
 )
+from tts.tasks.answers.parameters import renamed
 from tts.tasks.answers.relations import interval, is_closed, is_name, larger_and_smaller, named, value
 from tts.tasks.answers.residues import NoResidueError, identical
-from tts.tasks.answers.sets import is_set, members, only
+from tts.tasks.answers.sets import is_set, members, only, simplified
 from tts.tasks.answers.units import same_unit
 
 
@@ -64,12 +66,14 @@ class Comparison:
         """Returns whether an answer is the reference's; None where that cannot be said."""
         if reference == answer:
             return True
+        if isinstance(reference, Family) or isinstance(answer, Family):
+            return either(self.same(*pair) for pair in renamed(reference, answer))
         ones, others = spelled_out(reference), spelled_out(answer)
         pairs = ((ones, reference), (others, answer))
-        both_signs = any(isinstance(new, Several) and not isinstance(old, Several | Relation) for new, old in pairs)
+        both_signs = any(isinstance(new, Several) and not isinstance(old, _SPELLED) for new, old in pairs)
         if both_signs and any(isinstance(node, Group) for node in (reference, answer)):
             return False  # \pm 3 is no point
-        return self._same(only(ones), only(others))
+        return self._same(only(simplified(ones)), only(simplified(others)))
 
     def _same(self, reference: Node, answer: Node) -> Verdict:
         if reference == answer:
@@ -206,9 +210,12 @@ class Comparison:
         return None
 
     def _sets(self, reference: Node, answer: Node) -> Verdict:
+        reference, answer = simplified(reference), simplified(answer)
         match reference, answer:
             case (Apply("union", ones), Apply("union", others)) if matched(ones, others, self._same):
                 return True
+            case (Group(), Group()) | (Several(), Several()):
+                return self._same(reference, answer)
         return self._unread(reference, answer)
 
     def _unread(self, reference: Node, answer: Node) -> Verdict:
@@ -269,6 +276,10 @@ class Comparison:
             return self._in_order(ones, others)
         crossed = ((product((a, others[0])), product((b, ones[0]))) for a, b in zip(ones, others, strict=True))
         return every(self._same(*pair) for pair in crossed)
+
+
+_SPELLED = (Several, Relation, Group)
+"""What may hold several answers without being a number of both signs."""
 
 
 def _plain(opaque: Opaque) -> str:

@@ -98,6 +98,19 @@ class Quantity:
 
 
 @dataclass(frozen=True)
+class Family:
+    """An answer for all integers.
+
+    Attributes:
+        value: One of them, or a list.
+        parameter: The letter of the integer.
+    """
+
+    value: Node
+    parameter: Symbol
+
+
+@dataclass(frozen=True)
 class Text:
     """Words, in lower case."""
 
@@ -117,7 +130,7 @@ class Opaque:
     formula: bool = field(compare=False)
 
 
-Node = Number | Symbol | Apply | Group | Several | Choice | Matrix | Relation | Quantity | Text | Opaque
+Node = Number | Symbol | Apply | Group | Several | Choice | Matrix | Relation | Quantity | Family | Text | Opaque
 
 ZERO, ONE, TWO, MINUS_ONE = (Number(Fraction(value)) for value in (0, 1, 2, -1))
 
@@ -226,6 +239,11 @@ def _(node: Relation) -> str:
 @latex.register
 def _(node: Quantity) -> str:
     return rf"{latex(node.value)}\text{{ {node.unit}}}"
+
+
+@latex.register
+def _(node: Family) -> str:
+    return rf"{latex(node.value)}, {latex(node.parameter)}\in \mathbb{{Z}}"
 
 
 @latex.register

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from fractions import Fraction
+from itertools import pairwise
 
 from tts.tasks.answers.building import product, total
 from tts.tasks.answers.counts import counted
@@ -46,6 +47,15 @@ def quantity(tokens: Sequence[Token], parse: _Parse) -> Node:
             return value
         return Quantity(value, name + rate)
     return _value(tokens, parse)
+
+
+def measures(tokens: Sequence[Token]) -> list[list[Token]]:
+    """Returns the parts of a measure in several units, 5 feet 3 inches; one where it is none."""
+    starts = [i for i, token in enumerate(tokens) if token.kind == "number" and (not i or tokens[i - 1].kind == "word")]
+    parts = [list(tokens[start:end]) for start, end in pairwise([*starts, len(tokens)])]
+    units = [known_unit(part[1:]) for part in parts]
+    whole = len(parts) > 1 and starts[0] == 0 and None not in units and len(set(units)) == len(units)
+    return parts if whole else [list(tokens)]
 
 
 def _rate(tokens: Sequence[Token]) -> tuple[Sequence[Token], str]:
@@ -111,8 +121,9 @@ def _unit(tokens: Sequence[Token], parse: _Parse) -> Node | None:
             continue
         rest = _without_parentheses(tokens[place:])
         unit, optional = known_unit(_without_tail(rest)), True
-        if unit is None and len(rest) == 1 and rest[0].text in _CLOCK:
-            unit, optional = rest[0].text, False
+        timed = unit is None or any(token.text == ":" for token in tokens[:place])
+        if timed and len(rest) == 1 and rest[0].text.upper() in _CLOCK:
+            unit, optional = rest[0].text.upper(), False
         if unit is None and _is_plain(tokens[:place]):
             unit = counted(rest, one=len(tokens[:place]) == 1 and tokens[0].value == 1)
         if unit is None:

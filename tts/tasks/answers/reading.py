@@ -13,20 +13,23 @@ from tts.tasks.answers.characters import in_latex
 from tts.tasks.answers.cursor import RefusedError
 from tts.tasks.answers.expressions import parse
 from tts.tasks.answers.labels import choice, separated, without_labels
-from tts.tasks.answers.names import FUNCTIONS
 from tts.tasks.answers.nodes import (
     Choice,
+    Family,
     Node,
     Number,
     Opaque,
     Quantity,
     Relation,
     Several,
-    Text,
     latex,
 )
-from tts.tasks.answers.quantities import quantity
+from tts.tasks.answers.parameters import declared, family
+from tts.tasks.answers.phrases import phrase
+from tts.tasks.answers.quantities import measures, quantity
 from tts.tasks.answers.relations import between
+from tts.tasks.answers.set_builders import condition, described
+from tts.tasks.answers.systems import lines
 from tts.tasks.answers.tokens import Token, spell, tokenize
 
 LONGEST = 2000
@@ -108,9 +111,22 @@ def _read(text: str) -> Node:
     tokens = _unwrapped(tokenize(text))
     while tokens and (tokens[-1].kind, tokens[-1].text) in _ENDS:
         tokens = _unwrapped(tokens[:-1])
+    return _listed(lines(tokens, _SIGNS.keys() | _SIGN_COMMANDS.keys()))
+
+
+def _listed(tokens: list[Token]) -> Node:
+    split = declared(tokens)
+    if split is not None:
+        made = family(_listed(list(split[0])), split[1])
+        if isinstance(made, Family):
+            return made
+    built = condition(tokens)
+    held = None if built is None else described(_listed(list(built[0])), built[1])
+    if held is not None:
+        return held
     parts = _split(tokens)
-    if len(parts) == 1:
-        parts = separated(tokens)
+    for splits in (separated, measures):
+        parts = splits(tokens) if len(parts) == 1 else parts
     parts, labelled = without_labels(parts)
     chosen = choice(tokens) if len(parts) == 1 else None
     if chosen is not None:
@@ -234,47 +250,13 @@ def _sign(token: Token, before: Sequence[Token]) -> str | None:
 def _side(tokens: Sequence[Token]) -> Node:
     inside = _unwrapped(list(tokens))
     tokens = inside if len(_split(inside)) == 1 else tokens
-    words = _words(tokens)
+    words = phrase(tokens)
     if words is not None:
         return words
     try:
         return quantity(tokens, parse)
     except RefusedError as refused:
         return Opaque(spell(tokens), refused.formula)
-
-
-def _words(tokens: Sequence[Token]) -> Text | None:
-    """Returns words that are no formula, None where these are none: words of four letters, several of two, or a text."""
-    words = [token for token in tokens if token.kind == "word"]
-    others = [token for token in tokens if token.kind != "word"]
-    if not words or any(token.text not in ("-", "'", ".", "(", ")") or token.kind != "mark" for token in others):
-        return None
-    texts = [token.text for token in words]
-    if any(text in FUNCTIONS or text in ("pi", "infinity", "inf", "oo") for text in texts):
-        return None
-    upright = all(token.upright for token in words)
-    if any(not token.text.isascii() for token in words) or (
-        (upright and any(len(text) > 1 for text in texts))
-        or (len(texts) == 1 and (len(texts[0]) > 3 or _is_short_word(texts[0])))
-        or (len(texts) > 1 and all(len(text) > 1 for text in texts) and any(token.blank for token in words[1:]))
-        or (len(texts) > 1 and any(len(text) > 3 for text in texts))
-    ):
-        spelled = "".join((" " if token.blank else "") + token.text for token in tokens)
-        return Text(" ".join(spelled.casefold().strip(" .").split()))
-    return None
-
-
-def _is_short_word(text: str) -> bool:
-    """Returns whether two or three letters are a word and no product: a name, or yes and no."""
-    return (
-        text.lower() in _SHORT_WORDS
-        or _ROMAN.fullmatch(text) is not None
-        or (len(text) > 1 and text[0].isupper() and text[1:].islower())
-    )
-
-
-_ROMAN = re.compile("[IVX]{2,}")
-_SHORT_WORDS = frozenset(["yes", "no", "odd", "one", "two", "six", "ten", "all", "any", "red"])
 
 
 def normalize(answer: str) -> str:

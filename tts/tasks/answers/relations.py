@@ -18,6 +18,7 @@ from tts.tasks.answers.nodes import (
     Symbol,
     Text,
 )
+from tts.tasks.answers.sets import REALS
 
 CONSTANTS = frozenset(["e", "i", r"\pi", r"\infty"])
 INFINITY = Symbol(r"\infty")
@@ -87,6 +88,8 @@ def interval(node: Node) -> Node:
         return node
     if node.signs == (r"\in",):
         return node.sides[1]
+    if node.signs == (r"\ne",) and _is_variable(node.sides[0]) and is_closed(node.sides[1]):
+        return Apply("without", (REALS, Several((node.sides[1],), braces=True)))
     if not all(sign in _ORDERS for sign in node.signs) or len({_ORDERS[sign][0] for sign in node.signs}) > 1:
         return node
     upwards = _ORDERS[node.signs[0]][0]

@@ -70,14 +70,20 @@ rouble: ₽ RUB rouble roubles ruble rubles
 franc: CHF franc francs
 peso: peso pesos
 newton: N newton newtons 牛 牛顿
+kilonewton: kN kilonewton kilonewtons
 joule: J joule joules 焦耳 焦
 kilojoule: kJ kilojoule kilojoules
+megajoule: MJ megajoule megajoules
 calorie: cal calorie calories
 kilocalorie: kcal kilocalorie kilocalories
 watt: W watt watts 瓦 瓦特
 kilowatt: kW kilowatt kilowatts 千瓦
 megawatt: MW megawatt megawatts
-kilowatt-hour: kWh kilowatt-hours
+kilowatt_hour: kWh
+millivolt: mV
+kilovolt: kV
+milliwatt: mW
+gigawatt: GW
 volt: V volt volts 伏 伏特
 ampere: A amp amps ampere amperes 安培
 milliampere: mA
@@ -86,13 +92,17 @@ coulomb: C coulomb coulombs
 farad: F farad farads
 tesla: T tesla teslas
 pascal: Pa pascal pascals 帕
-kilopascal: kPa kilopascals
+kilopascal: kPa kilopascal kilopascals
+megapascal: MPa megapascal megapascals
 atmosphere: atm atmosphere atmospheres
 hertz: Hz hertz 赫兹
 kilohertz: kHz kilohertz
 megahertz: MHz megahertz
 gigahertz: GHz gigahertz
 electronvolt: eV electronvolt electronvolts
+kiloelectronvolt: keV
+megaelectronvolt: MeV
+gigaelectronvolt: GeV
 mole: mol mole moles 摩尔
 byte: byte bytes B
 kilobyte: KB kB kilobyte kilobytes

@@ -68,9 +68,14 @@ def _divided(tokens: Sequence[Token]) -> list[list[Token]]:
     for token in _in_line(tokens):
         if token.text in _PER and token.kind in ("word", "mark") and parts[-1]:
             parts.append([])
-        elif token.text not in _SUPERFLUOUS.get(token.kind, ()):
+        elif token.text not in _SUPERFLUOUS.get(token.kind, ()) and not _hyphen(token, parts[-1]):
             parts[-1].append(token)
     return [parts[0], *(_enclosed(part) for part in parts[1:])]
+
+
+def _hyphen(token: Token, before: Sequence[Token]) -> bool:
+    """Returns whether a token joins two names of units: kilowatt-hours; between letters it would be a sign."""
+    return token.text == "-" and bool(before) and before[-1].kind == "word" and len(before[-1].text) > 3
 
 
 def _enclosed(tokens: list[Token]) -> list[Token]:

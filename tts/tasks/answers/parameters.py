@@ -1,0 +1,117 @@
+r"""Answers for all integers: `\frac{\pi}{6}+2k\pi, k\in\mathbb{Z}`, whose parameter may have any letter."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from fractions import Fraction
+
+from tts.tasks.answers.building import negative, product, total
+from tts.tasks.answers.nodes import Apply, Family, Group, Matrix, Node, Number, Quantity, Relation, Several, Symbol
+from tts.tasks.answers.tokens import Token
+
+_LETTERS = frozenset("kmn")
+"""Letters that are integers where nothing says it, if the other answer says it of its own."""
+_PI = Symbol(r"\pi")
+_SHARED = Symbol(r"\kappa")
+"""Stands for parameters of different letters: none that an answer is likely to have."""
+_INTEGERS = r"(?:in (?:mathbb \{ Z \}|mathbf \{ Z \}|Z)|(?:is |be )?(?:an |any )?(?:arbitrary )?integer)"
+_DECLARED = re.compile(
+    r"(?P<open>\( )?(?:(?:where|with|for) )?(?:(?:any|all|every|each|some) )?"
+    rf"(?:(?P<first>[a-z]) {_INTEGERS}|(?:any |all |every )?integers? (?P<last>[a-z]))(?P<close> \))?"
+)
+_SEPARATORS = frozenset([",", ";"])
+_LONGEST = 12
+"""Tokens of a declaration."""
+
+
+def declared(tokens: Sequence[Token]) -> tuple[Sequence[Token], Symbol] | None:
+    """Splits the declaration of an integer from the answer before it; None where none ends it."""
+    for start in range(max(1, len(tokens) - _LONGEST), len(tokens)):
+        match = _DECLARED.fullmatch(" ".join(token.text for token in tokens[start:]))
+        if match is None or bool(match["open"]) != bool(match["close"]):
+            continue
+        end = start - (tokens[start - 1].text in _SEPARATORS)
+        name = Symbol(match["first"] or match["last"])
+        return (tokens[:end], name) if end else None
+    return None
+
+
+def family(node: Node, parameter: Symbol) -> Node:
+    """Returns an answer for all integers; one that does not depend on them as it is."""
+    return Family(node, parameter) if parameter in symbols(node) else node
+
+
+def renamed(one: Node, other: Node) -> Iterator[tuple[Node, Node]]:
+    """Yields pairs of answers of which at least one is for all integers, with the same parameter.
+
+    An answer that does not say what its parameter is has the other's, or a letter that is used for integers. The same
+    angles are reached from another beginning (`k + 1`) and in the other direction (`-k`); what is no angle may be the
+    value for a number that the question gives.
+    """
+    names = [node.parameter if isinstance(node, Family) else None for node in (one, other)]
+    values = [node.value if isinstance(node, Family) else node for node in (one, other)]
+    for place in (0, 1):
+        declared_there = names[1 - place]
+        if names[place] is None and declared_there is not None:
+            found = symbols(values[place])
+            letters = [declared_there] if declared_there in found else [s for s in found if s.name in _LETTERS]
+            names[place] = letters[0] if len(letters) == 1 else None
+    if names[0] is None or names[1] is None:
+        return
+    shared = _SHARED if names[0] != names[1] else names[0]
+    first = _replaced(values[0], names[0], shared)
+    angles = _PI in symbols(first) or _in_degrees(first)
+    for sign in (1, -1) if angles else (1,):
+        for step in (0, 1, -1) if angles else (0,):
+            stepped = shared if sign == 1 else negative(shared)
+            stepped = total((stepped, Number(Fraction(step)))) if step else stepped
+            yield first, _replaced(values[1], names[1], stepped)
+
+
+def _in_degrees(node: Node) -> bool:
+    return (isinstance(node, Quantity) and node.unit == "degree") or any(map(_in_degrees, _parts(node)))
+
+
+def symbols(node: Node) -> list[Symbol]:
+    """Returns the letters of an answer, each once."""
+    return list(dict.fromkeys(_symbols(node)))
+
+
+def _symbols(node: Node) -> Iterator[Symbol]:
+    if isinstance(node, Symbol):
+        yield node
+    for part in _parts(node):
+        yield from _symbols(part)
+
+
+def _parts(node: Node) -> Sequence[Node]:
+    match node:
+        case Apply(_, parts) | Group(_, parts, _) | Several(parts) | Relation(_, parts):
+            return parts
+        case Matrix(_, rows):
+            return [cell for row in rows for cell in row]
+        case Quantity(value) | Family(value):
+            return [value]
+    return ()
+
+
+def _replaced(node: Node, name: Symbol, by: Node) -> Node:
+    """Returns a tree with a letter replaced."""
+    if node == name:
+        return by
+    match node:
+        case Apply("add", parts):
+            return total([_replaced(part, name, by) for part in parts])
+        case Apply("mul", parts):
+            return product([_replaced(part, name, by) for part in parts])
+        case Apply(_, parts):
+            return replace(node, args=tuple(_replaced(part, name, by) for part in parts))
+        case Group(_, parts, _) | Several(parts):
+            return replace(node, items=tuple(_replaced(part, name, by) for part in parts))
+        case Relation(_, parts):
+            return replace(node, sides=tuple(_replaced(part, name, by) for part in parts))
+        case Quantity(value):
+            return replace(node, value=_replaced(value, name, by))
+    return node
