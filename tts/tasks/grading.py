@@ -18,8 +18,9 @@ from tts.core.errors import UserError
 from tts.core.settings import Processes, Seconds, settings
 from tts.tasks.answers import Answer, answer_of, read
 from tts.tasks.answers.alternatives import is_list
-from tts.tasks.answers.comparison import Algebra, Comparison
+from tts.tasks.answers.comparison import Comparison
 from tts.tasks.answers.logic import Verdict, either
+from tts.tasks.answers.scalars import Algebra
 from tts.tasks.code import tests_code
 from tts.tasks.grading_process import AtOnce, GradingProcess, NeedsProcessError, NoAnswerError
 

@@ -14,9 +14,9 @@ from pathlib import Path
 
 from tts.core.errors import UserError
 from tts.core.json import Json
-from tts.tasks.answers.comparison import Algebra
 from tts.tasks.answers.logic import Verdict
 from tts.tasks.answers.nodes import Node, Number
+from tts.tasks.answers.scalars import Algebra
 from tts.tasks.answers.transport import encoded
 
 _STAGES = 3

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import product
 
 from tts.tasks.answers.building import negative, total
 from tts.tasks.answers.nodes import ZERO, Apply, Family, Group, Matrix, Node, Quantity, Relation, Several
 
-_MOST = 64
+_COMBINED = 3
+"""Signs whose combinations are written down."""
 
 
 def spelled_out(node: Node) -> Node:
@@ -18,21 +20,31 @@ def spelled_out(node: Node) -> Node:
         for item in node.items:
             inner = spelled_out(item)
             flat += inner.items if isinstance(inner, Several) and not inner.braces else (inner,)
-        return replace(node, items=tuple(flat[:_MOST]))
+        return replace(node, items=tuple(flat))
     if isinstance(node, Quantity):
         return _mapped(spelled_out(node.value), lambda value: replace(node, value=value))
     if isinstance(node, Relation):
         match node:
-            case Relation(("=",), (Group("(", names, ")"), Group("(", values, ")"))) if len(names) == len(values):
+            case Relation((r"\ne",), _):
+                return node
+            case Relation(("=",), (Group("(", names, ")"), Group("(", values, ")") as point)) if len(names) == len(
+                values
+            ) and not _signs(point):
                 return Several(tuple(Relation(("=",), sides) for sides in zip(names, values, strict=True)))
         last = spelled_out(node.sides[-1])
         if isinstance(last, Several) and not last.braces:
             return Several(tuple(replace(node, sides=(*node.sides[:-1], item)) for item in last.items))
         return replace(node, sides=(*node.sides[:-1], last))
-    if isinstance(node, Group) and sum(map(_signs, node.items)) > 1:
+    if isinstance(node, Apply) and node.name in ("union", "intersection", "without"):
+        return replace(node, args=tuple(map(spelled_out, node.args)))
+    signs = _signs(node)
+    if not signs:
+        return node
+    if len(signs) > 1 and (isinstance(node, Group | Matrix) or len(signs) > _COMBINED):
         return node  # the signs of two coordinates may belong together, or not
-    upper, lower = _signed(node, False), _signed(node, True)
-    return node if upper == node else Several((upper, lower))
+    if "mp" in signs:
+        return Several(tuple(_signed(node, [minus] * len(signs)) for minus in (False, True)))
+    return Several(tuple(_signed(node, list(choice)) for choice in product((False, True), repeat=len(signs))))
 
 
 def is_list(node: Node) -> bool:
@@ -46,21 +58,30 @@ def _mapped(node: Node, function: Callable[[Node], Node]) -> Node:
     return Several(tuple(map(function, node.items))) if isinstance(node, Several) else function(node)
 
 
-def _signs(node: Node) -> int:
-    """Returns how often there is plus or minus in a formula."""
-    return (node.name in ("pm", "mp")) + sum(map(_signs, node.args)) if isinstance(node, Apply) else 0
+def _signs(node: Node) -> list[str]:
+    """Returns the signs of both kinds in a formula, in the order in which `_signed` takes them."""
+    match node:
+        case Apply(name, args):
+            inner = [sign for arg in args for sign in _signs(arg)]
+            return [name, *inner] if name in ("pm", "mp") else inner
+        case Group(_, items, _):
+            return [sign for item in items for sign in _signs(item)]
+        case Matrix(_, rows):
+            return [sign for row in rows for cell in row for sign in _signs(cell)]
+    return []
 
 
-def _signed(node: Node, lower: bool) -> Node:
-    if isinstance(node, Apply):
-        args = tuple(_signed(arg, lower) for arg in node.args)
-        if node.name in ("pm", "mp"):
-            first, second = args
-            minus = lower == (node.name == "pm")
+def _signed(node: Node, lower: list[bool]) -> Node:
+    """Returns a formula with one sign of each; takes from the list whether it is the lower one."""
+    match node:
+        case Apply("pm" | "mp" as name, (first, second)):
+            minus = lower.pop(0) == (name == "pm")
+            first, second = _signed(first, lower), _signed(second, lower)
             return total([part for part in (first, negative(second) if minus else second) if part != ZERO])
-        return replace(node, args=args)
-    if isinstance(node, Group):
-        return replace(node, items=tuple(_signed(item, lower) for item in node.items))
-    if isinstance(node, Matrix):
-        return replace(node, rows=tuple(tuple(_signed(item, lower) for item in row) for row in node.rows))
+        case Apply(_, args):
+            return replace(node, args=tuple(_signed(arg, lower) for arg in args))
+        case Group(_, items, _):
+            return replace(node, items=tuple(_signed(item, lower) for item in items))
+        case Matrix(_, rows):
+            return replace(node, rows=tuple(tuple(_signed(cell, lower) for cell in row) for row in rows))
     return node

@@ -11,8 +11,8 @@ from tts.tasks.answers.building import negative, product
 from tts.tasks.answers.calls import EXPECTATIONS, INVERTED, is_called
 from tts.tasks.answers.cursor import RefusedError, is_differential
 from tts.tasks.answers.names import ACCENTS, ALIASES, AXES, CONSTANTS, FUNCTIONS, INVERSES, LETTERS, OF_MANY
-from tts.tasks.answers.nodes import MINUS_ONE, TWO, ZERO, Apply, Group, Matrix, Node, Number, Several, Symbol, latex
-from tts.tasks.answers.sets import REALS
+from tts.tasks.answers.nodes import MINUS_ONE, TWO, Apply, Group, Matrix, Node, Number, Several, Symbol, latex
+from tts.tasks.answers.reals import reals
 from tts.tasks.answers.tokens import Token
 
 if TYPE_CHECKING:
@@ -24,7 +24,6 @@ _OPENING, _CLOSING = {"(": "(", "[": "[", "]": "("}, {")": ")", "]": "]", "[": "
 """Brackets of points and intervals; open ones may be turned round: ]0, 1[."""
 _INVERSE = ("^", "{", "-", "1", "}")
 _ORDINALS = frozenset(["st", "nd", "rd", "th"])
-_HALVES: dict[str, tuple[Node, Node]] = {"+": (ZERO, Symbol(r"\infty")), "-": (negative(Symbol(r"\infty")), ZERO)}
 _TEN = Number(Fraction(10))
 
 
@@ -89,7 +88,10 @@ def _word(parser: Expressions, token: Token) -> Node:
 def _symbol(parser: Expressions, name: str) -> Node:
     """Reads a symbol's subscript and primes, which are part of its name, and its arguments where it is called."""
     if parser.take("_"):
-        name += f"_{{{_spelled(parser) or latex(parser.argument(digits=False))}}}"
+        below = _spelled(parser) or latex(parser.argument(digits=False))
+        if name == "C" and below.isdecimal() and parser.take("^"):
+            return Apply("binomial", (Number(Fraction(below)), parser.exponent()))
+        name += f"_{{{below}}}"
     while parser.take("'"):
         name += "'"
     if name in INVERTED and [token.text for token in parser.peek(6)] == [*_INVERSE, "("]:
@@ -97,7 +99,10 @@ def _symbol(parser: Expressions, name: str) -> Node:
     ahead = parser.ahead
     if parser.sees("(") and ahead is not None and not ahead.blank and is_called(name, parser):
         parser.next()
-        return Apply("call", (Symbol(name), *parser.items(")")))
+        items = parser.items(")")
+        if name == "C" and len(items) == 2 and all(isinstance(item, Number) for item in items):
+            return Apply("binomial", tuple(items))
+        return Apply("call", (Symbol(name), *items))
     if name in EXPECTATIONS and parser.take("["):
         return Apply("call", (Symbol(name), *parser.items("]")))
     return Symbol(name)
@@ -115,8 +120,8 @@ def _command(parser: Expressions, token: Token) -> Node:
         inner = _spelled(parser) or latex(parser.argument())
         if name == "overline" and len(inner) == 2 and inner.isupper():  # a segment, from either end
             inner = "".join(sorted(inner))
-        if (name, inner) == ("mathbb", "R") and (reals := _reals(parser)) is not None:
-            return reals
+        if (name, inner) == ("mathbb", "R") and (numbers := reals(parser)) is not None:
+            return numbers
         axis = name in ("hat", "vec") and inner.removeprefix(r"\mathbf{").removesuffix("}")
         return _symbol(parser, rf"\mathbf{{{axis}}}" if axis in AXES else rf"\{name}{{{inner}}}")
     if name in _FENCES:
@@ -125,19 +130,6 @@ def _command(parser: Expressions, token: Token) -> Node:
         parser.expect(closing, "command")
         return Apply(function, (inside,))
     raise parser.refused()
-
-
-def _reals(parser: Expressions) -> Node | None:
-    """Reads the real numbers, or those of one sign; None where they are others, such as a power."""
-    if not parser.sees("^", "_"):
-        return REALS
-    for sign, ends in _HALVES.items():
-        for marks in ([sign], ["{", sign, "}"]):
-            if [token.text for token in parser.peek(len(marks) + 1)][1:] == marks:
-                for _ in range(len(marks) + 1):
-                    parser.next()
-                return Group("(", ends, ")")
-    return None
 
 
 def _spelled(parser: Expressions) -> str:
@@ -194,6 +186,8 @@ def _function(parser: Expressions, name: str) -> Node:
         exponent = parser.exponent()
     if exponent == MINUS_ONE and name in INVERSES:
         name, exponent = INVERSES[name], None
+    if exponent == MINUS_ONE:  # its inverse, and no quotient
+        raise RefusedError
     args = _arguments(parser)
     if (base is not None and name != "log") or (len(args) != 1 and name not in OF_MANY):
         raise parser.refused()

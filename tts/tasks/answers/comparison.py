@@ -6,15 +6,21 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Protocol
 
 from tts.tasks.answers.alternatives import spelled_out
-from tts.tasks.answers.building import negative, product, total
-from tts.tasks.answers.exact import exact, rounded, terminates, written_decimal
+from tts.tasks.answers.building import negative, total
+from tts.tasks.answers.exact import exact, written_decimal
 from tts.tasks.answers.logic import Verdict, either, every, matched
-from tts.tasks.answers.naming import by_name, names_alike, names_differ, signs_alike
+from tts.tasks.answers.naming import (
+    by_name,
+    names_alike,
+    names_differ,
+    same_function,
+    signs_alike,
+)
 from tts.tasks.answers.nodes import (
     Apply,
+    Cases,
     Choice,
     Family,
     Group,
@@ -29,27 +35,11 @@ from tts.tasks.answers.nodes import (
     Text,
     latex,
 )
-from tts.tasks.answers.parameters import renamed
+from tts.tasks.answers.parameters import renamed, replaced, symbols
 from tts.tasks.answers.relations import interval, is_closed, is_name, larger_and_smaller, named, value
-from tts.tasks.answers.residues import NoResidueError, identical
+from tts.tasks.answers.scalars import Algebra, Scalars
 from tts.tasks.answers.sets import is_set, members, only, simplified
-from tts.tasks.answers.units import same_unit
-
-
-class Algebra(Protocol):
-    """Compares formulas; None where it cannot say."""
-
-    def equal(self, one: Node, other: Node) -> Verdict:
-        """Returns whether two formulas have the same value for all values of their variables."""
-
-    def between(self, formula: Node, low: Fraction, high: Fraction) -> Verdict:
-        """Returns whether a formula's value is in a range."""
-
-    def proportional(self, one: Node, other: Node, positive: bool) -> Verdict:
-        """Returns whether one formula is the other times a number that is not zero, or that is positive."""
-
-    def verify(self, reference: str, answer: str) -> Verdict:
-        """Returns whether math-verify finds two answers in LaTeX the same."""
+from tts.tasks.answers.units import as_letters, same_unit, units_differ
 
 
 @dataclass(frozen=True)
@@ -86,6 +76,14 @@ class Comparison:
             case (Choice(letter, said), other) | (other, Choice(letter, said)):
                 sides = (said, other) if reference != other else (other, said)
                 return either([other == Symbol(letter), self._same(*sides)])
+            case (Cases(ones), Cases(others)):
+                return matched(ones, others, lambda one, other: self._in_order(one, other))
+            case (Cases(), _) | (_, Cases()):
+                return None
+            case (Apply("or" | "measure" as one, ones), Apply(other, others)) if one == other:
+                return matched(ones, others, self._same)
+            case (Apply("or" | "measure"), _) | (_, Apply("or" | "measure")):
+                return False
             case (Several(), _) | (_, Several()):
                 return self._lists(reference, answer)
             case (Relation(), _):
@@ -114,7 +112,7 @@ class Comparison:
             return self._sets(reference, answer)
         if any(isinstance(node, Group | Matrix) for node in (reference, answer)):
             return False
-        return self._scalars(reference, answer)
+        return Scalars(self.algebra, self._same).same(reference, answer)
 
     def _in_order(self, ones: Sequence[Node], others: Sequence[Node]) -> Verdict:
         if len(ones) != len(others):
@@ -127,12 +125,14 @@ class Comparison:
         if names[0] is not None and names[1] is not None:
             one, other = names[0][0], names[1][0]
             # f(x) = 2x is y = 2x: either names the value; but two variables are two.
+            if (letters := same_function(one, other)) is not None and letters[0] not in symbols(names[1][1]):
+                return self._same(names[0][1], replaced(names[1][1], letters[1], letters[0]))
             if one == other or names_alike(one, other) or names_alike(other, one):
                 return signs_alike(reference, answer) and self._same(names[0][1], names[1][1])
         ranges = interval(reference), interval(answer)
-        if isinstance(ranges[0], Group) and isinstance(ranges[1], Group):
+        if all(isinstance(one, Group) or is_set(one) for one in ranges):
             variables = [[side for side in relation.sides if is_name(side)] for relation in (reference, answer)]
-            return variables[0] == variables[1] and self._same(*ranges)
+            return variables[0] == variables[1] and self._same(*map(simplified, ranges))
         differences = larger_and_smaller(reference), larger_and_smaller(answer)
         if differences[0] is not None and differences[1] is not None:
             if differences[0][2] != differences[1][2]:
@@ -181,6 +181,9 @@ class Comparison:
             return self._same(*ranges)
         if isinstance(reference, Several) and isinstance(answer, Several):
             ones, others = members(reference), members(answer)
+            if units_differ(ones) or units_differ(others):
+                in_order = False if reference.braces or answer.braces else self._in_order(ones, others)
+                return in_order or matched(ones, others, self._with_unit)
             if names_differ(reference) != names_differ(answer) or reference.labelled or answer.labelled:
                 return not (reference.braces or answer.braces) and self._in_order(ones, others)
             return matched(ones, others, self._same)
@@ -199,10 +202,17 @@ class Comparison:
             return round_ones and self._in_order(by_name(several.items), other.items)
         return self._unread(reference, answer) if isinstance(other, Opaque) else False
 
+    def _with_unit(self, one: Node, other: Node) -> Verdict:
+        return isinstance(one, Quantity) == isinstance(other, Quantity) and self._same(one, other)
+
     def _quantities(self, reference: Node, answer: Node) -> Verdict:
         match reference, answer:
             case (Quantity(), Quantity()):
                 return same_unit(reference.unit, answer.unit) and self._same(reference.value, answer.value)
+            case (Quantity(), _) if (product_ := as_letters(reference, answer)) is not None:
+                return self._same(product_, answer)
+            case (_, Quantity()) if (product_ := as_letters(answer, reference)) is not None:
+                return self._same(reference, product_)
             case (Quantity(), _):
                 return reference.optional and self._same(reference.value, answer)
             case (_, Quantity()):
@@ -228,55 +238,6 @@ class Comparison:
             return None
         return self.algebra.verify(latex(reference), latex(answer))
 
-    def _scalars(self, reference: Node, answer: Node) -> Verdict:
-        names = [node.name if isinstance(node, Apply) else "" for node in (reference, answer)]
-        if "base" in names:
-            return self._bases(reference, answer)
-        if "mod" in names:
-            same_kind = isinstance(reference, Apply) and isinstance(answer, Apply) and names[0] == names[1]
-            return same_kind and self._in_order(reference.args, answer.args)  # type: ignore[union-attr]
-        if isinstance(reference, Apply) and isinstance(answer, Apply) and names == ["ratio", "ratio"]:
-            return self._ratios(reference.args, answer.args)
-        values = exact(reference), exact(answer)
-        if None not in values and values[0] == values[1]:
-            return True
-        decimals = written_decimal(reference), written_decimal(answer)
-        if decimals[0] is not None and decimals[1] is None:
-            return self._rounds(decimals[0], answer, values[1])
-        if decimals[1] is not None and decimals[0] is None:
-            return self._rounds(decimals[1], reference, values[0])
-        if None not in values or _differ_at_sight(reference, answer):
-            return False
-        try:
-            return identical(reference, answer)
-        except NoResidueError:
-            return self.algebra.equal(reference, answer)
-
-    def _rounds(self, decimal: Number, formula: Node, value: Fraction | None) -> Verdict:
-        """Returns whether a decimal is a formula's value, or rounds it where it has digits enough."""
-        ends = rounded(decimal)
-        if value is not None:
-            return not terminates(value) and ends is not None and ends[0] <= value < ends[1]
-        if ends is not None:
-            return self.algebra.between(formula, *ends)
-        return False if _differ_at_sight(decimal, formula) else self.algebra.equal(decimal, formula)
-
-    def _bases(self, reference: Node, answer: Node) -> Verdict:
-        """Digits with a base and without are the same answer; the question says which base is meant."""
-        based = [node for node in (reference, answer) if isinstance(node, Apply) and node.name == "base"]
-        if len(based) == 2:
-            return False
-        other = answer if based[0] == reference else reference
-        return based[0].args[0] == other
-
-    def _ratios(self, ones: Sequence[Node], others: Sequence[Node]) -> Verdict:
-        if len(ones) != len(others):
-            return False
-        if any(exact(part) == 0 for part in (*ones, *others)):  # a product with it says nothing
-            return self._in_order(ones, others)
-        crossed = ((product((a, others[0])), product((b, ones[0]))) for a, b in zip(ones, others, strict=True))
-        return every(self._same(*pair) for pair in crossed)
-
 
 _SPELLED = (Several, Relation, Group)
 """What may hold several answers without being a number of both signs."""
@@ -289,8 +250,3 @@ def _plain(opaque: Opaque) -> str:
 
 _SUCH_THAT = re.compile(r"^(\\\{[^:|]*):")
 _TEXT = re.compile(r"\\text\{([^{}]*)\}")
-
-
-def _differ_at_sight(reference: Node, answer: Node) -> bool:
-    """Returns whether two different leaves cannot be the same: two letters, a letter and a number."""
-    return all(isinstance(node, Number | Symbol) for node in (reference, answer))

@@ -70,7 +70,8 @@ def same_things(one: str, other: str) -> bool:
     Of a measure every word counts but what is measured: light years are no years.
     """
     things = [name.partition(" of ") for name in (one, other)]
-    measures = any(thing.partition(" /")[0].rpartition(" ")[2] in _MEASURES for thing, _, _ in things)
+    last = [thing.partition(" /")[0].rpartition(" ")[2].partition("^")[0] for thing, _, _ in things]
+    measures = not _MEASURES.isdisjoint(last)
     if measures:
         return things[0][0] == things[1][0] and "" in (things[0][2], things[1][2])
     ones, others = (set(name.split()) for name in (one, other))

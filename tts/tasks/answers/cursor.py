@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
+from tts.tasks.answers.dependence import may_depend
 from tts.tasks.answers.tokens import Kind, Token
 from tts.tasks.answers.vocabulary import words
 
@@ -47,7 +48,8 @@ class Cursor:
         self._tokens = list(tokens)
         self._place = 0
         self._depth = 0
-        self.formula = all(map(_is_readable, tokens)) and _is_balanced(tokens) and not _is_derivative(tokens)
+        readable = all(map(_is_readable, tokens)) and _is_balanced(tokens)
+        self.formula = readable and not _is_derivative(tokens) and not may_depend(tokens)
 
     @property
     def ahead(self) -> Token | None:

@@ -9,6 +9,7 @@ from tts.tasks.answers.building import joined, negative, product, total
 from tts.tasks.answers.cursor import Cursor, RefusedError
 from tts.tasks.answers.names import CONSTANTS
 from tts.tasks.answers.nodes import ZERO, Apply, Group, Node, Number, Several, Symbol
+from tts.tasks.answers.sets import REALS
 from tts.tasks.answers.tokens import Kind, Token
 from tts.tasks.answers.vocabulary import words
 
@@ -78,6 +79,9 @@ class Expressions(Cursor):
             else:
                 sign = self.next().text if self.sees("+", "-") else "+"
                 term = self._term()
+                if sign == "-" and terms == [REALS] and isinstance(term, Several):  # the other real numbers
+                    terms = [Apply("without", (REALS, term))]
+                    continue
                 terms.append(negative(term) if sign == "-" else term)
         return total(terms)
 

@@ -54,6 +54,8 @@ _END_OF_STATEMENT = re.compile(
     re.IGNORECASE,
 )
 _NUMBERED = re.compile(r"(?<=\n)1\.[ \t]+[^\n]+(?:\n+[2-9]\.[ \t]+[^\n]+)+")
+_LAYERS = 50
+"""Of quotes and delimiters around a statement; what has more repeats itself."""
 _EXCLAIMED = re.compile(r"[^\W\d_]{3}!\s*$")
 _QUOTES = (
     ("**", "**"),
@@ -131,7 +133,8 @@ def _last_statement(text: str) -> str | None:
 
 def _bare(statement: str) -> str:
     """Takes away Markdown, quotes, delimiters of formulas and punctuation around a statement."""
-    while True:
+    bare = statement
+    for _ in range(_LAYERS):
         bare = (
             statement.strip()
             .rstrip(".,;?*` ✓✔✅☑\ufe0f．？")
@@ -150,5 +153,6 @@ def _bare(statement: str) -> str:
             if bare.startswith(opening) and bare.endswith(closing) and len(bare) > len(opening) + len(closing):
                 bare = bare[len(opening) : -len(closing)]
         if bare == statement:
-            return bare
+            break
         statement = bare
+    return bare

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import TypeVar
 
 Verdict = bool | None
-T = TypeVar("T")
+T = TypeVar("T", bound=Hashable)
+_MOST = 64
 
 
 def every(verdicts: Iterable[Verdict]) -> Verdict:
@@ -30,11 +32,17 @@ def either(verdicts: Iterable[Verdict]) -> Verdict:
 
 
 def matched(ones: Sequence[T], others: Sequence[T], same: Callable[[T, T], Verdict]) -> Verdict:
-    """Returns whether two collections have the same elements, each as often: pairs them off in any order."""
+    """Returns whether two collections have the same elements, each as often: pairs them off in any order.
+
+    What is equal as it stands is paired at once; of more than `_MOST` others it is not said.
+    """
     if len(ones) != len(others):
         return False
-    left, unsure = list(others), False
-    for one in ones:
+    alike = Counter(ones) & Counter(others)
+    left, unsure = list((Counter(others) - alike).elements()), False
+    if len(left) > _MOST:
+        return None
+    for one in (Counter(ones) - alike).elements():
         place, doubtful = None, False
         for i, other in enumerate(left):
             verdict = same(one, other)

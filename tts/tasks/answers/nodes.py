@@ -111,6 +111,13 @@ class Family:
 
 
 @dataclass(frozen=True)
+class Cases:
+    """A function by cases: each value, and the condition under which it is taken."""
+
+    rows: tuple[tuple[Node, Node], ...]
+
+
+@dataclass(frozen=True)
 class Text:
     """Words, in lower case."""
 
@@ -130,7 +137,9 @@ class Opaque:
     formula: bool = field(compare=False)
 
 
-Node = Number | Symbol | Apply | Group | Several | Choice | Matrix | Relation | Quantity | Family | Text | Opaque
+Node = (
+    Number | Symbol | Apply | Group | Several | Choice | Matrix | Relation | Quantity | Family | Cases | Text | Opaque
+)
 
 ZERO, ONE, TWO, MINUS_ONE = (Number(Fraction(value)) for value in (0, 1, 2, -1))
 
@@ -163,6 +172,9 @@ JOINED = {
     "without": r"\setminus ",
 }
 """What stands between the arguments of the others, each in parentheses where it is not a plain one."""
+
+SAID = {"or": r"\text{ or }", "measure": r"\text{ and }"}
+"""What stands between answers of which one holds, and between the parts of a measure in several units."""
 
 _BRACES = {"{": r"\{", "}": r"\}"}
 
@@ -197,6 +209,8 @@ def _(node: Symbol) -> str:
 def _(node: Apply) -> str:
     if node.name in JOINED:
         return JOINED[node.name].join(map(_enclosed, node.args))
+    if node.name in SAID:
+        return SAID[node.name].join(map(latex, node.args))
     if node.name == "call":
         name, *args = map(latex, node.args)
         return f"{name.rstrip()}({','.join(args)})"  # with a blank it is a factor
@@ -244,6 +258,12 @@ def _(node: Quantity) -> str:
 @latex.register
 def _(node: Family) -> str:
     return rf"{latex(node.value)}, {latex(node.parameter)}\in \mathbb{{Z}}"
+
+
+@latex.register
+def _(node: Cases) -> str:
+    rows = r"\\".join(f"{latex(value)}&{latex(condition)}" for value, condition in node.rows)
+    return rf"\begin{{cases}}{rows}\end{{cases}}"
 
 
 @latex.register

@@ -11,14 +11,14 @@ from tts.tasks.answers.building import negative, product, total
 from tts.tasks.answers.nodes import Apply, Family, Group, Matrix, Node, Number, Quantity, Relation, Several, Symbol
 from tts.tasks.answers.tokens import Token
 
-_LETTERS = frozenset("kmn")
-"""Letters that are integers where nothing says it, if the other answer says it of its own."""
+_LETTERS = frozenset("klmn")
+"""Letters that are parameters where they are integers; where nothing says so, the other answer says it of its own."""
 _PI = Symbol(r"\pi")
 _SHARED = Symbol(r"\kappa")
 """Stands for parameters of different letters: none that an answer is likely to have."""
 _INTEGERS = r"(?:in (?:mathbb \{ Z \}|mathbf \{ Z \}|Z)|(?:is |be )?(?:an |any )?(?:arbitrary )?integer)"
 _DECLARED = re.compile(
-    r"(?P<open>\( )?(?:(?:where|with|for) )?(?:(?:any|all|every|each|some) )?"
+    r"(?P<open>\( )?(?:(?:where|with|for) )?(?:(?:any|all|every|each|some|forall) )?"
     rf"(?:(?P<first>[a-z]) {_INTEGERS}|(?:any |all |every )?integers? (?P<last>[a-z]))(?P<close> \))?"
 )
 _SEPARATORS = frozenset([",", ";"])
@@ -39,16 +39,28 @@ def declared(tokens: Sequence[Token]) -> tuple[Sequence[Token], Symbol] | None:
 
 
 def family(node: Node, parameter: Symbol) -> Node:
-    """Returns an answer for all integers; one that does not depend on them as it is."""
+    """Returns an answer for all integers; one that does not depend on them, or is about the integer itself, as it is."""
+    parts = node.items if isinstance(node, Several) else (node,)
+    if parameter.name not in _LETTERS or any(_about(part, parameter) for part in parts):
+        return node
     return Family(node, parameter) if parameter in symbols(node) else node
+
+
+def _about(node: Node, parameter: Symbol) -> bool:
+    """Returns whether a condition has no other letter than the integer, or names something by it: a_n."""
+    if not isinstance(node, Relation):
+        return False
+    indexed = any("_" in symbol.name for symbol in symbols(node.sides[0]))
+    called = isinstance(node.sides[0], Apply) and node.sides[0].name == "call"
+    return indexed or called or (node.signs != ("=",) and set(symbols(node)) <= {parameter, _PI})
 
 
 def renamed(one: Node, other: Node) -> Iterator[tuple[Node, Node]]:
     """Yields pairs of answers of which at least one is for all integers, with the same parameter.
 
-    An answer that does not say what its parameter is has the other's, or a letter that is used for integers. The same
-    angles are reached from another beginning (`k + 1`) and in the other direction (`-k`); what is no angle may be the
-    value for a number that the question gives.
+    An answer that does not say what its parameter is has the other's, or a letter that is used for integers. Where both
+    say it, the same angles are reached from another beginning (`k + 1`) and in the other direction (`-k`); what is no
+    angle may be the value for a number that the question gives.
     """
     names = [node.parameter if isinstance(node, Family) else None for node in (one, other)]
     values = [node.value if isinstance(node, Family) else node for node in (one, other)]
@@ -58,16 +70,17 @@ def renamed(one: Node, other: Node) -> Iterator[tuple[Node, Node]]:
             found = symbols(values[place])
             letters = [declared_there] if declared_there in found else [s for s in found if s.name in _LETTERS]
             names[place] = letters[0] if len(letters) == 1 else None
+    both = all(isinstance(node, Family) for node in (one, other))
     if names[0] is None or names[1] is None:
         return
     shared = _SHARED if names[0] != names[1] else names[0]
-    first = _replaced(values[0], names[0], shared)
-    angles = _PI in symbols(first) or _in_degrees(first)
+    first = replaced(values[0], names[0], shared)
+    angles = both and (_PI in symbols(first) or _in_degrees(first))
     for sign in (1, -1) if angles else (1,):
         for step in (0, 1, -1) if angles else (0,):
             stepped = shared if sign == 1 else negative(shared)
             stepped = total((stepped, Number(Fraction(step)))) if step else stepped
-            yield first, _replaced(values[1], names[1], stepped)
+            yield first, replaced(values[1], names[1], stepped)
 
 
 def _in_degrees(node: Node) -> bool:
@@ -97,21 +110,21 @@ def _parts(node: Node) -> Sequence[Node]:
     return ()
 
 
-def _replaced(node: Node, name: Symbol, by: Node) -> Node:
+def replaced(node: Node, name: Symbol, by: Node) -> Node:
     """Returns a tree with a letter replaced."""
     if node == name:
         return by
     match node:
         case Apply("add", parts):
-            return total([_replaced(part, name, by) for part in parts])
+            return total([replaced(part, name, by) for part in parts])
         case Apply("mul", parts):
-            return product([_replaced(part, name, by) for part in parts])
+            return product([replaced(part, name, by) for part in parts])
         case Apply(_, parts):
-            return replace(node, args=tuple(_replaced(part, name, by) for part in parts))
+            return replace(node, args=tuple(replaced(part, name, by) for part in parts))
         case Group(_, parts, _) | Several(parts):
-            return replace(node, items=tuple(_replaced(part, name, by) for part in parts))
+            return replace(node, items=tuple(replaced(part, name, by) for part in parts))
         case Relation(_, parts):
-            return replace(node, sides=tuple(_replaced(part, name, by) for part in parts))
+            return replace(node, sides=tuple(replaced(part, name, by) for part in parts))
         case Quantity(value):
-            return replace(node, value=_replaced(value, name, by))
+            return replace(node, value=replaced(value, name, by))
     return node

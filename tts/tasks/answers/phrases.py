@@ -8,19 +8,26 @@ from fractions import Fraction
 
 from tts.tasks.answers.building import negative
 from tts.tasks.answers.names import FUNCTIONS
-from tts.tasks.answers.nodes import Node, Number, Symbol, Text
+from tts.tasks.answers.nodes import ZERO, Apply, Group, Node, Number, Symbol, Text
 from tts.tasks.answers.sets import REALS
 from tts.tasks.answers.tokens import Token
 from tts.tasks.answers.words import number_word
 
 _INFINITY = Symbol(r"\infty")
+_POSITIVE = Group("(", (ZERO, _INFINITY), ")")
 _NONE = Symbol(r"\emptyset")
 _MEANINGS = {
     **dict.fromkeys(["infinity", "positive infinity", "plus infinity"], _INFINITY),
     **dict.fromkeys(["negative infinity", "minus infinity"], negative(_INFINITY)),
     **dict.fromkeys(["all real numbers", "all reals", "the real numbers", "real numbers"], REALS),
+    **dict.fromkeys(["all positive real numbers", "positive real numbers", "all positive reals"], _POSITIVE),
     **dict.fromkeys(["no solution", "the empty set", "empty set"], _NONE),
 }
+_PARTS = {
+    "half": 2, "third": 3, "quarter": 4, "fourth": 4, "fifth": 5, "sixth": 6, "seventh": 7, "eighth": 8, "ninth": 9,
+    "tenth": 10,
+}  # fmt: skip
+"""What is a fraction behind a number in words; only half is one alone."""
 _SPELLINGS = {"dne": "does not exist", "doesn't exist": "does not exist"}
 _WORDS = re.compile(r"[a-z]+(?:[- ][a-z]+)*")
 _NO_SOLUTION = re.compile(r"(?:there (?:is|are) )?(no (?:[a-z]+ )?solution)s?(?: exists?)?")
@@ -35,8 +42,28 @@ def _said(words: str) -> Node:
     spelled = words.casefold()
     nothing = _NO_SOLUTION.fullmatch(spelled)
     spelled = nothing[1] if nothing else _SPELLINGS.get(spelled, spelled)
-    number = number_word(spelled) if _WORDS.fullmatch(spelled) else None
-    return Number(Fraction(number)) if number is not None else _MEANINGS.get(spelled, Text(spelled))
+    sign, _, rest = spelled.partition(" ")
+    number = _number(rest if sign in ("negative", "minus") else spelled)
+    if number is not None:
+        return negative(number) if rest and sign in ("negative", "minus") else number
+    return _MEANINGS.get(spelled, Text(spelled))
+
+
+def _number(words: str) -> Node | None:
+    """Reads a number or a fraction in words: twenty-one, three quarters, half."""
+    if not _WORDS.fullmatch(words):
+        return None
+    number = number_word(words)
+    if number is not None:
+        return Number(Fraction(number))
+    *above, below = words.replace("-", " ").split()
+    count = number_word(" ".join(above)) if above != ["a"] and above else 1
+    parts = _PARTS.get(below) or (_PARTS.get(below.removesuffix("s")) if count != 1 else None)
+    return (
+        Apply("div", (Number(Fraction(count)), Number(Fraction(parts))))
+        if parts and count and (above or parts == 2)
+        else None
+    )
 
 
 def phrase(tokens: Sequence[Token]) -> Node | None:

@@ -120,7 +120,7 @@ def _unit(tokens: Sequence[Token], parse: _Parse) -> Node | None:
         if token.kind not in ("word", "mark", "command") or not _may_begin_unit(tokens, place):
             continue
         rest = _without_parentheses(tokens[place:])
-        unit, optional = known_unit(_without_tail(rest)), True
+        unit, optional = known_unit(_without_tail(rest), letters=_is_literal(tokens[:place])), True
         timed = unit is None or any(token.text == ":" for token in tokens[:place])
         if timed and len(rest) == 1 and rest[0].text.upper() in _CLOCK:
             unit, optional = rest[0].text.upper(), False
@@ -130,10 +130,29 @@ def _unit(tokens: Sequence[Token], parse: _Parse) -> Node | None:
             continue
         value = _value(tokens[:place], parse)
         value = value if optional else _time(value)
+        if _is_range(tokens[:place], value):
+            raise RefusedError
         if isinstance(value, Quantity) and (value.unit, unit) not in (("degree", "celsius"), ("degree", "fahrenheit")):
             raise RefusedError
         return Quantity(value.value if isinstance(value, Quantity) else value, unit, optional)
     return None
+
+
+def _is_literal(tokens: Sequence[Token]) -> bool:
+    """Returns whether a value is one number: 9.8, -3, 6 times a power of ten."""
+    if len(tokens) > _LONGEST:
+        return False
+    texts = [token.text for token in tokens if token.text not in ("-", "+", "{", "}", "(", ")")]
+    if len(texts) == 1:
+        return any(token.kind == "number" for token in tokens)
+    return len(texts) > 3 and texts[1] in _SIGNS_OF_PRODUCTS and texts[2:4] == ["10", "^"]
+
+
+def _is_range(tokens: Sequence[Token], value: Node) -> bool:
+    """Returns whether a value with a unit is what lies between two numbers, and no ratio or difference: 4 to 6 hours."""
+    kinds = [token.kind for token in tokens]
+    ratio = isinstance(value, Apply) and value.name == "ratio"
+    return ratio or (kinds == ["number", "mark", "number"] and tokens[1].text == "-")
 
 
 def _time(value: Node) -> Node:
@@ -158,12 +177,17 @@ def _clock(tokens: Sequence[Token], parse: _Parse) -> Node | None:
     return Text(":".join([str(int(digits[0])), *digits[1:]]))
 
 
+_LONGEST = 16
+"""Tokens of one number."""
+_SIGNS_OF_PRODUCTS = frozenset(["*", "times", "cdot"])
 _SIGNS = frozenset(UNITS) | {"Omega"}
 """Units that may be no words: currencies, percent."""
 
 
 def _may_begin_unit(tokens: Sequence[Token], place: int) -> bool:
     before = tokens[place - 1]
+    if any(token.text in _SIGNS_OF_PRODUCTS and token.kind != "word" for token in (before, tokens[place])):
+        return False
     if before.kind == "mark" and before.text in ("^", "_", "{", "(", "[", "+", "-", "*", "/", r"\{", ",", "|"):
         return False
     if before.kind == "command" and before.text not in ("pi", "}", "rvert", "rangle", "infty", "circ", "degree"):

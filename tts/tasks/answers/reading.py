@@ -9,13 +9,19 @@ from fractions import Fraction
 from functools import lru_cache
 
 from tts.tasks.answers.boxes import unboxed
+from tts.tasks.answers.building import joined
 from tts.tasks.answers.characters import in_latex
+from tts.tasks.answers.conditions import conjoined
 from tts.tasks.answers.cursor import RefusedError
 from tts.tasks.answers.expressions import parse
 from tts.tasks.answers.labels import choice, separated, without_labels
+from tts.tasks.answers.naming import apart
 from tts.tasks.answers.nodes import (
+    Apply,
+    Cases,
     Choice,
     Family,
+    Group,
     Node,
     Number,
     Opaque,
@@ -27,10 +33,10 @@ from tts.tasks.answers.nodes import (
 from tts.tasks.answers.parameters import declared, family
 from tts.tasks.answers.phrases import phrase
 from tts.tasks.answers.quantities import measures, quantity
-from tts.tasks.answers.relations import between
-from tts.tasks.answers.set_builders import condition, described
-from tts.tasks.answers.systems import lines
+from tts.tasks.answers.set_builders import condition, described, listed
+from tts.tasks.answers.systems import cases, equations
 from tts.tasks.answers.tokens import Token, spell, tokenize
+from tts.tasks.answers.units import is_measure
 
 LONGEST = 2000
 """Characters; a longer answer is no formula and equals only what is written like it."""
@@ -69,6 +75,7 @@ _ENDS = frozenset([("mark", "."), ("mark", ","), ("mark", ";"), ("command", "\\"
 _SEPARATORS = frozenset([",", ";", "、", "&", "；"])
 _CONJUNCTIONS = frozenset(["and", "且", "or", "和", "或", "与", "及", "或者", "以及", "und", "oder", "et", "ou", "y"])
 _BOTH = frozenset(["and", "且"])
+_EITHER = frozenset(["or", "或", "或者", "oder", "ou"])
 _OPENING, _CLOSING = frozenset(["(", "[", "{", r"\{"]), frozenset([")", "]", "}", r"\}"])
 _SIGNS = {"=": "=", "<": "<", ">": ">"}
 _SIGN_COMMANDS = {
@@ -104,26 +111,24 @@ def _understood(plain: str) -> Answer:
 
 
 def _read(text: str) -> Node:
-    text = _CLOCK.sub(lambda match: f" {match[1].upper()}M ", in_latex(text))
+    text = in_latex(text)
+    if len(text) > 2 * LONGEST:  # characters that are commands
+        return Opaque(" ".join(text.split()), formula=False)
+    text = _CLOCK.sub(lambda match: f" {match[1].upper()}M ", text)
     text = _GOES_ON.sub(r"\\ldots ", text)
     for _ in range(2):
         text = _LABEL.sub("", _unmarked(_FULL_STOP.sub("", text).strip()))
     tokens = _unwrapped(tokenize(text))
     while tokens and (tokens[-1].kind, tokens[-1].text) in _ENDS:
         tokens = _unwrapped(tokens[:-1])
-    return _listed(lines(tokens, _SIGNS.keys() | _SIGN_COMMANDS.keys()))
+    return _listed(equations(tokens, _SIGNS.keys() | _SIGN_COMMANDS.keys()))
 
 
 def _listed(tokens: list[Token]) -> Node:
-    split = declared(tokens)
-    if split is not None:
-        made = family(_listed(list(split[0])), split[1])
-        if isinstance(made, Family):
-            return made
-    built = condition(tokens)
-    held = None if built is None else described(_listed(list(built[0])), built[1])
-    if held is not None:
-        return held
+    return _family(tokens) or _described(tokens) or _elements(tokens)
+
+
+def _elements(tokens: list[Token]) -> Node:
     parts = _split(tokens)
     for splits in (separated, measures):
         parts = splits(tokens) if len(parts) == 1 else parts
@@ -134,11 +139,30 @@ def _listed(tokens: list[Token]) -> Node:
     if len(parts) == 1 or any(_has_ellipsis(part) and len(part) > 1 for part in parts):
         return _element(parts[0] if len(parts) == 1 else tokens)
     elements = [_element(part) for part in parts]
-    if len(elements) == 2 and any(token.text.lower() in _BOTH for token in tokens if token.kind == "word"):
-        chained = between(*elements)
-        if chained is not None:
-            return chained
-    return Several(tuple(elements), labelled=True) if labelled else _several(elements)
+    if labelled:
+        return Several(tuple(elements), labelled=True)
+    said = {token.text.lower() for token in tokens if token.kind == "word"}
+    if said.isdisjoint(_EITHER):
+        together = Apply("measure", tuple(sorted(elements, key=latex))) if is_measure(elements) else None
+        return together or conjoined(elements, sure=not said.isdisjoint(_BOTH)) or _several(elements)
+    if all(isinstance(element, Group) and r"\infty" in latex(element) for element in elements):
+        return joined("union", *elements)
+    return Apply("or", tuple(elements)) if apart(elements) else _several(elements)
+
+
+def _family(tokens: list[Token]) -> Node | None:
+    """Reads an answer for all integers."""
+    for split in (declared(tokens), listed(tokens)):
+        made = None if split is None else family(_elements(list(split[0])), split[1])
+        if isinstance(made, Family):
+            return made
+    return None
+
+
+def _described(tokens: list[Token]) -> Node | None:
+    """Reads a set by what holds for its elements."""
+    built = condition(tokens)
+    return None if built is None else described(_listed(list(built[0])), built[1])
 
 
 def _unmarked(text: str) -> str:
@@ -208,9 +232,10 @@ def _has_ellipsis(tokens: Sequence[Token]) -> bool:
 
 def _several(elements: list[Node]) -> Node:
     first, *others = elements
-    if isinstance(first, Relation) and first.signs == ("=",) and not any(isinstance(o, Relation) for o in others):
+    names = isinstance(first, Relation) and first.signs in (("=",), (r"\ne",))
+    if isinstance(first, Relation) and names and not any(isinstance(other, Relation) for other in others):
         # n = 2, 3, 4: the name holds for all of them.
-        return Relation(("=",), (first.sides[0], Several((first.sides[1], *others))))
+        return Relation(first.signs, (first.sides[0], Several((first.sides[1], *others))))
     return Several(tuple(elements))
 
 
@@ -248,6 +273,8 @@ def _sign(token: Token, before: Sequence[Token]) -> str | None:
 
 
 def _side(tokens: Sequence[Token]) -> Node:
+    if rows := cases(tokens):
+        return Cases(tuple((_side(value), _listed(condition)) for value, condition in rows))
     inside = _unwrapped(list(tokens))
     tokens = inside if len(_split(inside)) == 1 else tokens
     words = phrase(tokens)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tts.tasks.answers.alternatives import spelled_out
 from tts.tasks.answers.building import negative
 from tts.tasks.answers.exact import exact
 from tts.tasks.answers.nodes import (
@@ -18,7 +19,7 @@ from tts.tasks.answers.nodes import (
     Symbol,
     Text,
 )
-from tts.tasks.answers.sets import REALS
+from tts.tasks.answers.sets import REALS, lie_apart
 
 CONSTANTS = frozenset(["e", "i", r"\pi", r"\infty"])
 INFINITY = Symbol(r"\infty")
@@ -82,14 +83,16 @@ def _compares_figures(relation: Relation) -> bool:
 def interval(node: Node) -> Node:
     """Returns the interval that an inequality of one variable describes, and other answers as they are."""
     if isinstance(node, Several) and len(names := {variable(item) for item in node.items}) == 1 and None not in names:
-        parts = tuple(map(interval, node.items))
-        return Apply("union", parts) if all(isinstance(part, Group) for part in parts) else node
+        parts = [part for part in map(interval, node.items) if isinstance(part, Group)]
+        return Apply("union", tuple(parts)) if len(parts) == len(node.items) and lie_apart(parts) else node
     if not isinstance(node, Relation):
         return node
     if node.signs == (r"\in",):
         return node.sides[1]
-    if node.signs == (r"\ne",) and _is_variable(node.sides[0]) and is_closed(node.sides[1]):
-        return Apply("without", (REALS, Several((node.sides[1],), braces=True)))
+    if node.signs == (r"\ne",) and _is_variable(node.sides[0]):
+        points = spelled_out(node.sides[1])
+        excluded = points.items if isinstance(points, Several) else (points,)
+        return Apply("without", (REALS, Several(excluded, braces=True))) if all(map(is_closed, excluded)) else node
     if not all(sign in _ORDERS for sign in node.signs) or len({_ORDERS[sign][0] for sign in node.signs}) > 1:
         return node
     upwards = _ORDERS[node.signs[0]][0]

@@ -46,6 +46,13 @@ def simplified(node: Node) -> Node:
     return node
 
 
+def lie_apart(ranges: Sequence[Group]) -> bool:
+    """Returns whether no number is in two ranges, as far as their ends are rational numbers."""
+    ends = [[bound(item) for item in one.items] for one in ranges]
+    known = sorted((low, high) for low, high in ends if low is not None and high is not None)
+    return all(first[1] <= second[0] for first, second in pairwise(known))
+
+
 @dataclass(frozen=True)
 class _Range:
     """A range of numbers; `closed` of its ends."""
@@ -57,10 +64,11 @@ class _Range:
     @property
     def values(self) -> tuple[float | Fraction | None, ...]:
         """Its ends; None where one is no rational number."""
-        return tuple(map(_value, (self.low, self.high)))
+        return tuple(map(bound, (self.low, self.high)))
 
 
-def _value(node: Node) -> float | Fraction | None:
+def bound(node: Node) -> float | Fraction | None:
+    """Returns the end of a range: a rational number, or infinite; None where it is no such."""
     if node in (_INFINITY, negative(_INFINITY)):
         return float("inf") if node == _INFINITY else float("-inf")
     return exact(node)

@@ -6,7 +6,10 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from tts.tasks.answers.building import product
 from tts.tasks.answers.counts import same_things
+from tts.tasks.answers.nodes import Node, Quantity, Symbol
+from tts.tasks.answers.parameters import symbols
 from tts.tasks.answers.tokens import Kind, Token
 from tts.tasks.answers.unit_names import UNITS
 from tts.tasks.answers.vocabulary import words
@@ -25,7 +28,10 @@ _GLUED = words(
     "gal deg rad nm GB MB KB yr yrs"
 )
 """Units that letters right behind a number are, and not a product of variables."""
-_ALONE = words("m g s h L l N J W V K")
+_TORQUE = ["N", "m"]
+_LONGEST = 16
+"""Tokens of a unit."""
+_ALONE = words("m g s h L l N J W V K C")
 """Letters that are units where a blank stands between the number and them."""
 _PER = words("/ per p a an each every 每")
 _SUPERFLUOUS: Mapping[Kind, frozenset[str]] = {
@@ -36,20 +42,30 @@ _SUPERFLUOUS: Mapping[Kind, frozenset[str]] = {
 """What says nothing between the names of units: sq. ft., N*m, N·m."""
 
 
-def known_unit(tokens: Sequence[Token], first: bool = True) -> str | None:
+def known_unit(tokens: Sequence[Token], first: bool = True, letters: bool = True) -> str | None:
     """Returns the canonical name of a unit of measure, None where the tokens are none: `m/s`, `cubic feet`, `cm^2`.
 
     Args:
         tokens: All tokens behind a number.
         first: Whether the number stands right before them.
+        letters: Whether letters in italics may be units, and not variables.
     """
+    if len(tokens) > _LONGEST or (not letters and any(map(_is_italic, tokens))):
+        return None
     factors: list[_Factor] = []
     for place, part in enumerate(_divided(tokens)):
         found = _factors(part, inside=place > 0 or not first)
         if not found:
             return None
         factors += found if place == 0 else [replace(factor, power=-factor.power) for factor in found]
+    variables = [token.text for token in tokens if _is_italic(token)]
+    if len(variables) > 1 and variables != _TORQUE and all(factor.power > 0 for factor in factors):
+        return None  # 2 m g: a mass and an acceleration
     return " ".join(map(str, sorted(factors, key=lambda factor: factor.power < 0)))
+
+
+def _is_italic(token: Token) -> bool:
+    return token.kind == "word" and len(token.text) == 1 and token.text.isascii() and not token.upright
 
 
 @dataclass(frozen=True)
@@ -128,10 +144,56 @@ def _in_line(tokens: Sequence[Token]) -> Sequence[Token]:
     return [*tokens[2:middle], Token("mark", "/"), *tokens[middle + 2 : -1]]
 
 
+def as_letters(quantity: Quantity, other: Node) -> Node | None:
+    """Returns a quantity as the product that its unit's letters are, where the other answer has the same: 2mg, 2 m g."""
+    letters = [Symbol(letter) for letter in _SYMBOLS.get(quantity.unit, ())]
+    return product((quantity.value, *letters)) if letters and set(symbols(other)) == set(letters) else None
+
+
+_SYMBOLS = {
+    "milligram": "mg", "metre": "m", "gram": "g", "second": "s", "hour": "h", "litre": "L", "newton": "N", "joule": "J",
+    "watt": "W", "volt": "V", "kelvin": "K", "coulomb": "C",
+}  # fmt: skip
+
+
+def units_differ(items: Sequence[Node]) -> bool:
+    """Returns whether the elements of a list have different units, or some of them none: then these tell them apart."""
+    return len({item.unit if isinstance(item, Quantity) else "" for item in items}) > 1
+
+
+def is_measure(items: Sequence[Node]) -> bool:
+    """Returns whether quantities are the parts of one in several units of a kind: 5 feet 3 inches."""
+    names = [item.unit if isinstance(item, Quantity) else "" for item in items]
+    return len(set(names)) == len(names) > 1 and any(kind.issuperset(names) for kind in _KINDS)
+
+
+_KINDS = (
+    words("mile yard foot inch"),
+    words("kilometre metre decimetre centimetre millimetre"),
+    words("year month week day hour minute second"),
+    words("stone pound ounce"),
+    words("tonne kilogram gram milligram"),
+    words("gallon quart pint cup tablespoon teaspoon"),
+    words("litre millilitre"),
+    words("dollar cent"),
+    words("degree arcminute"),
+)
+"""Units that measure together."""
+
+
 def same_unit(one: str, other: str) -> bool:
-    """Returns whether two units may be the same; nameless units (`square units`) are any."""
-    bare = {"unit", "unit^2", "unit^3"}
-    return one.lower() == other.lower() or one in bare or other in bare or same_things(one, other)
+    """Returns whether two units may be the same; nameless ones (`square units`) are any of length, area or volume."""
+    (base, _, power), (other_base, _, other_power) = one.partition("^"), other.partition("^")
+    if power == other_power and (
+        (base == "unit" and other_base in _LENGTHS) or (other_base == "unit" and base in _LENGTHS)
+    ):
+        return True
+    return one.lower() == other.lower() or same_things(one, other)
+
+
+_LENGTHS = words(
+    "metre kilometre decimetre centimetre millimetre micrometre nanometre inch foot yard mile light-year unit"
+)
 
 
 def _name(token: Token, inside: bool) -> str | None:
@@ -163,7 +225,9 @@ def _han(text: str) -> str | None:
         return f"{names[0]} /{names[1]}" if None not in names else None
     if text in UNITS:
         return UNITS[text]
-    return "piece" if UNITS.get(text[:1]) == "piece" and text[1:2] not in "半多余几" else None
+    if UNITS.get(text[:1]) != "piece" or text[1:2] in "半多余几":
+        return None
+    return f"{text[1:]} piece".strip()
 
 
 _EXPONENT = re.compile(r"\^(?:\{(-?\d+)\}|(-?\d+))")

@@ -35,14 +35,18 @@ _LARGE = {"thousand": 10**3, "million": 10**6, "billion": 10**9}
 def number_word(text: str) -> int | None:
     """Returns the number that English words say, None where they say none: `twenty-one`, `one hundred and five`."""
     total = group = 0
+    room, largest = 100, 10**12
     words = text.lower().replace("-", " ").split()
     for word in words:
-        if word in _SMALL:
-            group += _SMALL[word]
-        elif word == "hundred" and group:
-            group *= 100
-        elif word in _LARGE and group:
-            total, group = total + group * _LARGE[word], 0
-        elif word != "and" or not (group or total):
+        value = _SMALL.get(word, 0)
+        if 0 < value < room or (word == "zero" and len(words) == 1):
+            group += value
+            room = 10 if value >= 20 else 0  # twenty one, but neither twenty twenty nor one two
+        elif word == "hundred" and 0 < group < 100:
+            group, room = group * 100, 100
+        elif group and _LARGE.get(word, largest) < largest:
+            largest, room = _LARGE[word], 100
+            total, group = total + group * largest, 0
+        elif word != "and" or not (group or total) or word == words[-1]:
             return None
     return total + group if words else None
