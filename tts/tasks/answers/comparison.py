@@ -76,10 +76,6 @@ class Comparison:
             case (Choice(letter, said), other) | (other, Choice(letter, said)):
                 sides = (said, other) if reference != other else (other, said)
                 return either([other == Symbol(letter), self._same(*sides)])
-            case (Cases(ones), Cases(others)):
-                return matched(ones, others, lambda one, other: self._in_order(one, other))
-            case (Cases(), _) | (_, Cases()):
-                return None
             case (Apply("or" | "measure" as one, ones), Apply(other, others)) if one == other:
                 return matched(ones, others, self._same)
             case (Apply("or" | "measure"), _) | (_, Apply("or" | "measure")):
@@ -90,6 +86,10 @@ class Comparison:
                 return self._relation(reference, answer, any_name=False)
             case (_, Relation()):
                 return self._relation(answer, reference, any_name=True)
+            case (Cases(ones), Cases(others)):
+                return matched(ones, others, self._in_order)
+            case (Cases(), _) | (_, Cases()):
+                return None
             case (Quantity(), _) | (_, Quantity()):
                 return self._quantities(reference, answer)
             case (Opaque(), _) | (_, Opaque()):
