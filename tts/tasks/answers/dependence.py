@@ -36,20 +36,17 @@ def _subscript(texts: Sequence[str], place: int) -> set[str]:
 
 
 def _integrands(tokens: Sequence[Token]) -> Iterator[tuple[set[str], str]]:
-    """Yields the letters before each differential, since the integral's sign or the one before, and its variable."""
-    letters: set[str] = set()
-    for i, token in enumerate(tokens):
+    """Yields the letters behind each integral's sign and before its differential, and the differential's variable."""
+    parts: list[str] = []
+    for token in tokens:
         if "int" in token.text:
-            letters = set()
-        elif token.kind == "word" and not token.upright:
-            head, _, variable = token.text.rpartition("d")
-            if variable or (head + "d" == token.text and i + 1 < len(tokens) and tokens[i + 1].text.isalpha()):
-                letters |= set(head)
-                if "d" in token.text:
-                    yield letters, variable or tokens[i + 1].text
-                    letters = set()
-                    continue
-            letters |= set(token.text)
+            parts.append("")
+        elif parts and token.kind == "word" and not token.upright:
+            parts[-1] += token.text
+    for part in parts:
+        before, differential, variable = part.rpartition("d")
+        if differential and variable:
+            yield set(before), variable[0]
 
 
 def _is_unrelated(letters: set[str], variable: str) -> bool:
