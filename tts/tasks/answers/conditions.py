@@ -7,7 +7,8 @@ from fractions import Fraction
 
 from tts.tasks.answers.nodes import Apply, Group, Node, Relation, Several
 from tts.tasks.answers.relations import between, interval, variable
-from tts.tasks.answers.sets import REALS, bound, simplified
+from tts.tasks.answers.sets import REALS, simplified
+from tts.tasks.answers.size import size
 
 _Bound = float | Fraction
 
@@ -43,7 +44,7 @@ def _intersection(ranges: Sequence[Group]) -> Group | None:
     lows: list[tuple[_Bound, bool, Node]] = []
     highs: list[tuple[_Bound, bool, Node]] = []
     for one in ranges:
-        low, high = map(bound, one.items)
+        low, high = map(size, one.items)
         if low is None or high is None:
             return None
         lows.append((low, one.opening == "(", one.items[0]))

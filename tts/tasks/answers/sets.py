@@ -8,8 +8,8 @@ from fractions import Fraction
 from itertools import pairwise
 
 from tts.tasks.answers.building import joined, negative
-from tts.tasks.answers.exact import exact
 from tts.tasks.answers.nodes import Apply, Group, Node, Several, Symbol
+from tts.tasks.answers.size import size
 
 _SETS = frozenset(["union", "intersection", "without"])
 _EMPTY = Symbol(r"\emptyset")
@@ -47,8 +47,8 @@ def simplified(node: Node) -> Node:
 
 
 def lie_apart(ranges: Sequence[Group]) -> bool:
-    """Returns whether no number is in two ranges, as far as their ends are rational numbers."""
-    ends = [[bound(item) for item in one.items] for one in ranges]
+    """Returns whether no number is in two ranges, as far as their ends are known."""
+    ends = [[size(item) for item in one.items] for one in ranges]
     known = sorted((low, high) for low, high in ends if low is not None and high is not None)
     return all(first[1] <= second[0] for first, second in pairwise(known))
 
@@ -63,15 +63,8 @@ class _Range:
 
     @property
     def values(self) -> tuple[float | Fraction | None, ...]:
-        """Its ends; None where one is no rational number."""
-        return tuple(map(bound, (self.low, self.high)))
-
-
-def bound(node: Node) -> float | Fraction | None:
-    """Returns the end of a range: a rational number, or infinite; None where it is no such."""
-    if node in (_INFINITY, negative(_INFINITY)):
-        return float("inf") if node == _INFINITY else float("-inf")
-    return exact(node)
+        """Its ends; None where one is unknown."""
+        return tuple(map(size, (self.low, self.high)))
 
 
 def _ranges(node: Node) -> list[_Range]:
