@@ -196,10 +196,13 @@ def slow(pattern: re.Pattern[str], methods: set[str]) -> str | None:
     for lead, piece in dict.fromkeys(each for pair in found for each in (("", pair[1]), pair, ("", "".join(pair)))):
         texts = [lead + piece * (size // len(piece)) + "\0" for size in SIZES]
         for short, long in itertools.pairwise(texts):
-            if cost(pattern, long, anchored) > LEAST and all(
+            took = cost(pattern, long, anchored)
+            if took > LEAST and all(
                 cost(pattern, long, anchored) > 8 * max(cost(pattern, short, anchored), LEAST / 16) for _ in range(4)
             ):
                 return f"{lead!r} + {piece!r} * n"
+            if took < LEAST / 64:  # four times the text takes too little as well, if not more than its cube
+                break
     return None
 
 

@@ -38,10 +38,13 @@ def test_it_looks_less_often_until_the_runtime_that_adjusted_it_is_closed() -> N
 def test_a_program_that_has_adjusted_it_has_its_way() -> None:
     threshold = gc.get_threshold()
     gc.set_threshold(1_000_000)
-    before = gc.get_threshold(), gc.get_freeze_count()
+    before, exempted = gc.get_threshold(), gc.get_freeze_count()
     collector = Collector()
-    collector.settle()
-    assert (gc.get_threshold(), gc.get_freeze_count()) == before
-    collector.restore()
-    assert (gc.get_threshold(), gc.get_freeze_count()) == before
+    for adjust in (collector.settle, collector.restore):
+        held = [object() for _ in range(3)], [[] for _ in range(1000)]
+        adjust()
+        assert gc.get_threshold() == before
+        # Other threads may free what is exempted meanwhile; nothing is exempted anew, and not everything taken back.
+        assert exempted // 2 <= gc.get_freeze_count() <= exempted
+        del held
     gc.set_threshold(*threshold)

@@ -32,7 +32,7 @@ _VERBS = (
 _STATEMENTS = (
     # The answer is 7; **Final Answer**: 7; 答案：7.
     rf"(?<![a-zA-Z])(?:{_NAMES}){_EMPHASIS}(?:[ \t]*\([^()\n]{{1,40}}\))?"
-    r"(?:[ \t]+(?:to|for|of)[ \t][^.:=\n]{1,80}?)?[ \t]*"
+    r"(?:[ \t]+(?:to|for|of)[ \t]++[^.:=\n]{0,79}?[^.:=\s])?[ \t]*+"
     rf"(?:{_VERBS}){_EMPHASIS}(?:[ \t]*+[:：])?(?:[ \t]++(?:therefore|thus|then|hence|simply|just)\b,?)?"
     rf"(?:,|\.\.\.|…)?{_OPENING}",
     # A heading of its own: ### Answer.
