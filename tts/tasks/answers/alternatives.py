@@ -2,7 +2,7 @@ r"""Answers that stand for several: lists, \pm, and relations with a list on one
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import product
 
@@ -19,7 +19,10 @@ def spelled_out(node: Node) -> Node:
         flat: list[Node] = []
         for item in node.items:
             inner = spelled_out(item)
-            flat += inner.items if isinstance(inner, Several) and not inner.braces else (inner,)
+            if isinstance(item, Relation) and _signs(item.sides[-1]) and len(_names(node.items)) > 1:
+                inner = item  # the signs of two values may belong together, or not
+            whole = isinstance(item, Several) or _is_point(item)  # a solution for several names
+            flat += inner.items if isinstance(inner, Several) and not inner.braces and not whole else (inner,)
         return replace(node, items=tuple(flat))
     if isinstance(node, Quantity):
         return _mapped(spelled_out(node.value), lambda value: replace(node, value=value))
@@ -52,6 +55,17 @@ def is_list(node: Node) -> bool:
     spelled = spelled_out(node.value if isinstance(node, Family) else node)
     last = spelled.sides[-1] if isinstance(spelled, Relation) else spelled
     return isinstance(last, Several | Group)
+
+
+def _names(items: Sequence[Node]) -> set[Node]:
+    return {item.sides[0] for item in items if isinstance(item, Relation) and item.signs == ("=",)}
+
+
+def _is_point(node: Node) -> bool:
+    match node:
+        case Relation(("=",), (Group("(", _, ")"), Group("(", values, ")"))):
+            return not any(map(_signs, values))
+    return False
 
 
 def _mapped(node: Node, function: Callable[[Node], Node]) -> Node:

@@ -125,7 +125,9 @@ class Comparison:
         if names[0] is not None and names[1] is not None:
             one, other = names[0][0], names[1][0]
             # f(x) = 2x is y = 2x: either names the value; but two variables are two.
-            if (letters := same_function(one, other)) is not None and letters[0] not in symbols(names[1][1]):
+            letters = same_function(one, other)
+            occurring = (symbols(names[0][1]), symbols(names[1][1]))
+            if letters and letters[0] in occurring[0] and letters[1] in occurring[1] and letters[0] not in occurring[1]:
                 return self._same(names[0][1], replaced(names[1][1], letters[1], letters[0]))
             if one == other or names_alike(one, other) or names_alike(other, one):
                 return signs_alike(reference, answer) and self._same(names[0][1], names[1][1])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from tts.tasks.answers.names import LETTERS
 from tts.tasks.answers.tokens import Token
 
 _OVER_INDEX = frozenset(["sum", "prod", "lim"])
@@ -21,7 +22,12 @@ def may_depend(tokens: Sequence[Token]) -> bool:
 
 def _index(texts: Sequence[str], place: int) -> set[str]:
     """Returns the letter under a sum's sign."""
-    behind = [text for text in texts[place + 1 : place + 4] if text not in ("_", "{")]
+    start = place + 1
+    if texts[start : start + 2] == ["^", "{"] and "}" in texts[start:]:
+        start = texts.index("}", start) + 1
+    elif texts[start : start + 1] == ["^"]:
+        start += 2
+    behind = [text for text in texts[start : start + 3] if text not in ("_", "{")]
     return {behind[0]} if behind and behind[0].isalpha() else set()
 
 
@@ -37,18 +43,27 @@ def _subscript(texts: Sequence[str], place: int) -> set[str]:
 
 def _integrands(tokens: Sequence[Token]) -> Iterator[tuple[set[str], str]]:
     """Yields the letters behind each integral's sign and before its differential, and the differential's variable."""
-    parts: list[str] = []
+    parts: list[list[str]] = []
+    depth, limits, limit = 0, 0, False
     for token in tokens:
+        depth += (token.text == "{") - (token.text == "}")
         if "int" in token.text:
-            parts.append("")
-        elif parts and token.kind == "word" and not token.upright:
-            parts[-1] += token.text
+            parts.append([])
+            limits = 2
+        elif limits and token.text in ("^", "_"):
+            limits, limit = limits - 1, True
+            continue
+        elif limit:
+            pass
+        elif parts and not depth and (token.text in LETTERS or (token.kind == "word" and not token.upright)):
+            parts[-1] += [token.text] if token.text in LETTERS else token.text
+        limit = False
     for part in parts:
-        before, differential, variable = part.rpartition("d")
-        if differential and variable:
-            yield set(before), variable[0]
+        if "d" in part[:-1]:
+            place = len(part) - 1 - part[::-1].index("d")
+            yield set(part[:place]), part[place + 1] if place + 1 < len(part) else ""
 
 
 def _is_unrelated(letters: set[str], variable: str) -> bool:
-    """Returns whether an integrand has letters, and not the variable."""
-    return bool(letters - _CONSTANTS) and variable not in letters
+    """Returns whether an integrand has other letters than the variable."""
+    return bool(letters - _CONSTANTS - {variable})

@@ -8,7 +8,19 @@ from dataclasses import replace
 from fractions import Fraction
 
 from tts.tasks.answers.building import negative, product, total
-from tts.tasks.answers.nodes import Apply, Family, Group, Matrix, Node, Number, Quantity, Relation, Several, Symbol
+from tts.tasks.answers.nodes import (
+    Apply,
+    Cases,
+    Family,
+    Group,
+    Matrix,
+    Node,
+    Number,
+    Quantity,
+    Relation,
+    Several,
+    Symbol,
+)
 from tts.tasks.answers.tokens import Token
 
 _LETTERS = frozenset("klmn")
@@ -68,19 +80,43 @@ def renamed(one: Node, other: Node) -> Iterator[tuple[Node, Node]]:
         declared_there = names[1 - place]
         if names[place] is None and declared_there is not None:
             found = symbols(values[place])
-            letters = [declared_there] if declared_there in found else [s for s in found if s.name in _LETTERS]
+            others = [letter for letter in found if letter.name in _LETTERS] if _is_angle(values[place]) else []
+            letters = [declared_there] if declared_there in found else others
             names[place] = letters[0] if len(letters) == 1 else None
     both = all(isinstance(node, Family) for node in (one, other))
     if names[0] is None or names[1] is None:
         return
     shared = _SHARED if names[0] != names[1] else names[0]
     first = replaced(values[0], names[0], shared)
-    angles = both and (_PI in symbols(first) or _in_degrees(first))
+    angles = both and _is_angle(first) and _is_linear(first, shared)
     for sign in (1, -1) if angles else (1,):
         for step in (0, 1, -1) if angles else (0,):
             stepped = shared if sign == 1 else negative(shared)
             stepped = total((stepped, Number(Fraction(step)))) if step else stepped
             yield first, replaced(values[1], names[1], stepped)
+
+
+def _is_angle(node: Node) -> bool:
+    """Returns whether an answer is an angle, or several: it has pi or degrees in it, and no name but a variable's."""
+    parts = node.items if isinstance(node, Several) else (node,)
+    names = [part.sides[0] for part in parts if isinstance(part, Relation) and part.signs == ("=",)]
+    named = all(isinstance(name, Symbol) and not name.name[0].isupper() for name in names)
+    return named and (_PI in symbols(node) or _in_degrees(node))
+
+
+def _is_linear(node: Node, name: Symbol) -> bool:
+    """Returns whether a formula is a multiple of a letter plus what does not depend on it."""
+    depends = [part for part in _parts(node) if name in symbols(part)]
+    match node:
+        case Apply("mul", _):
+            return len(depends) == 1 and _is_linear(depends[0], name)
+        case Apply("div", (above, below)):
+            return name not in symbols(below) and _is_linear(above, name)
+        case Apply("add" | "pm" | "mp", _) | Group() | Several() | Relation() | Quantity():
+            return all(_is_linear(part, name) for part in depends)
+        case Apply("degree", (value, *_)):
+            return _is_linear(value, name)
+    return node == name
 
 
 def _in_degrees(node: Node) -> bool:
@@ -103,7 +139,7 @@ def _parts(node: Node) -> Sequence[Node]:
     match node:
         case Apply(_, parts) | Group(_, parts, _) | Several(parts) | Relation(_, parts):
             return parts
-        case Matrix(_, rows):
+        case Matrix(_, rows) | Cases(rows):
             return [cell for row in rows for cell in row]
         case Quantity(value) | Family(value):
             return [value]
@@ -127,4 +163,8 @@ def replaced(node: Node, name: Symbol, by: Node) -> Node:
             return replace(node, sides=tuple(replaced(part, name, by) for part in parts))
         case Quantity(value):
             return replace(node, value=replaced(value, name, by))
+        case Matrix(_, rows):
+            return replace(node, rows=tuple(tuple(replaced(cell, name, by) for cell in row) for row in rows))
+        case Cases(rows):
+            return Cases(tuple((replaced(value, name, by), replaced(when, name, by)) for value, when in rows))
     return node

@@ -58,7 +58,9 @@ def _number(words: str) -> Node | None:
         return Number(Fraction(number))
     *above, below = words.replace("-", " ").split()
     count = number_word(" ".join(above)) if above != ["a"] and above else 1
-    parts = _PARTS.get(below) or (_PARTS.get(below.removesuffix("s")) if count != 1 else None)
+    plural = "halves" if count != 1 else "half"  # twenty-fifth is no fraction
+    parts = _PARTS.get(below.removesuffix("s") if count != 1 and below.endswith("s") else below if count == 1 else "")
+    parts = 2 if below == plural else parts
     return (
         Apply("div", (Number(Fraction(count)), Number(Fraction(parts))))
         if parts and count and (above or parts == 2)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from fractions import Fraction
-from itertools import pairwise
 
 from tts.tasks.answers.building import product, total
 from tts.tasks.answers.counts import counted
@@ -41,21 +40,14 @@ def quantity(tokens: Sequence[Token], parse: _Parse) -> Node:
         name, width = front
         number, rate = _rate(rest[width:])
         value = _value([*sign, *number], parse)
+        if _is_range(number, value):
+            raise RefusedError
         if isinstance(value, Quantity):
             if value.unit != name:
                 raise RefusedError
             return value
         return Quantity(value, name + rate)
     return _value(tokens, parse)
-
-
-def measures(tokens: Sequence[Token]) -> list[list[Token]]:
-    """Returns the parts of a measure in several units, 5 feet 3 inches; one where it is none."""
-    starts = [i for i, token in enumerate(tokens) if token.kind == "number" and (not i or tokens[i - 1].kind == "word")]
-    parts = [list(tokens[start:end]) for start, end in pairwise([*starts, len(tokens)])]
-    units = [known_unit(part[1:]) for part in parts]
-    whole = len(parts) > 1 and starts[0] == 0 and None not in units and len(set(units)) == len(units)
-    return parts if whole else [list(tokens)]
 
 
 def _rate(tokens: Sequence[Token]) -> tuple[Sequence[Token], str]:
@@ -148,11 +140,11 @@ def _is_literal(tokens: Sequence[Token]) -> bool:
     return len(texts) > 3 and texts[1] in _SIGNS_OF_PRODUCTS and texts[2:4] == ["10", "^"]
 
 
-def _is_range(tokens: Sequence[Token], value: Node) -> bool:
+def _is_range(tokens: Sequence[Token], value: Node | None) -> bool:
     """Returns whether a value with a unit is what lies between two numbers, and no ratio or difference: 4 to 6 hours."""
-    kinds = [token.kind for token in tokens]
     ratio = isinstance(value, Apply) and value.name == "ratio"
-    return ratio or (kinds == ["number", "mark", "number"] and tokens[1].text == "-")
+    signs = any(token.text == "-" for token in tokens[1:])
+    return ratio or (signs and _is_plain(tokens) and tokens[0].kind == "number")
 
 
 def _time(value: Node) -> Node:
@@ -226,6 +218,8 @@ def _multiplied(tokens: Sequence[Token], parse: _Parse) -> Node | None:
     place = next((i for i, t in enumerate(tokens) if t.kind == "word" and t.text.lower() in MULTIPLIERS), 0)
     if not place or not _is_plain(tokens[:place]):
         return None
+    if _is_range(tokens[:place], None):
+        raise RefusedError
     value = product((parse(tokens[:place]), Number(Fraction(MULTIPLIERS[tokens[place].text.lower()]))))
     rest = tokens[place + 1 :]
     if not rest:

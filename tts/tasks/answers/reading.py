@@ -15,7 +15,7 @@ from tts.tasks.answers.conditions import conjoined
 from tts.tasks.answers.cursor import RefusedError
 from tts.tasks.answers.expressions import parse
 from tts.tasks.answers.labels import choice, separated, without_labels
-from tts.tasks.answers.naming import apart
+from tts.tasks.answers.naming import apart, solutions
 from tts.tasks.answers.nodes import (
     Apply,
     Cases,
@@ -32,11 +32,12 @@ from tts.tasks.answers.nodes import (
 )
 from tts.tasks.answers.parameters import declared, family
 from tts.tasks.answers.phrases import phrase
-from tts.tasks.answers.quantities import measures, quantity
+from tts.tasks.answers.quantities import quantity
 from tts.tasks.answers.set_builders import condition, described, listed
+from tts.tasks.answers.splitting import depths_of, has_ellipsis, split_list, unwrapped
 from tts.tasks.answers.systems import cases, equations
 from tts.tasks.answers.tokens import Token, spell, tokenize
-from tts.tasks.answers.units import is_measure
+from tts.tasks.answers.units import is_measure, measures
 
 LONGEST = 2000
 """Characters; a longer answer is no formula and equals only what is written like it."""
@@ -72,11 +73,8 @@ _CLOCK = re.compile(r"(?<![a-zA-Z])([ap])\.\s?m\.?(?![a-zA-Z])", re.IGNORECASE)
 _GOES_ON = re.compile(r"(?<=,)\s*(?:\.\.\.|…)|(?<=\d)(?:\.\.\.|…)\s*$")
 """A list or digits that go on; a decimal that repeats is read before."""
 _ENDS = frozenset([("mark", "."), ("mark", ","), ("mark", ";"), ("command", "\\"), ("mark", "\\")])
-_SEPARATORS = frozenset([",", ";", "、", "&", "；"])
-_CONJUNCTIONS = frozenset(["and", "且", "or", "和", "或", "与", "及", "或者", "以及", "und", "oder", "et", "ou", "y"])
 _BOTH = frozenset(["and", "且"])
 _EITHER = frozenset(["or", "或", "或者", "oder", "ou"])
-_OPENING, _CLOSING = frozenset(["(", "[", "{", r"\{"]), frozenset([")", "]", "}", r"\}"])
 _SIGNS = {"=": "=", "<": "<", ">": ">"}
 _SIGN_COMMANDS = {
     "le": r"\le", "ge": r"\ge", "ne": r"\ne", "approx": r"\approx", "in": r"\in", "equiv": r"\equiv", "sim": r"\sim",
@@ -118,9 +116,9 @@ def _read(text: str) -> Node:
     text = _GOES_ON.sub(r"\\ldots ", text)
     for _ in range(2):
         text = _LABEL.sub("", _unmarked(_FULL_STOP.sub("", text).strip()))
-    tokens = _unwrapped(tokenize(text))
+    tokens = unwrapped(tokenize(text))
     while tokens and (tokens[-1].kind, tokens[-1].text) in _ENDS:
-        tokens = _unwrapped(tokens[:-1])
+        tokens = unwrapped(tokens[:-1])
     return _listed(equations(tokens, _SIGNS.keys() | _SIGN_COMMANDS.keys()))
 
 
@@ -129,14 +127,17 @@ def _listed(tokens: list[Token]) -> Node:
 
 
 def _elements(tokens: list[Token]) -> Node:
-    parts = _split(tokens)
+    solved = _solutions(tokens)
+    if solved is not None:
+        return solved
+    parts = split_list(tokens)
     for splits in (separated, measures):
         parts = splits(tokens) if len(parts) == 1 else parts
     parts, labelled = without_labels(parts)
     chosen = choice(tokens) if len(parts) == 1 else None
     if chosen is not None:
         return Choice(chosen[0], _element(chosen[1]))
-    if len(parts) == 1 or any(_has_ellipsis(part) and len(part) > 1 for part in parts):
+    if len(parts) == 1 or any(has_ellipsis(part) and len(part) > 1 for part in parts):
         return _element(parts[0] if len(parts) == 1 else tokens)
     elements = [_element(part) for part in parts]
     if labelled:
@@ -144,10 +145,21 @@ def _elements(tokens: list[Token]) -> Node:
     said = {token.text.lower() for token in tokens if token.kind == "word"}
     if said.isdisjoint(_EITHER):
         together = Apply("measure", tuple(sorted(elements, key=latex))) if is_measure(elements) else None
-        return together or conjoined(elements, sure=not said.isdisjoint(_BOTH)) or _several(elements)
+        return together or conjoined(elements, sure=not said.isdisjoint(_BOTH)) or _several(solutions(elements))
     if all(isinstance(element, Group) and r"\infty" in latex(element) for element in elements):
         return joined("union", *elements)
     return Apply("or", tuple(elements)) if apart(elements) else _several(elements)
+
+
+def _solutions(tokens: list[Token]) -> Node | None:
+    """Reads solutions for several names, each of which is a list: x = 1, y = 2 or x = 2, y = 1."""
+    for separators in (_EITHER, frozenset([";"]), frozenset(["\\"])):
+        groups = split_list(tokens, separators)
+        if len(groups) > 1 and any(len(split_list(group)) > 1 for group in groups):
+            found = [_elements(group) for group in groups]
+            whole = all(isinstance(one, Several) and apart(one.items) for one in found)
+            return Several(tuple(found)) if whole else None
+    return None
 
 
 def _family(tokens: list[Token]) -> Node | None:
@@ -172,65 +184,7 @@ def _unmarked(text: str) -> str:
     return text
 
 
-def _unwrapped(tokens: list[Token]) -> list[Token]:
-    """Takes away braces around everything."""
-    while len(tokens) > 2 and tokens[0].text == "{" and _closes(tokens) == len(tokens) - 1:
-        tokens = tokens[1:-1]
-    return tokens
-
-
-def _closes(tokens: Sequence[Token]) -> int:
-    """Returns the place of the bracket that closes the first token's, or the length where none does."""
-    depth = 0
-    for place, token in enumerate(tokens):
-        if token.kind == "mark":
-            depth += (token.text in _OPENING) - (token.text in _CLOSING)
-        if depth == 0:
-            return place
-    return len(tokens)
-
-
-def _depths(tokens: Sequence[Token]) -> list[int]:
-    """Returns how many brackets and environments are open around each token."""
-    depths, depth = [], 0
-    for token in tokens:
-        closing = token.kind == "end" or (token.kind == "mark" and token.text in _CLOSING)
-        closing = closing or (token.kind == "command" and token.text in ("rangle", "rvert"))
-        closing = closing and not (token.text == "]" and depth == 0)  # ]0, 1[
-        depth -= closing and depth > 0
-        depths.append(depth)
-        opening = token.kind == "begin" or (token.kind == "mark" and token.text in _OPENING)
-        opening = opening or (token.text == "]" and not closing)
-        depth += opening or (token.kind == "command" and token.text in ("langle", "lvert"))
-    return depths
-
-
-def _split(tokens: Sequence[Token]) -> list[list[Token]]:
-    """Returns the elements of a list without brackets; one where it is none."""
-    parts: list[list[Token]] = [[]]
-    for token, depth in zip(tokens, _depths(tokens), strict=True):
-        separates = depth == 0 and (
-            (token.kind == "mark" and token.text in _SEPARATORS)
-            or (token.kind == "word" and token.text.lower() in _CONJUNCTIONS and _stands_apart(token))
-            or (token.kind == "command" and token.text == "\\")
-        )
-        if separates:
-            parts.append([])
-        else:
-            parts[-1].append(token)
-    return [part for part in parts if part] or [[]]
-
-
-def _stands_apart(token: Token) -> bool:
-    """Returns whether a word is one, and no product of letters."""
-    return token.upright or not token.text.isascii() or (token.blank and token.text != "y")
-
-
-def _has_ellipsis(tokens: Sequence[Token]) -> bool:
-    return any(token.kind == "command" and token.text == "ldots" for token in tokens)
-
-
-def _several(elements: list[Node]) -> Node:
+def _several(elements: Sequence[Node]) -> Node:
     first, *others = elements
     names = isinstance(first, Relation) and first.signs in (("=",), (r"\ne",))
     if isinstance(first, Relation) and names and not any(isinstance(other, Relation) for other in others):
@@ -242,7 +196,7 @@ def _several(elements: list[Node]) -> Node:
 def _element(tokens: Sequence[Token]) -> Node:
     cuts = [
         (place, sign)
-        for place, (token, depth) in enumerate(zip(tokens, _depths(tokens), strict=True))
+        for place, (token, depth) in enumerate(zip(tokens, depths_of(tokens), strict=True))
         if depth == 0 and (sign := _sign(token, tokens[:place])) is not None
     ]
     if not cuts:
@@ -275,8 +229,8 @@ def _sign(token: Token, before: Sequence[Token]) -> str | None:
 def _side(tokens: Sequence[Token]) -> Node:
     if rows := cases(tokens):
         return Cases(tuple((_side(value), _listed(condition)) for value, condition in rows))
-    inside = _unwrapped(list(tokens))
-    tokens = inside if len(_split(inside)) == 1 else tokens
+    inside = unwrapped(list(tokens))
+    tokens = inside if len(split_list(inside)) == 1 else tokens
     words = phrase(tokens)
     if words is not None:
         return words

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 
+from tts.tasks.answers.splitting import depths_of
 from tts.tasks.answers.tokens import Token
 
 _CASES = frozenset(["cases", "dcases", "rcases"])
 _COLUMNS = frozenset(["array", "matrix"])
 _WHEN = ("if", "when", "for", "若", "当", "where")
-_OPENING, _CLOSING = frozenset(["(", "[", r"\{"]), frozenset([")", "]", r"\}"])
 
 
 def equations(tokens: Sequence[Token], signs: Collection[str]) -> list[Token]:
@@ -39,7 +39,7 @@ def cases(tokens: Sequence[Token]) -> list[tuple[list[Token], list[Token]]]:
 
 def _case(line: Sequence[Token]) -> tuple[list[Token], list[Token]] | None:
     """Splits a line at its column, or at its first comma, or at the word that begins the condition."""
-    texts = [token.text if depth == 0 else "" for token, depth in zip(line, _depths(line), strict=True)]
+    texts = [token.text if depth == 0 else "" for token, depth in zip(line, depths_of(line), strict=True)]
     place = next((texts.index(mark) for mark in ("&", ",", *_WHEN) if mark in texts), 0)
     value, condition = list(line[:place]), list(line[place:])
     while value and value[-1].text == ",":
@@ -83,14 +83,7 @@ def _arranges(line: Sequence[Token], place: int, signs: Collection[str]) -> bool
 
 
 def _is_relation(line: Sequence[Token], signs: Collection[str]) -> bool:
-    depths = list(_depths(line))
+    depths = list(depths_of(line))
     outside = {token.text for token, depth in zip(line, depths, strict=True) if depth == 0}
     nested = any(token.kind in ("begin", "end") for token in line)
     return not nested and outside.isdisjoint([",", ";", "&"]) and not outside.isdisjoint(signs)
-
-
-def _depths(line: Sequence[Token]) -> Iterator[int]:
-    depth = 0
-    for token in line:
-        depth += (token.text in _OPENING) - (token.text in _CLOSING)
-        yield depth

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from tts.tasks.answers.building import product
 from tts.tasks.answers.counts import same_things
@@ -28,7 +29,8 @@ _GLUED = words(
     "gal deg rad nm GB MB KB yr yrs"
 )
 """Units that letters right behind a number are, and not a product of variables."""
-_TORQUE = ["N", "m"]
+_TOGETHER = words("ms Nm Js As Vs Cm JK NC Vm Wm mss")
+"""Letters of units that stand together, behind each other or in a quotient."""
 _LONGEST = 16
 """Tokens of a unit."""
 _ALONE = words("m g s h L l N J W V K C")
@@ -59,8 +61,10 @@ def known_unit(tokens: Sequence[Token], first: bool = True, letters: bool = True
             return None
         factors += found if place == 0 else [replace(factor, power=-factor.power) for factor in found]
     variables = [token.text for token in tokens if _is_italic(token)]
-    if len(variables) > 1 and variables != _TORQUE and all(factor.power > 0 for factor in factors):
+    if len(variables) > 1 and "".join(variables) not in _TOGETHER:
         return None  # 2 m g: a mass and an acceleration
+    if len(variables) == 1 and any(_is_italic(a) and a.text != "m" and b.text == "^" for a, b in pairwise(tokens)):
+        return None  # 6 L^2
     return " ".join(map(str, sorted(factors, key=lambda factor: factor.power < 0)))
 
 
@@ -159,6 +163,15 @@ _SYMBOLS = {
 def units_differ(items: Sequence[Node]) -> bool:
     """Returns whether the elements of a list have different units, or some of them none: then these tell them apart."""
     return len({item.unit if isinstance(item, Quantity) else "" for item in items}) > 1
+
+
+def measures(tokens: Sequence[Token]) -> list[list[Token]]:
+    """Returns the parts of a measure in several units, 5 feet 3 inches; one where it is none."""
+    starts = [i for i, token in enumerate(tokens) if token.kind == "number" and (not i or tokens[i - 1].kind == "word")]
+    parts = [list(tokens[start:end]) for start, end in pairwise([*starts, len(tokens)])]
+    units = [known_unit(part[1:]) for part in parts]
+    whole = len(parts) > 1 and starts[0] == 0 and None not in units and len(set(units)) == len(units)
+    return parts if whole else [list(tokens)]
 
 
 def is_measure(items: Sequence[Node]) -> bool:
