@@ -29,7 +29,7 @@ _GLUED = words(
     "gal deg rad nm GB MB KB yr yrs"
 )
 """Units that letters right behind a number are, and not a product of variables."""
-_TOGETHER = words("ms Nm Js As Vs Cm JK NC Vm Wm mss")
+_TOGETHER = words("ms Nm Js As Vs Cm JK NC Vm Wm mss Ns WmK NmC")
 """Letters of units that stand together, behind each other or in a quotient."""
 _LONGEST = 16
 """Tokens of a unit."""
