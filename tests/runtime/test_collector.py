@@ -41,6 +41,7 @@ def test_a_program_that_has_adjusted_it_has_its_way() -> None:
     before, exempted = gc.get_threshold(), gc.get_freeze_count()
     collector = Collector()
     for adjust in (collector.settle, collector.restore):
+        # New objects, which would be exempted, too.
         held = [object() for _ in range(3)], [[] for _ in range(1000)]
         adjust()
         assert gc.get_threshold() == before

@@ -47,7 +47,7 @@ def simplified(node: Node) -> Node:
 
 
 def lie_apart(ranges: Sequence[Group]) -> bool:
-    """Returns whether no number is in two ranges, as far as their ends are known."""
+    """Returns whether no number is in two ranges; not where an end is unknown."""
     ends = [[size(item) for item in one.items] for one in ranges]
     known = sorted((low, high) for low, high in ends if low is not None and high is not None)
     return len(known) == len(ends) and all(first[1] <= second[0] for first, second in pairwise(known))

@@ -32,6 +32,8 @@ def equations(tokens: Sequence[Token], signs: Collection[str]) -> list[Token]:
 
 def cases(tokens: Sequence[Token]) -> list[tuple[list[Token], list[Token]]]:
     """Returns the value and the condition of each line of a function by cases; nothing where the tokens are none."""
+    if not tokens or (tokens[0].text in _COLUMNS and tokens[0].kind == "begin"):  # without a brace a matrix
+        return []
     found = [_case(line) for line in lines(inside(tokens))]
     rows = [row for row in found if row is not None]
     return rows if len(rows) == len(found) > 1 else []
