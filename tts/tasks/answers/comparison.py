@@ -211,10 +211,10 @@ class Comparison:
         match reference, answer:
             case (Quantity(), Quantity()):
                 return same_unit(reference.unit, answer.unit) and self._same(reference.value, answer.value)
-            case (Quantity(), _) if (product_ := as_letters(reference, answer)) is not None:
-                return self._same(product_, answer)
-            case (_, Quantity()) if (product_ := as_letters(answer, reference)) is not None:
-                return self._same(reference, product_)
+            case (Quantity(), _) if (factors := as_letters(reference, answer)) is not None:
+                return self._same(factors, answer)
+            case (_, Quantity()) if (factors := as_letters(answer, reference)) is not None:
+                return self._same(reference, factors)
             case (Quantity(), _):
                 return reference.optional and self._same(reference.value, answer)
             case (_, Quantity()):

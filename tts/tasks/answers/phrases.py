@@ -58,14 +58,15 @@ def _number(words: str) -> Node | None:
         return Number(Fraction(number))
     *above, below = words.replace("-", " ").split()
     count = number_word(" ".join(above)) if above != ["a"] and above else 1
-    plural = "halves" if count != 1 else "half"  # twenty-fifth is no fraction
-    parts = _PARTS.get(below.removesuffix("s") if count != 1 and below.endswith("s") else below if count == 1 else "")
-    parts = 2 if below == plural else parts
-    return (
-        Apply("div", (Number(Fraction(count)), Number(Fraction(parts))))
-        if parts and count and (above or parts == 2)
-        else None
-    )
+    name = below if count == 1 else _singular(below)  # two fifths; twenty-fifth is no fraction
+    parts = _PARTS.get(name)
+    if not parts or not count or not (above or name == "half"):
+        return None
+    return Apply("div", (Number(Fraction(count)), Number(Fraction(parts))))
+
+
+def _singular(plural: str) -> str:
+    return "half" if plural == "halves" else plural.removesuffix("s") * plural.endswith("s")
 
 
 def phrase(tokens: Sequence[Token]) -> Node | None:
